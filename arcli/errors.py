@@ -1,0 +1,293 @@
+"""The error tree: every failure that a user can meet, its code and its exit status.
+
+A backend translates what went wrong into one of these classes; ``arcli.app`` turns the class into an
+exit status and the JSON envelope. ``code`` is a stable API, listed in docs/exit-codes.md.
+
+ArcliError (70)
+├── UsageError (2): InvalidChannelName, InvalidMetadata, InvalidDate, InvalidManifest, ConfirmationRequired
+├── NotFound (4): TargetNotFound, ChannelNotFound, ProfileNotFound, AccountNotFound, PictureNotKept
+├── NotAuthorized (5): WrongCredentials, NotYourChannel, StorageNotWritable
+├── Conflict (6): TargetExists, ChannelExists, ProfileExists, AccountExists, FileExists
+├── PictureRefused (7): PictureNotFound, UnreadablePicture, PictureTooLarge, TooFewFeatures,
+│                       InvalidIdentifier, LevelTooLow, DuplicatePicture
+├── Busy (8): Locked
+├── DataDamaged (9): DataTooNew
+├── Unreachable (10): TimedOut
+├── LimitExceeded (11): QuotaExceeded, RateLimited, DiskFull, MemoryLimit
+├── BadAnswer (12): BadSignature, RemoteError
+├── NotSupported (13)
+└── Interrupted (130): Declined
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ArcliError(Exception):
+    """A failure with a sentence for people, a code for scripts and a hint at what to do next.
+
+    ``item`` names the picture, identifier or channel that failed, where there is one.
+    """
+
+    code: ClassVar[str] = "internal"
+    exit_status: ClassVar[int] = 70
+    default_hint: ClassVar[str | None] = None
+
+    def __init__(self, message: str, *, hint: str | None = None, item: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint if hint is not None else self.default_hint
+        self.item = item
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.message, self.hint, self.item, self.__dict__.copy())
+
+
+def _rebuild(
+    kind: type[ArcliError], message: str, hint: str | None, item: str | None, state: dict[str, object]
+) -> ArcliError:
+    """Unpickle an error (worker processes send them) without running a subclass's constructor."""
+    error = kind.__new__(kind)
+    ArcliError.__init__(error, message, hint=hint, item=item)
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(ArcliError):
+    """The command or request cannot be understood."""
+
+    code = "usage"
+    exit_status = 2
+
+
+class InvalidChannelName(UsageError):
+    code = "invalid_channel_name"
+    default_hint = "a channel name has 1 to 64 characters, without control characters, / or \\"
+
+
+class InvalidMetadata(UsageError):
+    code = "invalid_metadata"
+    default_hint = "metadata is JSON text of at most 64 KiB"
+
+
+class InvalidDate(UsageError):
+    code = "invalid_date"
+    default_hint = "write yyyy, yyyyMM, yyyyMMdd or yyyy-MM-dd"
+
+
+class InvalidManifest(UsageError):
+    code = "invalid_manifest"
+
+
+class ConfirmationRequired(UsageError):
+    code = "confirmation_required"
+    default_hint = "add --yes to go ahead without being asked"
+
+
+class NotFound(ArcliError):
+    """Something that was named is not there."""
+
+    code = "not_found"
+    exit_status = 4
+
+
+class TargetNotFound(NotFound):
+    code = "target_not_found"
+
+
+class ChannelNotFound(NotFound):
+    code = "channel_not_found"
+
+
+class ProfileNotFound(NotFound):
+    code = "profile_not_found"
+
+
+class AccountNotFound(NotFound):
+    code = "account_not_found"
+
+
+class PictureNotKept(NotFound):
+    code = "picture_not_kept"
+
+
+class NotAuthorized(ArcliError):
+    """The credentials or the file permissions do not allow it."""
+
+    code = "not_authorized"
+    exit_status = 5
+
+
+class WrongCredentials(NotAuthorized):
+    code = "wrong_credentials"
+
+
+class NotYourChannel(NotAuthorized):
+    code = "not_your_channel"
+
+
+class StorageNotWritable(NotAuthorized):
+    code = "storage_not_writable"
+
+
+class Conflict(ArcliError):
+    """Something is in the way of what was asked."""
+
+    code = "conflict"
+    exit_status = 6
+
+
+class TargetExists(Conflict):
+    code = "target_exists"
+
+
+class ChannelExists(Conflict):
+    code = "channel_exists"
+
+
+class ProfileExists(Conflict):
+    code = "profile_exists"
+
+
+class AccountExists(Conflict):
+    code = "account_exists"
+
+
+class FileExists(Conflict):
+    code = "file_exists"
+
+
+class PictureRefused(ArcliError):
+    """A picture, or the identifier it should get, cannot be accepted."""
+
+    code = "picture_refused"
+    exit_status = 7
+
+
+class PictureNotFound(PictureRefused):
+    code = "picture_not_found"
+
+
+class UnreadablePicture(PictureRefused):
+    code = "unreadable_picture"
+
+
+class PictureTooLarge(PictureRefused):
+    code = "picture_too_large"
+
+
+class TooFewFeatures(PictureRefused):
+    code = "too_few_features"
+
+
+class InvalidIdentifier(PictureRefused):
+    code = "invalid_identifier"
+    default_hint = "an identifier has 3 to 50 characters out of A-Z a-z 0-9 @ _ ."
+
+
+class LevelTooLow(PictureRefused):
+    code = "level_too_low"
+
+
+class DuplicatePicture(PictureRefused):
+    code = "duplicate_picture"
+
+
+class Busy(ArcliError):
+    """It cannot be done right now; later it can."""
+
+    code = "busy"
+    exit_status = 8
+    default_hint = "try again in a moment"
+
+
+class Locked(Busy):
+    code = "locked"
+
+
+class DataDamaged(ArcliError):
+    """Stored data fail a check."""
+
+    code = "data_damaged"
+    exit_status = 9
+    default_hint = "run: arcli doctor"
+
+
+class DataTooNew(DataDamaged):
+    code = "data_too_new"
+    default_hint = "these data were written by a newer arcli: upgrade arcli"
+
+
+class Unreachable(ArcliError):
+    """The service cannot be reached."""
+
+    code = "unreachable"
+    exit_status = 10
+
+
+class TimedOut(Unreachable):
+    code = "timed_out"
+
+
+class LimitExceeded(ArcliError):
+    """A quota, a rate, or the machine's space is used up."""
+
+    code = "limit_exceeded"
+    exit_status = 11
+
+
+class QuotaExceeded(LimitExceeded):
+    code = "quota_exceeded"
+
+
+class RateLimited(LimitExceeded):
+    code = "rate_limited"
+
+
+class DiskFull(LimitExceeded):
+    code = "disk_full"
+    default_hint = "free some space on that disk; what was acknowledged before is safe"
+
+
+class MemoryLimit(LimitExceeded):
+    code = "memory_limit"
+
+
+class BadAnswer(ArcliError):
+    """The service answered something that its protocol does not allow."""
+
+    code = "bad_answer"
+    exit_status = 12
+
+
+class BadSignature(BadAnswer):
+    code = "bad_signature"
+
+
+class RemoteError(BadAnswer):
+    """The service answered a return code that nobody documents; ``returncode`` keeps it."""
+
+    code = "remote_error"
+
+    def __init__(self, message: str, *, returncode: int | str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.returncode = returncode
+
+
+class NotSupported(ArcliError):
+    """This backend cannot do it; the message names one that can."""
+
+    code = "not_supported"
+    exit_status = 13
+
+
+class Interrupted(ArcliError):
+    """The user stopped it."""
+
+    code = "interrupted"
+    exit_status = 130
+
+
+class Declined(Interrupted):
+    code = "declined"
