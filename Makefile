@@ -1,0 +1,83 @@
+# The whole project from a fresh clone: `make demo` and `make test` need only Python >= 3.11 with venv and
+# pip, a C++ compiler, make and git. Everything is installed into .venv; nothing outside the clone changes.
+
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 /usr/bin/python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+EXTRAS = server,tupu,heic,plot,keyring
+JOBS ?= 2
+BIN = .venv/bin
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+# hnswlib is compiled here: without this it would use instructions that other machines lack.
+export HNSWLIB_NO_NATIVE = 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_REQUIRE_VIRTUALENV = 1
+
+.DEFAULT_GOAL = help
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition lowest wheel constraints clean
+
+help: ## say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
+
+demo: .venv/ready ## the tour: register sample pictures, find them on photos
+	@PATH="$(CURDIR)/$(BIN):$$PATH" samples/tour.sh
+
+test: .venv/ready ## the tests, in minutes (also: make test ARGS="tests/cli -k find")
+	$(PYTEST) -m "not bench" $(ARGS)
+
+test-full: .venv/ready ## the tests and the long ones, which need ../shared/data
+	$(PYTEST) $(ARGS)
+
+check: lint types layers docs demo test lowest ## all that CI runs
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+layers: .venv/ready
+	$(BIN)/lint-imports
+
+docs: .venv/ready ## the pages in docs/ agree with the program, and their links lead somewhere
+	$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
+
+bench: .venv/ready ## the performance statements, as a table and as JSON in bench-results/
+	$(BIN)/python -m tests.benchmarks.speed $(ARGS)
+
+bench-recognition: .venv/ready ## recognition on the photo sets of ../shared/data/bench, through the CLI
+	$(BIN)/python -m tests.benchmarks.recognition $(ARGS)
+
+lowest: .venv-lowest/ready ## the tests of the seam with the lowest versions that pyproject.toml declares
+	.venv-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not bench" $(LOWEST_TESTS) $(ARGS)
+
+wheel: .venv/ready ## build dist/*.whl
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+LOWEST_TESTS = tests
+
+.venv/ready: pyproject.toml constraints.txt tools/requirements.py
+	@test -n "$(PYTHON)" || { echo "arcli needs Python 3.11 or newer with venv and pip (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python tools/requirements.py group dev > .venv/dev.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]' -r .venv/dev.txt
+	@touch $@
+
+.venv-lowest/ready: pyproject.toml constraints.txt tools/requirements.py
+	@test -n "$(PYTHON)" || { echo "arcli needs Python 3.11 or newer with venv and pip" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv-lowest
+	.venv-lowest/bin/python tools/requirements.py lowest $(EXTRAS) > .venv-lowest/lowest.txt
+	.venv-lowest/bin/python tools/requirements.py group dev > .venv-lowest/dev.txt
+	.venv-lowest/bin/python -m pip install --quiet -c .venv-lowest/lowest.txt -e '.[$(EXTRAS)]' -r .venv-lowest/dev.txt
+	@touch $@
+
+constraints: ## write constraints.txt anew: the newest versions that pyproject.toml allows
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/bin/python tools/requirements.py group dev > .venv-newest/dev.txt
+	.venv-newest/bin/python -m pip install --quiet -e '.[$(EXTRAS)]' -r .venv-newest/dev.txt
+	.venv-newest/bin/python tools/requirements.py pins > constraints.txt
+	rm -r .venv-newest
+
+clean:
+	rm -rf .venv .venv-lowest .venv-newest build dist bench-results demo-output

@@ -1,0 +1,64 @@
+"""The pages say what is there: links lead somewhere, and nothing names the machine it was written on."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("samples/*.md")])
+_LINK = re.compile(r"\[[^]]*\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+_MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:root|work|home/\w+|opt/pypi)/")
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that a forge makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(page: Path) -> list[str]:
+    """Return the page's links to files or headings that are not there."""
+    broken = []
+    for target, anchor in _LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        file = page.parent / target if target else page
+        if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors(file)):
+            broken.append(f"{target}#{anchor}" if anchor else target)
+    return broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+def test_a_broken_link_is_seen(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A heading\n[good](#a-heading) [gone](gone.md) [bad](page.md#nowhere)", encoding="utf-8"
+    )
+    assert broken_links(page) == ["gone.md", "page.md#nowhere"]
+
+
+def test_no_committed_text_names_a_path_of_the_machine_it_was_written_on() -> None:
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
+    for name in filter(None, listing.stdout.split("\0")):
+        file = ROOT / name
+        if file == Path(__file__) or not file.is_file():
+            continue
+        try:
+            text = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        assert not _MACHINE_PATHS.search(text), name
+
+
+def test_no_committed_file_is_larger_than_2_mib() -> None:
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
+    files = [ROOT / name for name in listing.stdout.split("\0") if name]
+    assert [f.name for f in files if f.is_file() and f.stat().st_size > 2 * 1024 * 1024] == []
