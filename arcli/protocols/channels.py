@@ -1,0 +1,77 @@
+"""Channels and their settings, as JSON objects and back (`/arcli/v1/channels`)."""
+
+from __future__ import annotations
+
+from arcli.errors import UsageError
+from arcli.models import ChannelInfo, ChannelSettings, IndexKind, ListKind, SegmentInfo
+from arcli.protocols.reading import JsonObject, flag, objects, real, text, whole
+
+_SEGMENT_FIELDS = ("name", "kind", "first_row", "last_row", "rows", "descriptors", "bytes")
+
+
+def settings_json(settings: ChannelSettings) -> JsonObject:
+    return {
+        "kind": settings.kind.value,
+        "threshold": settings.threshold,
+        "index": settings.index.value,
+        "quota": settings.quota,
+        "keep_pictures": settings.keep_pictures,
+        "private": settings.private,
+        "owner": settings.owner,
+    }
+
+
+def read_settings(body: JsonObject) -> ChannelSettings:
+    """Read all settings of a channel; what is absent is the default. Raises UsageError on an unknown kind."""
+    try:
+        kind = ListKind(text(body.get("kind")) or ListKind.PLAIN)
+        index = IndexKind(text(body.get("index")) or IndexKind.AUTO)
+    except ValueError as error:
+        raise UsageError(f"channel settings: {error}") from error
+    return ChannelSettings(
+        kind=kind,
+        threshold=real(body.get("threshold")),
+        index=index,
+        quota=whole(body.get("quota")),
+        keep_pictures=flag(body.get("keep_pictures"), default=True),
+        private=flag(body.get("private")),
+        owner=text(body.get("owner")),
+    )
+
+
+def channel_json(info: ChannelInfo) -> JsonObject:
+    return {
+        "name": info.name,
+        "settings": settings_json(info.settings),
+        "preset": info.preset,
+        "targets": info.targets,
+        "created": info.created,
+        "segments": [
+            {field: getattr(segment, field) for field in _SEGMENT_FIELDS} for segment in info.segments
+        ],
+        "delta_rows": info.delta_rows,
+        "tombstones": info.tombstones,
+        "store_bytes": info.store_bytes,
+        "index_bytes": info.index_bytes,
+    }
+
+
+def read_channel(body: JsonObject) -> ChannelInfo:
+    settings = body.get("settings")
+    return ChannelInfo(
+        name=text(body.get("name")) or "",
+        settings=read_settings(settings if isinstance(settings, dict) else {}),
+        preset=text(body.get("preset")) or "",
+        targets=whole(body.get("targets")) or 0,
+        created=text(body.get("created")) or "",
+        segments=tuple(_read_segment(item) for item in objects(body.get("segments"))),
+        delta_rows=whole(body.get("delta_rows")) or 0,
+        tombstones=whole(body.get("tombstones")) or 0,
+        store_bytes=whole(body.get("store_bytes")) or 0,
+        index_bytes=whole(body.get("index_bytes")) or 0,
+    )
+
+
+def _read_segment(body: JsonObject) -> SegmentInfo:
+    counts = {field: whole(body.get(field)) or 0 for field in _SEGMENT_FIELDS[2:]}
+    return SegmentInfo(name=text(body.get("name")) or "", kind=text(body.get("kind")) or "", **counts)

@@ -1,0 +1,177 @@
+"""`/arcli/v1`: what our server offers beyond ARCloud's seven calls.
+
+All paths lie under the same base URL as the calls. Credentials travel as HTTP Basic (username:secretkey,
+UTF-8); `capabilities` needs none. Bodies are JSON unless said otherwise; `{channel}` and `{identifier}` are
+percent-encoded path segments. A failure answers `{"error": {code, message, hint?, item?}}`
+(arcli.protocols.failures) with the HTTP status of `http_status`.
+
+| request | answer |
+|---|---|
+| GET capabilities | `{"arcli": 1, "version", "features": [Feature…]}` |
+| GET channels | `{"channels": [channel…]}`: those that the key may use |
+| POST channels `{"name", "settings"?}` | 201, the channel |
+| GET, DELETE channels/{channel} | the channel; `{}` |
+| PUT channels/{channel} `{"settings"}` (all of them) | the channel |
+| GET channels/{channel}/targets?… (see `list_parameters`) | `{"totalcount", "targets": [target…]}` |
+| GET channels/{channel}/targets/{identifier}/picture | the kept picture, image/jpeg or image/png |
+| POST check, multipart: `channel`?, `image` | a rating: `{"level"?, "hints", "duplicates"}` |
+
+Fields that our server understands in the seven calls themselves are in arcli.protocols.arcloud.requests:
+AddImage replace, skip, matchratio, minlevel, noduplicates, dryrun; UpdateImageInfo active, rename, image;
+GetImages limit; FindImage channels, limit, candidates, threshold, effort, count, metadata; Statistics misses.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from urllib.parse import quote
+
+from arcli.errors import (
+    ArcliError,
+    Busy,
+    Conflict,
+    LimitExceeded,
+    NotAuthorized,
+    NotFound,
+    NotSupported,
+    PictureRefused,
+    PictureTooLarge,
+    QuotaExceeded,
+    RateLimited,
+    StorageNotWritable,
+    UsageError,
+    WrongCredentials,
+)
+from arcli.models import Capabilities, ListQuery, TargetPage
+from arcli.protocols.arcloud.requests import LARGEST_PAGE, Credentials
+from arcli.protocols.reading import JsonObject, flag, objects, text, whole
+from arcli.protocols.targets import read_target, target_json
+
+PREFIX = "arcli/v1"
+CAPABILITIES = f"{PREFIX}/capabilities"
+CHANNELS = f"{PREFIX}/channels"
+CHECK = f"{PREFIX}/check"
+
+
+class Feature(StrEnum):
+    """What a service says that it can do, in `capabilities`."""
+
+    ADD_OPTIONS = "add_options"  # AddImage understands our fields; replacing is atomic
+    UPDATE_FIELDS = "update_fields"  # UpdateImageInfo understands active, rename, image
+    FIND_OPTIONS = "find_options"  # FindImage understands our fields
+    MISSES = "misses"  # Statistics understands misses
+    LIST = "list"  # listing by prefix, active, level and metadata
+    PICTURES = "pictures"  # kept pictures can be downloaded
+    CHECK = "check"  # pictures can be rated without being added
+    CHANNELS = "channels"  # channels can be administered
+
+
+_STATUS: tuple[tuple[type[ArcliError], int], ...] = (
+    (WrongCredentials, 401),
+    (StorageNotWritable, 500),
+    (NotAuthorized, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (PictureTooLarge, 413),
+    (PictureRefused, 422),
+    (UsageError, 400),
+    (RateLimited, 429),
+    (QuotaExceeded, 409),
+    (LimitExceeded, 507),
+    (Busy, 503),
+    (NotSupported, 501),
+)
+
+
+def http_status(error: ArcliError) -> int:
+    """Return the HTTP status that `/arcli/v1` answers `error` with."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def channel_path(channel: str) -> str:
+    return f"{CHANNELS}/{quote(channel, safe='')}"
+
+
+def targets_path(channel: str) -> str:
+    return f"{channel_path(channel)}/targets"
+
+
+def picture_path(channel: str, identifier: str) -> str:
+    return f"{targets_path(channel)}/{quote(identifier, safe='')}/picture"
+
+
+def basic(credentials: Credentials) -> str:
+    """Return the value of the Authorization header."""
+    pair = f"{credentials.username}:{credentials.secretkey}"
+    return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def read_basic(header: str) -> Credentials:
+    """Read an Authorization header. Raises WrongCredentials when it is none of ours."""
+    scheme, _, encoded = header.partition(" ")
+    try:
+        username, colon, secretkey = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        scheme, username, colon, secretkey = "", "", "", ""
+    if scheme.lower() != "basic" or not (colon and username and secretkey):
+        raise WrongCredentials("the Authorization header holds no username and secretkey")
+    return Credentials(username=username, secretkey=secretkey)
+
+
+def capabilities_json(version: str, features: Sequence[Feature]) -> JsonObject:
+    return {"arcli": 1, "version": version, "features": sorted(features)}
+
+
+def read_capabilities(body: JsonObject) -> Capabilities | None:
+    """Return what the service can do, None when the answer is not that of an arcli server."""
+    features = body.get("features")
+    if whole(body.get("arcli")) != 1 or not isinstance(features, list):
+        return None
+    names = frozenset(name for name in features if isinstance(name, str))
+    return Capabilities(backend="arcli", version=text(body.get("version")), features=names)
+
+
+def list_parameters(query: ListQuery, *, limit: int) -> list[tuple[str, str]]:
+    """Write a listing's query string; `limit` is the size of this page."""
+    chosen = {
+        "prefix": query.prefix,
+        "active": None if query.active is None else str(int(query.active)),
+        "level": None if query.level is None else str(query.level),
+    }
+    pairs = [("position", str(query.position)), ("limit", str(limit))]
+    pairs += [(name, value) for name, value in chosen.items() if value is not None]
+    return pairs + [("where", f"{key}={value}") for key, value in query.where]
+
+
+def read_list_query(fields: Mapping[str, str], where: Sequence[str]) -> ListQuery:
+    """Read a listing's query string, `where` its repeated parameter. Raises UsageError."""
+    position, limit = whole(fields.get("position") or 0), whole(fields.get("limit") or LARGEST_PAGE)
+    if position is None or not 0 <= position < 2**62 or limit is None or not 1 <= limit <= LARGEST_PAGE:
+        raise UsageError(f"position or limit (1 to {LARGEST_PAGE}) is not valid")
+    level = whole(fields.get("level")) if fields.get("level") else None
+    if fields.get("level") and level is None:
+        raise UsageError("level is no whole number", item="level")
+    pairs = [item.partition("=") for item in where]
+    if not all(equals for _, equals, _ in pairs):
+        raise UsageError("where is not key=value", item="where")
+    return ListQuery(
+        position=position,
+        limit=limit,
+        prefix=fields.get("prefix") or None,
+        active=flag(fields["active"]) if fields.get("active") else None,
+        level=level,
+        where=tuple((key, value) for key, _, value in pairs),
+    )
+
+
+def targets_json(page: TargetPage) -> JsonObject:
+    return {"totalcount": page.totalcount, "targets": [target_json(target) for target in page.targets]}
+
+
+def read_targets(body: JsonObject, *, channel: str) -> TargetPage:
+    targets = tuple(read_target(item, channel=channel) for item in objects(body.get("targets")))
+    total = whole(body.get("totalcount"))
+    return TargetPage(totalcount=len(targets) if total is None else total, targets=targets)

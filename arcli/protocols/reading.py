@@ -1,0 +1,84 @@
+"""Tolerant reading of JSON that somebody else wrote: numbers may be strings, what is absent is None."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from arcli.errors import BadAnswer
+
+JsonObject = dict[str, Any]
+_SHOWN = 80  # characters of a strange answer that an error message repeats
+
+
+def json_object(content: bytes | str) -> JsonObject:
+    """Return the JSON object in `content`. Raises BadAnswer when it is anything else."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise BadAnswer(f"the service did not answer JSON: {shown(content)}") from error
+    if not isinstance(value, dict):
+        raise BadAnswer(f"the service answered JSON that is no object: {shown(content)}")
+    return value
+
+
+def shown(content: bytes | str) -> str:
+    """Return the beginning of an answer, printable, for an error message."""
+    text = content[:_SHOWN].decode(errors="replace") if isinstance(content, bytes) else content[:_SHOWN]
+    return repr(text) if text else "nothing at all"
+
+
+def whole(value: object) -> int | None:
+    """Return `value` as an integer if it is one, also as text or as 3.0; else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and len(value) > 20:
+        return None
+    number = real(value)
+    return int(number) if number is not None and number.is_integer() else None
+
+
+def real(value: object) -> float | None:
+    """Return `value` as a finite number if it is one, also as text; else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def flag(value: object, default: bool = False) -> bool:
+    """Return `value` as yes or no: true, 1, "1", "true" are yes; absent is `default`."""
+    if value is None or value == "":
+        return default
+    return str(value).strip().lower() in ("1", "true", "yes")
+
+
+def text(value: object) -> str | None:
+    """Return `value` as text; None and the empty text are None, numbers are written out."""
+    if value is None or value == "" or isinstance(value, dict | list):
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def json_text(value: object) -> str | None:
+    """Return metadata as its text, also from a service that sends it parsed; nothing is None."""
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def objects(value: object) -> Sequence[JsonObject]:
+    """Return the objects of a JSON list; what is no list has none."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def without_none(values: Mapping[str, Any]) -> JsonObject:
+    """Return `values` without the keys whose value is None: an optional key is absent, never null."""
+    return {key: value for key, value in values.items() if value is not None}
