@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from arcli.models import (
+    Account,
     AddItem,
     AddOptions,
     AddResult,
@@ -20,13 +21,18 @@ from arcli.models import (
     Finding,
     FindOptions,
     FindResult,
+    KeyRequest,
     ListQuery,
+    NewKey,
     Picture,
+    Principal,
+    Scope,
     StatisticsQuery,
     StatRecord,
     Target,
     TargetChanges,
     TargetPage,
+    TupuBinding,
 )
 
 
@@ -137,4 +143,79 @@ class Maintenance(Protocol):
 
     def repair(self, *, channel: str | None = None) -> Iterator[Finding]:
         """Do what `verify` does and rebuild what is derived where it is damaged."""
+        ...
+
+
+@runtime_checkable
+class AccountAdmin(Protocol):
+    """Who may use `serve`. Every method that takes a username raises AccountNotFound for an unknown one."""
+
+    def accounts(self) -> Sequence[Account]: ...
+    def account(self, *, username: str) -> Account: ...
+
+    def add_account(self, *, username: str, key: KeyRequest = KeyRequest()) -> NewKey:
+        """Make an account with its first key. Raises AccountExists, UsageError."""
+        ...
+
+    def add_key(self, *, username: str, key: KeyRequest) -> NewKey:
+        """Give an account one more key. Raises UsageError for a secret that cannot be imported."""
+        ...
+
+    def rotate_key(self, *, username: str, key_id: str | None = None) -> NewKey:
+        """Replace a key (None: the only one in force) by a new one of equal scope; the old one is revoked.
+
+        Raises UsageError when several keys are in force and none is named, NotFound for an unknown one.
+        """
+        ...
+
+    def revoke_key(self, *, username: str, key_id: str) -> None:
+        """End a key for good. Raises NotFound."""
+        ...
+
+    def remove_account(self, *, username: str) -> tuple[str, ...]:
+        """Remove an account, its keys, grants and bindings; return the channels that have no owner now."""
+        ...
+
+    def grant(self, *, username: str, channel: str, scope: Scope) -> None:
+        """Allow an account to use a channel of somebody else. Raises ChannelNotFound."""
+        ...
+
+    def revoke_grant(self, *, username: str, channel: str) -> bool:
+        """Take a grant back. Returns False when there was none."""
+        ...
+
+    def bind(self, binding: TupuBinding) -> None:
+        """Register a Tupu secretId, or change it. Raises Conflict when another account has it."""
+        ...
+
+    def unbind(self, *, username: str, secret_id: str) -> bool:
+        """Remove a Tupu secretId. Returns False when the account has no such one."""
+        ...
+
+
+class Gatekeeper(Protocol):
+    """What a server asks about those who ask it; safe to call from several threads."""
+
+    def authenticate(self, *, username: str, secretkey: str) -> Principal:
+        """Say whose secret this is. Raises WrongCredentials, alike for an unknown account."""
+        ...
+
+    def authorize(self, principal: Principal, *, channel: str, need: Scope) -> None:
+        """Return if `principal` may do this in `channel`. Raises ChannelNotFound, NotYourChannel."""
+        ...
+
+    def channels_of(self, principal: Principal, *, need: Scope) -> tuple[str, ...]:
+        """Return the channels in which `principal` may do this, ordered by name."""
+        ...
+
+    def binding(self, secret_id: str) -> TupuBinding | None:
+        """Return what a Tupu secretId stands for, None for an unknown one."""
+        ...
+
+    def first_use(self, *, secret_id: str, nonce: str, now: float) -> bool:
+        """Record a nonce durably; False when any process recorded it before. `now`: Unix seconds."""
+        ...
+
+    def flush(self) -> None:
+        """Write when the keys were last used."""
         ...

@@ -22,6 +22,7 @@ from arcli.errors import (
     PictureNotFound,
     PictureTooLarge,
     UnreadablePicture,
+    UsageError,
 )
 
 DEFAULT_CHANNEL = "default"
@@ -70,6 +71,13 @@ class ListKind(StrEnum):
     PLAIN = "plain"
     BLACK = "black"
     WHITE = "white"
+
+
+class Scope(StrEnum):
+    """What a key or a grant allows: everything, or only looking photos up."""
+
+    ALL = "all"
+    FIND = "find"
 
 
 class IndexKind(StrEnum):
@@ -321,7 +329,10 @@ class StatRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSettings:
-    """What can be set on a channel. `threshold` None: the preset's default."""
+    """What can be set on a channel. `threshold` None: the preset's default.
+
+    `any_format`: `serve` takes every picture format that arcli reads, not only JPEG and PNG.
+    """
 
     kind: ListKind = ListKind.PLAIN
     threshold: float | None = None
@@ -329,6 +340,7 @@ class ChannelSettings:
     quota: int | None = None
     keep_pictures: bool = True
     private: bool = False
+    any_format: bool = False
     owner: str | None = None
 
 
@@ -373,6 +385,80 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountKey:
+    """One secret of an account, without the secret. `channels`: the only ones it works in (empty: no limit).
+
+    `imported`: its secret was made elsewhere. `last_used` lags by up to a minute.
+    """
+
+    key_id: str
+    scope: Scope
+    channels: tuple[str, ...] = ()
+    imported: bool = False
+    created: str
+    last_used: str | None = None
+    revoked: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """What an account may do in a channel that it does not own."""
+
+    channel: str
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TupuBinding:
+    """A Tupu secretId: its account, the channels it searches, the customer's public key (PEM)."""
+
+    secret_id: str
+    username: str
+    channels: tuple[str, ...]
+    public_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who may use `serve`, and what."""
+
+    username: str
+    created: str
+    keys: tuple[AccountKey, ...] = ()
+    owns: tuple[str, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    bindings: tuple[TupuBinding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRequest:
+    """A key to make. `secretkey` None: a new secret is drawn, else this one (from the vendor) is imported."""
+
+    scope: Scope = Scope.ALL
+    channels: tuple[str, ...] = ()
+    secretkey: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key that was just made: the only time that its secret is at hand."""
+
+    username: str
+    key_id: str
+    secretkey: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who asks a server: an account by one of its keys."""
+
+    username: str
+    key_id: str
+    scope: Scope
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a backend can do beyond the protocol that every backend shares."""
 
@@ -382,6 +468,8 @@ class Capabilities:
 
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9@_.]{3,50}")
+_USERNAME = re.compile(r"[A-Za-z0-9@_.+-]{1,64}")
+_USERNAME_HINT = "an account name has 1 to 64 characters out of A-Z a-z 0-9 @ _ . + -"
 _NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -389,6 +477,13 @@ def valid_identifier(text: str) -> str:
     """Return `text`, or raise InvalidIdentifier unless all of it is `[A-Za-z0-9@_.]{3,50}`."""
     if not _IDENTIFIER.fullmatch(text):
         raise InvalidIdentifier(f"not a valid identifier: {text!r}", item=text)
+    return text
+
+
+def valid_username(text: str) -> str:
+    """Return `text`, or raise UsageError unless all of it is `[A-Za-z0-9@_.+-]{1,64}`."""
+    if not _USERNAME.fullmatch(text):
+        raise UsageError(f"not a valid account name: {text!r}", hint=_USERNAME_HINT, item=text)
     return text
 
 

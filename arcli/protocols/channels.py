@@ -17,6 +17,7 @@ def settings_json(settings: ChannelSettings) -> JsonObject:
         "quota": settings.quota,
         "keep_pictures": settings.keep_pictures,
         "private": settings.private,
+        "any_format": settings.any_format,
         "owner": settings.owner,
     }
 
@@ -35,6 +36,7 @@ def read_settings(body: JsonObject) -> ChannelSettings:
         quota=whole(body.get("quota")),
         keep_pictures=flag(body.get("keep_pictures"), default=True),
         private=flag(body.get("private")),
+        any_format=flag(body.get("any_format")),
         owner=text(body.get("owner")),
     )
 
