@@ -1,0 +1,120 @@
+"""How often a channel's targets were found, by UTC day, in `counts.sqlite` beside its store.
+
+Finding only adds to memory; `flush` writes when it can get the lock at once. Counts outlive their targets.
+A crash may lose what was not flushed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, Locked, StorageNotWritable
+from arcli.store.database import Database
+from arcli.store.schema import COUNTS
+
+COUNTS_FILE = "counts.sqlite"
+MATCHED = "*"  # photos that showed at least one target; neither name is a valid identifier
+MISSED = ""  # photos that showed none
+
+Increments = Mapping[tuple[dt.date, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often `identifier` (or MATCHED, MISSED) was counted on `day`."""
+
+    day: dt.date
+    identifier: str
+    count: int
+
+
+class Counts:
+    """The match counts of the channel in `folder`. Threads and processes may share them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.database = Database(
+            folder / COUNTS_FILE, COUNTS, missing=lambda: _gone(folder), synchronous="NORMAL"
+        )
+        self._pending: Counter[tuple[dt.date, str]] = Counter()
+        self._guard = threading.Lock()
+
+    def __enter__(self) -> Counts:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. What is pending is lost: flush before."""
+        self.database.close()
+
+    def record(self, identifiers: Iterable[str], *, day: dt.date | None = None) -> None:
+        """Count one photo that showed these targets (none: missed), in memory. `day` None: today, UTC."""
+        when = day or dt.datetime.now(dt.UTC).date()
+        found = [*identifiers]
+        with self._guard:
+            self._pending.update((when, name) for name in (*found, MATCHED if found else MISSED))
+
+    def flush(self, *, timeout: float = 0.0) -> bool:
+        """Write what is pending, waiting at most `timeout` seconds; say whether nothing is pending now.
+
+        When another process holds the lock, all stays pending for the next flush. Raises
+        StorageNotWritable in a read-only folder and DiskFull: then nothing more can be counted there.
+        """
+        with self._guard:
+            pending, self._pending = self._pending, Counter()
+        if not pending:
+            return True
+        try:
+            self.add(pending, timeout=timeout)
+        except Locked:
+            with self._guard:
+                self._pending.update(pending)
+            return False
+        return True
+
+    def add(self, increments: Increments, *, timeout: float = 0.0) -> None:
+        """Add to the counts. Raises Locked after `timeout` seconds, StorageNotWritable, DiskFull."""
+        if not self.database.path.exists():
+            self.database.create()
+        with self.database.read():
+            pass  # an idle reader: else closing the writer would checkpoint, and find would wait for the disk
+        with self.database.write(timeout=timeout) as connection:
+            connection.executemany(
+                "INSERT INTO counts VALUES (?, ?, ?)"
+                " ON CONFLICT (day, identifier) DO UPDATE SET count = count + excluded.count",
+                [(day.isoformat(), name, number) for (day, name), number in increments.items()],
+            )
+
+    def read(self, start: dt.date, end: dt.date, identifier: str | None = None) -> list[Count]:
+        """Return the counts of the days [start, end], ordered by day and identifier; None: all of them."""
+        if not self.database.path.exists():
+            return []
+        condition = "" if identifier is None else " AND identifier = ?"
+        values = (start.isoformat(), end.isoformat(), *(() if identifier is None else (identifier,)))
+        select = "SELECT day, identifier, count FROM counts WHERE day BETWEEN ? AND ?"
+        with self.database.read() as connection:
+            rows = connection.execute(f"{select}{condition} ORDER BY day, identifier", values).fetchall()
+        try:
+            return [Count(dt.date.fromisoformat(day), name, number) for day, name, number in rows]
+        except ValueError as error:
+            raise DataDamaged(f"{self.database.path} has a day that is none: {error}") from error
+
+    def knows(self, identifier: str) -> bool:
+        """Say whether `identifier` was ever counted."""
+        if not self.database.path.exists():
+            return False
+        with self.database.read() as connection:
+            select = "SELECT 1 FROM counts WHERE identifier = ? LIMIT 1"
+            return connection.execute(select, (identifier,)).fetchone() is not None
+
+
+def _gone(folder: Path) -> ArcliError:
+    if folder.exists():
+        return StorageNotWritable(f"{folder / COUNTS_FILE} is gone", item=str(folder))
+    return ChannelNotFound(f"the channel in {folder} is gone", item=str(folder))

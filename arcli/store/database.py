@@ -1,0 +1,274 @@
+"""One SQLite database shared by several processes: snapshots for readers, one writer at a time.
+
+Every writer, and with it every checkpoint, holds the lock of a file beside the database. SQLite up to
+3.51.2 can lose pages when one connection checkpoints while another resets the write-ahead log
+(sqlite.org/wal.html, "The WAL-reset bug"); with `wal_autocheckpoint=0` and this lock no two do. Readers
+open with mode=ro, so that closing them cannot checkpoint. The writer's connection lives as long as the lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from arcli.errors import ArcliError, DataDamaged, StorageNotWritable
+from arcli.store.faults import of_os, translated
+from arcli.store.locks import FolderGone, file_lock
+from arcli.store.migrations import Schema, format_of, migrate
+
+LOCK_TIMEOUT = 30.0  # seconds a writer waits for the others
+_BUSY_TIMEOUT = 10.0  # seconds; readers wait only while somebody recovers the log of a process that died
+_PAGE_SIZE = 8192  # features are 22-29 kB: three or four pages instead of seven
+_BLOB_LIMIT = 64 * 1024 * 1024  # bytes; a damaged length must not take all memory
+_LOG_TARGET = 4 * 1024 * 1024  # bytes of write-ahead log from which a commit checkpoints
+_LOG_LIMIT = 64 * 1024 * 1024  # bytes from which the checkpoint waits for readers to move on
+_PATIENCE = 2000  # milliseconds it then waits
+
+
+class Database:
+    """The database at `path`, written under the lock of `<path>.lock`. Close it when done."""
+
+    def __init__(
+        self,
+        path: Path,
+        schema: Schema,
+        *,
+        missing: Callable[[], ArcliError],
+        synchronous: str = "FULL",
+    ) -> None:
+        self.path = path
+        self.schema = schema
+        self._missing = missing
+        self._synchronous = synchronous
+        self._idle: list[tuple[sqlite3.Connection, int]] = []
+        self._guard = threading.Lock()
+        self._wrote = False
+        self._checkpoint_from = _LOG_TARGET
+
+    @property
+    def lock_path(self) -> Path:
+        return self.path.with_name(self.path.name + ".lock")
+
+    @property
+    def log_path(self) -> Path:
+        return self.path.with_name(self.path.name + "-wal")
+
+    def create(self, fill: Callable[[sqlite3.Connection], None] | None = None) -> None:
+        """Make the database with its tables and what `fill` writes, unless it exists.
+
+        It is built aside and renamed, so that nobody ever sees half of it.
+        """
+        with file_lock(self.lock_path, timeout=LOCK_TIMEOUT):
+            if self.path.exists():
+                return
+            aside = self.path.with_name(f"{self.path.name}.new-{secrets.token_hex(4)}")
+            try:
+                with (
+                    translated(self.path),
+                    contextlib.closing(self._connect(aside, "mode=rwc")) as connection,
+                ):
+                    self._build(connection, fill)
+                aside.rename(self.path)
+                sync_folder(self.path.parent)
+            except OSError as error:
+                raise of_os(self.path, error) from error
+            finally:
+                aside.unlink(missing_ok=True)
+
+    def _build(
+        self, connection: sqlite3.Connection, fill: Callable[[sqlite3.Connection], None] | None
+    ) -> None:
+        connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        migrate(connection, self.schema, self.path)
+        if fill is not None:
+            connection.execute("BEGIN IMMEDIATE")
+            fill(connection)
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Hold one read transaction: a snapshot that no writer changes. Never waits for writers."""
+        with translated(self.path):
+            connection, inode = self._take()
+            try:
+                if not connection.in_transaction:
+                    connection.execute("BEGIN")
+                self._expect_present_format(connection)
+                yield connection
+            finally:
+                self._give_back(connection, inode)
+
+    def _take(self) -> tuple[sqlite3.Connection, int]:
+        """Return an idle connection to the file that is at `path` now, or a new one."""
+        try:
+            inode = self.path.stat().st_ino
+        except OSError as error:
+            raise self._unreachable(error) from error
+        with self._guard:
+            while self._idle:
+                connection, opened = self._idle.pop()
+                if opened == inode:
+                    return connection, inode
+                connection.close()
+        return self._open_reader(), inode
+
+    def _give_back(self, connection: sqlite3.Connection, inode: int) -> None:
+        try:
+            connection.rollback()
+        except sqlite3.Error:
+            connection.close()
+            return
+        with self._guard:
+            self._idle.append((connection, inode))
+
+    def _unreachable(self, error: OSError) -> ArcliError:
+        return (
+            self._missing()
+            if isinstance(error, FileNotFoundError | NotADirectoryError)
+            else of_os(self.path, error)
+        )
+
+    def _expect_present_format(self, connection: sqlite3.Connection) -> None:
+        """Migrate an older database, once, if it may be written."""
+        if self._format(connection) == self.schema.format:
+            return
+        connection.rollback()
+        with self.write():
+            pass
+        connection.execute("BEGIN")
+
+    def _format(self, connection: sqlite3.Connection) -> int:
+        number = format_of(connection, self.schema, self.path)
+        if number == 0:
+            raise DataDamaged(f"{self.path} is empty", item=str(self.path))
+        return number
+
+    def _open_reader(self) -> sqlite3.Connection:
+        """Open for reading, also where the -shm file cannot be made.
+
+        In a folder that cannot be written, SQLite reads a log only through a -shm file that is there.
+        Without one nobody is writing: the log is then read alone (nolock), or there is none (immutable).
+        """
+        ways = ["mode=ro", "mode=ro&nolock=1" if self._has_log() else "mode=ro&immutable=1"]
+        for last, way in enumerate(ways, start=1):
+            connection = self._connect(self.path, way)
+            try:
+                connection.execute("PRAGMA query_only = ON")
+                if "nolock" in way:
+                    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+                connection.execute("BEGIN")
+                connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+            except sqlite3.Error as error:
+                connection.close()
+                code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+                if last == len(ways) or code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                    raise
+            else:
+                return connection
+        raise AssertionError("the last way returns or raises")
+
+    def _has_log(self) -> bool:
+        try:
+            return self.log_path.stat().st_size > 0
+        except OSError:
+            return False
+
+    @contextmanager
+    def excluded(self, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
+        """Keep every writer out. Raises Locked after `timeout` seconds, StorageNotWritable."""
+        if not self.path.exists():
+            raise self._missing()
+        try:
+            with file_lock(self.lock_path, timeout=timeout):
+                if not self.path.exists():  # it went while we waited
+                    raise self._missing()
+                yield
+        except FolderGone as error:
+            raise self._missing() from error
+
+    @contextmanager
+    def write(self, *, timeout: float = LOCK_TIMEOUT) -> Iterator[sqlite3.Connection]:
+        """Hold one write transaction; it is durable when the block has ended, and void if it raises.
+
+        Raises Locked after `timeout` seconds, StorageNotWritable, DiskFull.
+        """
+        with self.excluded(timeout=timeout), translated(self.path):
+            if not os.access(self.path, os.W_OK):
+                raise StorageNotWritable(f"{self.path}: permission denied", item=str(self.path))
+            with contextlib.closing(self._connect(self.path, "mode=rw")) as connection:
+                self._format(connection)
+                migrate(connection, self.schema, self.path)
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    connection.rollback()
+                    raise
+                self._wrote = True
+                self._checkpoint_if_large(connection)
+
+    def _checkpoint_if_large(self, connection: sqlite3.Connection) -> None:
+        """Move the log into the database when it has grown; what is committed is safe if that fails."""
+        with contextlib.suppress(sqlite3.Error, OSError):
+            size = self.log_path.stat().st_size
+            if size < self._checkpoint_from:
+                return
+            connection.execute(f"PRAGMA busy_timeout = {_PATIENCE if size > _LOG_LIMIT else 0}")
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            self._checkpoint_from = size + _LOG_TARGET if busy else _LOG_TARGET
+
+    def _connect(self, path: Path, parameters: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?{parameters}",
+            uri=True,
+            timeout=_BUSY_TIMEOUT,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _BLOB_LIMIT)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        if sys.version_info >= (3, 12):
+            connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
+        for pragma in (
+            "trusted_schema = OFF",
+            "cell_size_check = ON",
+            "foreign_keys = ON",
+            "wal_autocheckpoint = 0",
+            f"synchronous = {self._synchronous}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def close(self) -> None:
+        """Close all connections. A writer that is the last to leave empties the log into the database."""
+        with self._guard:
+            idle, self._idle = self._idle, []
+        for connection, _ in idle:
+            connection.close()
+        if self._wrote and self._synchronous == "FULL":
+            with contextlib.suppress(ArcliError, sqlite3.Error), self.excluded(timeout=0):
+                self._close_as_writer()
+
+    def _close_as_writer(self) -> None:
+        with contextlib.closing(self._connect(self.path, "mode=rw")) as connection:
+            connection.execute(
+                "PRAGMA user_version"
+            ).fetchone()  # opens the log, which the close then empties
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` survive a power loss."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,61 @@
+"""What SQLite and the operating system report, as errors that a user can act on."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from arcli.errors import ArcliError, DataDamaged, DiskFull, Locked, MemoryLimit, StorageNotWritable
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
+# SQLite answers FULL for ENOSPC only; a used-up quota and a size limit come as failed writes
+_WRITE_FAILED = {
+    sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_TRUNCATE,
+}
+_BY_PRIMARY_CODE: dict[int, type[ArcliError]] = {
+    sqlite3.SQLITE_FULL: DiskFull,
+    sqlite3.SQLITE_BUSY: Locked,
+    sqlite3.SQLITE_LOCKED: Locked,
+    sqlite3.SQLITE_PROTOCOL: Locked,
+    sqlite3.SQLITE_READONLY: StorageNotWritable,
+    sqlite3.SQLITE_PERM: StorageNotWritable,
+    sqlite3.SQLITE_CANTOPEN: StorageNotWritable,
+    sqlite3.SQLITE_NOMEM: MemoryLimit,
+}
+_SENTENCES: dict[type[ArcliError], str] = {
+    DiskFull: "no space left to write {name}",
+    Locked: "{name} is locked by another process",
+    StorageNotWritable: "{name} cannot be opened or written: permission denied",
+    MemoryLimit: "not enough memory to read {name}",
+    DataDamaged: "{name} is damaged",
+}
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise what SQLite says of `path` as one of our errors: DiskFull, Locked, DataDamaged …"""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _of_sqlite(path, error) from error
+
+
+def _of_sqlite(path: Path, error: sqlite3.Error) -> ArcliError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    kind = DiskFull if code in _WRITE_FAILED else _BY_PRIMARY_CODE.get(code & 0xFF, DataDamaged)
+    return kind(f"{_SENTENCES[kind].format(name=path)} ({error})", item=str(path))
+
+
+def of_os(path: Path, error: OSError) -> ArcliError:
+    """Return the ArcliError for an operating system's `error` on `path`."""
+    if error.errno in _NO_SPACE:
+        return DiskFull(f"no space left to write {path}", item=str(path))
+    if error.errno in _NO_ACCESS:
+        return StorageNotWritable(f"{path}: permission denied", item=str(path))
+    return DataDamaged(f"{path}: {error.strerror or error}", item=str(path))

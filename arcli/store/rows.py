@@ -1,0 +1,107 @@
+"""Rows of a store as dataclasses, and the texts that they are stored as."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from arcli.errors import DataDamaged
+from arcli.models import ChannelSettings, IndexKind, ListKind, MatchRatio, Target
+
+COLUMNS = "row_id, identifier, metadata, matchratio, level, active, picture_hash, created, updated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRow(Target):
+    """A target and the row id that features and index know it by. A replaced picture has a new row id."""
+
+    row_id: int
+
+    def as_target(self) -> Target:
+        """Return the target without its row id."""
+        return Target(**{name: getattr(self, name) for name in Target.__slots__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTarget:
+    """What becomes one row. Blobs are stored as they are; `created` None: now."""
+
+    identifier: str
+    features: bytes
+    metadata: str | None = None
+    matchratio: MatchRatio | None = None
+    level: int | None = None
+    active: bool = True
+    picture_hash: str | None = None
+    picture: bytes | None = None
+    thumbnail: bytes | None = None
+    created: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreInfo:
+    """What a store says of itself.
+
+    `store_id` is drawn when it is made; `epoch` anew whenever the file is written to after it was copied or
+    restored. `moved`: it was, and has not been written to since.
+    """
+
+    name: str
+    settings: ChannelSettings
+    preset: int
+    created: str
+    store_id: str
+    epoch: str
+    moved: bool
+
+
+def now() -> str:
+    """Return this moment in UTC, ISO 8601 to the second."""
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def matchratio_text(value: MatchRatio | None) -> str | None:
+    """Return JSON text, which keeps a number a number and a text a text."""
+    return None if value is None else json.dumps(value)
+
+
+def target_row(channel: str, values: tuple[Any, ...]) -> TargetRow:
+    """Return the row of `values` in the order of COLUMNS. Raises DataDamaged."""
+    row_id, identifier, metadata, matchratio, level, active, picture_hash, created, updated = values
+    return TargetRow(
+        row_id=row_id,
+        channel=channel,
+        identifier=identifier,
+        metadata=metadata,
+        matchratio=None if matchratio is None else _from_json(matchratio),
+        level=level,
+        active=bool(active),
+        picture_hash=picture_hash,
+        created=created,
+        updated=updated,
+    )
+
+
+def settings_text(settings: ChannelSettings) -> str:
+    """Return `settings` as JSON text."""
+    return json.dumps(asdict(settings))
+
+
+def settings_from(text: str) -> ChannelSettings:
+    """Return the settings that `settings_text` wrote. Raises DataDamaged."""
+    values = _from_json(text)
+    try:
+        return ChannelSettings(
+            **values | {"kind": ListKind(values["kind"]), "index": IndexKind(values["index"])}
+        )
+    except (TypeError, ValueError, KeyError) as error:
+        raise DataDamaged(f"stored channel settings cannot be read: {error}") from error
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DataDamaged(f"stored JSON cannot be read: {error}") from error

@@ -1,0 +1,87 @@
+"""The tables of the three kinds of database, as numbered steps (see arcli.store.migrations).
+
+A module with tables of its own in one of these files (segments, accounts) has a step function that is named
+here. No format has been released yet: until then step 1 may be edited.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from arcli.store.migrations import Schema
+
+_STORE_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE state (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    changes INTEGER NOT NULL,
+    dead_changes INTEGER NOT NULL,
+    targets INTEGER NOT NULL
+) STRICT;
+INSERT INTO state VALUES (1, 0, 0, 0);
+CREATE TABLE targets (
+    row_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    identifier TEXT NOT NULL UNIQUE,
+    metadata TEXT,
+    matchratio TEXT,
+    level INTEGER,
+    active INTEGER NOT NULL CHECK (active IN (0, 1)),
+    picture_hash TEXT,
+    created TEXT NOT NULL,
+    updated TEXT NOT NULL
+) STRICT;
+CREATE INDEX inactive ON targets (row_id) WHERE active = 0;
+CREATE TABLE features (
+    row_id INTEGER PRIMARY KEY REFERENCES targets ON DELETE CASCADE, data BLOB NOT NULL
+) STRICT;
+CREATE TABLE pictures (
+    row_id INTEGER PRIMARY KEY REFERENCES targets ON DELETE CASCADE, data BLOB NOT NULL
+) STRICT;
+CREATE TABLE thumbnails (
+    row_id INTEGER PRIMARY KEY REFERENCES targets ON DELETE CASCADE, data BLOB NOT NULL
+) STRICT;
+CREATE TABLE dead (row_id INTEGER PRIMARY KEY) STRICT;
+"""
+
+_CATALOG_TABLES = """
+CREATE TABLE channels (
+    name TEXT PRIMARY KEY,
+    folder TEXT NOT NULL UNIQUE COLLATE NOCASE,
+    settings TEXT NOT NULL,
+    preset INTEGER NOT NULL,
+    created TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+_COUNTS_TABLES = """
+CREATE TABLE counts (
+    day TEXT NOT NULL,
+    identifier TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (day, identifier)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def run(connection: sqlite3.Connection, script: str) -> None:
+    """Execute the statements of `script` within the transaction at hand (executescript would end it)."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            connection.execute(statement)
+
+
+def _store_1(connection: sqlite3.Connection) -> None:
+    run(connection, _STORE_TABLES)
+
+
+def _catalog_1(connection: sqlite3.Connection) -> None:
+    run(connection, _CATALOG_TABLES)
+
+
+def _counts_1(connection: sqlite3.Connection) -> None:
+    run(connection, _COUNTS_TABLES)
+
+
+STORE = Schema(application_id=0x61724631, migrations=(_store_1,))  # "arF1" … the kinds differ in one byte
+CATALOG = Schema(application_id=0x61724632, migrations=(_catalog_1,))
+COUNTS = Schema(application_id=0x61724633, migrations=(_counts_1,))

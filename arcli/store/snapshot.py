@@ -1,0 +1,180 @@
+"""What can be read in one transaction of a channel's store."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from arcli.errors import DataDamaged
+from arcli.models import ListQuery
+from arcli.store.rows import COLUMNS, StoreInfo, TargetRow, settings_from, target_row
+
+_AMONG = "IN (SELECT value FROM json_each(?))"
+
+
+class Snapshot:
+    """A channel at one moment. Use it only inside the `with` block that gave it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.connection = connection
+        self._path = path
+        self._info: StoreInfo | None = None
+
+    def info(self) -> StoreInfo:
+        """Return the store's name, settings, preset and identity. Raises DataDamaged."""
+        if self._info is None:
+            self._info = self._read_info()
+        return self._info
+
+    def _read_info(self) -> StoreInfo:
+        meta = dict(self.connection.execute("SELECT key, value FROM meta"))
+        try:
+            return StoreInfo(
+                name=meta["name"],
+                settings=settings_from(meta["settings"]),
+                preset=int(meta["preset"]),
+                created=meta["created"],
+                store_id=meta["store_id"],
+                epoch=meta["epoch"],
+                moved=meta["home"] != home_of(self._path),
+            )
+        except (KeyError, ValueError) as error:
+            raise DataDamaged(
+                f"{self._path} does not say what it is: {error}", item=str(self._path)
+            ) from error
+
+    def changes(self) -> int:
+        """Return a number that is another one after each write transaction that changed the store."""
+        return self._state("changes")
+
+    def dead_changes(self) -> int:
+        """Return a number that is another one whenever `dead_rows` may give another answer."""
+        return self._state("dead_changes")
+
+    def count(self) -> int:
+        """Return how many targets there are, active or not."""
+        return self._state("targets")
+
+    def _state(self, column: str) -> int:
+        row = self.connection.execute(f"SELECT {column} FROM state").fetchone()  # noqa: S608 (three literals)
+        if row is None:
+            raise DataDamaged(f"{self._path} has lost its counters", item=str(self._path))
+        return int(row[0])
+
+    def last_row(self) -> int:
+        """Return the highest row id ever given, 0 in a new store."""
+        row = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'targets'").fetchone()
+        return int(row[0]) if row else 0
+
+    def dead_rows(self) -> list[int]:
+        """Return the row ids that a segment may hold and no search may answer: removed or inactive."""
+        select = "SELECT row_id FROM dead UNION ALL SELECT row_id FROM targets WHERE active = 0"
+        return [row for (row,) in self.connection.execute(select)]
+
+    def removed_rows(self) -> list[int]:
+        """Return the row ids that were removed and not yet forgotten (`WriteTransaction.forget_dead`)."""
+        return [row for (row,) in self.connection.execute("SELECT row_id FROM dead")]
+
+    def live_rows(self, first: int, last: int) -> list[int]:
+        """Return the row ids in [first, last] that exist, active or not, in order."""
+        select = "SELECT row_id FROM targets WHERE row_id BETWEEN ? AND ? ORDER BY row_id"
+        return [row for (row,) in self.connection.execute(select, (first, last))]
+
+    def target(self, identifier: str) -> TargetRow | None:
+        """Return the target of that identifier, or None."""
+        rows = self._rows("identifier = ?", (identifier,))
+        return rows[0] if rows else None
+
+    def rows(self, row_ids: Iterable[int]) -> dict[int, TargetRow]:
+        """Return those of `row_ids` that exist, active or not."""
+        return {row.row_id: row for row in self._rows(f"row_id {_AMONG}", (_json(row_ids),))}
+
+    def hashes(self, identifiers: Iterable[str]) -> dict[str, str | None]:
+        """Return the picture hash of those of `identifiers` that exist."""
+        select = f"SELECT identifier, picture_hash FROM targets WHERE identifier {_AMONG}"  # noqa: S608
+        return dict(self.connection.execute(select, (_json(identifiers),)))
+
+    def features(self, row_ids: Iterable[int]) -> dict[int, bytes]:
+        """Return the features of those of `row_ids` that exist."""
+        return self._blobs("features", row_ids)
+
+    def thumbnails(self, row_ids: Iterable[int]) -> dict[int, bytes]:
+        """Return the thumbnails of those of `row_ids` that have one."""
+        return self._blobs("thumbnails", row_ids)
+
+    def picture(self, row_id: int) -> bytes | None:
+        """Return the kept picture, or None."""
+        return self._blobs("pictures", (row_id,)).get(row_id)
+
+    def features_after(self, row_id: int, limit: int = -1) -> Iterator[tuple[int, bytes]]:
+        """Yield (row id, features) above `row_id` in order, at most `limit` (-1: all), inactive ones too.
+
+        A long read transaction keeps the log from being emptied: read in chunks, each in its own.
+        """
+        select = "SELECT row_id, data FROM features WHERE row_id > ? ORDER BY row_id LIMIT ?"
+        yield from self.connection.execute(select, (row_id, limit))
+
+    def _blobs(self, table: str, row_ids: Iterable[int]) -> dict[int, bytes]:
+        select = f"SELECT row_id, data FROM {table} WHERE row_id {_AMONG}"  # noqa: S608 (three literals)
+        return dict(self.connection.execute(select, (_json(row_ids),)))
+
+    def _rows(self, where: str, values: tuple[Any, ...]) -> list[TargetRow]:
+        channel = self.info().name
+        select = f"SELECT {COLUMNS} FROM targets WHERE {where}"  # noqa: S608 (values are bound)
+        return [target_row(channel, values) for values in self.connection.execute(select, values)]
+
+    def list(self, query: ListQuery = ListQuery()) -> tuple[int, list[TargetRow]]:
+        """Return how many targets `query` selects, and its page of them by identifier in code points."""
+        where, values = _conditions(query)
+        if query.where:
+            self.connection.create_function("metadata_is", 3, _metadata_is, deterministic=True)
+        count = f"SELECT count(*) FROM targets WHERE {where}"  # noqa: S608 (values are bound)
+        total = int(self.connection.execute(count, values).fetchone()[0])
+        limit = -1 if query.limit is None else max(query.limit, 0)
+        page = f"{where} ORDER BY identifier LIMIT {int(limit)} OFFSET {max(int(query.position), 0)}"
+        return total, self._rows(page, values)
+
+
+def home_of(path: Path) -> str:
+    """Return what tells the file at `path` from a copy of it: its inode and its folder's."""
+    return f"{path.stat().st_ino}:{path.parent.stat().st_ino}"
+
+
+def _json(values: Iterable[object]) -> str:
+    return json.dumps([*values], default=int)
+
+
+def _conditions(query: ListQuery) -> tuple[str, tuple[Any, ...]]:
+    """Return an SQL condition and its values."""
+    terms: list[tuple[str, tuple[Any, ...]]] = [("1", ())]
+    if query.prefix is not None:
+        prefix = query.prefix.encode(errors="replace").decode()
+        terms.append(("identifier >= ? AND identifier < ? || char(0x10FFFF)", (prefix, prefix)))
+    if query.active is not None:
+        terms.append(("active = ?", (int(query.active),)))
+    if query.level is not None:
+        terms.append(("level = ?", (query.level,)))
+    for key, value in query.where:
+        terms.append(("metadata_is(metadata, ?, ?)", (json.dumps(key), json.dumps(value))))
+    return " AND ".join(term for term, _ in terms), tuple(v for _, values in terms for v in values)
+
+
+def _metadata_is(metadata: str | None, key: str, value: str) -> bool:
+    """Say whether `metadata` is a JSON object whose `key` has `value` as text (true, null, 1.5, plain text).
+
+    Key and value come as JSON, which carries any argument a shell can pass. SQLite's own JSON functions
+    refuse texts that Python accepts (NaN), and one such row would fail the whole listing.
+    """
+    try:
+        found = json.loads(metadata) if metadata is not None else None
+    except (ValueError, RecursionError):
+        return False
+    name, wanted = json.loads(key), json.loads(value)
+    if not isinstance(found, dict) or name not in found:
+        return False
+    item = found[name]
+    text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+    return bool(text == wanted)

@@ -1,0 +1,130 @@
+"""What can be changed in one transaction of a channel's store."""
+
+from __future__ import annotations
+
+import secrets
+
+from arcli.errors import QuotaExceeded, TargetExists, TargetNotFound
+from arcli.models import ChannelSettings, TargetChanges
+from arcli.store.rows import NewTarget, TargetRow, matchratio_text, now, settings_text
+from arcli.store.snapshot import Snapshot, home_of
+
+
+class WriteTransaction(Snapshot):
+    """A snapshot that can be changed. What it changes is durable when its `with` block has ended."""
+
+    def insert(self, new: NewTarget) -> int:
+        """Add a target and return its row id. Raises TargetExists, QuotaExceeded."""
+        if self.target(new.identifier) is not None:
+            raise TargetExists(f"{new.identifier} exists already", item=new.identifier)
+        quota = self.info().settings.quota
+        if quota is not None and self.count() >= quota:
+            raise QuotaExceeded(
+                f"channel {self.info().name!r} is full: its quota is {quota:,} targets", item=new.identifier
+            )
+        return self._insert(new, new.created or now())
+
+    def replace(self, new: NewTarget) -> int:
+        """Put `new` in the place of the target of that identifier, keeping its date of creation.
+
+        Returns the new row id; the old one is dead. Raises TargetNotFound.
+        """
+        old = self._existing(new.identifier)
+        self._delete(old)
+        return self._insert(new, old.created or now())
+
+    def remove(self, identifier: str) -> int | None:
+        """Remove a target and return the row id that is dead now, or None when there is no such target."""
+        row = self.target(identifier)
+        if row is None:
+            return None
+        self._delete(row)
+        return row.row_id
+
+    def update(self, identifier: str, changes: TargetChanges) -> TargetRow:
+        """Change metadata, matchratio, active and identifier; return the row as it is now.
+
+        A new picture is not for here but for `replace`. Raises TargetNotFound, TargetExists.
+        """
+        row = self._existing(identifier)
+        if changes.active is not None and changes.active != row.active:
+            self.connection.execute("UPDATE state SET dead_changes = dead_changes + 1")
+        if changes.rename is not None and changes.rename != identifier and self.target(changes.rename):
+            raise TargetExists(f"{changes.rename} exists already", item=changes.rename)
+        self.connection.execute(
+            "UPDATE targets SET identifier = coalesce(?, identifier), metadata = coalesce(?, metadata),"
+            " matchratio = coalesce(?, matchratio), active = coalesce(?, active), updated = ?"
+            " WHERE row_id = ?",
+            (
+                changes.rename,
+                changes.metadata,
+                matchratio_text(changes.matchratio),
+                changes.active,
+                now(),
+                row.row_id,
+            ),
+        )
+        return self._existing(changes.rename or identifier)
+
+    def forget_dead(self, row_ids: list[int]) -> None:
+        """Drop tombstones of removed rows that no published segment holds any more."""
+        self.connection.executemany("DELETE FROM dead WHERE row_id = ?", ((row,) for row in row_ids))
+        self.connection.execute("UPDATE state SET dead_changes = dead_changes + 1")
+
+    def set_settings(self, settings: ChannelSettings) -> None:
+        """Replace the channel's settings."""
+        self._set_meta("settings", settings_text(settings))
+        self._info = None
+
+    def settle_in(self) -> None:
+        """Draw a new epoch if this file was copied or restored since it was last written."""
+        if self.info().moved:
+            self._set_meta("epoch", secrets.token_hex(8))
+            self._set_meta("home", home_of(self._path))
+            self._info = None
+
+    def count_change(self) -> None:
+        """Let `changes` show that this transaction changed something."""
+        if self.connection.total_changes:
+            self.connection.execute("UPDATE state SET changes = changes + 1")
+
+    def _existing(self, identifier: str) -> TargetRow:
+        row = self.target(identifier)
+        if row is None:
+            raise TargetNotFound(f"no target {identifier} in channel {self.info().name!r}", item=identifier)
+        return row
+
+    def _insert(self, new: NewTarget, created: str) -> int:
+        cursor = self.connection.execute(
+            "INSERT INTO targets"
+            " (identifier, metadata, matchratio, level, active, picture_hash, created, updated)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                new.identifier,
+                new.metadata,
+                matchratio_text(new.matchratio),
+                new.level,
+                new.active,
+                new.picture_hash,
+                created,
+                now(),
+            ),
+        )
+        row_id = cursor.lastrowid
+        assert row_id is not None, "an INSERT gives a row id"
+        blobs = {"features": new.features, "pictures": new.picture, "thumbnails": new.thumbnail}
+        for table, data in blobs.items():
+            if data is not None:
+                self.connection.execute(f"INSERT INTO {table} VALUES (?, ?)", (row_id, data))  # noqa: S608
+        self.connection.execute(
+            "UPDATE state SET targets = targets + 1, dead_changes = dead_changes + ?", (not new.active,)
+        )
+        return row_id
+
+    def _delete(self, row: TargetRow) -> None:
+        self.connection.execute("DELETE FROM targets WHERE row_id = ?", (row.row_id,))
+        self.connection.execute("INSERT INTO dead VALUES (?)", (row.row_id,))
+        self.connection.execute("UPDATE state SET targets = targets - 1, dead_changes = dead_changes + 1")
+
+    def _set_meta(self, key: str, value: str) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
