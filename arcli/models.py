@@ -386,14 +386,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountKey:
-    """One secret of an account, without the secret. `channels`: the only ones it works in (empty: no limit).
+    """One secret of an account, without the secret. `channels`: the only ones it works in (None: no limit).
 
     `imported`: its secret was made elsewhere. `last_used` lags by up to a minute.
     """
 
     key_id: str
     scope: Scope
-    channels: tuple[str, ...] = ()
+    channels: tuple[str, ...] | None = None
     imported: bool = False
     created: str
     last_used: str | None = None
@@ -435,7 +435,7 @@ class KeyRequest:
     """A key to make. `secretkey` None: a new secret is drawn, else this one (from the vendor) is imported."""
 
     scope: Scope = Scope.ALL
-    channels: tuple[str, ...] = ()
+    channels: tuple[str, ...] | None = None
     secretkey: str | None = field(default=None, repr=False)
 
 
@@ -455,7 +455,7 @@ class Principal:
     username: str
     key_id: str
     scope: Scope
-    channels: tuple[str, ...] = ()
+    channels: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

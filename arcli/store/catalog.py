@@ -206,9 +206,11 @@ class Catalog:
 
 
 def enter(connection: sqlite3.Connection, record: ChannelRecord) -> None:
-    """Write `record` into the catalog, over an entry of the same name."""
+    """Write `record` into the catalog, over an entry of the same name (whose grants stay)."""
     connection.execute(
-        "INSERT OR REPLACE INTO channels (name, folder, settings, preset, created) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO channels (name, folder, settings, preset, created) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET folder = excluded.folder, settings = excluded.settings,"
+        " preset = excluded.preset, created = excluded.created",
         (record.name, record.folder.name, settings_text(record.settings), record.preset, record.created),
     )
 

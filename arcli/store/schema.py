@@ -53,6 +53,39 @@ CREATE TABLE channels (
 ) STRICT, WITHOUT ROWID;
 """
 
+_ACCOUNT_TABLES = """
+CREATE TABLE accounts (username TEXT PRIMARY KEY, created TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE keys (
+    key_id TEXT PRIMARY KEY,
+    username TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    scope TEXT NOT NULL,
+    channels TEXT,
+    created TEXT NOT NULL,
+    last_used TEXT,
+    revoked TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX keys_of ON keys (username);
+CREATE TABLE grants (
+    username TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    channel TEXT NOT NULL REFERENCES channels ON DELETE CASCADE,
+    scope TEXT NOT NULL,
+    PRIMARY KEY (username, channel)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grants_of ON grants (channel);
+CREATE TABLE bindings (
+    secret_id TEXT PRIMARY KEY,
+    username TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+    channels TEXT NOT NULL,
+    public_key TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE nonces (
+    secret_id TEXT NOT NULL, nonce TEXT NOT NULL, seen REAL NOT NULL, PRIMARY KEY (secret_id, nonce)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX nonces_seen ON nonces (seen);
+"""
+
 _COUNTS_TABLES = """
 CREATE TABLE counts (
     day TEXT NOT NULL,
@@ -76,6 +109,7 @@ def _store_1(connection: sqlite3.Connection) -> None:
 
 def _catalog_1(connection: sqlite3.Connection) -> None:
     run(connection, _CATALOG_TABLES)
+    run(connection, _ACCOUNT_TABLES)
 
 
 def _counts_1(connection: sqlite3.Connection) -> None:

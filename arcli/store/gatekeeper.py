@@ -1,0 +1,122 @@
+"""What a server asks the catalog of those who ask it: whose secret, which channels, which nonces."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+from arcli.errors import ChannelNotFound, InvalidChannelName, NotYourChannel, WrongCredentials
+from arcli.models import Principal, Scope, TupuBinding, valid_channel_name
+from arcli.store.accounts import binding_of, channels_of
+from arcli.store.catalog import Catalog
+from arcli.store.digests import SecretDigests
+from arcli.store.keyfile import pepper
+from arcli.store.rows import now as now_text
+
+NONCE_MEMORY = 900.0  # seconds; longer than the 600 in which a signed request can be valid
+_KEYS = "SELECT key_id, kind, digest, scope, channels FROM keys WHERE username = ? AND revoked IS NULL"
+_RIGHTS = """
+SELECT json_extract(c.settings, '$.owner'), g.scope FROM channels AS c
+LEFT JOIN grants AS g ON g.channel = c.name AND g.username = ? WHERE c.name = ?
+"""
+_USABLE = """
+SELECT c.name, json_extract(c.settings, '$.owner') = ? AS owned, g.scope FROM channels AS c
+LEFT JOIN grants AS g ON g.channel = c.name AND g.username = ? WHERE owned OR g.scope IS NOT NULL
+ORDER BY c.name
+"""
+
+
+class CatalogGatekeeper:
+    """The Gatekeeper of a data folder, which has a catalog. Close it when done."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._catalog = Catalog.open(data_dir, create=True)
+        self._pepper = pepper(data_dir)
+        self._used: dict[str, str] = {}
+        self._written: dict[str, float] = {}
+        self._guard = threading.Lock()
+
+    def close(self) -> None:
+        self._catalog.close()
+
+    def authenticate(self, *, username: str, secretkey: str) -> Principal:
+        """Both digests are made first, so that an unknown account costs what a wrong secret does."""
+        digests = SecretDigests.of(secretkey, self._pepper)
+        found: Principal | None = None
+        with self._catalog.database.read() as connection:
+            for key_id, kind, digest, scope, channels in connection.execute(_KEYS, (username,)):
+                if digests.match(kind, digest):
+                    names = channels_of(channels)
+                    found = Principal(username=username, key_id=key_id, scope=Scope(scope), channels=names)
+        if found is None:
+            raise WrongCredentials("no such account, or not its secret key")
+        with self._guard:
+            self._used[found.key_id] = now_text()
+        return found
+
+    def authorize(self, principal: Principal, *, channel: str, need: Scope) -> None:
+        try:
+            name = valid_channel_name(channel)
+        except InvalidChannelName as error:
+            raise ChannelNotFound(f"no channel {channel!r}", item=channel) from error
+        with self._catalog.database.read() as connection:
+            rights = connection.execute(_RIGHTS, (principal.username, name)).fetchone()
+        if rights is None:
+            raise ChannelNotFound(f"no channel {channel!r}", item=channel)
+        owner, granted = rights
+        if not _within(principal, name, need) or not _allows(owner == principal.username, granted, need):
+            raise NotYourChannel(f"not yours to use in this way: channel {channel!r}", item=channel)
+
+    def channels_of(self, principal: Principal, *, need: Scope) -> tuple[str, ...]:
+        with self._catalog.database.read() as connection:
+            rows = connection.execute(_USABLE, (principal.username, principal.username)).fetchall()
+        return tuple(
+            name
+            for name, owned, granted in rows
+            if _within(principal, name, need) and _allows(bool(owned), granted, need)
+        )
+
+    def binding(self, secret_id: str) -> TupuBinding | None:
+        query = "SELECT secret_id, username, channels, public_key FROM bindings WHERE secret_id = ?"
+        with self._catalog.database.read() as connection:
+            row = connection.execute(query, (secret_id,)).fetchone()
+        return None if row is None else binding_of(row)
+
+    def first_use(self, *, secret_id: str, nonce: str, now: float) -> bool:
+        with self._catalog.database.write() as connection:
+            connection.execute("DELETE FROM nonces WHERE seen < ?", (now - NONCE_MEMORY,))
+            try:
+                connection.execute("INSERT INTO nonces VALUES (?, ?, ?)", (secret_id, nonce, now))
+            except sqlite3.IntegrityError:
+                return False
+        return True
+
+    def flush(self) -> None:
+        """At most once a minute for each key; when a key was last used may lag by that much."""
+        with self._guard:
+            ready = {key: at for key, at in self._used.items() if self._is_due(key)}
+            for key in ready:
+                del self._used[key]
+                self._written[key] = time.monotonic()
+        if ready:
+            with self._catalog.database.write() as connection:
+                connection.executemany(
+                    "UPDATE keys SET last_used = ? WHERE key_id = ?",
+                    [(at, key) for key, at in ready.items()],
+                )
+
+    def _is_due(self, key_id: str) -> bool:
+        return time.monotonic() - self._written.get(key_id, -60.0) >= 60.0
+
+
+def _within(principal: Principal, channel: str, need: Scope) -> bool:
+    """Say whether the key itself reaches so far."""
+    named = principal.channels is None or channel in principal.channels
+    return named and (principal.scope is Scope.ALL or need is Scope.FIND)
+
+
+def _allows(owned: bool, granted: str | None, need: Scope) -> bool:
+    """Say whether the account may do it: as the owner, or by a grant."""
+    return owned or granted == Scope.ALL or (granted is not None and need is Scope.FIND)
