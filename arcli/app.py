@@ -1,0 +1,83 @@
+"""The Typer application, and the one place where an error becomes an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Annotated, Any
+
+import typer
+
+from arcli.commands import Program, new_app
+from arcli.console.command import command_name
+from arcli.console.faults import as_arcli_error
+from arcli.console.session import Session
+from arcli.console.streams import ClosedPipe
+
+_BUG = 70
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    session = Session(arguments, os.environ)
+    try:
+        status = _run(arguments, session)
+        session.close()
+    except ClosedPipe:
+        return session.status
+    except SystemExit as leave:  # Typer leaves like this after completion, or when help meets a closed pipe
+        return 0 if isinstance(leave.__context__, BrokenPipeError) else int(leave.code or 0)
+    except BaseException as error:
+        return _failed(error, session)
+    return status
+
+
+def _run(arguments: list[str], session: Session) -> int:
+    status = build().main(arguments, prog_name="arcli", standalone_mode=False, obj=session)
+    return status if isinstance(status, int) else session.status
+
+
+def _failed(error: BaseException, session: Session) -> int:
+    """Tell the user, in the format they asked for."""
+    fault = as_arcli_error(error)
+    if context := getattr(error, "ctx", None):
+        session.command = command_name(context)
+    if "ARCLI_DEBUG" in os.environ or (session.verbose and fault.exit_status == _BUG):
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    with suppress(ClosedPipe, OSError):
+        session.fail(fault)
+    with suppress(Exception):  # what failed has been told; what fails on the way out adds nothing
+        session.close()
+    return fault.exit_status
+
+
+def build() -> Any:
+    """Build the command tree; verbs load themselves when they are used."""
+    app = new_app(
+        cls=Program,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(_root)
+    return typer.main.get_command(app)
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which arcli this is.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Image-recognition galleries at a shell."""
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from arcli import __version__
+
+        typer.echo(f"arcli {__version__}")
+        raise typer.Exit

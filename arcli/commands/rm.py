@@ -1,0 +1,82 @@
+"""`arcli rm`: remove targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from arcli.console.inputs import with_stdin
+from arcli.console.options import YesOption
+from arcli.console.session import Session
+from arcli.console.text import plural
+from arcli.console.view import View
+from arcli.errors import ArcliError, PictureRefused, TargetNotFound, UsageError
+from arcli.models import valid_identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What became of one identifier: removed, absent or failed."""
+
+    identifier: str
+    status: str
+
+
+REMOVALS: View[Removal] = View(
+    key="items",
+    record=lambda item: {"identifier": item.identifier, "status": item.status},
+    columns=("identifier", "status"),
+    names=lambda item: [item.identifier] if item.status == "removed" else [],
+)
+
+
+def rm(
+    ctx: typer.Context,
+    identifiers: Annotated[
+        list[str] | None, typer.Argument(metavar="ID…", help="Identifiers; - reads them from stdin.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Remove every target of the channel.")] = False,
+    yes: YesOption = False,
+) -> None:
+    """Remove targets from a channel; asks first.
+
+    Example: arcli rm poster_1 poster_2 --yes
+    """
+    session = Session.of(ctx)
+    names = _names(session, identifiers or [], everything)
+    if names:
+        session.confirm(f"Remove {_what(names)} from channel {session.channel}?", yes=yes)
+    answer = session.answer(REMOVALS, changes=True)
+    counts = {"removed": 0, "absent": 0, "failed": 0}
+    for removal, error in _remove(session, names):
+        counts[removal.status] += 1
+        answer.item(removal, error)
+    session.end(answer, {"counts": counts}, single=len(names) == 1 and not everything)
+    session.say(f"{plural(counts['removed'], 'target')} removed from channel {session.channel}")
+
+
+def _names(session: Session, given: list[str], everything: bool) -> list[str]:
+    if everything == bool(given):
+        raise UsageError("give identifiers or --all, not both", hint="arcli rm ID…, or arcli rm --all")
+    if everything:
+        return [target.identifier for target in session.gallery.list(channel=session.channel).targets]
+    return list(dict.fromkeys(with_stdin(given)))
+
+
+def _what(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else plural(len(names), "target")
+
+
+def _remove(session: Session, names: list[str]) -> Iterator[tuple[Removal, ArcliError | None]]:
+    for name in names:
+        try:
+            valid_identifier(name)
+            there = session.gallery.remove(channel=session.channel, identifier=name)
+        except (TargetNotFound, PictureRefused) as error:
+            yield Removal(name, "failed"), error
+            continue
+        absent = TargetNotFound(f"no such target: {name}", item=name)
+        yield (Removal(name, "removed"), None) if there else (Removal(name, "absent"), absent)

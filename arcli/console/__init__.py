@@ -1,0 +1,1 @@
+"""What knows a terminal: options, the session of a run, output, progress, faults."""

@@ -1,0 +1,78 @@
+"""Turns whatever was raised into an ArcliError, and a batch's failures into an exit status."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+
+from arcli.errors import (
+    ArcliError,
+    DiskFull,
+    Interrupted,
+    MemoryLimit,
+    StorageNotWritable,
+    UnreadablePicture,
+    UsageError,
+)
+
+SOME_FAILED = 3
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def as_arcli_error(error: BaseException) -> ArcliError:
+    """Return the ArcliError that tells a user what `error` means to them."""
+    if isinstance(error, ArcliError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("interrupted")
+    if isinstance(error, MemoryError):
+        return MemoryLimit("out of memory")
+    if isinstance(error, OSError):
+        return _from_os(error)
+    if hasattr(error, "format_message"):  # what Typer raises for a command line it cannot parse
+        return _from_usage(error)
+    return _bug(error)
+
+
+def _from_os(error: OSError) -> ArcliError:
+    where = f"{error.filename}: " if error.filename else ""
+    sentence = f"{where}{error.strerror or error}"
+    if error.errno in _NO_SPACE:
+        return DiskFull(sentence)
+    if error.errno in _NOT_ALLOWED:
+        return StorageNotWritable(sentence)
+    if error.errno == errno.EIO:
+        return UnreadablePicture(sentence)
+    return _bug(error)
+
+
+def _from_usage(error: BaseException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "arcli"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return UsageError("missing command", hint=f"run: {path} --help")
+    message = str(getattr(error, "format_message")())  # noqa: B009 - not in the type of BaseException
+    sentence = message[:1].lower() + message[1:].rstrip(".")
+    return UsageError(sentence, hint=f"run: {path} --help")
+
+
+def _bug(error: BaseException) -> ArcliError:
+    """Name the kind and the place, not the message: that could hold anything, a secret too."""
+    import traceback
+
+    place = ""
+    if frames := traceback.extract_tb(error.__traceback__):
+        place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
+    return ArcliError(
+        f"internal error: {type(error).__name__}{place}",
+        hint="this is a bug in arcli: please report it with what --verbose (or ARCLI_DEBUG=1) prints",
+    )
+
+
+def batch_status(errors: Sequence[ArcliError], *, single: bool) -> int:
+    """Return the exit status of a batch: 0, a single named item's own, or 3 when any of several failed."""
+    if not errors:
+        return 0
+    return errors[0].exit_status if single else SOME_FAILED

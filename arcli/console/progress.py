@@ -1,0 +1,35 @@
+"""A progress bar on stderr, for people only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from arcli.console.streams import Streams
+
+Advance = Callable[[], None]
+
+
+@contextmanager
+def progress(streams: Streams, label: str, total: int | None, *, visible: bool) -> Iterator[Advance]:
+    """Give a function that says "one more is done"; a bar shows it where stderr is a terminal."""
+    if not visible or streams.quiet or not streams.terminal("stderr"):
+        yield _nothing
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, no_color=not streams.colour("stderr"))
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda: bar.advance(task)
+
+
+def _nothing() -> None:
+    return None

@@ -1,0 +1,20 @@
+"""One object as an answer: its fields one below the other for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from arcli.console.view import Record, View
+
+
+def record_view(record: Record, name: str, lines: Iterable[tuple[str, object]] | None) -> View[Record]:
+    """Return the view of a single record. In JSON `data` is the record itself."""
+    shown = list(record.items() if lines is None else lines)
+    return View(
+        key="",
+        record=lambda item: item,
+        columns=list(record),
+        names=lambda _: [name],
+        headings=("field", "value"),
+        lines=lambda _: [(label, value) for label, value in shown if value is not None],
+    )

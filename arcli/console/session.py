@@ -1,0 +1,179 @@
+"""One run of arcli: its settings, its gallery, and what it tells the user."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from arcli.console.answer import Answer
+from arcli.console.record import record_view
+from arcli.console.sinks import envelope, make_sink, to_json
+from arcli.console.streams import Streams
+from arcli.console.view import Item, Record, View
+from arcli.errors import ArcliError
+from arcli.settings import Format, Settings, resolve
+
+if TYPE_CHECKING:
+    from arcli.console.progress import Advance
+    from arcli.gallery import ChannelAdmin, Gallery, Maintenance
+
+
+class Session:
+    """What a command works with. `flags`: the common options that were given, as text."""
+
+    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+        self.command = ""
+        self.flags: dict[str, str] = {}
+        self.environ = environ
+        self.streams = Streams(environ)
+        self.status = 0
+        self._arguments = arguments
+        self._answer: Answer[Any] | None = None
+        self._gallery: Gallery | None = None
+        self._hints: set[str] = set()
+
+    @classmethod
+    def of(cls, ctx: typer.Context) -> Session:
+        """Return the session that `ctx` carries."""
+        assert isinstance(ctx.obj, cls)
+        return ctx.obj
+
+    @cached_property
+    def settings(self) -> Settings:
+        return resolve(flags=self.flags, environ=self.environ)
+
+    @property
+    def format(self) -> Format:
+        return Format(self.settings.format.value)
+
+    @property
+    def verbose(self) -> bool:
+        return "verbose" in self.flags or bool(self.environ.get("ARCLI_DEBUG"))
+
+    @property
+    def channel(self) -> str:
+        """The channel to work in. Raises InvalidChannelName."""
+        from arcli.models import valid_channel_name
+
+        return valid_channel_name(self.settings.channel.value)
+
+    @property
+    def gallery(self) -> Gallery:
+        """The gallery that the settings name, opened at first use."""
+        if self._gallery is None:
+            from arcli.connect import connect
+
+            self._gallery = connect(self.settings)
+        return self._gallery
+
+    @property
+    def channels(self) -> ChannelAdmin:
+        from arcli.connect import channel_admin
+
+        return channel_admin(self.gallery)
+
+    @property
+    def maintenance(self) -> Maintenance:
+        from arcli.connect import maintenance
+
+        return maintenance(self.gallery)
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Return when a person says yes. Raises ConfirmationRequired, Declined, Interrupted."""
+        from arcli.console.prompt import confirm
+
+        confirm(question, yes=yes)
+
+    def progress(self, label: str, total: int | None) -> AbstractContextManager[Advance]:
+        """Show a bar on stderr; not where items go to the same terminal as they come."""
+        from arcli.console.progress import progress
+
+        streaming = self.format in (Format.JSONL, Format.CSV, Format.IDS)
+        visible = not (streaming and self.streams.terminal("stdout"))
+        return progress(self.streams, label, total, visible=visible)
+
+    def answer(self, view: View[Item], *, changes: bool = False) -> Answer[Item]:
+        """Begin the answer. `changes`: the command changes data, and goes on when its reader leaves."""
+        self.streams.quiet = "quiet" in self.flags
+        self.streams.keep_going = changes
+        sink = make_sink(self.format, view, self.streams)
+        answer: Answer[Item] = Answer(self.command, sink, self.report)
+        self._answer = answer
+        return answer
+
+    def show(self, view: View[Item], items: Iterable[Item], *, changes: bool = False, **data: object) -> None:
+        """Answer with items; `data` stands beside them in JSON."""
+        answer = self.answer(view, changes=changes)
+        for item in items:
+            answer.item(item)
+        self.end(answer, data)
+
+    def end(self, answer: Answer[Item], data: Record, *, single: bool = False, otherwise: int = 0) -> None:
+        """Close the answer (see Answer.close); its status is the run's."""
+        answer.close(data, single=single, otherwise=otherwise)
+        self.status = answer.status
+
+    def record(self, record: Record, *, name: str, lines: Iterable[tuple[str, object]] | None = None) -> None:
+        """Answer with one object: `lines` are its labels and values for people."""
+        answer = self.answer(record_view(record, name, lines), changes=True)
+        answer.item(record)
+        self.end(answer, {})
+
+    def say(self, text: str) -> None:
+        """Tell people how it went, on stderr; only where they asked for a table."""
+        if self.format is Format.TABLE and "quiet" not in self.flags:
+            self.streams.complain(text)
+
+    def warn(self, text: str) -> None:
+        if "quiet" not in self.flags:
+            self.streams.complain(f"warning: {text}")
+
+    def report(self, error: ArcliError) -> None:
+        """Tell people of an error on stderr, its hint once a run."""
+        sentence = str(error)
+        if error.item and error.item not in sentence:
+            sentence = f"{error.item}: {sentence}"
+        self.streams.complain(f"error: {sentence}")
+        if error.hint and error.hint not in self._hints:
+            self._hints.add(error.hint)
+            self.streams.complain(f"hint: {error.hint}")
+
+    def fail(self, error: ArcliError) -> int:
+        """End the run with what stopped it; returns the exit status."""
+        self.report(error)
+        if self._answer is not None and not self._answer.closed:
+            self._answer.abort(error)
+        elif self._answer is None and self._asked_format() in (Format.JSON, Format.JSONL):
+            self.streams.write(to_json(envelope(self.command, "error", None, [error])) + "\n")
+        return error.exit_status
+
+    def _asked_format(self) -> str:
+        """Return the format that was asked for, also when the command line or a profile cannot be read."""
+        try:
+            return self.settings.format.value
+        except ArcliError:
+            return format_in(self._arguments) or self.environ.get("ARCLI_FORMAT", "")
+
+    def close(self) -> None:
+        if self._gallery is not None:
+            self._gallery.close()
+
+
+def format_in(arguments: Sequence[str]) -> str | None:
+    """Return the last --format, -f or --json of a command line that need not be valid."""
+    found = None
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == "--":
+            break
+        if word == "--json":
+            found = Format.JSON.value
+        elif word in ("-f", "--format"):
+            found = following
+        elif match := re.match(r"(?:--format=|-f=?)(\w+)$", word):
+            found = match.group(1)
+    return found

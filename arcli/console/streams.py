@@ -1,0 +1,76 @@
+"""The standard streams: data out in UTF-8, words on stderr, a closed pipe."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+
+from arcli.console.text import printable
+
+
+class ClosedPipe(Exception):
+    """Whoever read our output has had enough."""
+
+
+class Streams:
+    """stdout for data, stderr for words. `keep_going`: work goes on after the reader has left."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.quiet = False
+        self.keep_going = False
+        self._colour = "NO_COLOR" not in environ or not environ["NO_COLOR"]
+        self._closed = False
+
+    def write(self, text: str) -> None:
+        """Write data. A lone surrogate (an odd byte of a file name) becomes its JSON escape.
+
+        Raises ClosedPipe when nobody reads any more, unless `keep_going`.
+        """
+        self.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+    def write_raw(self, text: str) -> None:
+        """Write data whose odd bytes of file names go out as they came in."""
+        self.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    def write_bytes(self, data: bytes) -> None:
+        if self._closed:
+            return
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError as error:
+            self.leave()
+            if not self.keep_going:
+                raise ClosedPipe from error
+
+    def leave(self) -> None:
+        """Send what is still buffered nowhere, so that the interpreter's exit stays quiet."""
+        self._closed = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def say(self, text: str) -> None:
+        """Write a line for people on stderr, unless --quiet."""
+        if not self.quiet:
+            self.complain(text)
+
+    def complain(self, text: str) -> None:
+        """Write a line on stderr even with --quiet; a stderr that is gone is no reason to fail."""
+        try:
+            print(printable(text), file=sys.stderr, flush=True)
+        except OSError:
+            return
+
+    def colour(self, stream: str) -> bool:
+        """Say whether `stream` ("stdout" or "stderr") may have colours."""
+        return self._colour and self.terminal(stream)
+
+    def terminal(self, stream: str) -> bool:
+        """Say whether a person looks at `stream`."""
+        file = getattr(sys, stream)
+        return file is not None and file.isatty() and os.environ.get("TERM") != "dumb"
+
+    def width(self) -> int | None:
+        """Return the columns of the terminal that shows stdout; None where it is none."""
+        return shutil.get_terminal_size().columns if self.terminal("stdout") else None

@@ -1,0 +1,62 @@
+"""Text made safe and readable for a terminal."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Controls (terminal escapes among them), bidirectional overrides, line separators, lone surrogates.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Return `text` with what could steer a terminal written as escapes: ESC becomes ``\\x1b``."""
+    return _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    char = match.group()
+    short = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char)
+    code = ord(char)
+    return short or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal `text` takes."""
+    return sum(_cell(char) for char in text)
+
+
+def _cell(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def shortened(text: str, width: int) -> str:
+    """Return `text` cut to `width` columns, with an ellipsis where something is missing."""
+    if cells(text) <= width:
+        return text
+    kept, used = [], 0
+    for char in text:
+        used += _cell(char)
+        if used > width - 1:
+            break
+        kept.append(char)
+    return "".join(kept) + "…"
+
+
+def human_bytes(size: int) -> str:
+    """Return a size as people write it: 512 B, 3.4 MiB."""
+    if size < 1024:
+        return f"{size} B"
+    number = float(size)
+    for unit in ("KiB", "MiB", "GiB"):
+        number /= 1024
+        if number < 1024:
+            return f"{number:.1f} {unit}"
+    return f"{number / 1024:.1f} TiB"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return "1 target" or "3,000 targets"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,0 +1,160 @@
+"""The profiles file: TOML under the user's configuration folder, readable by its owner only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from arcli.errors import ProfileExists, ProfileNotFound, StorageNotWritable, UsageError
+
+BUILT_IN = "local"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_HEAD = "# Written by `arcli profile`; comments are not kept.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named set of settings. `values` are the keys of its table in the file."""
+
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def text(self, key: str) -> str | None:
+        """Return a value as text. Raises UsageError when the file holds something else there."""
+        value = self.values.get(key)
+        if value is not None and not isinstance(value, str):
+            raise UsageError(f"profile {self.name}: {key} must be text, not {type(value).__name__}")
+        return value
+
+
+class ProfileFile:
+    """Reads and writes the profiles; each change is one atomic replacement of the file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._data = self._read()
+
+    @classmethod
+    def of_user(cls) -> ProfileFile:
+        """Open the file in the platform's configuration folder (it need not exist)."""
+        import platformdirs
+
+        return cls(platformdirs.user_config_path("arcli") / "profiles.toml")
+
+    @property
+    def current(self) -> str | None:
+        """The name chosen by `arcli profile use`."""
+        name = self._data.get("current")
+        return name if isinstance(name, str) else None
+
+    def names(self) -> list[str]:
+        """Return the names in the file, sorted, and the built-in profile."""
+        return sorted({BUILT_IN, *self._profiles()})
+
+    def get(self, name: str) -> Profile:
+        """Return a profile. Raises ProfileNotFound, with the names that come near as a hint."""
+        table = self._profiles().get(name)
+        if table is None and name == BUILT_IN:
+            return Profile(BUILT_IN, {"kind": "local"})
+        if not isinstance(table, dict):
+            raise ProfileNotFound(f"no such profile: {name}", hint=self._nearest(name), item=name)
+        return Profile(name, table)
+
+    def add(self, profile: Profile, *, replace: bool = False) -> None:
+        """Add a profile. Raises ProfileExists unless `replace`; UsageError for a name that is not valid."""
+        if not _NAME.fullmatch(profile.name):
+            raise UsageError(
+                f"not a valid profile name: {profile.name!r}",
+                hint="1 to 64 letters, digits, _ . - and a letter or digit first",
+            )
+        if profile.name in self._profiles() and not replace:
+            raise ProfileExists(
+                f"profile {profile.name} exists already", hint="--replace overwrites it", item=profile.name
+            )
+        self._write({**self._data, "profiles": {**self._profiles(), profile.name: dict(profile.values)}})
+
+    def use(self, name: str) -> None:
+        """Make `name` the profile that is used where none is named. Raises ProfileNotFound."""
+        self.get(name)
+        self._write({**self._data, "current": name})
+
+    def remove(self, name: str) -> None:
+        """Forget a profile. Raises ProfileNotFound, also for the built-in one unless it was redefined."""
+        if name not in self._profiles():
+            raise ProfileNotFound(f"no such profile: {name}", hint=self._nearest(name), item=name)
+        data = {**self._data, "profiles": {k: v for k, v in self._profiles().items() if k != name}}
+        if data.get("current") == name:
+            del data["current"]
+        self._write(data)
+
+    def _profiles(self) -> dict[str, Any]:
+        profiles = self._data.get("profiles", {})
+        if not isinstance(profiles, dict):
+            raise UsageError(f"{self.path}: [profiles] must be a table")
+        return profiles
+
+    def _nearest(self, name: str) -> str:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, self.names(), n=1)
+        return f"did you mean {near[0]}?" if near else "profiles: " + ", ".join(self.names())
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            with self.path.open("rb") as file:
+                return tomllib.load(file)
+        except FileNotFoundError:
+            return {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{self.path}: {error}", hint="mend the file, or move it away") from error
+        except OSError as error:
+            raise UsageError(f"{self.path}: {error.strerror}") from error
+
+    def _write(self, data: dict[str, Any]) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _replace(self.path, _HEAD + _to_toml(data))
+        except OSError as error:
+            raise StorageNotWritable(f"cannot write {self.path}: {error.strerror}") from error
+        self._data = data
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file aside (mode 0600), make it durable, and put it in place."""
+    import tempfile
+
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(aside).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(aside).unlink()
+        raise
+
+
+def _to_toml(data: Mapping[str, Any]) -> str:
+    """Write scalars, then one table a profile. JSON's quoting of text is a subset of TOML's, but for DEL."""
+    lines = [f"{key} = {_scalar(value)}" for key, value in data.items() if not isinstance(value, dict)]
+    for name, table in data.get("profiles", {}).items():
+        lines += ["", f"[profiles.{_scalar(name)}]"]
+        lines += [f"{_key(key)} = {_scalar(value)}" for key, value in table.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _scalar(key)
+
+
+def _scalar(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
