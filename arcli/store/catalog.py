@@ -56,9 +56,9 @@ class Catalog:
         """
         catalog = cls(data_dir)
         try:
-            if not catalog.exists() and catalog.stores():
+            if not catalog.exists() and catalog.stores() and not catalog.exists():  # made meanwhile?
                 raise catalog._missing()
-            if create and not catalog.exists():
+            if create:
                 catalog.make()
             if catalog.exists():
                 with catalog.database.read():
@@ -83,10 +83,12 @@ class Catalog:
 
     def exists(self) -> bool:
         """Say whether there is a catalog file."""
-        return self.database.path.exists()
+        return self.database.exists()
 
     def make(self) -> None:
-        """Make the data folder, readable by its owner alone, and an empty catalog."""
+        """Make the data folder, readable by its owner alone, and an empty catalog, unless they exist."""
+        if self.exists():
+            return
         try:
             self.channels_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.channels_dir.mkdir(mode=0o700, exist_ok=True)
@@ -120,6 +122,7 @@ class Catalog:
         """Make a channel. Raises ChannelExists, InvalidChannelName."""
         name = valid_channel_name(name)
         created = created or now()
+        self.make()
         with self.database.write() as connection:
             if connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
                 raise ChannelExists(f"channel {name!r} exists already", item=name)

@@ -80,7 +80,7 @@ class Counts:
 
     def add(self, increments: Increments, *, timeout: float = 0.0) -> None:
         """Add to the counts. Raises Locked after `timeout` seconds, StorageNotWritable, DiskFull."""
-        if not self.database.path.exists():
+        if not self.database.exists():
             self.database.create()
         with self.database.read():
             pass  # an idle reader: else closing the writer would checkpoint, and find would wait for the disk
@@ -93,7 +93,7 @@ class Counts:
 
     def read(self, start: dt.date, end: dt.date, identifier: str | None = None) -> list[Count]:
         """Return the counts of the days [start, end], ordered by day and identifier; None: all of them."""
-        if not self.database.path.exists():
+        if not self.database.exists():
             return []
         condition = "" if identifier is None else " AND identifier = ?"
         values = (start.isoformat(), end.isoformat(), *(() if identifier is None else (identifier,)))
@@ -107,7 +107,7 @@ class Counts:
 
     def knows(self, identifier: str) -> bool:
         """Say whether `identifier` was ever counted."""
-        if not self.database.path.exists():
+        if not self.database.exists():
             return False
         with self.database.read() as connection:
             select = "SELECT 1 FROM counts WHERE identifier = ? LIMIT 1"

@@ -60,26 +60,33 @@ class Database:
     def log_path(self) -> Path:
         return self.path.with_name(self.path.name + "-wal")
 
+    def exists(self) -> bool:
+        """Say whether the file is there. Raises StorageNotWritable when that cannot be seen."""
+        try:
+            return self.path.exists()
+        except OSError as error:
+            raise of_os(self.path, error) from error
+
     def create(self, fill: Callable[[sqlite3.Connection], None] | None = None) -> None:
         """Make the database with its tables and what `fill` writes, unless it exists.
 
         It is built aside and renamed, so that nobody ever sees half of it.
         """
-        with file_lock(self.lock_path, timeout=LOCK_TIMEOUT):
-            if self.path.exists():
-                return
-            aside = self.path.with_name(f"{self.path.name}.new-{secrets.token_hex(4)}")
-            try:
-                with (
-                    translated(self.path),
-                    contextlib.closing(self._connect(aside, "mode=rwc")) as connection,
-                ):
-                    self._build(connection, fill)
-                aside.rename(self.path)
-                sync_folder(self.path.parent)
-            except OSError as error:
-                raise of_os(self.path, error) from error
-            finally:
+        with self._locked(LOCK_TIMEOUT):
+            if not self.exists():
+                self._create(fill)
+
+    def _create(self, fill: Callable[[sqlite3.Connection], None] | None) -> None:
+        aside = self.path.with_name(f"{self.path.name}.new-{secrets.token_hex(4)}")
+        try:
+            with translated(self.path), contextlib.closing(self._connect(aside, "mode=rwc")) as connection:
+                self._build(connection, fill)
+            aside.rename(self.path)
+            sync_folder(self.path.parent)
+        except OSError as error:
+            raise of_os(self.path, error) from error
+        finally:
+            with contextlib.suppress(OSError):
                 aside.unlink(missing_ok=True)
 
     def _build(
@@ -87,6 +94,7 @@ class Database:
     ) -> None:
         connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
         connection.execute("PRAGMA journal_mode = WAL")
+        self._configure(connection)
         migrate(connection, self.schema, self.path)
         if fill is not None:
             connection.execute("BEGIN IMMEDIATE")
@@ -99,8 +107,7 @@ class Database:
         with translated(self.path):
             connection, inode = self._take()
             try:
-                if not connection.in_transaction:
-                    connection.execute("BEGIN")
+                connection.execute("BEGIN")
                 self._expect_present_format(connection)
                 yield connection
             finally:
@@ -155,25 +162,25 @@ class Database:
         """Open for reading, also where the -shm file cannot be made.
 
         In a folder that cannot be written, SQLite reads a log only through a -shm file that is there.
-        Without one nobody is writing: the log is then read alone (nolock), or there is none (immutable).
+        Without one nobody is writing: the log is then read without locks, or there is none (immutable).
         """
-        ways = ["mode=ro", "mode=ro&nolock=1" if self._has_log() else "mode=ro&immutable=1"]
-        for last, way in enumerate(ways, start=1):
-            connection = self._connect(self.path, way)
-            try:
-                connection.execute("PRAGMA query_only = ON")
-                if "nolock" in way:
-                    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-                connection.execute("BEGIN")
-                connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
-            except sqlite3.Error as error:
-                connection.close()
-                code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-                if last == len(ways) or code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-                    raise
-            else:
-                return connection
-        raise AssertionError("the last way returns or raises")
+        alone = "mode=ro&vfs=unix-none" if self._has_log() else "mode=ro&immutable=1"
+        try:
+            return self._open("mode=ro", "query_only = ON")
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise
+        return self._open(alone, "locking_mode = EXCLUSIVE", "query_only = ON")
+
+    def _open(self, parameters: str, *first: str) -> sqlite3.Connection:
+        connection = self._connect(self.path, parameters)
+        try:
+            self._configure(connection, *first)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _has_log(self) -> bool:
         try:
@@ -184,15 +191,35 @@ class Database:
     @contextmanager
     def excluded(self, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
         """Keep every writer out. Raises Locked after `timeout` seconds, StorageNotWritable."""
-        if not self.path.exists():
+        if not self.exists():
             raise self._missing()
-        try:
-            with file_lock(self.lock_path, timeout=timeout):
-                if not self.path.exists():  # it went while we waited
-                    raise self._missing()
-                yield
-        except FolderGone as error:
-            raise self._missing() from error
+        with self._locked(timeout):
+            if not self.exists():  # it went while we waited
+                raise self._missing()
+            yield
+
+    @contextmanager
+    def _locked(self, timeout: float) -> Iterator[None]:
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(file_lock(self.lock_path, timeout=timeout))
+            except FolderGone as error:
+                raise self._missing() from error
+            yield
+
+    def set_aside(self) -> Path:
+        """Rename a damaged database and its log, so that a new one can be made; return the new path."""
+        aside = self.path.with_name(f"{self.path.name}.damaged-{secrets.token_hex(4)}")
+        with self.excluded():
+            self.close()
+            try:
+                self.path.rename(aside)
+                if self.log_path.exists():
+                    self.log_path.rename(aside.with_name(aside.name + "-wal"))
+                sync_folder(self.path.parent)
+            except OSError as error:
+                raise of_os(self.path, error) from error
+        return aside
 
     @contextmanager
     def write(self, *, timeout: float = LOCK_TIMEOUT) -> Iterator[sqlite3.Connection]:
@@ -203,7 +230,7 @@ class Database:
         with self.excluded(timeout=timeout), translated(self.path):
             if not os.access(self.path, os.W_OK):
                 raise StorageNotWritable(f"{self.path}: permission denied", item=str(self.path))
-            with contextlib.closing(self._connect(self.path, "mode=rw")) as connection:
+            with contextlib.closing(self._open("mode=rw")) as connection:
                 self._format(connection)
                 migrate(connection, self.schema, self.path)
                 connection.execute("BEGIN IMMEDIATE")
@@ -238,7 +265,12 @@ class Database:
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         if sys.version_info >= (3, 12):
             connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
+        return connection
+
+    def _configure(self, connection: sqlite3.Connection, *first: str) -> None:
+        """Distrust the file, leave checkpoints to us, and read the schema (which may fail)."""
         for pragma in (
+            *first,
             "trusted_schema = OFF",
             "cell_size_check = ON",
             "foreign_keys = ON",
@@ -246,7 +278,7 @@ class Database:
             f"synchronous = {self._synchronous}",
         ):
             connection.execute(f"PRAGMA {pragma}")
-        return connection
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
 
     def close(self) -> None:
         """Close all connections. A writer that is the last to leave empties the log into the database."""
@@ -259,10 +291,7 @@ class Database:
                 self._close_as_writer()
 
     def _close_as_writer(self) -> None:
-        with contextlib.closing(self._connect(self.path, "mode=rw")) as connection:
-            connection.execute(
-                "PRAGMA user_version"
-            ).fetchone()  # opens the log, which the close then empties
+        self._open("mode=rw").close()  # opening reads the log, closing then empties it
 
 
 def sync_folder(folder: Path) -> None:

@@ -44,6 +44,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _of_sqlite(path, error) from error
+    except UnicodeDecodeError as error:  # a message of SQLite's that quotes what is damaged
+        raise DataDamaged(f"{path} is damaged", item=str(path)) from error
 
 
 def _of_sqlite(path: Path, error: sqlite3.Error) -> ArcliError:

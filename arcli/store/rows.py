@@ -70,6 +70,11 @@ def matchratio_text(value: MatchRatio | None) -> str | None:
 def target_row(channel: str, values: tuple[Any, ...]) -> TargetRow:
     """Return the row of `values` in the order of COLUMNS. Raises DataDamaged."""
     row_id, identifier, metadata, matchratio, level, active, picture_hash, created, updated = values
+    if not isinstance(level, int | None) or not all(
+        isinstance(text, str | None)
+        for text in (identifier or 0, metadata, matchratio, picture_hash, created)
+    ):
+        raise DataDamaged(f"row {row_id} of channel {channel!r} cannot be read")
     return TargetRow(
         row_id=row_id,
         channel=channel,

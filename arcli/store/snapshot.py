@@ -41,7 +41,7 @@ class Snapshot:
                 epoch=meta["epoch"],
                 moved=meta["home"] != home_of(self._path),
             )
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError) as error:
             raise DataDamaged(
                 f"{self._path} does not say what it is: {error}", item=str(self._path)
             ) from error
@@ -60,14 +60,14 @@ class Snapshot:
 
     def _state(self, column: str) -> int:
         row = self.connection.execute(f"SELECT {column} FROM state").fetchone()  # noqa: S608 (three literals)
-        if row is None:
+        if row is None or not isinstance(row[0], int):
             raise DataDamaged(f"{self._path} has lost its counters", item=str(self._path))
-        return int(row[0])
+        return row[0]
 
     def last_row(self) -> int:
         """Return the highest row id ever given, 0 in a new store."""
         row = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'targets'").fetchone()
-        return int(row[0]) if row else 0
+        return row[0] if row and isinstance(row[0], int) else 0
 
     def dead_rows(self) -> list[int]:
         """Return the row ids that a segment may hold and no search may answer: removed or inactive."""
@@ -115,11 +115,12 @@ class Snapshot:
         A long read transaction keeps the log from being emptied: read in chunks, each in its own.
         """
         select = "SELECT row_id, data FROM features WHERE row_id > ? ORDER BY row_id LIMIT ?"
-        yield from self.connection.execute(select, (row_id, limit))
+        for row, data in self.connection.execute(select, (row_id, limit)):
+            yield row, _bytes(row, data)
 
     def _blobs(self, table: str, row_ids: Iterable[int]) -> dict[int, bytes]:
         select = f"SELECT row_id, data FROM {table} WHERE row_id {_AMONG}"  # noqa: S608 (three literals)
-        return dict(self.connection.execute(select, (_json(row_ids),)))
+        return {row: _bytes(row, data) for row, data in self.connection.execute(select, (_json(row_ids),))}
 
     def _rows(self, where: str, values: tuple[Any, ...]) -> list[TargetRow]:
         channel = self.info().name
@@ -141,6 +142,12 @@ class Snapshot:
 def home_of(path: Path) -> str:
     """Return what tells the file at `path` from a copy of it: its inode and its folder's."""
     return f"{path.stat().st_ino}:{path.parent.stat().st_ino}"
+
+
+def _bytes(row_id: int, data: object) -> bytes:
+    if not isinstance(data, bytes):
+        raise DataDamaged(f"what is stored for row {row_id} cannot be read")
+    return data
 
 
 def _json(values: Iterable[object]) -> str:

@@ -1,0 +1,118 @@
+"""What `doctor` asks of a channel's store, and what it can put right there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+
+from arcli.errors import ArcliError
+from arcli.models import Finding
+from arcli.store.channel import ChannelStore
+from arcli.store.database import Database
+from arcli.store.rows import COLUMNS, target_row
+from arcli.store.snapshot import Snapshot
+
+Decode = Callable[[bytes], object]
+"""Reads stored features; raises an ArcliError when it cannot."""
+
+_RESTORE = "restore this channel from a backup, or add its pictures to a new channel"
+_SHOWN = 10  # problems named one by one before they are only counted
+_ORPHANS = "FROM {table} WHERE row_id NOT IN (SELECT row_id FROM targets)"
+_BLOB_TABLES = ("features", "pictures", "thumbnails")
+
+
+def verify_database(database: Database, *, full: bool) -> Iterator[Finding]:
+    """Let SQLite check the pages of a database; `full` compares its indexes with their tables too."""
+    subject = str(database.path)
+    pragma = "integrity_check" if full else "quick_check"
+    try:
+        with database.read() as connection:
+            lines = [str(line) for (line,) in connection.execute(f"PRAGMA {pragma}({_SHOWN})")]
+    except ArcliError as error:
+        yield Finding(subject=subject, ok=False, message=error.message, hint=error.hint)
+        return
+    for line in lines:
+        sound = line == "ok"
+        yield Finding(subject=subject, ok=sound, message=line, hint=None if sound else _RESTORE)
+
+
+def verify_store(store: ChannelStore, decode: Decode, *, full: bool = True) -> Iterator[Finding]:
+    """Check a channel's store: its pages, what belongs to each row, and that `decode` reads the features."""
+    subject = str(store.database.path)
+    sound = True
+    for finding in verify_database(store.database, full=full):
+        sound = sound and finding.ok
+        yield finding
+    if not sound:
+        return
+    try:
+        with store.read() as snapshot:
+            problems = [*_problems(snapshot, decode, full=full)]
+            count = snapshot.count()
+    except ArcliError as error:
+        problems, count = [Finding(subject=subject, ok=False, message=error.message, hint=_RESTORE)], 0
+    yield from problems or [Finding(subject=subject, ok=True, message=f"{count:,} targets are complete")]
+
+
+def _problems(snapshot: Snapshot, decode: Decode, *, full: bool) -> Iterator[Finding]:
+    subject = snapshot.info().name
+    for message, hint in _inconsistencies(snapshot.connection, snapshot.count()):
+        yield Finding(subject=subject, ok=False, message=message, hint=hint)
+    bad = [*_unreadable(snapshot, decode)] if full else []
+    for identifier, why in bad[:_SHOWN]:
+        hint = "replace its picture: arcli update --image"
+        yield Finding(subject=f"{subject}/{identifier}", ok=False, message=why, hint=hint)
+    if len(bad) > _SHOWN:
+        yield Finding(subject=subject, ok=False, message=f"{len(bad) - _SHOWN:,} more targets cannot be read")
+
+
+def _inconsistencies(connection: sqlite3.Connection, counted: int) -> Iterator[tuple[str, str]]:
+    repair = "run: arcli doctor --repair"
+    real = _number(connection, "FROM targets")
+    if real != counted:
+        yield f"{real:,} targets are there, {counted:,} were counted", repair
+    for table in _BLOB_TABLES:
+        orphans = _number(connection, _ORPHANS.format(table=table))
+        if orphans:
+            yield f"{orphans:,} rows of {table} belong to no target", repair
+    undead = _number(connection, "FROM dead WHERE row_id IN (SELECT row_id FROM targets)")
+    if undead:
+        yield f"{undead:,} targets are marked as removed", repair
+    bare = _number(connection, "FROM targets WHERE row_id NOT IN (SELECT row_id FROM features)")
+    if bare:
+        yield f"{bare:,} targets have no features and are never found", _RESTORE
+
+
+def _number(connection: sqlite3.Connection, what: str) -> int:
+    return int(connection.execute(f"SELECT count(*) {what}").fetchone()[0])
+
+
+def _unreadable(snapshot: Snapshot, decode: Decode) -> Iterator[tuple[str, str]]:
+    """Yield (identifier, why) of targets whose row or features cannot be read."""
+    channel = snapshot.info().name
+    columns = ", ".join(f"targets.{name}" for name in COLUMNS.split(", "))
+    select = f"SELECT {columns}, features.data FROM targets JOIN features USING (row_id)"  # noqa: S608
+    for *values, data in snapshot.connection.execute(select):
+        try:
+            target_row(channel, tuple(values))
+            decode(data)
+        except ArcliError as error:
+            yield str(values[1]), error.message
+
+
+def repair_store(store: ChannelStore) -> Iterator[Finding]:
+    """Put counters and strays right. Damaged pages are beyond it. Raises DataDamaged for those."""
+    with store.write() as transaction:
+        connection = transaction.connection
+        wrong = [message for message, _ in _inconsistencies(connection, transaction.count())]
+        for table in _BLOB_TABLES:
+            connection.execute("DELETE " + _ORPHANS.format(table=table))
+        connection.execute("DELETE FROM dead WHERE row_id IN (SELECT row_id FROM targets)")
+        connection.execute(
+            "UPDATE state SET targets = (SELECT count(*) FROM targets), dead_changes = dead_changes + 1"
+        )
+        still = [message for message, _ in _inconsistencies(connection, transaction.count())]
+        name = transaction.info().name
+    for message in wrong:
+        repaired = message not in still
+        yield Finding(subject=name, ok=repaired, message=message, repaired=repaired)

@@ -1,0 +1,151 @@
+"""The catalog against the channels' own stores: where they differ, the stores are right."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from arcli.errors import ArcliError, DataDamaged, DataTooNew
+from arcli.models import Finding
+from arcli.store.catalog import REMOVED_PREFIX, Catalog, ChannelRecord, enter
+from arcli.store.channel import ChannelStore
+from arcli.store.check import verify_database
+
+_REPAIR = "run: arcli doctor --repair"
+
+
+def verify_catalog(data_dir: Path) -> Iterator[Finding]:
+    """Compare the catalog of `data_dir` with the channels that are there. Changes nothing."""
+    catalog = Catalog(data_dir)
+    try:
+        if not catalog.exists():
+            yield from _without_catalog(catalog)
+            return
+        findings = [*verify_database(catalog.database, full=True)]
+        if all(finding.ok for finding in findings):
+            findings += _differences(catalog)
+        yield from findings
+    except ArcliError as error:
+        yield Finding(subject=str(catalog.database.path), ok=False, message=error.message, hint=_REPAIR)
+    finally:
+        catalog.close()
+
+
+def _without_catalog(catalog: Catalog) -> Iterator[Finding]:
+    stores = catalog.stores()
+    message = f"the catalog is gone, {len(stores)} channels are there" if stores else "no gallery yet"
+    yield Finding(
+        subject=str(catalog.database.path),
+        ok=not stores,
+        message=message,
+        hint=_REPAIR if stores else None,
+    )
+
+
+def _differences(catalog: Catalog) -> Iterator[Finding]:
+    """Yield what the catalog says otherwise than the stores, and what it does not know."""
+    known = {record.folder: record for record in catalog.channels()}
+    for folder in sorted({*known, *catalog.stores()}):
+        record = known.get(folder)
+        subject = record.name if record else str(folder)
+        try:
+            real = read_record(folder)
+        except ArcliError as error:
+            yield Finding(subject=subject, ok=False, message=error.message, hint=error.hint)
+            continue
+        if real == record:
+            yield Finding(subject=subject, ok=True, message="the catalog agrees with the channel")
+        else:
+            what = "differs from the channel itself" if record else f"does not know the channel {real.name!r}"
+            yield Finding(subject=subject, ok=False, message=f"the catalog {what}", hint=_REPAIR)
+
+
+def read_record(folder: Path) -> ChannelRecord:
+    """Return what the store in `folder` says of itself. Raises ChannelNotFound, DataDamaged, DataTooNew."""
+    with ChannelStore.open(folder, readonly=True) as store, store.read() as snapshot:
+        info = snapshot.info()
+    return ChannelRecord(
+        name=info.name, folder=folder, settings=info.settings, preset=info.preset, created=info.created
+    )
+
+
+def rebuild_catalog(data_dir: Path) -> Iterator[Finding]:
+    """Make the catalog say what the stores say; a catalog that cannot be read is put aside first.
+
+    Accounts and keys live in the catalog alone: those of a catalog that was put aside must be made anew.
+    """
+    catalog = Catalog(data_dir)
+    try:
+        yield from _put_aside(catalog)
+        if not catalog.exists() and not catalog.stores():
+            return
+        catalog.make()
+        yield from _enter_all(catalog)
+        _sweep(catalog)
+    finally:
+        catalog.close()
+
+
+def _put_aside(catalog: Catalog) -> Iterator[Finding]:
+    if not catalog.exists():
+        return
+    try:
+        with catalog.database.read() as connection:
+            sound = connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+            catalog.channels()
+    except DataTooNew:
+        raise
+    except DataDamaged:
+        sound = False
+    if not sound:
+        aside = catalog.database.set_aside()
+        yield Finding(
+            subject=str(catalog.database.path),
+            ok=True,
+            message=f"the damaged catalog is now {aside.name}",
+            hint="accounts and keys that were in it have to be made anew: arcli account add",
+            repaired=True,
+        )
+
+
+def _enter_all(catalog: Catalog) -> list[Finding]:
+    """Strike out what has no folder and enter every store that can be read."""
+    with catalog.database.write() as connection:
+        known = {record.folder: record for record in catalog.channels()}
+        gone = [record for folder, record in known.items() if not folder.exists()]
+        for record in gone:
+            connection.execute("DELETE FROM channels WHERE name = ?", (record.name,))
+        message = "its folder is gone, the catalog no longer lists it"
+        findings = [Finding(subject=r.name, ok=True, message=message, repaired=True) for r in gone]
+        taken = {record.name: folder for folder, record in known.items() if record not in gone}
+        for folder in catalog.stores():
+            findings += _enter_one(connection, folder, known.get(folder), taken)
+    return findings
+
+
+def _enter_one(
+    connection: sqlite3.Connection, folder: Path, listed: ChannelRecord | None, taken: dict[str, Path]
+) -> Iterator[Finding]:
+    """Enter the store in `folder`, `listed` otherwise till now, unless its name is `taken` by another one."""
+    try:
+        real = read_record(folder)
+    except ArcliError as error:
+        yield Finding(subject=str(folder), ok=False, message=error.message, hint=error.hint)
+        return
+    if listed == real:
+        return
+    if taken.setdefault(real.name, folder) != folder:
+        message = f"a second channel named {real.name!r}: the catalog lists the other one"
+        yield Finding(subject=str(folder), ok=False, message=message, hint="move this folder away")
+        return
+    connection.execute("DELETE FROM channels WHERE folder = ?", (folder.name,))
+    enter(connection, real)
+    yield Finding(subject=real.name, ok=True, message="entered in the catalog", repaired=True)
+
+
+def _sweep(catalog: Catalog) -> None:
+    """Delete the folders of removed channels whose removal was cut short."""
+    for folder in catalog.channels_dir.glob(f"{REMOVED_PREFIX}*"):
+        shutil.rmtree(folder, ignore_errors=True)

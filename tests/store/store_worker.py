@@ -1,0 +1,120 @@
+"""What the store tests run in processes of their own: python store_worker.py COMMAND FOLDER ARGUMENT…"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from arcli.errors import ArcliError
+from arcli.models import ChannelSettings
+from arcli.store.catalog import Catalog
+from arcli.store.channel import ChannelStore
+from arcli.store.rows import NewTarget
+
+Start = Callable[..., subprocess.Popen[str]]
+"""Starts a command of this file in a process of its own (the fixture `start`)."""
+
+FEATURES = bytes(25_000)
+
+
+def say(line: str) -> None:
+    os.write(1, f"{line}\n".encode())
+
+
+def add(folder: Path, prefix: str, count: str) -> None:
+    """Insert targets one transaction each and say each that is acknowledged."""
+    with ChannelStore.open(folder) as store:
+        for number in range(int(count)):
+            identifier = f"{prefix}{number:05}"
+            with store.write() as txn:
+                txn.insert(NewTarget(identifier=identifier, features=FEATURES, picture=b"P"))
+            say(identifier)
+
+
+def add_limited(folder: Path, prefix: str, count: str, size: str) -> None:
+    """Insert while no file may grow beyond `size` bytes, then say the error."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
+    try:
+        add(folder, prefix, count)
+    except ArcliError as error:
+        say(f"! {error.code}")
+
+
+def stop_inside(folder: Path) -> None:
+    """Stop forever in the middle of a transaction."""
+    with ChannelStore.open(folder) as store, store.write() as txn:
+        for number in range(300):  # more than SQLite's page cache: part of it reaches the log
+            txn.insert(NewTarget(identifier=f"half{number}", features=FEATURES))
+        say("inside")
+        sys.stdin.read()
+
+
+def remove(folder: Path, prefix: str, count: str) -> None:
+    """Remove targets as they turn up, until all `count` are gone."""
+    with ChannelStore.open(folder) as store:
+        left = {f"{prefix}{number:05}" for number in range(int(count))}
+        while left:
+            with store.write() as txn:
+                gone = {identifier for identifier in left if txn.remove(identifier) is not None}
+            left -= gone
+    say("removed")
+
+
+def watch(folder: Path) -> None:
+    """Read until stdin closes; every snapshot must agree with itself."""
+    os.set_blocking(0, False)
+    reads = 0
+    with ChannelStore.open(folder) as store:
+        while sys.stdin.buffer.read(1) is None:
+            with store.read() as snapshot:
+                total, rows = snapshot.list()
+                features = snapshot.features(row.row_id for row in rows)
+                assert total == snapshot.count() == len(rows) == len(features)
+                assert not {row.row_id for row in rows} & {*snapshot.removed_rows()}
+            reads += 1
+    say(str(reads))
+
+
+def create(data_dir: Path, name: str) -> None:
+    """Make a channel and say what became of it."""
+    sys.stdin.read()  # all start together
+    try:
+        with Catalog.open(data_dir, create=True) as catalog:
+            say(catalog.create_channel(name, ChannelSettings(), 1).folder.name)
+    except ArcliError as error:
+        say(f"! {error.code}")
+
+
+def look(folder: Path) -> None:
+    """Say what a reader without the right to write sees, and what writing answers."""
+    drop_override()
+    with ChannelStore.open(folder) as store:
+        with store.read() as snapshot:
+            seen = [row.identifier for row in snapshot.list()[1]]
+        try:
+            with store.write():
+                code = "written"
+        except ArcliError as error:
+            code = error.code
+    say(json.dumps({"seen": seen, "code": code, "files": sorted(p.name for p in folder.iterdir())}))
+
+
+def drop_override() -> None:
+    """Make file modes count for root too, by giving up CAP_DAC_OVERRIDE (1) and _READ_SEARCH (2)."""
+    libc = ctypes.CDLL(None)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    data = (ctypes.c_uint32 * 6)()
+    libc.capget(header, data)
+    for at in (0, 1):
+        data[at] &= ~0b110
+    libc.capset(header, data)
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])

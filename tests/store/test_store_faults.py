@@ -1,0 +1,172 @@
+"""Full disks, read-only folders, foreign files and rot: a sentence, and nothing acknowledged lost."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from store_worker import Start
+
+from arcli.errors import DataDamaged, DataTooNew, DiskFull
+from arcli.models import ListQuery, TargetChanges
+from arcli.store.channel import STORE_FILE, ChannelStore
+from arcli.store.check import verify_store
+from arcli.store.rows import NewTarget
+
+
+def add(folder: Path, *identifiers: str) -> None:
+    with ChannelStore.open(folder) as store, store.write() as txn:
+        for identifier in identifiers:
+            txn.insert(NewTarget(identifier=identifier, features=b"F" * 20_000, metadata='{"a": 1}'))
+
+
+def test_a_full_disk_refuses_and_keeps_what_was_acknowledged(folder: Path, start: Start) -> None:
+    # a file size limit stands for the full disk: a small file system cannot be mounted everywhere
+    process = start("add_limited", folder, "t", 50, 300_000)
+    *acknowledged, last = process.communicate(timeout=60)[0].split("\n")[:-1]
+    assert last == "! disk_full"
+    assert acknowledged
+    with ChannelStore.open(folder) as store:
+        with store.read() as snapshot:
+            assert [row.identifier for row in snapshot.list()[1]] == acknowledged
+        assert all(finding.ok for finding in verify_store(store, decode=len))
+    add(folder, "afterwards")
+
+
+def test_a_full_database_is_a_full_disk(folder: Path) -> None:
+    add(folder, "one")
+    with ChannelStore.open(folder) as store:
+        with pytest.raises(DiskFull):
+            insert_beyond_the_page_limit(store)
+        with store.read() as snapshot:
+            assert snapshot.count() == 1
+
+
+def insert_beyond_the_page_limit(store: ChannelStore) -> None:
+    with store.write() as txn:
+        txn.connection.execute("PRAGMA max_page_count = 1")
+        txn.insert(NewTarget(identifier="two", features=bytes(500_000)))
+
+
+@pytest.mark.parametrize("state", ["at rest", "after a crash", "after a crash, without -shm"])
+def test_a_readonly_folder_can_be_searched(folder: Path, start: Start, state: str) -> None:
+    add(folder, "one")
+    if state != "at rest":
+        process = start("add", folder, "more", 1)
+        assert process.stdout is not None
+        watcher = start("watch", folder)  # keeps the log from being emptied when the adder closes
+        process.wait()
+        watcher.kill()
+        watcher.wait()
+        add_and_die(folder, start)
+    if "without" in state:
+        (folder / "store.sqlite-shm").unlink()
+    for path in folder.iterdir():
+        path.chmod(0o400)
+    folder.chmod(0o500)
+    answer = json.loads(start("look", folder).communicate(timeout=60)[0])
+    folder.chmod(0o700)
+    assert answer["code"] == "storage_not_writable"
+    assert answer["seen"] == (["one"] if state == "at rest" else ["last00000", "more00000", "one"])
+
+
+def add_and_die(folder: Path, start: Start) -> None:
+    """Leave a log behind with a target in it."""
+    adder = start("add", folder, "last", 2)
+    assert adder.stdout is not None
+    adder.stdout.readline()
+    adder.kill()
+    adder.wait()
+    assert (folder / "store.sqlite-wal").stat().st_size > 0
+
+
+def test_readers_never_checkpoint(folder: Path, start: Start) -> None:
+    add_and_die(folder, start)
+    before = (folder / STORE_FILE).read_bytes(), (folder / "store.sqlite-wal").read_bytes()
+    with ChannelStore.open(folder, readonly=True) as store, store.read() as snapshot:
+        assert snapshot.count() >= 1
+    assert ((folder / STORE_FILE).read_bytes(), (folder / "store.sqlite-wal").read_bytes()) == before
+
+
+def test_the_last_writer_to_leave_empties_the_log(folder: Path) -> None:
+    add(folder, "one")
+    assert sorted(path.name for path in folder.iterdir()) == [STORE_FILE, "store.sqlite.lock"]
+
+
+def test_a_database_of_a_newer_arcli_is_refused(folder: Path) -> None:
+    connection = sqlite3.connect(folder / STORE_FILE)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(DataTooNew, match="format 99"):
+        ChannelStore.open(folder)
+    with ChannelStore(folder, readonly=False) as store, pytest.raises(DataTooNew), store.write():
+        pass
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 5000, b"SQLite format 3\0" + b"\xff" * 9000])
+def test_a_file_that_is_no_database_is_refused(folder: Path, content: bytes) -> None:
+    (folder / STORE_FILE).write_bytes(content)
+    with pytest.raises(DataDamaged):
+        ChannelStore.open(folder)
+    assert (folder / STORE_FILE).read_bytes() == content
+
+
+def test_the_database_of_another_program_is_refused(folder: Path) -> None:
+    (folder / STORE_FILE).unlink()
+    connection = sqlite3.connect(folder / STORE_FILE)
+    connection.execute("CREATE TABLE targets (x)")
+    connection.close()
+    with pytest.raises(DataDamaged, match="not the database"):
+        ChannelStore.open(folder)
+
+
+def test_rot_never_crashes(folder: Path, tmp_path: Path) -> None:
+    add(folder, *(f"target{number}" for number in range(30)))
+    sound = (folder / STORE_FILE).read_bytes()
+    chance = random.Random(3)
+    noticed = 0
+    for number in range(120):
+        copy = tmp_path / f"copy{number}"
+        copy.mkdir()
+        (copy / STORE_FILE).write_bytes(spoiled(sound, chance))
+        try:
+            use(copy)
+        except (DataDamaged, DataTooNew):
+            noticed += 1
+        shutil.rmtree(copy)
+    assert noticed, "damage of the first pages cannot go unnoticed"
+
+
+def spoiled(data: bytes, chance: random.Random) -> bytes:
+    """Flip bits, zero a page, or cut the end."""
+    rotten = bytearray(data)
+    kind = chance.choice(["flip", "flip", "zero", "cut"])
+    if kind == "cut":
+        return bytes(rotten[: chance.randrange(len(rotten))])
+    if kind == "zero":
+        page = chance.randrange(len(rotten) // 8192) * 8192
+        rotten[page : page + 8192] = bytes(8192)
+        return bytes(rotten)
+    for _ in range(8):
+        at = chance.choice([chance.randrange(len(rotten)), chance.randrange(20_000)])
+        rotten[at] ^= 1 << chance.randrange(8)
+    return bytes(rotten)
+
+
+def use(folder: Path) -> None:
+    with ChannelStore.open(folder) as store:
+        with store.read() as snapshot:
+            _, rows = snapshot.list(ListQuery(where=(("a", "1"),)))
+            snapshot.features(row.row_id for row in rows)
+            snapshot.dead_rows()
+            for _ in snapshot.features_after(0):
+                pass
+        list(verify_store(store, decode=len))
+        with store.write() as txn:
+            txn.remove("target3")
+            txn.update("target4", TargetChanges(active=False))
+            txn.insert(NewTarget(identifier="new", features=b"F"))
