@@ -1,0 +1,49 @@
+"""Points and quads: moving between picture sizes, projecting, and what a target can look like in a photo."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Points = npt.NDArray[np.float64]
+Size = tuple[int, int]
+
+
+def scale_points(points: npt.ArrayLike, source: Size, destination: Size) -> Points:
+    """Move (N, 2) points between two sizes (w, h) of one picture; pixel areas map, not pixel centres."""
+    factor = np.asarray(destination, np.float64) / np.asarray(source, np.float64)
+    return np.asarray((np.asarray(points, np.float64) + 0.5) * factor - 0.5)
+
+
+def corners(size: Size) -> Points:
+    """Return the (4, 2) outer corners of a picture, clockwise from the top-left."""
+    right, bottom = size[0] - 0.5, size[1] - 0.5
+    return np.array([(-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom)])
+
+
+def project(homography: npt.NDArray[np.float64], points: npt.ArrayLike) -> tuple[Points, Points]:
+    """Apply a (3, 3) homography to (N, 2) points; also return the (N,) denominators."""
+    mapped = np.c_[np.asarray(points, np.float64), np.ones(len(np.asarray(points)))] @ homography.T
+    weight = mapped[:, 2]
+    with np.errstate(all="ignore"):
+        return mapped[:, :2] / weight[:, None], weight
+
+
+def area(quad: Points) -> float:
+    """Signed area: positive when the corners run clockwise on the screen (y down)."""
+    x, y = quad[:, 0], quad[:, 1]
+    return float(0.5 * (x @ np.roll(y, -1) - y @ np.roll(x, -1)))
+
+
+def plausible(quad: Points, photo: Size, *, min_area: float, max_stretch: float) -> bool:
+    """Say whether a flat picture can look like this in a photo of size (w, h): convex, not mirrored,
+    not degenerate, and not far beyond the photo."""
+    if not np.isfinite(quad).all() or np.abs(quad).max() > 5 * max(photo):
+        return False
+    sides = np.roll(quad, -1, 0) - quad
+    turns = sides[:, 0] * np.roll(sides[:, 1], -1) - sides[:, 1] * np.roll(sides[:, 0], -1)
+    if (turns <= 0).any() or area(quad) < min_area * photo[0] * photo[1]:
+        return False
+    lengths = np.hypot(sides[:, 0], sides[:, 1])
+    opposite = lengths[:2] / lengths[2:]
+    return bool((opposite < max_stretch).all() and (opposite > 1 / max_stretch).all())

@@ -1,0 +1,46 @@
+"""What can be tuned in extraction and verification, with ranges and where each number was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arcli.models import Effort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractOptions:
+    """max_side: long side in px that SIFT sees (64..1023; a smaller picture is not enlarged).
+
+    max_keypoints: the strongest by response that are kept (50..4000).
+    """
+
+    max_side: int
+    max_keypoints: int
+
+
+ENROLL = ExtractOptions(max_side=400, max_keypoints=300)
+"""A gallery picture: 320 to 400 px and 300 to 400 keypoints measured best (recognition.md, step 2)."""
+
+_FAST = (ExtractOptions(max_side=400, max_keypoints=500),)
+_NORMAL = (*_FAST, ExtractOptions(max_side=800, max_keypoints=800))
+_THOROUGH = (*_NORMAL, ExtractOptions(max_side=1200, max_keypoints=1500))
+
+CASCADE = {Effort.FAST: _FAST, Effort.NORMAL: _NORMAL, Effort.THOROUGH: _THOROUGH}
+"""Query extractions by effort, tried in order until something is accepted (recognition.md, step 6)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """ratio: nearest to second nearest distance, at most (0.7..0.95; .85 measured, recognition.md step 4).
+
+    ransac_th: px at query extraction size (2..8; 5 measured). min_matches: below it no homography is
+    tried (4..12). min_inliers: below it the candidate is refused (4..20). min_area: of the quad, as a
+    share of the photo (>= 0). max_stretch: longest to shortest of two opposite sides of the quad.
+    """
+
+    ratio: float = 0.85
+    ransac_th: float = 5.0
+    min_matches: int = 6
+    min_inliers: int = 6
+    min_area: float = 0.001
+    max_stretch: float = 8.0
