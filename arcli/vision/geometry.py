@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from arcli.vision.opencv import cv2
+
 Points = npt.NDArray[np.float64]
 Size = tuple[int, int]
 
@@ -47,3 +49,18 @@ def plausible(quad: Points, photo: Size, *, min_area: float, max_stretch: float)
     lengths = np.hypot(sides[:, 0], sides[:, 1])
     opposite = lengths[:2] / lengths[2:]
     return bool((opposite < max_stretch).all() and (opposite > 1 / max_stretch).all())
+
+
+def inside(points: npt.ArrayLike, quad: Points) -> npt.NDArray[np.bool_]:
+    """Say which of (N, 2) points lie in a convex quad whose corners run clockwise on the screen."""
+    x, y = np.asarray(points, np.float64).T
+    sides = np.roll(quad, -1, 0) - quad
+    turns = [sx * (y - qy) - sy * (x - qx) for (qx, qy), (sx, sy) in zip(quad, sides, strict=True)]
+    return np.asarray(np.all(np.asarray(turns) >= 0, axis=0))
+
+
+def overlap(quad: Points, size: Size) -> float:
+    """Return intersection over union of a convex quad and a picture of size (w, h)."""
+    frame = corners(size)
+    shared, _ = cv2.intersectConvexConvex(quad.astype(np.float32), frame.astype(np.float32))
+    return float(shared / (area(quad) + area(frame) - shared))

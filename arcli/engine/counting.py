@@ -1,0 +1,67 @@
+"""Match counts: noting what photos showed, and reading it back as statistics records."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from arcli.errors import DiskFull, StorageNotWritable, TargetNotFound
+from arcli.models import FindResult, StatisticsQuery, StatRecord
+from arcli.store.counts import MATCHED, MISSED
+
+if TYPE_CHECKING:
+    from arcli.engine.channels import OpenChannel
+
+_log = logging.getLogger(__name__)
+FLUSH_PATIENCE = 1.0  # seconds that closing waits for other processes which are writing their counts
+
+
+def note(result: FindResult, channels: Sequence[OpenChannel]) -> None:
+    """Count, in memory, what a photo showed; one that showed nothing is a miss in every channel searched."""
+    for channel in channels:
+        found = [match.identifier for match in result.matches if match.channel == channel.name]
+        if found or not result.matches:
+            channel.counts.record(found)
+
+
+def flush(channels: Iterable[OpenChannel], *, patience: float = 0.0) -> None:
+    """Write what was noted. Where that cannot be (a read-only folder, a full disk), warn and go on."""
+    for channel in channels:
+        try:
+            if not channel.counts.flush(timeout=patience) and patience:
+                _log.warning("matches in channel %r were not counted: others are writing", channel.name)
+        except (StorageNotWritable, DiskFull) as error:
+            _log.warning("matches in channel %r are not counted: %s", channel.name, error.message)
+
+
+def statistics(channels: Sequence[OpenChannel], query: StatisticsQuery) -> list[StatRecord]:
+    """Return records by date, channel and identifier; without `query.channel` one a channel and day.
+
+    Raises TargetNotFound for an identifier with neither target nor counts.
+    """
+    if query.identifier is not None and not any(_knows(channel, query.identifier) for channel in channels):
+        raise TargetNotFound(f"no target {query.identifier}, and it was never found", item=query.identifier)
+    records = (record for channel in channels for record in _records(channel, query))
+    return sorted(records, key=lambda r: (r.date, r.channel or "", r.missed, r.identifier or ""))
+
+
+def _knows(channel: OpenChannel, identifier: str) -> bool:
+    with channel.store.read() as snapshot:
+        if snapshot.target(identifier) is not None:
+            return True
+    return channel.counts.knows(identifier)
+
+
+def _records(channel: OpenChannel, query: StatisticsQuery) -> Iterator[StatRecord]:
+    """Yield one channel's records; a channel's count is the sum of its targets'."""
+    sums: Counter[tuple[str, str | None, bool]] = Counter()
+    for count in channel.counts.read(query.start, query.end, query.identifier):
+        missed = count.identifier == MISSED
+        if count.identifier == MATCHED or (missed and not query.misses):
+            continue
+        by_channel = query.channel is None or missed
+        sums[count.day.strftime("%Y%m%d"), None if by_channel else count.identifier, missed] += count.count
+    for (date, identifier, missed), number in sums.items():
+        yield StatRecord(date=date, channel=channel.name, identifier=identifier, count=number, missed=missed)

@@ -1,0 +1,58 @@
+"""What `doctor` looks at in a data folder: the catalog, every channel's store, counts and index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from arcli.engine.channels import Channels, OpenChannel
+from arcli.errors import ArcliError
+from arcli.features import Features
+from arcli.models import Finding
+from arcli.store.check import repair_store, verify_database, verify_store
+from arcli.store.rebuild import rebuild_catalog, verify_catalog
+
+
+def verify(channels: Channels, name: str | None) -> Iterator[Finding]:
+    """Check everything, or one channel; changes nothing. Raises ChannelNotFound."""
+    if name is None:
+        yield from verify_catalog(channels.data_dir)
+    for each in [name] if name is not None else _names(channels):
+        yield from _verify_channel(channels, each)
+
+
+def repair(channels: Channels, name: str | None) -> Iterator[Finding]:
+    """Put right what can be, then check. Raises ChannelNotFound."""
+    if name is None:
+        channels.close()
+        yield from rebuild_catalog(channels.data_dir)
+    for each in [name] if name is not None else _names(channels):
+        try:
+            yield from repair_store(channels.get(each).store)
+        except ArcliError as error:
+            yield Finding(subject=each, ok=False, message=error.message, hint=error.hint)
+    yield from verify(channels, name)
+
+
+def _names(channels: Channels) -> Sequence[str]:
+    """Return the channels that the catalog names; a catalog that cannot be read has been told of."""
+    try:
+        return channels.names()
+    except ArcliError:
+        return []
+
+
+def _verify_channel(channels: Channels, name: str) -> Iterator[Finding]:
+    try:
+        opened = channels.get(name)
+    except ArcliError as error:
+        if channels.catalog().exists() and name not in channels.names():
+            raise
+        yield Finding(subject=name, ok=False, message=error.message, hint=error.hint)
+        return
+    yield from verify_store(opened.store, Features.from_bytes)
+    yield from _verify_counts(opened)
+
+
+def _verify_counts(opened: OpenChannel) -> Iterator[Finding]:
+    if opened.counts.database.path.exists():
+        yield from verify_database(opened.counts.database, full=True)

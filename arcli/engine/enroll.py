@@ -1,0 +1,85 @@
+"""The recipe that turns a picture into what a channel stores of it.
+
+decode → features → too few? refuse, saying why → level → (the caller's one transaction). It runs in
+worker processes, so that what goes in and out can be pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from arcli.errors import ArcliError, TooFewFeatures
+from arcli.models import Hint, Picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrollTask:
+    """A picture to enroll; nothing is extracted when its bytes hash to `known_hash` (SHA-256, hex)."""
+
+    picture: Picture
+    preset: int
+    keep_picture: bool = True
+    known_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """What is stored of a picture: encoded features, thumbnail and (where kept) the reduced picture."""
+
+    picture_hash: str
+    features: bytes
+    level: int
+    hints: tuple[Hint, ...]
+    thumbnail: bytes
+    picture: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The picture has the bytes that the target already shows."""
+
+    picture_hash: str
+
+
+def enroll(task: EnrollTask) -> Enrolment | Unchanged:
+    """Read, decode and extract one picture.
+
+    Raises PictureNotFound, UnreadablePicture, PictureTooLarge, TooFewFeatures, each naming the picture.
+    """
+    data = task.picture.read()
+    picture_hash = hashlib.sha256(data).hexdigest()
+    if picture_hash == task.known_hash:
+        return Unchanged(picture_hash)
+    try:
+        return _extract(data, picture_hash, task)
+    except ArcliError as error:
+        error.item = task.picture.name
+        raise
+
+
+def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
+    from arcli.vision.decode import LOCAL, decode
+    from arcli.vision.extract import extract
+    from arcli.vision.options import ENROLL
+    from arcli.vision.rate import enough_features, rate
+    from arcli.vision.thumbnail import KEPT_SIDE, kept_picture, thumbnail
+
+    decoded = decode(data, name=task.picture.name, limits=LOCAL, max_side=KEPT_SIDE)
+    features = extract(
+        decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints, preset=task.preset
+    )
+    if not enough_features(features):
+        raise TooFewFeatures(
+            f"too few features ({len(features)} keypoints)",
+            hint="a picture is found by its details: use a sharper or richer one",
+        )
+    rating = rate(features, decoded)
+    return Enrolment(
+        picture_hash=picture_hash,
+        features=features.to_bytes(),
+        level=rating.level,
+        hints=rating.hints,
+        thumbnail=thumbnail(decoded),
+        picture=kept_picture(decoded, data) if task.keep_picture else None,
+    )

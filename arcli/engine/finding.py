@@ -1,0 +1,193 @@
+"""Looking photos up in open channels: one read transaction a channel, the recipe, then the answer."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from arcli.engine.counting import note
+from arcli.engine.recognize import Sighting, Vote, recognize
+from arcli.engine.shortlist import Shortlister
+from arcli.engine.workers import default_jobs
+from arcli.errors import ArcliError, DataDamaged, PictureRefused, UsageError
+from arcli.features import Features
+from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
+from arcli.vision.decode import LOCAL, Decoded, decode
+from arcli.vision.options import CASCADE
+from arcli.vision.score import default_threshold
+
+if TYPE_CHECKING:
+    from arcli.engine.channels import OpenChannel
+    from arcli.store.rows import TargetRow
+    from arcli.store.snapshot import Snapshot
+
+
+class StoreShelf:
+    """A channel as one read transaction sees it (the `Shelf` of the recipe)."""
+
+    def __init__(self, open_channel: OpenChannel, snapshot: Snapshot, shortlister: Shortlister) -> None:
+        self._open, self._snapshot, self._shortlister = open_channel, snapshot, shortlister
+        self._rows: dict[int, TargetRow] = {}
+
+    @property
+    def channel(self) -> str:
+        return self._open.name
+
+    @property
+    def kind(self) -> ListKind:
+        return self._open.settings.kind
+
+    def shortlist(self, query: Features, limit: int) -> Sequence[Vote]:
+        return self._shortlister.search(self._snapshot, query.codes, limit=limit)
+
+    def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
+        """Load features and rows. A row whose features do not decode is left out: `doctor` tells of it."""
+        self._rows.update(self._snapshot.rows(row_ids))
+        loaded: dict[int, Features] = {}
+        for row_id, data in self._snapshot.features(row_ids).items():
+            try:
+                loaded[row_id] = Features.from_bytes(data)
+            except DataDamaged:
+                continue
+        return {row_id: features for row_id, features in loaded.items() if row_id in self._rows}
+
+    def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]:
+        return self._snapshot.thumbnails(row_ids)
+
+    def row(self, row_id: int) -> TargetRow:
+        """Return the row of a target whose features were loaded."""
+        return self._rows[row_id]
+
+    def threshold(self, row_id: int, asked: float | None) -> float:
+        own = usable_matchratio(self._rows[row_id].matchratio)
+        if own is not None:
+            return own
+        if asked is not None:
+            return asked
+        setting = self._open.settings.threshold
+        return setting if setting is not None else default_threshold(self._open.preset)
+
+
+@contextmanager
+def shelves(channels: Sequence[OpenChannel]) -> Iterator[list[StoreShelf]]:
+    """Open one read transaction a channel."""
+    with ExitStack() as stack:
+        yield [
+            StoreShelf(channel, stack.enter_context(channel.store.read()), channel.shortlister())
+            for channel in channels
+        ]
+
+
+def find(picture: Picture, channels: Sequence[OpenChannel], options: FindOptions) -> FindResult:
+    """Look one photo up. Raises a PictureRefused, Busy, DataDamaged."""
+    began = perf_counter()
+    photo = read_photo(picture, options)
+    try:
+        with shelves(channels) as opened:
+            result = _answer(picture.name, recognize(photo, opened, options), options, began)
+    except ArcliError as error:
+        error.item = picture.name
+        raise
+    if options.count:
+        note(result, channels)
+    return result
+
+
+def read_photo(picture: Picture, options: FindOptions) -> Decoded:
+    """Decode a photo as large as the cascade will want it."""
+    largest = max(stage.max_side for stage in CASCADE[options.effort])
+    return decode(picture.read(), name=picture.name, limits=LOCAL, max_side=largest)
+
+
+def find_many(
+    pictures: Iterable[Picture], channels: Sequence[OpenChannel], options: FindOptions
+) -> Iterator[FindResult]:
+    """Look photos up in threads and yield one result each, in order.
+
+    Threads, not processes: OpenCV and hnswlib let go of the interpreter, and the index is loaded once.
+    """
+    jobs = options.jobs or default_jobs()
+    stream = iter(pictures)
+    with ThreadPoolExecutor(jobs) as pool:
+        pending = deque(pool.submit(_one_of_many, p, channels, options) for p in islice(stream, 2 * jobs))
+        try:
+            while pending:
+                yield pending.popleft().result()
+                pending.extend(pool.submit(_one_of_many, p, channels, options) for p in islice(stream, 1))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _one_of_many(picture: Picture, channels: Sequence[OpenChannel], options: FindOptions) -> FindResult:
+    try:
+        return find(picture, channels, options)
+    except (PictureRefused, UsageError) as error:
+        return FindResult(image=picture.name, error=error)
+
+
+def _answer(image: str, sightings: list[Sighting], options: FindOptions, began: float) -> FindResult:
+    accepted = [sighting for sighting in sightings if sighting.reason is None]
+    others = [sighting for sighting in sightings if sighting.reason is not None]
+    return FindResult(
+        image=image,
+        matches=tuple(_match(sighting) for sighting in accepted),
+        candidates=tuple(_candidate(sighting) for sighting in others[: options.candidates]),
+        elapsed_ms=(perf_counter() - began) * 1000,
+    )
+
+
+def _match(sighting: Sighting) -> Match:
+    row = _row(sighting)
+    kind = _shelf(sighting).kind
+    return Match(
+        identifier=row.identifier,
+        channel=row.channel,
+        score=sighting.score,
+        inliers=sighting.inliers,
+        quad=sighting.quad,
+        level=row.level,
+        metadata=row.metadata,
+        label=None if kind is ListKind.PLAIN else kind.value,
+    )
+
+
+def _candidate(sighting: Sighting) -> Candidate:
+    row = _row(sighting)
+    assert sighting.reason is not None, "a candidate was refused"
+    return Candidate(
+        identifier=row.identifier,
+        channel=row.channel,
+        reason=sighting.reason,
+        why=_why(sighting),
+        score=sighting.score,
+        inliers=sighting.inliers,
+        votes=sighting.votes,
+        quad=sighting.quad,
+    )
+
+
+def _why(sighting: Sighting) -> str:
+    """Return the reason as a sentence."""
+    sentences = {
+        "too_few_matches": "too few of its keypoints have a match in the photo",
+        "no_homography": "no single plane explains its matches",
+        "implausible_quad": "its place in the photo is not one that a flat picture can have",
+        "too_few_inliers": f"only {sighting.inliers} keypoints agree on where it is",
+        "below_threshold": f"its score {sighting.score:.3f} is below {sighting.threshold:.3f}",
+        "beyond_limit": "it was found too, but --limit allows no more",
+    }
+    return sentences[str(sighting.reason)]
+
+
+def _shelf(sighting: Sighting) -> StoreShelf:
+    assert isinstance(sighting.shelf, StoreShelf)
+    return sighting.shelf
+
+
+def _row(sighting: Sighting) -> TargetRow:
+    return _shelf(sighting).row(sighting.row_id)

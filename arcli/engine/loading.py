@@ -1,0 +1,249 @@
+"""Adding many pictures: plan each item, extract in worker processes, store in batches, report.
+
+A result is yielded when its batch is committed, so that what was reported is durable. An item's failure
+is a result; what stops the batch (disk full, data damaged) is raised and leaves what was reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from arcli.engine.enroll import EnrollTask, Enrolment, Unchanged, enroll
+from arcli.engine.workers import OrderedWork
+from arcli.errors import ArcliError, DuplicatePicture, LevelTooLow, TargetExists, TargetNotFound
+from arcli.models import (
+    AddItem,
+    AddOptions,
+    AddResult,
+    AddStatus,
+    Duplicate,
+    Hint,
+    MatchRatio,
+    OnExists,
+    TargetChanges,
+    valid_identifier,
+    valid_metadata,
+)
+from arcli.store.rows import NewTarget, TargetRow
+
+if TYPE_CHECKING:
+    from arcli.engine.channels import OpenChannel
+    from arcli.store.transaction import WriteTransaction
+
+Outcome = Enrolment | Unchanged | None
+DuplicateSearch = Callable[[str, Enrolment], list[Duplicate]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One item of the batch: already decided, or with a picture to enroll."""
+
+    item: AddItem
+    decided: AddResult | None = None
+    task: EnrollTask | None = None
+
+
+def run_step(step: Step) -> Outcome:
+    """Do the part of a step that runs in a worker."""
+    return enroll(step.task) if step.task is not None else None
+
+
+class Loader:
+    """One `add_many` into one channel; `channel` is None in a dry run into a channel that is not there."""
+
+    def __init__(
+        self,
+        channel: OpenChannel | None,
+        options: AddOptions,
+        *,
+        preset: int,
+        duplicates: DuplicateSearch | None,
+    ) -> None:
+        self._channel, self._options = channel, options
+        self._preset = preset
+        self._duplicates = duplicates
+
+    def run(self, items: Iterable[AddItem]) -> Iterator[AddResult]:
+        """Yield one result an item, in order."""
+        batch_size = 1 if self._duplicates else 64  # a duplicate inside the batch must be in the store
+        work = OrderedWork(run_step, jobs=self._options.jobs, batch_size=batch_size)
+        for batch in work.run(self._plan(item) for item in items):
+            yield from self._dry(batch) if self._options.dry_run else self._store(batch)
+            if self._channel is not None and not self._options.dry_run:
+                self._channel.fold()
+
+    def _plan(self, item: AddItem) -> Step:
+        try:
+            valid_identifier(item.identifier)
+            if item.metadata is not None:
+                valid_metadata(item.metadata)
+        except ArcliError as error:
+            return Step(item, decided=self._failed(item, error))
+        present = self._present(item.identifier)
+        if present is not None and self._options.on_exists is not OnExists.REPLACE:
+            return Step(item, decided=self._taken(item, present))
+        return Step(
+            item,
+            task=EnrollTask(
+                picture=item.picture,
+                preset=self._preset,
+                keep_picture=self._channel is None or self._channel.settings.keep_pictures,
+                known_hash=present.picture_hash if present else None,
+            ),
+        )
+
+    def _present(self, identifier: str) -> TargetRow | None:
+        if self._channel is None:
+            return None
+        with self._channel.store.read() as snapshot:
+            return snapshot.target(identifier)
+
+    def _store(self, batch: list[tuple[Step, Outcome | Exception]]) -> list[AddResult]:
+        """Commit what the batch adds in one transaction and return the results."""
+        assert self._channel is not None
+        if all(step.decided for step, _ in batch):
+            return [step.decided for step, _ in batch if step.decided]
+        with self._channel.store.write() as writer:
+            return [self._settle(step, outcome, writer) for step, outcome in batch]
+
+    def _dry(self, batch: list[tuple[Step, Outcome | Exception]]) -> list[AddResult]:
+        return [self._settle(step, outcome, None) for step, outcome in batch]
+
+    def _settle(self, step: Step, outcome: Outcome | Exception, writer: WriteTransaction | None) -> AddResult:
+        if step.decided is not None:
+            return step.decided
+        try:
+            if isinstance(outcome, Exception):
+                raise outcome
+            if isinstance(outcome, Unchanged):
+                return self._unchanged(step.item, writer)
+            assert outcome is not None
+            return self._enrolled(step.item, outcome, writer)
+        except ArcliError as error:
+            return self._failed(step.item, error)
+
+    def _enrolled(self, item: AddItem, enrolment: Enrolment, writer: WriteTransaction | None) -> AddResult:
+        """Apply the gates, then store. Raises what refuses the item."""
+        if self._options.min_level is not None and enrolment.level < self._options.min_level:
+            raise LevelTooLow(
+                f"level {enrolment.level} is below {self._options.min_level}", item=item.picture.name
+            )
+        if self._duplicates is not None:
+            refuse_duplicates(item, self._duplicates(item.picture.name, enrolment))
+        present = writer.target(item.identifier) if writer else self._present(item.identifier)
+        if present is not None and self._options.on_exists is not OnExists.REPLACE:
+            return self._taken(item, present)
+        if writer is not None:
+            new = new_target(item, enrolment, present)
+            writer.replace(new) if present else writer.insert(new)
+        status = AddStatus.REPLACED if present else AddStatus.ADDED
+        return self._result(item, status, level=enrolment.level, hints=enrolment.hints)
+
+    def _unchanged(self, item: AddItem, writer: WriteTransaction | None) -> AddResult:
+        """The picture is the one that is there: only metadata and matchratio may differ."""
+        present = writer.target(item.identifier) if writer else self._present(item.identifier)
+        if present is None:
+            raise TargetNotFound(f"{item.identifier} was removed meanwhile", item=item.picture.name)
+        same = item.metadata in (None, present.metadata) and item.matchratio in (None, present.matchratio)
+        if not same and writer is not None:
+            changes = TargetChanges(metadata=item.metadata, matchratio=item.matchratio)
+            writer.update(item.identifier, changes)
+        return self._result(item, AddStatus.SKIPPED if same else AddStatus.REPLACED, level=present.level)
+
+    def _taken(self, item: AddItem, present: TargetRow) -> AddResult:
+        if self._options.on_exists is OnExists.SKIP:
+            return self._result(item, AddStatus.SKIPPED, level=present.level)
+        error = TargetExists(
+            f"{item.identifier} exists already",
+            hint="use --on-exists replace or skip",
+            item=item.picture.name,
+        )
+        return self._failed(item, error)
+
+    def _failed(self, item: AddItem, error: ArcliError) -> AddResult:
+        error.item = item.picture.name
+        return self._result(item, AddStatus.FAILED, error=error)
+
+    def _result(
+        self,
+        item: AddItem,
+        status: AddStatus,
+        *,
+        level: int | None = None,
+        hints: tuple[Hint, ...] = (),
+        error: ArcliError | None = None,
+    ) -> AddResult:
+        return AddResult(
+            image=item.picture.name,
+            identifier=item.identifier,
+            status=WOULD[status] if self._options.dry_run else status,
+            level=level,
+            hints=hints,
+            error=error,
+        )
+
+
+WOULD = {
+    AddStatus.ADDED: AddStatus.WOULD_ADD,
+    AddStatus.REPLACED: AddStatus.WOULD_REPLACE,
+    AddStatus.SKIPPED: AddStatus.WOULD_SKIP,
+    AddStatus.FAILED: AddStatus.WOULD_FAIL,
+}
+
+
+def new_target(item: AddItem, enrolment: Enrolment, present: TargetRow | None) -> NewTarget:
+    """Return the row to store; what the item does not say stays as the replaced target had it."""
+    if present is not None:
+        return renewed(present, enrolment, metadata=item.metadata, matchratio=item.matchratio)
+    return _row(item.identifier, enrolment, item.metadata, item.matchratio, active=True)
+
+
+def renewed(
+    present: TargetRow,
+    enrolment: Enrolment,
+    *,
+    metadata: str | None = None,
+    matchratio: MatchRatio | None = None,
+) -> NewTarget:
+    """Return the row that shows a new picture of a target, keeping what is not given anew."""
+    return _row(
+        present.identifier,
+        enrolment,
+        present.metadata if metadata is None else metadata,
+        present.matchratio if matchratio is None else matchratio,
+        active=present.active,
+    )
+
+
+def _row(
+    identifier: str,
+    enrolment: Enrolment,
+    metadata: str | None,
+    matchratio: MatchRatio | None,
+    *,
+    active: bool,
+) -> NewTarget:
+    return NewTarget(
+        identifier=identifier,
+        features=enrolment.features,
+        metadata=metadata,
+        matchratio=matchratio,
+        level=enrolment.level,
+        active=active,
+        picture_hash=enrolment.picture_hash,
+        picture=enrolment.picture,
+        thumbnail=enrolment.thumbnail,
+    )
+
+
+def refuse_duplicates(item: AddItem, duplicates: list[Duplicate]) -> None:
+    """Raise DuplicatePicture if the channel holds this picture under another identifier."""
+    for duplicate in duplicates:
+        if duplicate.kind == "duplicate" and duplicate.identifier != item.identifier:
+            raise DuplicatePicture(
+                f"shows the same picture as {duplicate.identifier or duplicate.image}",
+                hint="leave it out, or add it without --no-duplicates",
+                item=item.picture.name,
+            )

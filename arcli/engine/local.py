@@ -1,0 +1,193 @@
+"""LocalGallery: the embedded engine as a `Gallery`; no server, no account, a folder of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arcli import __version__
+from arcli.engine.admin import LocalAdmin
+from arcli.engine.channels import Channels, OpenChannel
+from arcli.engine.counting import FLUSH_PATIENCE, flush, statistics
+from arcli.errors import ChannelExists, PictureNotKept, TargetNotFound
+from arcli.models import (
+    AddItem,
+    AddOptions,
+    AddResult,
+    Capabilities,
+    ChannelSettings,
+    CheckResult,
+    FindOptions,
+    FindResult,
+    ListQuery,
+    Picture,
+    StatisticsQuery,
+    StatRecord,
+    Target,
+    TargetChanges,
+    TargetPage,
+    valid_identifier,
+    valid_metadata,
+)
+
+if TYPE_CHECKING:
+    from arcli.engine.enroll import Enrolment
+    from arcli.store.rows import TargetRow
+
+
+class LocalGallery(LocalAdmin):
+    """The galleries of one data folder. Processes and threads may share it; close it when done."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(Channels(data_dir))
+
+    def __enter__(self) -> LocalGallery:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.flush_counts(patience=FLUSH_PATIENCE)
+        self._channels.close()
+
+    def flush_counts(self, *, patience: float = 0.0) -> None:
+        """Write the match counts noted so far; what cannot be written at once stays for the next time."""
+        flush(self._channels.opened(), patience=patience)
+
+    def capabilities(self) -> Capabilities:
+        features = {"channels", "maintenance", "picture", "check", "candidates", "prefix", "replace"}
+        return Capabilities(backend="local", version=__version__, features=frozenset(features))
+
+    def add(self, *, channel: str, item: AddItem, options: AddOptions = AddOptions()) -> AddResult:
+        (result,) = self.add_many(channel=channel, items=[item], options=options)
+        if result.error is not None:
+            raise result.error
+        return result
+
+    def add_many(
+        self, *, channel: str, items: Iterable[AddItem], options: AddOptions = AddOptions()
+    ) -> Iterator[AddResult]:
+        from arcli.engine.checking import duplicate_search
+        from arcli.engine.loading import Loader
+        from arcli.vision.presets import DEFAULT_PRESET
+
+        target = self._channel_to_add(channel, options)
+        preset = target.preset if target else DEFAULT_PRESET
+        with duplicate_search(target, options) as duplicates:
+            yield from Loader(target, options, preset=preset, duplicates=duplicates).run(items)
+
+    def _channel_to_add(self, name: str, options: AddOptions) -> OpenChannel | None:
+        """Return the channel, made now if need be; None in a dry run that would make it."""
+        if not options.create_channel:
+            return self._channels.get(name)
+        found = self._channels.find(name)
+        if found is not None or options.dry_run:
+            return found
+        try:
+            return self._channels.create(name, ChannelSettings())
+        except ChannelExists:  # another process was faster
+            return self._channels.get(name)
+
+    def remove(self, *, channel: str, identifier: str) -> bool:
+        valid_identifier(identifier)
+        opened = self._channels.get(channel)
+        with opened.store.read() as snapshot:
+            if snapshot.target(identifier) is None:
+                return False
+        with opened.store.write() as writer:
+            return writer.remove(identifier) is not None
+
+    def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
+        with self._channels.get(channel).store.read() as snapshot:
+            total, rows = snapshot.list(query)
+        return TargetPage(totalcount=total, targets=tuple(row.as_target() for row in rows))
+
+    def get(self, *, channel: str, identifier: str) -> Target:
+        return self._row(self._channels.get(channel), identifier).as_target()
+
+    def picture(self, *, channel: str, identifier: str) -> bytes:
+        opened = self._channels.get(channel)
+        row = self._row(opened, identifier)
+        with opened.store.read() as snapshot:
+            kept = snapshot.picture(row.row_id)
+        if kept is None:
+            raise PictureNotKept(
+                f"the picture of {identifier} was not kept",
+                hint="channels keep pictures unless they are set not to: arcli channel show",
+                item=identifier,
+            )
+        return kept
+
+    def _row(self, opened: OpenChannel, identifier: str) -> TargetRow:
+        valid_identifier(identifier)
+        with opened.store.read() as snapshot:
+            row = snapshot.target(identifier)
+        if row is None:
+            raise TargetNotFound(f"no target {identifier} in channel {opened.name!r}", item=identifier)
+        return row
+
+    def update(self, *, channel: str, identifier: str, changes: TargetChanges) -> Target:
+        if changes.metadata is not None:
+            valid_metadata(changes.metadata)
+        if changes.rename is not None:
+            valid_identifier(changes.rename)
+        opened = self._channels.get(channel)
+        row = self._row(opened, identifier)
+        from arcli.engine.loading import renewed
+
+        enrolment = self._enroll(opened, row, changes.picture) if changes.picture else None
+        with opened.store.write() as writer:
+            if enrolment is not None:
+                writer.replace(renewed(row, enrolment))
+            row = writer.update(identifier, changes)
+        opened.fold()
+        return row.as_target()
+
+    def _enroll(self, opened: OpenChannel, row: TargetRow, picture: Picture) -> Enrolment | None:
+        """Extract the picture that is to replace the target's; None when it is the same."""
+        from arcli.engine.enroll import EnrollTask, Unchanged, enroll
+
+        outcome = enroll(
+            EnrollTask(
+                picture=picture,
+                preset=opened.preset,
+                keep_picture=opened.settings.keep_pictures,
+                known_hash=row.picture_hash,
+            )
+        )
+        return None if isinstance(outcome, Unchanged) else outcome
+
+    def find(
+        self, *, picture: Picture, channels: Sequence[str] | None, options: FindOptions = FindOptions()
+    ) -> FindResult:
+        from arcli.engine.finding import find
+
+        return find(picture, self._searched(channels), options)
+
+    def find_many(
+        self,
+        *,
+        pictures: Iterable[Picture],
+        channels: Sequence[str] | None,
+        options: FindOptions = FindOptions(),
+    ) -> Iterator[FindResult]:
+        from arcli.engine.finding import find_many
+
+        yield from find_many(pictures, self._searched(channels), options)
+
+    def _searched(self, names: Sequence[str] | None) -> Sequence[OpenChannel]:
+        return [self._channels.get(name) for name in (self._channels.names() if names is None else names)]
+
+    def check(
+        self, *, pictures: Iterable[Picture], channel: str | None, jobs: int | None = None
+    ) -> Iterator[CheckResult]:
+        from arcli.engine.checking import check
+
+        yield from check(pictures, self._channels.find(channel) if channel is not None else None, jobs)
+
+    def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
+        self.flush_counts(patience=FLUSH_PATIENCE)
+        names = self._channels.names() if query.channel is None else [query.channel]
+        return statistics([self._channels.get(name) for name in names], query)

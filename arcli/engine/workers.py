@@ -1,0 +1,165 @@
+"""Worker processes: extraction runs in them, in order, with bounded read-ahead, and survives a crash in one.
+
+Processes are spawned, never forked: a forked child would close the parent's SQLite files and so drop its
+POSIX locks.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from itertools import chain, islice
+from time import monotonic
+from typing import Generic, TypeVar
+
+from arcli.errors import UnreadablePicture
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+INLINE_LIMIT = 8  # starting a worker costs about as much as extracting eight pictures
+READ_AHEAD = 4  # tasks in flight for each worker
+
+
+def default_jobs() -> int:
+    """Return the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class InlineExecutor(Executor):
+    """Runs what is submitted at once, in the caller's thread."""
+
+    def submit(self, fn: Callable[..., R], /, *args: object, **kwargs: object) -> Future[R]:
+        future: Future[R] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class OrderedWork(Generic[T, R]):
+    """Runs `function(task)` over a stream of tasks and hands the outcomes back in order, in batches.
+
+    A batch is handed out when it has `batch_size` outcomes or when its first is `max_wait` seconds old:
+    what is stored together costs one fsync. A task that kills its worker gets UnreadablePicture and the
+    others go on.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[T], R],
+        *,
+        jobs: int | None = None,
+        batch_size: int = 64,
+        max_wait: float = 0.25,
+    ) -> None:
+        self._function = function
+        self._jobs = jobs or default_jobs()
+        self._batch_size = batch_size
+        self._max_wait = max_wait
+        self._window = self._jobs * READ_AHEAD
+
+    def run(self, tasks: Iterable[T]) -> Iterator[list[tuple[T, R | Exception]]]:
+        """Yield batches of (task, result or the exception it raised)."""
+        stream = iter(tasks)
+        head = list(islice(stream, INLINE_LIMIT + 1))
+        inline = len(head) <= INLINE_LIMIT or self._jobs == 1
+        with ExitStack() as stack:
+            executor = InlineExecutor() if inline else self._pool(stack)
+            self._window = 1 if inline else self._jobs * READ_AHEAD
+            yield from self._batches(executor, chain(head, stream), stack)
+
+    def _pool(self, stack: ExitStack) -> Executor:
+        pool = ProcessPoolExecutor(
+            self._jobs, mp_context=multiprocessing.get_context("spawn"), initializer=prepare_worker
+        )
+        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        return pool
+
+    def _batches(
+        self, executor: Executor, stream: Iterator[T], stack: ExitStack
+    ) -> Iterator[list[tuple[T, R | Exception]]]:
+        pending: deque[tuple[T, Future[R]]] = deque()
+        batch: list[tuple[T, R | Exception]] = []
+        begun = monotonic()
+        while self._fill(pending, executor, stream) or batch:
+            if batch and (not pending or self._full(batch, begun, pending[0][1])):
+                yield batch
+                batch = []
+                continue
+            if not batch:
+                begun = monotonic()
+            task, future = pending.popleft()
+            try:
+                outcome: R | Exception = _outcome(future)
+                batch.append((task, outcome))
+            except BrokenProcessPool:
+                batch.extend(self._one_by_one([task, *(task for task, _ in pending)]))
+                pending.clear()
+                executor = self._pool(stack)
+
+    def _fill(self, pending: deque[tuple[T, Future[R]]], executor: Executor, stream: Iterator[T]) -> bool:
+        for task in islice(stream, self._window - len(pending)):
+            pending.append((task, _submit(executor, self._function, task)))
+        return bool(pending)
+
+    def _full(self, batch: list[tuple[T, R | Exception]], begun: float, following: Future[R]) -> bool:
+        left = self._max_wait - (monotonic() - begun)
+        if len(batch) >= self._batch_size or left <= 0:
+            return True
+        return not wait([following], timeout=left).done
+
+    def _one_by_one(self, tasks: list[T]) -> Iterator[tuple[T, R | Exception]]:
+        """Run each task in a process of its own, so that only the one that kills it fails."""
+        for task in tasks:
+            with ExitStack() as stack:
+                pool = ProcessPoolExecutor(
+                    1, mp_context=multiprocessing.get_context("spawn"), initializer=prepare_worker
+                )
+                stack.enter_context(pool)
+                try:
+                    yield task, _outcome(pool.submit(self._function, task))
+                except BrokenProcessPool:
+                    yield task, UnreadablePicture("reading this picture ended its worker process")
+
+
+def prepare_worker() -> None:
+    """Leave Ctrl-C to the parent, take one thread, and end when the parent ends, however it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _submit(executor: Executor, function: Callable[[T], R], task: T) -> Future[R]:
+    try:
+        return executor.submit(function, task)
+    except BrokenProcessPool as error:
+        broken: Future[R] = Future()
+        broken.set_exception(error)
+        return broken
+
+
+def _outcome(future: Future[R]) -> R | Exception:
+    """Return the result or the exception. Raises BrokenProcessPool when the worker died."""
+    error = future.exception()
+    if isinstance(error, BrokenProcessPool):
+        raise error
+    if isinstance(error, Exception):
+        return error
+    if error is not None:
+        raise error
+    return future.result()
