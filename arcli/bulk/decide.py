@@ -1,0 +1,80 @@
+"""What is to be done about one entry of a plan, given the channel at the start and now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arcli.bulk.plan import Entry
+from arcli.bulk.state import Known
+from arcli.errors import PictureRefused
+from arcli.models import AddStatus, OnExists
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The gallery gets the picture."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Nothing is left to do but to say so. `look`: what the gallery would say of the picture is wanted."""
+
+    entry: Entry
+    status: AddStatus
+    level: int | None = None
+    look: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reword:
+    """The picture is there already; its metadata, matchratio or active state are not."""
+
+    entry: Entry
+    level: int | None
+
+
+Step = Send | Settled | Reword
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """`start` None: a load is continued whose start nobody wrote down."""
+
+    on_exists: OnExists
+    start: dict[str, Known] | None
+    now: dict[str, Known]
+
+    def step(self, entry: Entry) -> Step:
+        """Decide about one entry."""
+        if entry.error is not None:
+            return Settled(entry, AddStatus.FAILED)
+        now = self.now.get(entry.identifier)
+        before = now if self.start is None else self.start.get(entry.identifier)
+        if now is None:
+            return Send(entry)
+        try:
+            return self._there(entry, before, now)
+        except PictureRefused:
+            return Send(entry)  # the gallery says what is wrong with it
+
+    def _there(self, entry: Entry, before: Known | None, now: Known) -> Step:
+        if (self.start is None or before is None) and _stored(entry, now):
+            return Settled(entry, AddStatus.ADDED, now.level, look=True)
+        if before is None or self.on_exists is OnExists.FAIL:
+            return Send(entry)
+        if self.on_exists is OnExists.SKIP:
+            return Settled(entry, AddStatus.SKIPPED, before.level)
+        if before.same_picture(entry):
+            if before.same_words(entry):
+                return Settled(entry, AddStatus.SKIPPED, before.level)
+            return Reword(entry, before.level)
+        if before != now and _stored(entry, now):
+            return Settled(entry, AddStatus.REPLACED, now.level, look=True)
+        return Send(entry)
+
+
+def _stored(entry: Entry, now: Known) -> bool:
+    """Say whether the target is what this entry would make; a gallery without hashes is believed."""
+    return now.same_words(entry) and now.same_picture(entry) is not False

@@ -1,0 +1,162 @@
+"""The add plan: every picture with its identifier, checked for collisions before anything is sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from arcli.bulk.columns import Row
+from arcli.bulk.identifiers import IdFrom, identifier_for
+from arcli.bulk.manifest import Manifest
+from arcli.bulk.walk import Found, Skipped, pictures_of
+from arcli.errors import ArcliError, Conflict, InvalidIdentifier, UsageError
+from arcli.models import AddItem, MatchRatio, Picture, valid_identifier
+
+_TOLD = 5  # collisions named in a sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One item of a plan. `where`: its place in a manifest; with an `error` it is not sent."""
+
+    image: str
+    identifier: str = ""
+    path: Path | None = None
+    data: bytes | None = None
+    metadata: str | None = None
+    matchratio: MatchRatio | None = None
+    active: bool | None = None
+    where: str | None = None
+    error: ArcliError | None = None
+
+    def picture(self) -> Picture:
+        return Picture(name=self.image, path=self.path, data=self.data)
+
+    def item(self) -> AddItem:
+        return AddItem(
+            picture=self.picture(),
+            identifier=self.identifier,
+            metadata=self.metadata,
+            matchratio=self.matchratio,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What items get that have nothing of their own."""
+
+    metadata: str | None = None
+    matchratio: MatchRatio | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`total` entries, made anew by each call of `entries` so that no metadata are held in memory."""
+
+    entries: Callable[[], Iterator[Entry]]
+    total: int
+    identifiers: frozenset[str]
+    notes: tuple[str, ...] = ()
+
+
+def plan_words(words: Sequence[str], rule: IdFrom, defaults: Defaults, identifier: str | None = None) -> Plan:
+    """Plan files, folders and globs; `identifier` is for one picture.
+
+    Raises Conflict for a collision, PictureNotFound for a glob without a match, UsageError for an
+    identifier given to several pictures, InvalidIdentifier.
+    """
+    skipped = Skipped()
+    found = list(pictures_of(words, skipped))
+    if identifier is not None:
+        if len(found) != 1:
+            raise UsageError(f"an identifier for one picture, but {len(found):,} are named")
+        names = [valid_identifier(identifier)]
+    else:
+        names = [identifier_for(one.relative, rule) for one in found]
+    _refuse_collisions(found, names)
+
+    def entries() -> Iterator[Entry]:
+        for one, name in zip(found, names, strict=True):
+            yield Entry(
+                image=one.image,
+                path=Path(one.image),
+                identifier=name,
+                metadata=defaults.metadata,
+                matchratio=defaults.matchratio,
+            )
+
+    return Plan(entries, len(found), frozenset(names), skipped.notes())
+
+
+def _refuse_collisions(found: Iterable[Found], names: list[str]) -> None:
+    if len(set(names)) == len(names):
+        return
+    images: dict[str, list[str]] = {}
+    for one, name in zip(found, names, strict=True):
+        images.setdefault(name, []).append(one.image)
+    shared = [f"{name} from {' and '.join(many)}" for name, many in images.items() if len(many) > 1]
+    more = f" and {len(shared) - _TOLD:,} more" if len(shared) > _TOLD else ""
+    raise Conflict(
+        f"pictures would get the same identifier, so nothing was sent: {'; '.join(shared[:_TOLD])}{more}",
+        hint="try --id-from path, or give them identifiers in a --manifest",
+    )
+
+
+def plan_manifest(manifest: Manifest, rule: IdFrom, defaults: Defaults) -> Plan:
+    """Plan a manifest's rows. A bad row, or one whose identifier an earlier row has, becomes an error."""
+    first: dict[str, int] = {}
+    taken: dict[int, int] = {}
+    total = 0
+    for row in manifest.rows():
+        total += 1
+        if row.error is None:
+            earlier = first.setdefault(_identifier(row, rule), row.line)
+            if earlier != row.line:
+                taken[row.line] = earlier
+
+    def entries() -> Iterator[Entry]:
+        for row in manifest.rows():
+            yield _entry(row, manifest.path, rule, defaults, taken.get(row.line))
+
+    return Plan(entries, total, frozenset(first), manifest.notes)
+
+
+def _identifier(row: Row, rule: IdFrom) -> str:
+    assert row.image is not None, "a row without an error has an image"
+    return row.identifier or identifier_for(PurePath(row.image.replace("\\", "/")), rule)
+
+
+def _entry(row: Row, manifest: Path, rule: IdFrom, defaults: Defaults, taken: int | None) -> Entry:
+    where = f"{manifest}, line {row.line}"
+    if row.error is not None or row.image is None:
+        image = where if row.image is None else str(_resolved(manifest.parent, row.image))
+        return Entry(image=image, identifier=row.identifier or "", where=where, error=row.error)
+    path = _resolved(manifest.parent, row.image)
+    identifier = _identifier(row, rule)
+    error = None
+    if taken is not None:
+        error = InvalidIdentifier(
+            f"the identifier {identifier} is already that of line {taken}",
+            hint="identifiers of a manifest are different from each other",
+            item=identifier,
+        )
+    return Entry(
+        image=str(path),
+        path=path,
+        identifier=identifier,
+        metadata=row.metadata if row.metadata is not None else defaults.metadata,
+        matchratio=row.matchratio if row.matchratio is not None else defaults.matchratio,
+        active=row.active,
+        where=where,
+        error=error,
+    )
+
+
+def _resolved(folder: Path, image: str) -> Path:
+    """Return the path of a row's picture, relative to the manifest's folder; `\\` may separate folders."""
+    path = folder / image
+    if "\\" in image and not os.path.lexists(path):
+        return folder / image.replace("\\", "/")
+    return path

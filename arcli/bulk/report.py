@@ -1,0 +1,174 @@
+"""The report of a load: one JSON object a line for each item, in order, that a killed load continues.
+
+A line is written after the gallery has acknowledged its item, so a report never says more than what is
+stored. It may say less (a kill in between, or power loss before the lines reached the disk): what is
+missing is found in the gallery again, so lines need no fsync of their own; the file gets one at its end.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from arcli.errors import ArcliError, Conflict, FileExists, Locked
+from arcli.models import AddResult, AddStatus, Hint
+
+
+def item_object(result: AddResult) -> dict[str, Any]:
+    """Return one of the `items[]` objects; only a failed one has `error`."""
+    item: dict[str, Any] = {
+        "image": result.image,
+        "identifier": result.identifier or None,
+        "status": result.status.value,
+        "level": result.level,
+        "hints": [{"code": h.code, "message": h.message, "advice": h.advice} for h in result.hints],
+    }
+    if result.error is not None:
+        error = result.error
+        told = {"code": error.code, "message": error.message, "hint": error.hint, "item": error.item}
+        item["error"] = told
+    return item
+
+
+def item_line(result: AddResult) -> bytes:
+    """Return the object as one line of JSON; an odd byte of a file name becomes its JSON escape."""
+    text = json.dumps(item_object(result), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def result_of(item: dict[str, Any]) -> AddResult:
+    """Make the result again of an object. Raises KeyError, TypeError, ValueError for another object."""
+    error = item.get("error")
+    return AddResult(
+        image=str(item["image"]),
+        identifier=item["identifier"] or "",
+        status=AddStatus(item["status"]),
+        level=item["level"],
+        hints=tuple(Hint(**hint) for hint in item["hints"]),
+        error=_error_of(error) if error else None,
+    )
+
+
+def _error_of(found: dict[str, Any]) -> ArcliError:
+    """Make an error of the class that has the code; its message is kept, whatever the class takes."""
+    kind = _classes().get(found["code"], ArcliError)
+    error = kind.__new__(kind)
+    ArcliError.__init__(error, found["message"], hint=found["hint"], item=found["item"])
+    return error
+
+
+def _classes(root: type[ArcliError] = ArcliError) -> dict[str, type[ArcliError]]:
+    found = {root.code: root}
+    for kind in root.__subclasses__():
+        found.update(_classes(kind))
+    return found
+
+
+def start_path(report: Path) -> Path:
+    """Return where a load with this report keeps what was in the channel before it."""
+    return report.with_name(report.name + ".start")
+
+
+class ReportFile:
+    """A report that is open for writing, locked against a second load. Close it, or use it in `with`."""
+
+    def __init__(self, path: Path, file: IO[bytes], begun: bool) -> None:
+        self.path = path
+        self.begun = begun  # it was there before: this load continues
+        self._file = file
+
+    @classmethod
+    def open(cls, path: Path, *, resume: bool) -> ReportFile:
+        """Create a report, or with `resume` open the one that is there, mended.
+
+        Raises FileExists, Locked (another load writes it), Conflict (the file is no report), OSError.
+        """
+        if not os.path.lexists(path):
+            start_path(path).unlink(missing_ok=True)  # of a load whose report somebody removed
+        flags = os.O_RDWR | os.O_CREAT | (0 if resume else os.O_EXCL)
+        try:
+            descriptor = os.open(path, flags, 0o644)
+        except FileExistsError as error:
+            hint = "continue it with --resume, or name another file"
+            raise FileExists(f"the report {path} exists already", hint=hint, item=str(path)) from error
+        file = os.fdopen(descriptor, "r+b")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            begun = _mend(file, path)
+        except BlockingIOError as error:
+            file.close()
+            raise Locked(f"another load is writing the report {path}", item=str(path)) from error
+        except BaseException:
+            file.close()
+            raise
+        return cls(path, file, begun)
+
+    def results(self) -> Iterator[AddResult]:
+        """Yield what was reported before this load."""
+        with self.path.open("rb") as file:
+            for line in file:
+                yield result_of(json.loads(line))
+
+    def done(self) -> Counter[tuple[str, str]]:
+        """Count the (image, identifier) that were reported before."""
+        return Counter((result.image, result.identifier) for result in self.results())
+
+    def write(self, result: AddResult) -> None:
+        """Append one line; it survives a kill of this process at once."""
+        self._file.write(item_line(result))
+        self._file.flush()
+
+    def close(self) -> None:
+        if not self._file.closed:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def __enter__(self) -> ReportFile:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _mend(file: IO[bytes], path: Path) -> bool:
+    """Cut a torn last line off, leave `file` at its end, and say whether anything was in it.
+
+    Raises Conflict for a line in the middle that is none of a report's: then it is some other file.
+    """
+    good = 0
+    torn: int | None = None
+    for number, line in enumerate(file, start=1):
+        if torn is not None:
+            raise Conflict(f"{path}: line {torn} is not a report's line", hint="name the right file")
+        if _is_line(line):
+            good += len(line)
+        else:
+            torn = number
+    if torn == 1 and not _may_be_torn(path):
+        raise Conflict(f"{path} is no report of arcli", hint="name the right file", item=str(path))
+    begun = file.seek(0, os.SEEK_END) > 0
+    file.truncate(good)
+    file.seek(good)
+    return begun
+
+
+def _is_line(line: bytes) -> bool:
+    try:
+        result_of(json.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+    return line.endswith(b"\n")
+
+
+def _may_be_torn(path: Path) -> bool:
+    """A single broken line is only cut off when it begins as a report's line does."""
+    with path.open("rb") as file:
+        head = file.read(10)
+    start = b'{"image": '
+    return head == start[: len(head)] or not head.strip(b"\0")
