@@ -1,0 +1,174 @@
+"""The `hnsw` kind: hnswlib behind a wrapper that closes its traps (docs/recognition.md).
+
+hnswlib keeps one 64-bit label a descriptor: the row id and the descriptor's number in its target, so
+that a graph file needs nothing beside it.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from arcli.errors import DataDamaged, MemoryLimit
+from arcli.index.seam import Codes, Neighbours, Rows
+
+if TYPE_CHECKING:
+    import hnswlib
+
+_ORDINAL_BITS = 10  # up to 1023 descriptors a target; leaves 2^53 row ids
+_HEADER = struct.Struct("<QQQQQQiIQQQdQ")  # hnswlib's own, see hnswalg.h saveIndex
+_LINK_BYTES = 4
+_SEED = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HnswSettings:
+    """Measured in docs/recognition.md: a low recall of the neighbours does not hurt the vote.
+
+    m: links a node (4 to 32). ef_construction: candidates while building (20 to 200). ef: candidates
+    while searching (10 to 100), never below k.
+    """
+
+    m: int = 8
+    ef_construction: int = 40
+    ef: int = 12
+
+
+def graph_bytes(descriptors: int, dim: int, settings: HnswSettings = HnswSettings()) -> int:
+    """Estimate what a graph occupies in memory and on disk: level 0, the upper links, and the node table."""
+    level0 = _node_bytes(dim, settings.m)
+    upper = (settings.m * _LINK_BYTES + 4) / (settings.m - 1)
+    return int(descriptors * (level0 + upper + 8 + 4))
+
+
+def _node_bytes(dim: int, m: int) -> int:
+    return 4 + 2 * m * _LINK_BYTES + dim * 4 + 8
+
+
+def memory_limit() -> int:
+    """Return how many bytes an index may take: a quarter of the machine's memory."""
+    import os
+
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+
+
+class HnswBuilder:
+    """A graph being built; one thread at a time may touch it, which a lock of its own ensures."""
+
+    def __init__(self, capacity: int, dim: int, settings: HnswSettings = HnswSettings()) -> None:
+        """Raise MemoryLimit when the estimate for `capacity` descriptors is over `memory_limit()`."""
+        import hnswlib
+
+        need, limit = graph_bytes(capacity, dim, settings), memory_limit()
+        if need > limit:
+            raise MemoryLimit(
+                f"an hnsw index of {capacity:,} descriptors needs {need / 2**30:.1f} GiB of memory,"
+                f" over the limit of {limit / 2**30:.1f} GiB",
+                hint="use a machine with more memory, or split the channel",
+            )
+        self._lock = threading.Lock()
+        self._capacity = capacity
+        self._graph = hnswlib.Index(space="l2", dim=dim)
+        self._graph.init_index(
+            max_elements=max(capacity, 1),
+            M=settings.m,
+            ef_construction=settings.ef_construction,
+            random_seed=_SEED,
+        )
+
+    def add(self, codes: Codes, rows: Rows, threads: int = 1) -> None:
+        """Add whole targets: all descriptors (n, dim) of the targets that own them, in `rows` (n,) order.
+
+        Raises OverflowError beyond the announced capacity.
+        """
+        with self._lock:
+            if self._graph.get_current_count() + len(codes) > self._capacity:
+                raise OverflowError(f"more than the announced {self._capacity} descriptors")
+            labels = rows << _ORDINAL_BITS | _ordinals(rows)
+            self._graph.add_items(codes.astype(np.float32), labels, num_threads=threads)
+
+    def save(self, path: Path) -> None:
+        """Write the graph. hnswlib reports no error: raises OSError when the file is not complete."""
+        with self._lock:
+            expected = self._graph.index_file_size()
+            self._graph.save_index(str(path))
+        written = path.stat().st_size
+        if written != expected:
+            raise OSError(28, f"{written} of {expected} bytes written", str(path))
+
+
+def _ordinals(rows: Rows) -> Rows:
+    """Number each target's descriptors from 0; `rows` has equal ids side by side."""
+    starts = np.flatnonzero(np.diff(rows, prepend=rows[:1] - 1))
+    lengths = np.diff(starts, append=len(rows))
+    return np.arange(len(rows)) - np.repeat(starts, lengths)
+
+
+class HnswIndex:
+    """A graph read from a file and never changed again: any number of threads may search it."""
+
+    def __init__(self, graph: hnswlib.Index, ef: int) -> None:
+        self._graph: Any = graph
+        self._graph.set_ef(ef)
+
+    @classmethod
+    def load(cls, path: Path, *, dim: int, descriptors: int, ef: int) -> HnswIndex:
+        """Load a graph whose bytes the caller has checked: hnswlib's loader is unsafe on damaged files.
+
+        Raises DataDamaged when the header is not that of `descriptors` vectors of `dim` numbers.
+        """
+        import hnswlib
+
+        _check_header(path, dim, descriptors)
+        graph = hnswlib.Index(space="l2", dim=dim)
+        try:
+            graph.load_index(str(path))
+        except (RuntimeError, MemoryError) as error:
+            raise DataDamaged(f"{path.name}: {error}") from error
+        return cls(graph, ef)
+
+    @property
+    def descriptors(self) -> int:
+        return int(self._graph.get_current_count())
+
+    def search(self, queries: Codes, k: int) -> Neighbours:
+        usable = min(k, self.descriptors)
+        found = Neighbours.none(len(queries), k)
+        if not usable or not len(queries):
+            return found
+        wide = queries.astype(np.float32)
+        try:
+            self._fill(found, wide, slice(None), usable)
+        except RuntimeError:  # a part of the graph that some query cannot leave has fewer than k
+            for number in range(len(wide)):
+                self._fill_one(found, wide, number, usable)
+        return found
+
+    def _fill(self, found: Neighbours, wide: Any, which: slice, k: int) -> None:
+        labels, distances = self._graph.knn_query(wide[which], k=k, num_threads=1)
+        found.rows[which, :k] = labels.astype(np.int64) >> _ORDINAL_BITS
+        found.distances[which, :k] = distances
+
+    def _fill_one(self, found: Neighbours, wide: Any, number: int, k: int) -> None:
+        while k:
+            try:
+                return self._fill(found, wide, slice(number, number + 1), k)
+            except RuntimeError:
+                k //= 2
+        return None
+
+
+def _check_header(path: Path, dim: int, descriptors: int) -> None:
+    with path.open("rb") as file:
+        head = file.read(_HEADER.size)
+    if len(head) < _HEADER.size:
+        raise DataDamaged(f"{path.name}: shorter than its header")
+    level0, capacity, count, node, label_at, data_at, _, _, _, links0, m, *_ = _HEADER.unpack(head)
+    expected = (0, _node_bytes(dim, m), 2 * m, 4 + links0 * _LINK_BYTES, node - 8)
+    if (level0, node, links0, data_at, label_at) != expected or not descriptors == count <= capacity:
+        raise DataDamaged(f"{path.name}: not the graph that its record describes")

@@ -1,0 +1,45 @@
+"""The seam of the index: which stored descriptors are nearest to those of a photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Codes = npt.NDArray[np.int8]
+Rows = npt.NDArray[np.int64]
+Distances = npt.NDArray[np.float32]
+
+NOBODY = -1  # the row of a place in a neighbour list that nothing fills; its distance is infinite
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """For each of Q query descriptors the nearest stored ones, nearest first.
+
+    rows: (Q, k) int64, the row id of the target that owns the descriptor, NOBODY where there are fewer.
+    distances: (Q, k) float32, squared Euclidean distance of the codes, inf where there are fewer.
+    """
+
+    rows: Rows
+    distances: Distances
+
+    @classmethod
+    def none(cls, queries: int, k: int) -> Neighbours:
+        """Return the lists of an index that holds nothing."""
+        return cls(np.full((queries, k), NOBODY, np.int64), np.full((queries, k), np.inf, np.float32))
+
+
+class DescriptorIndex(Protocol):
+    """Immutable once it exists; any number of threads may search it."""
+
+    @property
+    def descriptors(self) -> int:
+        """How many descriptors it holds."""
+        ...
+
+    def search(self, queries: Codes, k: int) -> Neighbours:
+        """Return the k nearest of each of the (Q, dim) queries; k may exceed what is held."""
+        ...

@@ -1,0 +1,58 @@
+"""From neighbour lists to a shortlist: every keypoint of the photo votes (docs/recognition.md, step 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from arcli.index.seam import NOBODY, Neighbours, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A target's row id and the sum of the votes that the photo's keypoints gave it."""
+
+    row_id: int
+    votes: float
+
+
+def without(found: Neighbours, dead: Rows) -> Neighbours:
+    """Return `found` with what belongs to one of the sorted row ids `dead` emptied."""
+    if not len(dead):
+        return found
+    place = np.searchsorted(dead, found.rows).clip(max=len(dead) - 1)
+    gone = dead[place] == found.rows
+    return Neighbours(
+        np.where(gone, NOBODY, found.rows), np.where(gone, np.float32(np.inf), found.distances)
+    )
+
+
+def merged(lists: Sequence[Neighbours], k: int) -> Neighbours:
+    """Return the k nearest over several indexes, nearest first; ties by row id, so the order is stable."""
+    rows = np.concatenate([found.rows for found in lists], axis=1)
+    distances = np.concatenate([found.distances for found in lists], axis=1)
+    order = np.lexsort((rows, distances), axis=1)[:, :k]
+    return Neighbours(np.take_along_axis(rows, order, 1), np.take_along_axis(distances, order, 1))
+
+
+def shortlist(found: Neighbours, limit: int) -> list[Vote]:
+    """Return the `limit` targets with the most votes, most first, ties by row id.
+
+    A neighbour at squared distance d votes 1 - d / d_k, d_k being the farthest in its list (1 where all
+    are at 0); a target gets at most one vote, the best, of a query keypoint.
+    """
+    if not found.rows.size:
+        return []
+    real = found.rows != NOBODY
+    farthest = np.where(real, found.distances, 0).max(axis=1, keepdims=True)
+    ratio = np.divide(found.distances, farthest, out=np.zeros_like(found.distances), where=farthest > 0)
+    query, place = np.nonzero(real)
+    rows, target = np.unique(found.rows[query, place], return_inverse=True)
+    # nonzero walks each list from its nearest on, so the first of a (query, target) is its best
+    _, first = np.unique(query * len(rows) + target, return_index=True)
+    weights = (1 - ratio)[query, place].astype(np.float64)
+    votes = np.bincount(target[first], weights[first], minlength=len(rows))
+    best = np.lexsort((rows, -votes))[:limit]
+    return [Vote(int(rows[i]), float(votes[i])) for i in best if votes[i] > 0]
