@@ -84,13 +84,18 @@ class HnswBuilder:
     def add(self, codes: Codes, rows: Rows, threads: int = 1) -> None:
         """Add whole targets: all descriptors (n, dim) of the targets that own them, in `rows` (n,) order.
 
-        Raises OverflowError beyond the announced capacity.
+        Raises OverflowError beyond the announced capacity, ValueError for a target given in parts.
         """
+        if not len(codes):
+            return
         with self._lock:
-            if self._graph.get_current_count() + len(codes) > self._capacity:
+            total = self._graph.get_current_count() + len(codes)
+            if total > self._capacity:
                 raise OverflowError(f"more than the announced {self._capacity} descriptors")
             labels = rows << _ORDINAL_BITS | _ordinals(rows)
             self._graph.add_items(codes.astype(np.float32), labels, num_threads=threads)
+            if self._graph.get_current_count() != total:  # hnswlib overwrites what has the same label
+                raise ValueError("all descriptors of a target must be added at once")
 
     def save(self, path: Path) -> None:
         """Write the graph. hnswlib reports no error: raises OSError when the file is not complete."""

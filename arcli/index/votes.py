@@ -24,9 +24,7 @@ def without(found: Neighbours, dead: Rows) -> Neighbours:
         return found
     place = np.searchsorted(dead, found.rows).clip(max=len(dead) - 1)
     gone = dead[place] == found.rows
-    return Neighbours(
-        np.where(gone, NOBODY, found.rows), np.where(gone, np.float32(np.inf), found.distances)
-    )
+    return Neighbours(np.where(gone, NOBODY, found.rows), np.where(gone, np.float32(np.inf), found.distances))
 
 
 def merged(lists: Sequence[Neighbours], k: int) -> Neighbours:

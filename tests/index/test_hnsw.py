@@ -1,0 +1,121 @@
+"""The hnswlib wrapper: what it finds, and each trap of recognition.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PER_TARGET, Codes
+
+from arcli.errors import DataDamaged, MemoryLimit
+from arcli.index import hnsw
+from arcli.index.hnsw import HnswBuilder, HnswIndex, HnswSettings, graph_bytes
+from arcli.index.seam import NOBODY
+
+
+def built(sample: Codes, path: Path) -> Path:
+    builder = HnswBuilder(len(sample.codes), 32)
+    half = len(sample.codes) // 2 // PER_TARGET * PER_TARGET
+    builder.add(sample.codes[:half], sample.rows[:half])
+    builder.add(sample.codes[half:], sample.rows[half:])
+    builder.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def graph(sample: Codes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(sample, tmp_path_factory.mktemp("hnsw") / "graph")
+
+
+def load(path: Path, descriptors: int = 6000, dim: int = 32) -> HnswIndex:
+    return HnswIndex.load(path, dim=dim, descriptors=descriptors, ef=12)
+
+
+def test_most_of_the_ten_nearest_are_found_and_belong_to_their_rows(sample: Codes, graph: Path) -> None:
+    found = load(graph).search(sample.queries, 10)
+    hits = np.mean(
+        [np.isin(a, b).sum() / 10 for a, b in zip(found.distances, sample.nearest(10), strict=True)]
+    )
+    assert hits > 0.8
+    own = load(graph).search(sample.codes[::71], 1)
+    near = own.distances[:, 0] == 0
+    assert near.mean() > 0.9
+    np.testing.assert_array_equal(own.rows[near, 0], sample.rows[::71][near])
+
+
+def test_k_beyond_what_is_held_is_padded(sample: Codes, tmp_path: Path) -> None:
+    few = Codes(sample.codes[:PER_TARGET], sample.rows[:PER_TARGET], sample.queries)
+    found = load(built(few, tmp_path / "few"), PER_TARGET).search(few.queries, 200)
+    assert (found.rows[:, PER_TARGET:] == NOBODY).all()
+    np.testing.assert_array_equal(found.distances[:, :10], few.nearest(10))
+
+
+def test_descriptors_that_a_query_cannot_reach_do_not_fail_the_search(tmp_path: Path) -> None:
+    codes = np.repeat(np.arange(-120, 120, 60, dtype=np.int8)[:, None], 32, axis=1)
+    many = Codes(np.repeat(codes, 250, axis=0), np.repeat(np.arange(4), 250), codes)
+    found = load(built(many, tmp_path / "islands"), 1000).search(many.queries, 300)
+    np.testing.assert_array_equal(found.rows[:, 0], np.arange(4))
+
+
+def test_the_same_descriptors_give_the_same_file(sample: Codes, graph: Path, tmp_path: Path) -> None:
+    assert built(sample, tmp_path / "again").read_bytes() == graph.read_bytes()
+
+
+def test_the_announced_size_is_kept_within_a_tenth(sample: Codes, graph: Path) -> None:
+    assert graph.stat().st_size == pytest.approx(graph_bytes(len(sample.codes), 32), rel=0.1)
+
+
+def test_more_than_the_announced_capacity_is_refused(sample: Codes) -> None:
+    builder = HnswBuilder(10, 32)
+    with pytest.raises(OverflowError):
+        builder.add(sample.codes[:11], sample.rows[:11])
+
+
+def test_an_index_too_large_for_the_machine_is_refused_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hnsw, "memory_limit", lambda: 2**20)
+    with pytest.raises(MemoryLimit, match="100,000 descriptors") as refused:
+        HnswBuilder(100_000, 32)
+    assert refused.value.hint
+
+
+def test_a_file_that_hnswlib_did_not_finish_is_noticed(
+    sample: Codes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = HnswBuilder(100, 32)
+    builder.add(sample.codes[:100], sample.rows[:100])
+    with pytest.raises(OSError, match="nowhere"):
+        builder.save(tmp_path / "nowhere" / "graph")
+    full = Path("/dev/full")
+    with pytest.raises(OSError, match="0 of"):
+        builder.save(full)
+
+
+@pytest.mark.parametrize(("dim", "descriptors"), [(16, 6000), (64, 6000), (32, 5999)])
+def test_a_file_that_its_record_does_not_describe_is_not_loaded(
+    graph: Path, dim: int, descriptors: int
+) -> None:
+    with pytest.raises(DataDamaged):
+        load(graph, descriptors, dim)
+
+
+def test_a_cut_or_empty_file_is_not_loaded(graph: Path, tmp_path: Path) -> None:
+    for size in (0, 50, 20_000):
+        cut = tmp_path / f"cut{size}"
+        cut.write_bytes(graph.read_bytes()[:size])
+        with pytest.raises(DataDamaged):
+            load(cut)
+
+
+def test_settings_of_the_record_are_those_of_the_graph(sample: Codes, tmp_path: Path) -> None:
+    builder = HnswBuilder(100, 32, HnswSettings(m=5))
+    builder.add(sample.codes[:100], sample.rows[:100])
+    builder.save(tmp_path / "thin")
+    assert load(tmp_path / "thin", 100).descriptors == 100
+
+
+def test_a_target_given_in_two_parts_is_noticed(sample: Codes) -> None:
+    builder = HnswBuilder(PER_TARGET, 32)
+    builder.add(sample.codes[:20], sample.rows[:20])
+    with pytest.raises(ValueError, match="at once"):
+        builder.add(sample.codes[20:PER_TARGET], sample.rows[20:PER_TARGET])

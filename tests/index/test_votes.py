@@ -1,0 +1,57 @@
+"""The vote of recognition.md, step 3, on lists small enough to count by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from arcli.index.seam import NOBODY, Neighbours
+from arcli.index.votes import merged, shortlist, without
+
+
+def lists(*entries: list[tuple[int, float]]) -> Neighbours:
+    """One list of (row, distance) for each query keypoint."""
+    return Neighbours(
+        np.array([[row for row, _ in entry] for entry in entries], np.int64),
+        np.array([[distance for _, distance in entry] for entry in entries], np.float32),
+    )
+
+
+def test_a_neighbour_votes_by_how_much_nearer_it_is_than_the_last() -> None:
+    found = lists([(7, 10), (8, 20), (9, 40)], [(8, 0), (7, 30), (9, 60)])
+    votes = {vote.row_id: vote.votes for vote in shortlist(found, 30)}
+    assert votes == {8: pytest.approx(0.5 + 1.0), 7: pytest.approx(0.75 + 0.5)}
+
+
+def test_a_target_gets_one_vote_of_a_keypoint_and_it_is_the_best() -> None:
+    (vote,) = shortlist(lists([(7, 10), (7, 20), (9, 40)]), 30)
+    assert (vote.row_id, vote.votes) == (7, pytest.approx(0.75))
+
+
+def test_the_list_is_ordered_by_votes_then_row_and_cut_at_the_limit() -> None:
+    found = lists([(5, 1), (4, 1), (3, 2), (2, 4)])
+    assert [vote.row_id for vote in shortlist(found, 2)] == [4, 5]
+
+
+def test_equal_pictures_all_get_votes_although_all_distances_are_zero() -> None:
+    assert [vote.row_id for vote in shortlist(lists([(1, 0), (2, 0)]), 30)] == [1, 2]
+
+
+def test_empty_places_neither_vote_nor_count_as_the_farthest() -> None:
+    found = lists([(7, 10), (8, 20), (NOBODY, np.inf)])
+    assert {vote.row_id: vote.votes for vote in shortlist(found, 30)} == {7: pytest.approx(0.5)}
+    assert shortlist(Neighbours.none(3, 10), 30) == []
+    assert shortlist(Neighbours.none(0, 10), 30) == []
+
+
+def test_the_dead_leave_before_the_farthest_is_taken() -> None:
+    found = lists([(7, 10), (8, 20), (6, 80)])
+    alive = merged([without(found, np.array([6, 12]))], 3)
+    assert {vote.row_id: vote.votes for vote in shortlist(alive, 30)} == {7: pytest.approx(0.5)}
+
+
+def test_lists_of_several_indexes_become_one_by_distance() -> None:
+    one, two = lists([(1, 10), (2, 30)]), lists([(3, 20), (NOBODY, np.inf)])
+    both = merged([one, two], 3)
+    assert both.rows.tolist() == [[1, 3, 2]]
+    assert both.distances.tolist() == [[10, 20, 30]]
