@@ -5,37 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arcli.bulk.plan import Entry
+from arcli.bulk.run import Reword, Send, Settled, Step
 from arcli.bulk.state import Known
 from arcli.errors import PictureRefused
 from arcli.models import AddStatus, OnExists
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """The gallery gets the picture."""
-
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Nothing is left to do but to say so. `look`: what the gallery would say of the picture is wanted."""
-
-    entry: Entry
-    status: AddStatus
-    level: int | None = None
-    look: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Reword:
-    """The picture is there already; its metadata, matchratio or active state are not."""
-
-    entry: Entry
-    level: int | None
-
-
-Step = Send | Settled | Reword
 
 
 @dataclass(frozen=True, slots=True)

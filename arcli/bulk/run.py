@@ -1,0 +1,155 @@
+"""Steps over a gallery: what has to be sent goes out in one batch, everything is told of in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from arcli.bulk.plan import Entry
+from arcli.errors import ArcliError, NotSupported, Unreachable
+from arcli.gallery import Gallery
+from arcli.models import AddOptions, AddResult, AddStatus, Hint, TargetChanges
+
+_PATIENCE = 64  # steps in a row that need no sending before a batch ends, so that they are told of
+WOULD = {
+    AddStatus.ADDED: AddStatus.WOULD_ADD,
+    AddStatus.REPLACED: AddStatus.WOULD_REPLACE,
+    AddStatus.SKIPPED: AddStatus.WOULD_SKIP,
+    AddStatus.FAILED: AddStatus.WOULD_FAIL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The gallery gets the picture."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Nothing is left to do but to say so. `look`: what the gallery would say of the picture is wanted."""
+
+    entry: Entry
+    status: AddStatus
+    level: int | None = None
+    look: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reword:
+    """The picture is there already; its metadata, matchratio or active state are not."""
+
+    entry: Entry
+    level: int | None
+
+
+Step = Send | Settled | Reword
+
+
+def run_steps(
+    gallery: Gallery, channel: str, options: AddOptions, steps: Iterator[Step]
+) -> Iterator[AddResult]:
+    """Yield the result of each step, in order. Raises what stops the whole batch, Unreachable among it."""
+    runner = _Runner(gallery, channel, options)
+    for step in steps:
+        if isinstance(step, Send):
+            yield from runner.batch(step, steps)
+        else:
+            yield runner.finish(step)
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    gallery: Gallery
+    channel: str
+    options: AddOptions
+
+    def batch(self, first: Send, steps: Iterator[Step]) -> Iterator[AddResult]:
+        """Send `first` and what follows; steps that need no sending keep their place among the results."""
+        queue: deque[Step] = deque()
+
+        def items() -> Iterator[Entry]:
+            idle = 0
+            for step in chain([first], steps):
+                queue.append(step)
+                idle = 0 if isinstance(step, Send) else idle + 1
+                if isinstance(step, Send):
+                    yield step.entry
+                elif idle == _PATIENCE:
+                    return
+
+        sent = (entry.item() for entry in items())
+        results = self.gallery.add_many(channel=self.channel, items=sent, options=self.options)
+        for result in results:
+            while isinstance(step := queue.popleft(), Settled | Reword):
+                yield self.finish(step)
+            yield self._sent(step.entry, result)
+        for step in queue:
+            assert isinstance(step, Settled | Reword), "a gallery yields one result an item"
+            yield self.finish(step)
+
+    def _sent(self, entry: Entry, result: AddResult) -> AddResult:
+        """Complete what the gallery says of an item. Raises Unreachable: then the rest is not tried."""
+        if isinstance(result.error, Unreachable):
+            raise result.error
+        if result.error is not None:
+            return replace(result, error=_located(result.error, entry))
+        done = result.status in (AddStatus.ADDED, AddStatus.REPLACED)
+        if done and (entry.active is False or (entry.active and result.status is AddStatus.REPLACED)):
+            self._update(entry, TargetChanges(active=entry.active))
+        return result
+
+    def finish(self, step: Settled | Reword) -> AddResult:
+        entry = step.entry
+        if isinstance(step, Reword):
+            return self._reworded(step)
+        status = WOULD[step.status] if self.options.dry_run else step.status
+        error = _located(entry.error, entry) if entry.error is not None else None
+        hints = self._hints(entry) if step.look else ()
+        return AddResult(
+            image=entry.image,
+            identifier=entry.identifier,
+            status=status,
+            level=step.level,
+            hints=hints,
+            error=error,
+        )
+
+    def _reworded(self, step: Reword) -> AddResult:
+        entry = step.entry
+        result = AddResult(
+            image=entry.image, identifier=entry.identifier, status=AddStatus.REPLACED, level=step.level
+        )
+        if self.options.dry_run:
+            return replace(result, status=AddStatus.WOULD_REPLACE)
+        changes = TargetChanges(metadata=entry.metadata, matchratio=entry.matchratio, active=entry.active)
+        try:
+            self._update(entry, changes)
+        except Unreachable:
+            raise
+        except ArcliError as error:
+            return replace(result, status=AddStatus.FAILED, error=_located(error, entry))
+        return result
+
+    def _update(self, entry: Entry, changes: TargetChanges) -> None:
+        self.gallery.update(channel=self.channel, identifier=entry.identifier, changes=changes)
+
+    def _hints(self, entry: Entry) -> tuple[Hint, ...]:
+        """Ask again what the gallery had said of a picture before its line could be written."""
+        try:
+            return next(iter(self.gallery.check(pictures=[entry.picture()], channel=None))).hints
+        except NotSupported:
+            return ()
+
+
+def _located(error: ArcliError, entry: Entry) -> ArcliError:
+    """Say which picture it is, and where in a manifest it stands."""
+    named = entry.image in error.message or entry.image == entry.where
+    about = error.message if named else f"{entry.image}: {error.message}"
+    error.message = about if entry.where is None else f"{entry.where}: {about}"
+    error.args = (error.message,)
+    error.item = error.item or entry.image
+    return error
