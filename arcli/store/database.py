@@ -28,8 +28,8 @@ _BUSY_TIMEOUT = 10.0  # seconds; readers wait only while somebody recovers the l
 _PAGE_SIZE = 8192  # features are 22-29 kB: three or four pages instead of seven
 _BLOB_LIMIT = 64 * 1024 * 1024  # bytes; a damaged length must not take all memory
 _LOG_TARGET = 4 * 1024 * 1024  # bytes of write-ahead log from which a commit checkpoints
-_LOG_LIMIT = 64 * 1024 * 1024  # bytes from which the checkpoint waits for readers to move on
-_PATIENCE = 2000  # milliseconds it then waits
+_LOG_LIMIT = 4 * _LOG_TARGET  # bytes from which the checkpoint waits for readers to move on
+_PATIENCE = 1000  # milliseconds it then waits; a find takes about 100
 
 
 class Database:
@@ -145,11 +145,17 @@ class Database:
 
     def _expect_present_format(self, connection: sqlite3.Connection) -> None:
         """Migrate an older database, once, if it may be written."""
-        if self._format(connection) == self.schema.format:
+        number = self._format(connection)
+        if number == self.schema.format:
             return
         connection.rollback()
-        with self.write():
-            pass
+        try:
+            with self.write():
+                pass
+        except StorageNotWritable as error:
+            message = f"{self.path} has the old format {number}"
+            hint = "run arcli once as somebody who may write there: it is upgraded at first use"
+            raise StorageNotWritable(message, hint=hint, item=str(self.path)) from error
         connection.execute("BEGIN")
 
     def _format(self, connection: sqlite3.Connection) -> int:

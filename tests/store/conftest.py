@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from store_worker import Start
 
 from arcli.models import ChannelSettings
 from arcli.store.channel import ChannelStore
+from tests.store.store_worker import Start
 
 WORKER = Path(__file__).with_name("store_worker.py")
 ROOT = Path(__file__).parents[2]

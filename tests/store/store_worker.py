@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
 import os
 import resource
+import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +16,11 @@ from pathlib import Path
 
 from arcli.errors import ArcliError
 from arcli.models import ChannelSettings
+from arcli.store import channel
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
+from arcli.store.database import Database
+from arcli.store.migrations import Schema
 from arcli.store.rows import NewTarget
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -103,6 +109,48 @@ def look(folder: Path) -> None:
         except ArcliError as error:
             code = error.code
     say(json.dumps({"seen": seen, "code": code, "files": sorted(p.name for p in folder.iterdir())}))
+
+
+def migration_schema(steps: int) -> Schema:
+    """An artificial database at its format `steps`."""
+    scripts = (
+        "CREATE TABLE things (name TEXT)",
+        "ALTER TABLE things ADD size INT",
+        "ALTER TABLE things ADD colour TEXT",
+    )
+    return Schema(0x74657374, tuple(lambda c, s=script: c.execute(s) for script in scripts[:steps]))
+
+
+def migrate_and_die(folder: Path) -> None:
+    """Be killed at the end of the third step."""
+
+    def last_words(connection: sqlite3.Connection) -> None:
+        connection.execute("ALTER TABLE things ADD colour TEXT")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    schema = migration_schema(2)
+    read_once(folder, Schema(schema.application_id, (*schema.migrations, last_words)))
+
+
+def migrate_without_right(folder: Path) -> None:
+    """Say what an older database answers to who may only read."""
+    drop_override()
+    try:
+        read_once(folder, migration_schema(2))
+    except ArcliError as error:
+        say(json.dumps({"code": error.code, "message": error.message, "hint": error.hint}))
+
+
+def read_once(folder: Path, schema: Schema) -> None:
+    database = Database(folder / "old.sqlite", schema, missing=lambda: ArcliError("gone"))
+    with database.read():
+        pass
+
+
+def add_unsafely(folder: Path, prefix: str, count: str) -> None:
+    """Do what `add` does on a build that does not wait for the disk."""
+    channel.Database = functools.partial(Database, synchronous="OFF")
+    add(folder, prefix, count)
 
 
 def drop_override() -> None:

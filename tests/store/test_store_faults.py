@@ -9,13 +9,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from store_worker import Start
 
 from arcli.errors import DataDamaged, DataTooNew, DiskFull
 from arcli.models import ListQuery, TargetChanges
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.check import verify_store
 from arcli.store.rows import NewTarget
+from tests.store.store_worker import Start
 
 
 def add(folder: Path, *identifiers: str) -> None:

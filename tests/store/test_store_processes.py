@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from store_worker import Start
 
 from arcli.errors import ChannelNotFound, Locked
 from arcli.models import ChannelSettings
@@ -15,6 +14,7 @@ from arcli.store.check import verify_store
 from arcli.store.counts import Counts
 from arcli.store.locks import file_lock
 from arcli.store.rows import NewTarget
+from tests.store.store_worker import Start
 
 
 def identifiers(folder: Path) -> list[str]:

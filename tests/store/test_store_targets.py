@@ -180,7 +180,7 @@ def test_a_store_that_is_not_there(tmp_path: Path) -> None:
         ChannelStore.open(tmp_path / "nothing")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     metadata=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8")),

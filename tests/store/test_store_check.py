@@ -1,0 +1,87 @@
+"""What `doctor` finds in a store, and what it can put right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arcli.errors import DataDamaged
+from arcli.models import Finding
+from arcli.store.channel import ChannelStore
+from arcli.store.check import repair_store, verify_store
+from arcli.store.rows import NewTarget
+
+SPOILS = {
+    "counted": "UPDATE state SET targets = 9",
+    "rows of features": "INSERT INTO features VALUES (77, x'00')",
+    "rows of pictures": "INSERT INTO pictures VALUES (77, x'00')",
+    "marked as removed": "INSERT INTO dead VALUES (1)",
+}
+
+
+def read_features(data: bytes) -> None:
+    if data != b"F":
+        raise DataDamaged("stored features are cut short")
+
+
+def damages(store: ChannelStore) -> list[Finding]:
+    return [finding for finding in verify_store(store, read_features) if not finding.ok]
+
+
+@pytest.fixture
+def store(folder: Path):
+    with ChannelStore.open(folder) as opened:
+        with opened.write() as txn:
+            txn.insert(NewTarget(identifier="one", features=b"F"))
+            txn.insert(NewTarget(identifier="two", features=b"F", picture=b"P"))
+        yield opened
+
+
+def spoil(store: ChannelStore, statement: str) -> None:
+    with store.database.excluded():
+        connection = store.database._connect(store.database.path, "mode=rw")
+        connection.execute(statement)
+        connection.close()
+
+
+def test_a_sound_store(store: ChannelStore) -> None:
+    findings = [*verify_store(store, read_features)]
+    assert [finding.ok for finding in findings] == [True, True]
+    assert "2 targets are complete" in findings[-1].message
+    assert [*repair_store(store)] == []
+
+
+@pytest.mark.parametrize("what", SPOILS)
+def test_strays_are_found_and_repaired(store: ChannelStore, what: str) -> None:
+    spoil(store, SPOILS[what])
+    [finding] = damages(store)
+    assert what in finding.message
+    assert [f.repaired for f in repair_store(store)] == [True]
+    assert damages(store) == []
+
+
+def test_features_that_cannot_be_read_name_their_target(store: ChannelStore) -> None:
+    spoil(store, "UPDATE features SET data = x'0102' WHERE row_id = 2")
+    [finding] = damages(store)
+    assert finding.subject == "cards/two"
+    assert "cut short" in finding.message
+
+
+def test_targets_without_features_cannot_be_repaired(store: ChannelStore) -> None:
+    spoil(store, "DELETE FROM features WHERE row_id = 2")
+    [finding] = damages(store)
+    assert "1 targets have no features" in finding.message
+    assert [(f.ok, f.repaired) for f in repair_store(store)] == [(False, False)]
+
+
+def test_a_damaged_page_is_found(store: ChannelStore, folder: Path) -> None:
+    with store.write() as txn:
+        for number in range(50):
+            txn.insert(NewTarget(identifier=f"more{number}", features=b"F"))
+    store.close()
+    file = folder / "store.sqlite"
+    data = bytearray(file.read_bytes())
+    data[8192 * 3 : 8192 * 12] = bytes(8192 * 9)
+    file.write_bytes(data)
+    assert damages(store)

@@ -1,0 +1,68 @@
+"""Match counts by day."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from arcli.errors import DataDamaged
+from arcli.store.counts import COUNTS_FILE, MATCHED, MISSED, Count, Counts
+
+MAY, JUNE, JULY = (dt.date(2026, month, 1) for month in (5, 6, 7))
+
+
+def test_photos_are_counted_by_day_and_target(folder: Path) -> None:
+    with Counts(folder) as counts:
+        counts.record(["one"], day=MAY)
+        counts.record(["one", "two"], day=JUNE)
+        counts.record(["one"], day=JUNE)
+        counts.record([], day=JUNE)
+        assert counts.read(MAY, JULY) == [], "nothing was flushed"
+        assert counts.flush()
+        counts.record(["one"], day=JULY)
+        assert counts.flush()
+    with Counts(folder) as counts:
+        assert counts.read(MAY, MAY) == [Count(MAY, MATCHED, 1), Count(MAY, "one", 1)]
+        assert counts.read(JUNE, JULY, "one") == [Count(JUNE, "one", 2), Count(JULY, "one", 1)]
+        assert counts.read(JUNE, JUNE, MATCHED) == [Count(JUNE, MATCHED, 2)]
+        assert counts.read(MAY, JULY, MISSED) == [Count(JUNE, MISSED, 1)]
+        assert counts.knows("two")
+        assert not counts.knows("three")
+
+
+def test_today_is_a_day_in_utc(folder: Path) -> None:
+    with Counts(folder) as counts:
+        before = dt.datetime.now(dt.UTC).date()
+        counts.record(["one"])
+        counts.flush()
+        after = dt.datetime.now(dt.UTC).date()
+        assert sum(count.count for count in counts.read(before, after, "one")) == 1
+
+
+def test_reading_makes_no_file(folder: Path) -> None:
+    before = sorted(folder.iterdir())
+    with Counts(folder) as counts:
+        assert counts.read(MAY, JULY) == []
+        assert not counts.knows("one")
+        assert counts.flush()
+    assert sorted(folder.iterdir()) == before
+
+
+def test_several_counters_add_up(folder: Path) -> None:
+    with Counts(folder) as first, Counts(folder) as second:
+        for counts in (first, second, first):
+            counts.record(["one"], day=MAY)
+            assert counts.flush()
+        assert first.read(MAY, MAY, "one") == [Count(MAY, "one", 3)]
+
+
+def test_damaged_counts_say_so(folder: Path) -> None:
+    (folder / COUNTS_FILE).write_bytes(b"rubbish" * 1000)
+    with Counts(folder) as counts:
+        counts.record(["one"])
+        with pytest.raises(DataDamaged):
+            counts.flush()
+        with pytest.raises(DataDamaged):
+            counts.read(MAY, JULY)

@@ -1,0 +1,132 @@
+"""What is acknowledged is on the disk, and no two processes ever touch the write-ahead log's end at once."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from arcli.errors import Locked
+from arcli.store import database
+from arcli.store.channel import ChannelStore
+from arcli.store.locks import file_lock
+from arcli.store.rows import NewTarget
+from tests.store.store_worker import Start
+
+CALL = re.compile(r"(pwrite64|write|fsync|fdatasync|ftruncate)\((\d+)<([^>]*)>(?:, \"([^\"]*)\")?")
+
+
+def unsynced_at_acknowledgement(trace: str) -> list[set[str]]:
+    """Return, for each line that the process said, the files that it had written to and not synced since."""
+    dirty: set[str] = set()
+    found = []
+    for call, handle, path, text in CALL.findall(trace):
+        if handle == "1":
+            found.append(set(dirty)) if text.startswith("t") else None
+        elif call.endswith("sync"):
+            dirty.discard(Path(path).name)
+        elif path.endswith(("store.sqlite", "-wal")):
+            dirty.add(Path(path).name)
+    return found
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize(("command", "safe"), [("add", True), ("add_unsafely", False)])
+def test_the_disk_has_it_before_it_is_acknowledged(
+    folder: Path, tmp_path: Path, start: Start, command: str, safe: bool
+) -> None:
+    log = tmp_path / "trace"
+    calls = "trace=pwrite64,write,fsync,fdatasync,ftruncate"
+    process = start(command, folder, "t", 5, before=("strace", "-f", "-y", "-e", calls, "-o", str(log)))
+    process.communicate(timeout=120)
+    if process.returncode:
+        pytest.skip("strace may not trace here")
+    found = unsynced_at_acknowledgement(log.read_text(errors="replace"))
+    assert len(found) == 5
+    assert [files == set() for files in found] == [safe] * 5
+
+
+def test_writers_open_checkpoint_and_close_only_under_the_lock(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = folder / "store.sqlite.lock"
+    seen: list[str] = []
+
+    class Watched(sqlite3.Connection):
+        def execute(self, sql: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override]
+            if "checkpoint(" in sql:
+                seen.append(f"checkpoint {held(lock)}")
+            return super().execute(sql, *values)  # type: ignore[arg-type]
+
+        def close(self) -> None:
+            writes = super().execute("PRAGMA query_only").fetchone() == (0,)
+            seen.append(f"close {held(lock)}" if writes else "reader")
+            super().close()
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, factory=Watched, **k))
+    monkeypatch.setattr(database, "_LOG_TARGET", 100_000)
+    with ChannelStore.open(folder) as store:
+        for number in range(12):
+            with store.write() as txn:
+                txn.insert(NewTarget(identifier=f"t{number:03}", features=bytes(25_000)))
+    assert seen.count("close True") == 13, "one a transaction, one at the end"
+    assert seen.count("checkpoint True") >= 2
+    assert set(seen) == {"close True", "checkpoint True", "reader"}
+
+
+def held(lock: Path) -> bool:
+    try:
+        with file_lock(lock, timeout=0):
+            return False
+    except Locked:
+        return True
+
+
+def test_the_log_stays_small_though_there_is_always_a_reader(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_LOG_TARGET", 200_000)
+    monkeypatch.setattr(database, "_LOG_LIMIT", 400_000)
+    sizes, loaded = [], threading.Event()
+    with ChannelStore.open(folder) as store:
+        reader = threading.Thread(target=read_without_a_gap, args=(store, loaded))
+        reader.start()
+        try:
+            for number in range(100):
+                with store.write() as txn:
+                    txn.insert(NewTarget(identifier=f"t{number:03}", features=bytes(25_000)))
+                sizes.append(store.database.log_path.stat().st_size)
+        finally:
+            loaded.set()
+            reader.join()
+        with store.read() as snapshot:
+            assert snapshot.count() == 100
+    assert max(sizes) < 1_000_000, "7 MB went through it"
+
+
+def read_without_a_gap(store: ChannelStore, stop: threading.Event) -> None:
+    """Begin each snapshot before the one before it ends."""
+    with contextlib.ExitStack() as held:
+        held.enter_context(store.read())
+        while not stop.is_set():
+            following = contextlib.ExitStack()
+            following.enter_context(store.read())
+            held.close()
+            held.push(following)
+
+
+def test_the_connections_settings(folder: Path) -> None:
+    """Settings that only a power loss or a hostile file would show."""
+    wanted = {"synchronous": 2, "wal_autocheckpoint": 0, "trusted_schema": 0, "cell_size_check": 1}
+    with ChannelStore.open(folder) as store, store.write() as txn, store.read() as snapshot:
+        for connection in (txn.connection, snapshot.connection):
+            found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
+            assert found == wanted
+        assert txn.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert snapshot.connection.execute("PRAGMA query_only").fetchone() == (1,)
