@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from arcli.vision.header_types import Header
 
@@ -37,24 +37,42 @@ def tiff_header(data: bytes) -> Header:
     if tile > 4 * max(width * height, 1 << 20):
         raise ValueError("the TIFF has tiles larger than itself")
     depth = -(-max(tags.get(_BITS, (1,))) // 8)
-    orientation = tags.get(_ORIENTATION, (1,))[0]
     channels = max(3, tags.get(_CHANNELS, (1,))[0])
-    return Header("tiff", (width, height), channels, depth, orientation if 1 <= orientation <= 8 else 1)
+    orientation = tags.get(_ORIENTATION, (1,))[0]
+    if not 2 <= orientation <= 8:
+        return Header("tiff", (width, height), channels, depth)
+    upright = _without_orientation(data)
+    return Header("tiff", (width, height), channels, depth, orientation, payload=upright)
+
+
+def _without_orientation(data: bytes) -> bytes:
+    """Return the file with orientation 1: some versions of OpenCV turn some kinds of TIFF by themselves."""
+    copy = bytearray(data)
+    for order, tag, kind, _, at in _entries(data):
+        if tag == _ORIENTATION and kind in _INTEGERS:
+            struct.pack_into(order + _INTEGERS[kind], copy, at + 8, 1)
+    return bytes(copy)
 
 
 def _directory(data: bytes, wanted: tuple[int, ...]) -> Mapping[int, tuple[int, ...]]:
     """Return the wanted integer tags of the first directory."""
-    order = {b"II": "<", b"MM": ">"}.get(data[:2])
-    if order is None or struct.unpack_from(order + "H", data, 2)[0] != 42:
-        raise ValueError("the TIFF header makes no sense")
-    (start,) = struct.unpack_from(order + "I", data, 4)
-    (entries,) = struct.unpack_from(order + "H", data, start)
     tags = {}
-    for at in range(start + 2, start + 2 + 12 * entries, 12):
-        tag, kind, count = struct.unpack_from(order + "HHI", data, at)
+    for order, tag, kind, count, at in _entries(data):
         if tag in wanted and kind in _INTEGERS and 0 < count <= _MAX_VALUES:
             layout = f"{order}{count}{_INTEGERS[kind]}"
             inline = struct.calcsize(layout) <= 4
             place = at + 8 if inline else struct.unpack_from(order + "I", data, at + 8)[0]
             tags[tag] = struct.unpack_from(layout, data, place)
     return tags
+
+
+def _entries(data: bytes) -> Iterator[tuple[str, int, int, int, int]]:
+    """Yield (byte order, tag, kind, count, where) of the first directory's entries."""
+    order = {b"II": "<", b"MM": ">"}.get(data[:2])
+    if order is None or struct.unpack_from(order + "H", data, 2)[0] != 42:
+        raise ValueError("the TIFF header makes no sense")
+    (start,) = struct.unpack_from(order + "I", data, 4)
+    (entries,) = struct.unpack_from(order + "H", data, start)
+    for at in range(start + 2, start + 2 + 12 * entries, 12):
+        tag, kind, count = struct.unpack_from(order + "HHI", data, at)
+        yield order, tag, kind, count, at

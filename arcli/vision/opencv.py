@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+
 import cv2
 
 # A damaged picture is reported by an error of ours, not by a line on stderr.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 cv2.setNumThreads(1)
 
-__all__ = ["cv2", "use_threads"]
+__all__ = ["cv2", "silenced", "use_threads"]
 
 
 def use_threads(count: int) -> None:
     """Let OpenCV use `count` threads a call: for a process that looks up one photo at a time."""
     cv2.setNumThreads(count)
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[None]:
+    """Keep what libjpeg and libpng print about damaged files from stderr.
+
+    They write to the file descriptor, which belongs to the whole process: with other threads about
+    (a server and its log) nothing is redirected.
+    """
+    with contextlib.ExitStack() as undo:
+        if threading.active_count() == 1:
+            with contextlib.suppress(OSError):
+                kept = os.dup(2)
+                undo.callback(os.close, kept)
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                undo.callback(os.close, nowhere)
+                os.dup2(nowhere, 2)
+                undo.callback(os.dup2, kept, 2)
+        yield

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from arcli.errors import UnreadablePicture
 from arcli.vision.header_types import Header
-from arcli.vision.opencv import cv2
+from arcli.vision.opencv import cv2, silenced
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -27,7 +27,8 @@ def decode(data: bytes, header: Header, reduction: int, name: str) -> Pixels:
     if header.format in ("png", "gif", "webp", "tiff", "pnm"):
         flags = cv2.IMREAD_UNCHANGED
     try:
-        decoded = cv2.imdecode(payload, flags)
+        with silenced():
+            decoded = cv2.imdecode(payload, flags)
     except cv2.error:
         decoded = None
     if decoded is None:
@@ -56,7 +57,10 @@ def _eight_bits(decoded: npt.NDArray[np.generic]) -> Pixels:
     if decoded.dtype == np.uint8:
         return np.asarray(decoded, np.uint8)
     if decoded.dtype.kind == "f":
-        return np.asarray((np.nan_to_num(decoded).clip(0, 1) * 255).astype(np.uint8))
+        finite = np.nan_to_num(decoded, posinf=0, neginf=0).clip(0)
+        brightest = float(finite.max(initial=0))
+        white = next((value for value in (1.0, 255.0, 65535.0) if brightest <= value), brightest)
+        return np.asarray((finite * (255 / white)).astype(np.uint8))
     bits = 8 * decoded.dtype.itemsize - (decoded.dtype.kind == "i")
     return np.asarray((decoded.clip(0) >> (bits - 8)).astype(np.uint8))
 

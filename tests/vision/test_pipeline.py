@@ -8,19 +8,7 @@ from arcli.vision.extract import extract
 from arcli.vision.geometry import corners, project
 from arcli.vision.score import default_threshold, score
 from arcli.vision.verify import Refusal, verify
-
-
-def textured(seed: int, size: tuple[int, int] = (320, 240)) -> np.ndarray:
-    """A picture (H, W, 3) of random overlapping shapes: plenty of corners and blobs."""
-    rng = np.random.default_rng(seed)
-    width, height = size
-    pixels = np.full((height, width, 3), 200, np.uint8)
-    for _ in range(150):
-        x, y = rng.integers(0, (width, height))
-        w, h = rng.integers(5, 40, 2)
-        colour = tuple(int(c) for c in rng.integers(0, 256, 3))
-        cv2.rectangle(pixels, (int(x), int(y)), (int(x + w), int(y + h)), colour, -1)
-    return cv2.GaussianBlur(pixels, (0, 0), 0.8)
+from tests.vision.pictures import textured
 
 
 def test_a_tilted_picture_is_found_where_it_is() -> None:

@@ -1,0 +1,201 @@
+"""Every kind of picture is read as it is displayed; everything else is refused with a sentence."""
+
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from arcli.errors import PictureTooLarge, UnreadablePicture
+from arcli.vision.decode import LOCAL, DecodeLimits, decode
+from tests.vision.pictures import encoded, encoded_gray16, textured
+
+PIXELS = textured(1)
+GRAY = cv2.cvtColor(cv2.cvtColor(PIXELS, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+ONE_BIT = encoded(PIXELS, "PNG", "1")
+COLOUR = {
+    "jpeg": encoded(PIXELS, "JPEG", quality=95),
+    "jpeg-progressive": encoded(PIXELS, "JPEG", progressive=True, quality=95),
+    "jpeg-cmyk": encoded(PIXELS, "JPEG", "CMYK", quality=95),
+    "png": encoded(PIXELS, "PNG"),
+    "png-palette": encoded(PIXELS, "PNG", "P"),
+    "png-rgba": encoded(PIXELS, "PNG", "RGBA"),
+    "gif": encoded(PIXELS, "GIF"),
+    "webp": encoded(PIXELS, "WEBP", quality=95),
+    "webp-lossless": encoded(PIXELS, "WEBP", "RGBA", lossless=True),
+    "bmp": encoded(PIXELS, "BMP"),
+    "bmp-palette": encoded(PIXELS, "BMP", "P"),
+    "bmp-32": encoded(PIXELS, "BMP", "RGBA"),
+    "tiff": encoded(PIXELS, "TIFF"),
+    "tiff-lzw": encoded(PIXELS, "TIFF", compression="tiff_lzw"),
+    "tiff-jpeg": encoded(PIXELS, "TIFF", compression="jpeg"),
+    "tiff-cmyk": encoded(PIXELS, "TIFF", "CMYK"),
+    "tiff-palette": encoded(PIXELS, "TIFF", "P"),
+    "pnm": encoded(PIXELS, "PPM"),
+}
+GRAYS = {
+    "jpeg": encoded(PIXELS, "JPEG", "L", quality=95),
+    "png": encoded(PIXELS, "PNG", "L"),
+    "png-alpha": encoded(PIXELS, "PNG", "LA"),
+    "png-16": encoded_gray16(PIXELS, "PNG"),
+    "tiff-16": encoded_gray16(PIXELS, "TIFF"),
+    "tiff-float": encoded(PIXELS, "TIFF", "F"),
+    "pnm": encoded(PIXELS, "PPM", "L"),
+}
+
+
+def difference(data: bytes, truth: np.ndarray) -> float:
+    return float(np.abs(decode(data, name="x").pixels.astype(int) - truth).mean())
+
+
+@pytest.mark.parametrize("kind", COLOUR)
+def test_colour_pictures_come_out_as_they_went_in(kind: str) -> None:
+    decoded = decode(COLOUR[kind], name="x")
+    assert decoded.format == kind.split("-")[0]
+    assert decoded.size == (320, 240)
+    assert decoded.pixels.dtype == np.uint8
+    assert difference(COLOUR[kind], PIXELS) < 6
+
+
+@pytest.mark.parametrize("kind", GRAYS)
+def test_gray_pictures_come_out_as_they_went_in(kind: str) -> None:
+    assert difference(GRAYS[kind], GRAY) < 3
+
+
+@pytest.mark.parametrize("kind", ["BMP", "TIFF", "PPM"])
+def test_one_bit_pictures_agree_whatever_the_format(kind: str) -> None:
+    assert difference(encoded(PIXELS, kind, "1"), decode(ONE_BIT, name="x").pixels) == 0
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
+def test_an_animation_is_its_first_frame(kind: str) -> None:
+    second = Image.fromarray(textured(2))
+    data = encoded(PIXELS, kind, save_all=True, append_images=[second, second])
+    assert difference(data, PIXELS) < 6
+
+
+def test_heic_pictures_are_read_where_the_extra_is_installed() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs arcli[heic]")
+    picture = pillow_heif.from_pillow(Image.fromarray(PIXELS[:, :, ::-1]))
+    stream = io.BytesIO()
+    picture.save(stream, quality=90)
+    assert difference(stream.getvalue(), PIXELS) < 6
+    with pytest.raises(UnreadablePicture):
+        decode(stream.getvalue()[:-200], name="x")
+
+
+def test_without_the_extra_a_heic_picture_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    ispe = b"\0\0\0\x14ispe\0\0\0\0" + struct.pack(">II", 640, 480)
+    data = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + ispe
+    with pytest.raises(UnreadablePicture) as caught:
+        decode(data, name="x.heic")
+    assert "arcli[heic]" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_the_exif_orientation_is_applied(kind: str, orientation: int) -> None:
+    from PIL import ImageOps
+
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(PIXELS, kind, exif=exif)
+    truth = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))[:, :, ::-1]
+    decoded = decode(data, name="x")
+    assert decoded.size == (truth.shape[1], truth.shape[0])
+    assert np.abs(decoded.pixels.astype(int) - truth).mean() < 3
+
+
+def test_a_turned_photo_that_is_decoded_small_stands_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    decoded = decode(encoded(textured(3, (1600, 1200)), "JPEG", exif=exif), name="x", max_side=400)
+    assert decoded.size == (1200, 1600)
+    assert decoded.pixels.shape == (400, 300, 3)
+
+
+@pytest.mark.parametrize("max_side", [399, 400, 401, 799, 800, 801])
+def test_scaled_decoding_never_goes_below_the_side_asked_for(max_side: int) -> None:
+    decoded = decode(encoded(textured(3, (1601, 1203)), "JPEG"), name="x", max_side=max_side)
+    assert max(decoded.pixels.shape) >= max_side
+    assert decoded.size == (1601, 1203)
+
+
+def test_what_is_transparent_is_white() -> None:
+    transparent = np.zeros((40, 40, 4), np.uint8)
+    transparent[:20] = (10, 20, 30, 255)
+    decoded = decode(cv2.imencode(".png", transparent)[1].tobytes(), name="x").pixels
+    assert (decoded[:20] == (10, 20, 30)).all()
+    assert (decoded[20:] == 255).all()
+
+
+@pytest.mark.parametrize("cut", [1, 3, 40, 0.5, 0.9])
+@pytest.mark.parametrize("kind", [k for k in COLOUR if k != "gif"])
+def test_a_file_that_was_cut_is_refused(kind: str, cut: float) -> None:
+    data = COLOUR[kind]
+    length = len(data) - cut if isinstance(cut, int) else int(len(data) * cut)
+    with pytest.raises(UnreadablePicture):
+        decode(data[:length], name="cut")
+
+
+@pytest.mark.parametrize("data", [b"", b"\0", b"hello, I am text", b"\xff\xd8\xff", b"%PDF-1.7", b"<svg/>"])
+def test_what_is_no_picture_is_refused_by_name(data: bytes) -> None:
+    with pytest.raises(UnreadablePicture, match=r"holiday\.jpg"):
+        decode(data, name="holiday.jpg")
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    """A PNG of a few hundred bytes whose header promises a huge picture."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        body = name + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * 100_000, 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(30_000, 30_000), (2**31 - 1, 2**31 - 1), (50_001, 1_000)])
+def test_a_picture_bomb_is_refused_before_it_is_decoded(size: tuple[int, int]) -> None:
+    with pytest.raises(PictureTooLarge):
+        decode(png_that_claims(*size), name="bomb.png")
+
+
+def test_local_limits_bound_the_memory_too() -> None:
+    with pytest.raises(PictureTooLarge, match="bytes"):
+        decode(png_that_claims(15_000, 15_000), name="bomb.png", limits=LOCAL)
+
+
+def test_a_file_over_the_byte_limit_is_refused() -> None:
+    with pytest.raises(PictureTooLarge):
+        decode(COLOUR["png"], name="x", limits=DecodeLimits(file_bytes=1000))
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused() -> None:
+    data = COLOUR["jpeg-progressive"]
+    scan = data.index(b"\xff\xda")
+    bomb = data[:scan] + data[scan:-2] * 200 + data[-2:]
+    with pytest.raises(UnreadablePicture, match="scans"):
+        decode(bomb, name="bomb.jpg")
+
+
+def test_one_pixel_is_a_picture() -> None:
+    assert decode(encoded(PIXELS[:1, :1], "PNG"), name="x").size == (1, 1)
+
+
+def test_nothing_is_written_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    for data in COLOUR.values():
+        damaged = bytearray(data)
+        damaged[len(data) // 2 : len(data) // 2 + 40] = bytes(40)
+        try:
+            decode(bytes(damaged), name="x")
+        except UnreadablePicture:
+            continue
+    assert capfd.readouterr().err == ""
