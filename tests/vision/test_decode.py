@@ -54,7 +54,7 @@ def difference(data: bytes, truth: np.ndarray) -> float:
 @pytest.mark.parametrize("kind", COLOUR)
 def test_colour_pictures_come_out_as_they_went_in(kind: str) -> None:
     decoded = decode(COLOUR[kind], name="x")
-    assert decoded.format == kind.split("-")[0]
+    assert decoded.format == kind.split("-", maxsplit=1)[0]
     assert decoded.size == (320, 240)
     assert decoded.pixels.dtype == np.uint8
     assert difference(COLOUR[kind], PIXELS) < 6
