@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from arcli.commands import Program, new_app
+from arcli.commands import Program
+from arcli.commands.apps import new_app
 from arcli.console.command import command_name
 from arcli.console.faults import as_arcli_error
 from arcli.console.session import Session

@@ -12,19 +12,22 @@ from typing import Any
 
 import typer
 
+from arcli.commands.apps import new_app
 from arcli.console.command import ArcliCommand, RootGroup
 
 VERBS = {
+    "add": "Put pictures into a channel.",
+    "find": "Say which targets photos show, and where.",
     "ls": "List the targets of a channel, ordered by identifier.",
     "rm": "Remove targets from a channel; asks first.",
+    "get": "Show all of one target, or write its kept picture.",
+    "update": "Change a target; what is not named stays as it is.",
+    "check": "Rate pictures before they are added: level, reasons, advice, duplicates; writes nothing.",
+    "stats": "Show how often targets were found, by day (UTC).",
+    "channel": "Make, look at, set and remove channels.",
+    "profile": "Keep settings under a name.",
+    "doctor": "Check stores, indexes and settings, all of them or those of --channel.",
 }
-
-
-def new_app(**settings: Any) -> typer.Typer:
-    """Return a Typer without what costs start time: rich's help alone takes 100 ms of CPU."""
-    return typer.Typer(
-        rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, **settings
-    )
 
 
 class Program(RootGroup):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arcli.console.view import Record, View
-from arcli.models import Target
+from arcli.models import MatchRatio, Target, usable_matchratio
 
 FIELDS = ("identifier", "channel", "metadata", "matchratio", "level", "active", "created", "updated")
 
@@ -13,6 +13,27 @@ def target_record(target: Target) -> Record:
     return {field: getattr(target, field) for field in FIELDS}
 
 
+def target_lines(target: Target) -> list[tuple[str, object]]:
+    """Return a target's fields for people."""
+    return [
+        ("identifier", target.identifier),
+        ("channel", target.channel),
+        ("level", target.level),
+        ("active", target.active),
+        ("match ratio", _ratio(target.matchratio)),
+        ("metadata", target.metadata),
+        ("created", target.created),
+        ("updated", target.updated),
+    ]
+
+
+def _ratio(value: MatchRatio | None) -> str | None:
+    """Return a match ratio; one that no search uses is flagged."""
+    if value is None or usable_matchratio(value) is not None:
+        return None if value is None else str(value)
+    return f"{value} (not used)"
+
+
 TARGETS: View[Target] = View(
     key="targets",
     record=target_record,
@@ -20,6 +41,6 @@ TARGETS: View[Target] = View(
     names=lambda target: [target.identifier],
     headings=("identifier", "level", "active", "ratio", "updated", "metadata"),
     lines=lambda t: [
-        (t.identifier, t.level, "yes" if t.active else "no", t.matchratio, t.updated, t.metadata)
+        (t.identifier, t.level, "yes" if t.active else "no", _ratio(t.matchratio), t.updated, t.metadata)
     ],
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from arcli.errors import InvalidMetadata, UsageError
-from arcli.models import METADATA_LIMIT, valid_metadata
+from arcli.models import METADATA_LIMIT, MatchRatio, valid_metadata
 
 
 def with_stdin(words: Iterable[str]) -> Iterator[str]:
@@ -32,6 +33,17 @@ def metadata_text(given: str | None) -> str | None:
     if given is None:
         return None
     return valid_metadata(_file_text(Path(given[1:])) if given.startswith("@") else given)
+
+
+def match_ratio(given: str | None) -> MatchRatio | None:
+    """Return a number where one was given, else the text: a vendor's values are passed on as they are."""
+    if given is None:
+        return None
+    try:
+        number = float(given)
+    except ValueError:
+        return given
+    return number if math.isfinite(number) else given
 
 
 def _file_text(path: Path) -> str:

@@ -85,3 +85,12 @@ MatchRatioOption = Annotated[
         "--match-ratio", metavar="RATIO", help="Lowest score at which this target counts as found, 0 to 1."
     ),
 ]
+ImagesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IMAGE…", help="Pictures or folders; - is stdin: a picture, or paths of pictures."
+    ),
+]
+NulOption = Annotated[
+    bool, typer.Option("--null", "-0", help="Paths on stdin end with NUL, as from find -print0.")
+]

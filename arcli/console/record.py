@@ -16,5 +16,9 @@ def record_view(record: Record, name: str, lines: Iterable[tuple[str, object]] |
         columns=list(record),
         names=lambda _: [name],
         headings=("field", "value"),
-        lines=lambda _: [(label, value) for label, value in shown if value is not None],
+        lines=lambda _: [(label, _word(value)) for label, value in shown if value is not None],
     )
+
+
+def _word(value: object) -> object:
+    return ("no", "yes")[value] if isinstance(value, bool) else value

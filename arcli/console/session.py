@@ -15,7 +15,7 @@ from arcli.console.record import record_view
 from arcli.console.sinks import envelope, make_sink, to_json
 from arcli.console.streams import Streams
 from arcli.console.view import Item, Record, View
-from arcli.errors import ArcliError
+from arcli.errors import ArcliError, UsageError
 from arcli.settings import Format, Settings, resolve
 
 if TYPE_CHECKING:
@@ -124,6 +124,17 @@ class Session:
         answer.item(record)
         self.end(answer, {})
 
+    def binary(self, data: bytes) -> None:
+        """Answer with bytes on stdout. Raises UsageError for a terminal."""
+        if self.streams.terminal("stdout"):
+            raise UsageError("a picture does not go to a terminal", hint="redirect stdout, or name a file")
+        self.streams.write_bytes(data)
+
+    def named(self, setting: str) -> bool:
+        """Say whether the user named a setting in this run, on the command line or in the environment."""
+        source: str = getattr(self.settings, setting).source
+        return source.startswith(("flag", "environment"))
+
     def say(self, text: str) -> None:
         """Tell people how it went, on stderr; only where they asked for a table."""
         if self.format is Format.TABLE and "quiet" not in self.flags:
@@ -154,10 +165,12 @@ class Session:
 
     def _asked_format(self) -> str:
         """Return the format that was asked for, also when the command line or a profile cannot be read."""
+        if named := format_in(self._arguments):
+            return named
         try:
             return self.settings.format.value
         except ArcliError:
-            return format_in(self._arguments) or self.environ.get("ARCLI_FORMAT", "")
+            return self.environ.get("ARCLI_FORMAT", "")
 
     def close(self) -> None:
         if self._gallery is not None:

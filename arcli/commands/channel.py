@@ -1,0 +1,187 @@
+"""`arcli channel …`: make, look at, set and remove channels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from arcli.commands.apps import new_app
+from arcli.commands.channel_view import CHANNELS, channel_lines, channel_record
+from arcli.console.command import ArcliCommand, ArcliGroup
+from arcli.console.options import YesOption
+from arcli.console.session import Session
+from arcli.console.text import plural
+from arcli.errors import UsageError
+from arcli.models import ChannelInfo, ChannelSettings, IndexKind, ListKind, valid_channel_name
+
+app = new_app(cls=ArcliGroup, no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Channel.")]
+KindOption = Annotated[
+    ListKind | None,
+    typer.Option("--kind", help="What being found in it means: a plain, black or white list."),
+]
+ThresholdOption = Annotated[
+    str | None,
+    typer.Option("--threshold", metavar="SCORE", help="Lowest score that counts, 0 to 1, or default."),
+]
+IndexOption = Annotated[IndexKind | None, typer.Option("--index", help="How it is searched.")]
+QuotaOption = Annotated[
+    str | None, typer.Option("--quota", metavar="N", help="Most targets it may hold, or none.")
+]
+KeepOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-pictures/--no-keep-pictures", help="Whether the store keeps a small picture of targets."
+    ),
+]
+PrivateOption = Annotated[
+    bool | None,
+    typer.Option("--private/--public", help="Whether `serve` hides its targets from strangers."),
+]
+OwnerOption = Annotated[
+    str | None, typer.Option("--owner", metavar="ACCOUNT", help="Account of `serve` that it belongs to.")
+]
+
+
+@app.callback()
+def channel() -> None:
+    """Make, look at, set and remove channels."""
+
+
+@app.command(cls=ArcliCommand)
+def create(
+    ctx: typer.Context,
+    name: NameArgument,
+    kind: KindOption = None,
+    threshold: ThresholdOption = None,
+    index: IndexOption = None,
+    quota: QuotaOption = None,
+    keep: KeepOption = None,
+    private: PrivateOption = None,
+    owner: OwnerOption = None,
+) -> None:
+    """Create a channel.
+
+    Example: arcli channel create posters --quota 5000
+    """
+    session = Session.of(ctx)
+    changes = _changes(kind, threshold, index, quota, keep, private, owner)
+    settings = replace(ChannelSettings(), **changes)
+    _show(session, session.channels.create_channel(name=valid_channel_name(name), settings=settings))
+
+
+@app.command(cls=ArcliCommand)
+def show(ctx: typer.Context, name: NameArgument) -> None:
+    """Show a channel: settings, counts, index, sizes.
+
+    Example: arcli channel show posters --json
+    """
+    session = Session.of(ctx)
+    _show(session, session.channels.channel(name=valid_channel_name(name)))
+
+
+@app.command("set", cls=ArcliCommand)
+def set_(
+    ctx: typer.Context,
+    name: NameArgument,
+    kind: KindOption = None,
+    threshold: ThresholdOption = None,
+    index: IndexOption = None,
+    quota: QuotaOption = None,
+    keep: KeepOption = None,
+    private: PrivateOption = None,
+    owner: OwnerOption = None,
+) -> None:
+    """Change settings of a channel; what is not named stays as it is.
+
+    Example: arcli channel set posters --threshold 0.6 --private
+    """
+    session = Session.of(ctx)
+    channel_name = valid_channel_name(name)
+    changes = _changes(kind, threshold, index, quota, keep, private, owner)
+    if not changes:
+        raise UsageError("nothing to set", hint="run: arcli channel set --help")
+    settings = replace(session.channels.channel(name=channel_name).settings, **changes)
+    _show(session, session.channels.set_channel(name=channel_name, settings=settings))
+
+
+@app.command(cls=ArcliCommand)
+def rm(ctx: typer.Context, name: NameArgument, yes: YesOption = False) -> None:
+    """Remove a channel with all its targets; asks first.
+
+    Example: arcli channel rm posters --yes
+    """
+    session = Session.of(ctx)
+    info = session.channels.channel(name=valid_channel_name(name))
+    session.confirm(f"Remove channel {info.name} with {plural(info.targets, 'target')}?", yes=yes)
+    session.channels.remove_channel(name=info.name)
+    session.record({"name": info.name, "removed": True, "targets": info.targets}, name=info.name, lines=())
+    session.say(f"channel {info.name} removed, with {plural(info.targets, 'target')}")
+
+
+@app.command(cls=ArcliCommand)
+def compact(ctx: typer.Context, name: NameArgument) -> None:
+    """Fold and merge a channel's index and drop what is dead.
+
+    Example: arcli channel compact posters
+    """
+    session = Session.of(ctx)
+    _show(session, session.maintenance.compact(channel=valid_channel_name(name)))
+
+
+@app.command(cls=ArcliCommand)
+def ls(ctx: typer.Context) -> None:
+    """List the channels.
+
+    Example: arcli channel ls
+    """
+    session = Session.of(ctx)
+    channels = session.channels.channels()
+    session.show(CHANNELS, channels, totalcount=len(channels))
+    session.say(plural(len(channels), "channel"))
+
+
+def _show(session: Session, info: ChannelInfo) -> None:
+    session.record(channel_record(info), name=info.name, lines=channel_lines(info))
+
+
+def _changes(
+    kind: ListKind | None,
+    threshold: str | None,
+    index: IndexKind | None,
+    quota: str | None,
+    keep: bool | None,
+    private: bool | None,
+    owner: str | None,
+) -> dict[str, Any]:
+    """Return the settings that were named."""
+    changes: dict[str, Any] = {"kind": kind, "index": index, "keep_pictures": keep}
+    changes = {
+        key: value
+        for key, value in {**changes, "private": private, "owner": owner}.items()
+        if value is not None
+    }
+    if threshold is not None:
+        changes["threshold"] = None if threshold == "default" else _score(threshold)
+    if quota is not None:
+        changes["quota"] = None if quota == "none" else _count(quota)
+    return changes
+
+
+def _score(text: str) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        score = -1.0
+    if not 0.0 <= score <= 1.0:
+        raise UsageError(f"--threshold {text!r} is not a score", hint="a number from 0 to 1, or default")
+    return score
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(f"--quota {text!r} is not a number of targets", hint="a whole number, or none")
+    return int(text)

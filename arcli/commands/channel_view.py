@@ -1,0 +1,63 @@
+"""How channels are shown."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from arcli.console.text import human_bytes
+from arcli.console.view import Record, View
+from arcli.models import ChannelInfo
+
+
+def channel_record(info: ChannelInfo) -> Record:
+    """Return a channel's JSON object: settings, counts, index and sizes side by side."""
+    record = asdict(info)
+    settings = record.pop("settings")
+    return {"name": record.pop("name"), **settings, **record}
+
+
+def channel_lines(info: ChannelInfo) -> list[tuple[str, object]]:
+    """Return what people want to know of a channel, in words."""
+    settings = info.settings
+    segments = ", ".join(f"{s.kind} of {s.rows:,}" for s in info.segments) or "none"
+    return [
+        ("name", info.name),
+        ("targets", f"{info.targets:,}"),
+        ("list kind", settings.kind),
+        ("threshold", "default" if settings.threshold is None else settings.threshold),
+        ("quota", "none" if settings.quota is None else f"{settings.quota:,}"),
+        ("keeps pictures", settings.keep_pictures),
+        ("private", settings.private),
+        ("owner", settings.owner),
+        ("index", settings.index),
+        ("segments", segments),
+        ("delta", f"{info.delta_rows:,} targets not yet in a segment"),
+        ("removed rows", f"{info.tombstones:,} still in segments"),
+        ("store", human_bytes(info.store_bytes)),
+        ("index files", human_bytes(info.index_bytes)),
+        ("preset", info.preset),
+        ("created", info.created),
+    ]
+
+
+CHANNELS: View[ChannelInfo] = View(
+    key="channels",
+    record=channel_record,
+    columns=(
+        *("name", "kind", "targets", "threshold", "index", "quota", "keep_pictures", "private", "owner"),
+        *("preset", "created", "delta_rows", "tombstones", "store_bytes", "index_bytes"),
+    ),
+    names=lambda info: [info.name],
+    headings=("name", "targets", "kind", "private", "store", "index", "created"),
+    lines=lambda info: [
+        (
+            info.name,
+            f"{info.targets:,}",
+            info.settings.kind,
+            "yes" if info.settings.private else "no",
+            human_bytes(info.store_bytes),
+            human_bytes(info.index_bytes),
+            info.created,
+        )
+    ],
+)

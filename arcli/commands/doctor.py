@@ -1,0 +1,46 @@
+"""`arcli doctor`: is everything sound?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from arcli.console.session import Session
+from arcli.console.text import plural
+from arcli.console.view import View
+from arcli.errors import DataDamaged
+from arcli.models import Finding
+
+FINDINGS: View[Finding] = View(
+    key="findings",
+    record=asdict,
+    columns=("subject", "ok", "message", "hint", "repaired"),
+    names=lambda finding: [] if finding.ok else [finding.subject],
+    headings=("", "subject", "finding"),
+    lines=lambda f: [("ok" if f.ok else "BAD", f.subject, f.message)],
+)
+
+
+def doctor(
+    ctx: typer.Context,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Rebuild what is derived where it is damaged.")
+    ] = False,
+) -> None:
+    """Check stores, indexes and settings, all of them or those of --channel.
+
+    Example: arcli doctor --repair
+    """
+    session = Session.of(ctx)
+    channel = session.channel if session.named("channel") else None
+    look = session.maintenance.repair if repair else session.maintenance.verify
+    answer = session.answer(FINDINGS, changes=repair)
+    bad = 0
+    for finding in look(channel=channel):
+        bad += not finding.ok
+        error = DataDamaged(finding.message, hint=finding.hint, item=finding.subject)
+        answer.item(finding, None if finding.ok else error)
+    session.end(answer, {}, single=True)
+    session.say("all sound" if not bad else f"{plural(bad, 'finding')} to see to")

@@ -1,0 +1,90 @@
+"""`arcli find`: which targets do photos show?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arcli.commands.find_view import RESULTS
+from arcli.console.options import ImagesArgument, JobsOption, NulOption
+from arcli.console.pictures import Photos, photos
+from arcli.console.session import Session
+from arcli.console.text import plural
+from arcli.errors import UsageError
+from arcli.models import Effort, FindOptions
+
+NOTHING_MATCHED = 1
+ALL = "all"
+
+
+def find(
+    ctx: typer.Context,
+    images: ImagesArgument,
+    limit: Annotated[
+        str, typer.Option("--limit", metavar="N|all", help="Most targets to report a photo.")
+    ] = "1",
+    candidates: Annotated[
+        int,
+        typer.Option("--candidates", min=0, metavar="N", help="Also N that were not accepted, with why."),
+    ] = 0,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", min=0, max=1, metavar="SCORE", help="Instead of the channel's."),
+    ] = None,
+    effort: Annotated[Effort, typer.Option("--effort", help="How long to look.")] = Effort.NORMAL,
+    all_channels: Annotated[
+        bool, typer.Option("--all-channels", help="Search every channel, not only --channel.")
+    ] = False,
+    draw: Annotated[
+        Path | None,
+        typer.Option("--draw", metavar="FILE|DIR", help="Write photos with the targets outlined."),
+    ] = None,
+    no_count: Annotated[bool, typer.Option("--no-count", help="Leave the statistics as they are.")] = False,
+    jobs: JobsOption = None,
+    nul: NulOption = False,
+) -> None:
+    """Say which targets photos show, and where.
+
+    Example: arcli find photo.jpg --draw found.jpg
+    """
+    session = Session.of(ctx)
+    options = FindOptions(
+        limit=_limit(limit),
+        candidates=candidates,
+        threshold=threshold,
+        effort=effort,
+        count=not no_count,
+        jobs=jobs,
+    )
+    channels = None if all_channels else [session.channel]
+    _look_up(session, photos(images, nul=nul), channels, options, draw)
+
+
+def _look_up(
+    session: Session, given: Photos, channels: list[str] | None, options: FindOptions, draw: Path | None
+) -> None:
+    from arcli.commands.find_draw import Drawings
+
+    drawings = None if draw is None else Drawings(draw, single=given.single)
+    pictures = given.pictures if drawings is None else drawings.noting(given.pictures)
+    answer = session.answer(RESULTS)
+    looked = matched = 0
+    with session.progress("looking up", given.total) as advance:
+        for result in session.gallery.find_many(pictures=pictures, channels=channels, options=options):
+            answer.item(result, result.error)
+            looked, matched = looked + 1, matched + result.matched
+            if drawings is not None:
+                drawings.draw(result)
+            advance()
+    session.end(answer, {}, single=given.single, otherwise=0 if matched else NOTHING_MATCHED)
+    session.say(f"{matched:,} of {plural(looked, 'photo')} matched")
+
+
+def _limit(text: str) -> int | None:
+    if text == ALL:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise UsageError(f"--limit {text!r} is not a number of targets", hint="1 or more, or all")
+    return int(text)

@@ -1,0 +1,66 @@
+"""`find --draw`: photos with what was found outlined."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from arcli.console.files import write_file
+from arcli.errors import FileExists, UsageError
+from arcli.models import FindResult, Picture
+
+_SIDE = 1600  # px; the drawn photo is for looking at
+
+
+class Drawings:
+    """Writes one picture a photo: to the file named, or into the folder named."""
+
+    def __init__(self, place: Path, *, single: bool) -> None:
+        self._place = place
+        self._folder = not single or place.is_dir() or not place.suffix
+        self._photos: deque[Picture] = deque()
+        self._used: set[str] = set()
+        if self._folder and place.exists() and not place.is_dir():
+            raise UsageError(f"--draw {place} is a file, and there are several photos", hint="name a folder")
+
+    def noting(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
+        """Pass pictures on and remember those whose result is still to come, in order."""
+        for picture in pictures:
+            self._photos.append(picture)
+            yield picture
+
+    def draw(self, result: FindResult) -> None:
+        """Draw the next photo with the quads and identifiers of its matches; nothing for a failed one."""
+        from arcli.vision.decode import LOCAL, decode
+        from arcli.vision.draw import Outline, draw
+
+        picture = self._photos.popleft()
+        if result.error is not None:
+            return
+        target = self._target(picture)
+        decoded = decode(picture.read(), name=picture.name, limits=LOCAL, max_side=_SIDE)
+        outlines = [Outline(quad=m.quad, text=m.identifier) for m in result.matches if m.quad is not None]
+        file_format = "png" if target.suffix.lower() == ".png" else "jpeg"
+        write_file(target, draw(decoded, outlines, file_format=file_format), overwrite=True)
+
+    def _target(self, picture: Picture) -> Path:
+        if not self._folder:
+            target = self._place
+        else:
+            self._place.mkdir(parents=True, exist_ok=True)
+            target = self._place / self._free_name(picture)
+        if picture.path is not None and target.exists() and os.path.samefile(picture.path, target):  # noqa: PTH121
+            raise FileExists(f"--draw would overwrite the photo {picture.name}", item=picture.name)
+        return target
+
+    def _free_name(self, picture: Picture) -> str:
+        """Return the photo's name; where a second photo has it too, with a number."""
+        stem = picture.path.stem if picture.path is not None else "stdin"
+        name, number = f"{stem}.jpg", 1
+        while name in self._used:
+            number += 1
+            name = f"{stem}-{number}.jpg"
+        self._used.add(name)
+        return name

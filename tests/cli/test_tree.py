@@ -1,0 +1,165 @@
+"""What holds for every command."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arcli.app import build
+from arcli.commands import VERBS
+from arcli.settings import Format
+from tests.cli.conftest import Run
+from tests.cli.fake import FakeGallery
+from tests.cli.tree import walk
+
+COMMANDS = dict(walk())
+ENVELOPE = ["arcli", "command", "status", "data", "errors"]
+
+# A call of each command that works on the channel of the fixture `filled`; PHOTO is a picture of alpha.
+CALLS = {
+    "add": "add PHOTO --id gamma",
+    "find": "find PHOTO",
+    "ls": "ls",
+    "rm": "rm alpha --yes",
+    "get": "get alpha",
+    "update": "update alpha --inactive",
+    "check": "check PHOTO",
+    "stats": "stats",
+    "channel create": "channel create posters",
+    "channel show": "channel show default",
+    "channel set": "channel set default --threshold 0.5",
+    "channel rm": "channel rm default --yes",
+    "channel compact": "channel compact default",
+    "channel ls": "channel ls",
+    "profile add": "profile add shop",
+    "profile ls": "profile ls",
+    "profile show": "profile show",
+    "profile use": "profile use local",
+    "profile rm": "profile rm mine",
+    "doctor": "doctor",
+}
+UNKNOWN_TARGET = ["get nobody", "update nobody --inactive", "rm nobody --yes"]
+
+
+@pytest.fixture
+def words(tmp_path: Path, filled: FakeGallery, run: Run) -> Any:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"alpha")
+    run("profile", "add", "mine")
+    return lambda text: [str(photo) if word == "PHOTO" else word for word in shlex.split(text)]
+
+
+def test_each_command_has_a_call_here() -> None:
+    assert sorted(CALLS) == sorted(name for name in COMMANDS if name in CALLS)
+    assert set(COMMANDS) - set(CALLS) == set(), "write down how it is called"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_what_it_does_with_an_example(name: str, run: Run) -> None:
+    ran = run(*name.split(), "--help")
+    assert ran.status == 0
+    assert f"Example: arcli {name}" in ran.out
+    first = COMMANDS[name].help.splitlines()[0]
+    assert first.endswith(".")
+    assert first[0].isupper()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_option_is_explained(name: str) -> None:
+    unexplained = [param.name for param in COMMANDS[name].params if not getattr(param, "help", None)]
+    assert unexplained == []
+
+
+def test_the_list_of_verbs_says_what_their_help_says() -> None:
+    root = build()
+    for verb, line in VERBS.items():
+        assert root.get_command(None, verb).help.splitlines()[0] == line
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("format_", Format)
+def test_each_command_answers_in_each_format(name: str, format_: Format, run: Run, words: Any) -> None:
+    ran = run(*words(CALLS[name]), "--format", format_)
+    assert ran.status == (9 if name == "doctor" else 0), ran.err
+    if format_ is Format.JSON:
+        assert list(ran.json) == ENVELOPE
+        assert ran.json["arcli"] == 1
+        assert ran.json["command"] == name
+        assert ran.out.count("\n") == 1
+    elif format_ is Format.JSONL:
+        assert all(isinstance(line, dict) for line in ran.lines)
+    elif format_ is Format.CSV:
+        rows = list(csv.reader(io.StringIO(ran.out, newline="")))
+        assert {len(row) for row in rows} == {len(rows[0])}
+        assert ran.out.endswith("\r\n")
+    elif format_ is Format.IDS:
+        assert all(line and " " not in line for line in ran.out.splitlines())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_takes_the_common_options_on_either_side(name: str, run: Run, words: Any) -> None:
+    call = words(CALLS[name])
+    after = run(*call, "--json", "-c", "default", "--quiet", "--verbose", "--data-dir", "data")
+    assert after.status in (0, 9), after.err
+    if name not in ("channel rm", "channel create", "rm", "add", "profile add", "profile rm"):
+        before = run("--format", "json", "--channel", "default", "-q", "-v", "--data-dir", "data", *call)
+        assert before.status == after.status
+        assert _timeless(before.json) == _timeless(after.json)
+
+
+def _timeless(answer: Any) -> str:
+    return re.sub(r'"elapsed_ms": [\d.]+', "", json.dumps(answer))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_usage_error_comes_in_the_envelope(name: str, run: Run) -> None:
+    ran = run(*name.split(), "--no-such-option", "--json")
+    assert ran.status == 2
+    assert list(ran.json) == ENVELOPE
+    assert ran.json["command"] == name
+    assert ran.json["status"] == "error"
+    assert ran.json["data"] is None
+    assert [error["code"] for error in ran.json["errors"]] == ["usage"]
+    assert list(ran.json["errors"][0]) == ["code", "message", "hint", "item"]
+
+
+@pytest.mark.parametrize("call", UNKNOWN_TARGET)
+def test_an_unknown_identifier_is_answered_alike(call: str, run: Run, filled: FakeGallery) -> None:
+    ran = run(*call.split(), "--json")
+    assert ran.status == 4
+    assert ran.json["status"] == "error"
+    error = ran.json["errors"][0]
+    assert (error["code"], error["item"]) == ("target_not_found", "nobody")
+    assert "error: no such target: nobody" in ran.err
+
+
+@pytest.mark.parametrize("call", ["get x", "update x --inactive", "rm x --yes", "add PHOTO --id x"])
+def test_an_identifier_that_is_not_valid_is_answered_alike(call: str, run: Run, words: Any) -> None:
+    ran = run(*words(call), "--json")
+    assert ran.status == 7
+    assert ran.json["errors"][0]["code"] == "invalid_identifier"
+
+
+@pytest.mark.parametrize(
+    "call", ["ls", "get alpha", "update alpha --inactive", "rm alpha --yes", "find PHOTO", "stats"]
+)
+def test_an_unknown_channel_is_answered_alike(call: str, run: Run, words: Any) -> None:
+    ran = run(*words(call), "-c", "nowhere", "--json")
+    assert ran.status == 4
+    assert ran.json["errors"][0]["code"] == "channel_not_found"
+
+
+@pytest.mark.parametrize("call", [*CALLS.values()])
+def test_a_channel_name_that_is_not_valid(call: str, run: Run, words: Any) -> None:
+    if call.startswith(("profile", "channel")):
+        pytest.skip("takes no channel from --channel")
+    ran = run(*words(call), "-c", "../x", "--json")
+    assert ran.status == 2
+    assert ran.json["errors"][0]["code"] == "invalid_channel_name"
