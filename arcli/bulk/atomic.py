@@ -35,7 +35,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         with suppress(OSError):
             os.unlink(name)  # noqa: PTH108
         raise
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _mode(path: Path) -> int:
@@ -47,9 +47,9 @@ def _mode(path: Path) -> int:
         return 0o666 & ~umask
 
 
-def sync_folder(folder: Path) -> None:
-    """Make names in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Make a file's content, or the names in a folder, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -85,8 +85,10 @@ def row_from_cells(line: int, cells: list[str] | InvalidManifest, header: Header
         hint = f'put a cell that contains {header.delimiter!r} in quotes: "…", a quote in it as ""'
         return Row(line=line, image=values.get("image"), error=InvalidManifest(why, hint=hint))
     ratio = values.get("matchratio")
-    if ratio is not None and _DECIMAL_COMMA.fullmatch(ratio):
-        values["matchratio"] = ratio.replace(",", ".")
+    if ratio is not None:
+        values["matchratio"] = _as_number(
+            ratio.replace(",", ".") if _DECIMAL_COMMA.fullmatch(ratio) else ratio
+        )
     return _checked(line, values)
 
 
@@ -153,21 +155,28 @@ def _identifier(values: dict[str, Any]) -> str | None:
 
 
 def _matchratio(value: Any) -> MatchRatio | None:
-    """Return a number as a number, but text that a number would not give back (0.50) as that text."""
+    """Return a finite number as it was written: a number, or its text."""
     if value is None:
         return None
     try:
-        number = float(value) if not isinstance(value, bool | dict | list) else math.nan
+        finite = not isinstance(value, bool | dict | list) and math.isfinite(float(value))
     except (ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
+        finite = False
+    if not finite:
         raise InvalidManifest(f"matchratio is no number: {value!r}")
-    if not isinstance(value, str):
-        return int(value) if isinstance(value, int) else float(value)
-    whole = int(number)
-    if str(whole) == value:
-        return whole
-    return number if repr(number) == value else value
+    assert isinstance(value, int | float | str)
+    return value
+
+
+def _as_number(text: str) -> MatchRatio:
+    """Return the number that `text` writes, or `text` where that number would be written otherwise (0.50)."""
+    for kind in (int, float):
+        try:
+            if str(kind(text)) == text:
+                return kind(text)
+        except (ValueError, OverflowError):
+            continue
+    return text
 
 
 def _active(value: Any) -> bool | None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from arcli.bulk.jsonlines import json_line
 from arcli.errors import ArcliError, Conflict, FileExists, Locked
 from arcli.models import AddResult, AddStatus, Hint
 
@@ -33,12 +34,6 @@ def item_object(result: AddResult) -> dict[str, Any]:
         told = {"code": error.code, "message": error.message, "hint": error.hint, "item": error.item}
         item["error"] = told
     return item
-
-
-def item_line(result: AddResult) -> bytes:
-    """Return the object as one line of JSON; an odd byte of a file name becomes its JSON escape."""
-    text = json.dumps(item_object(result), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
 def result_of(item: dict[str, Any]) -> AddResult:
@@ -120,7 +115,7 @@ class ReportFile:
 
     def write(self, result: AddResult) -> None:
         """Append one line; it survives a kill of this process at once."""
-        self._file.write(item_line(result))
+        self._file.write(json_line(item_object(result)))
         self._file.flush()
 
     def close(self) -> None:

@@ -1,0 +1,101 @@
+"""Write a channel into a folder: manifest.jsonl and pictures, the form that `add --manifest` reads back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from arcli.bulk.atomic import replacing, sync
+from arcli.bulk.jsonlines import json_line
+from arcli.bulk.state import targets
+from arcli.errors import ArcliError, FileExists, NotSupported, PictureNotKept, TargetNotFound, UsageError
+from arcli.gallery import Gallery
+from arcli.models import ListQuery, Target
+
+MANIFEST = "manifest.jsonl"
+PICTURES = "pictures"
+_SUFFIXES = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"))
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One target: `image` is its picture's path; with an `error` only its words were written."""
+
+    identifier: str
+    image: str | None
+    error: ArcliError | None = None
+
+
+def export(gallery: Gallery, *, channel: str, folder: Path) -> Iterator[Exported]:
+    """Write all targets of `channel`, yielding each.
+
+    The manifest appears at the end, when everything it names is on the disk. Raises FileExists for a
+    folder that is not empty, ChannelNotFound, OSError.
+    """
+    gallery.list(channel=channel, query=ListQuery(limit=1))
+    pictures = folder / PICTURES
+    _make_empty(folder)
+    pictures.mkdir()
+    names = _Names()
+    with replacing(folder / MANIFEST) as manifest:
+        for target in targets(gallery, channel):
+            try:
+                exported = _one(gallery, target, pictures, names)
+            except TargetNotFound:
+                continue  # removed meanwhile
+            _write_row(manifest, target, exported)
+            yield exported
+        for path in pictures.iterdir():  # at the end, when most of it is on the disk anyway
+            sync(path)
+        sync(pictures)
+
+
+def _make_empty(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UsageError(f"{folder} is no folder", item=str(folder)) from error
+    if any(folder.iterdir()):
+        raise FileExists(f"{folder} is not empty", hint="name a new folder", item=str(folder))
+
+
+class _Names:
+    """File names that differ on every file system, also where case does not count."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def of(self, identifier: str, suffix: str) -> str:
+        name, number = f"{identifier}{suffix}", 1
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{identifier}~{number}{suffix}"
+        self._taken.add(name.casefold())
+        return name
+
+
+def _one(gallery: Gallery, target: Target, pictures: Path, names: _Names) -> Exported:
+    try:
+        data = gallery.picture(channel=target.channel, identifier=target.identifier)
+    except (NotSupported, PictureNotKept) as error:
+        error.item = target.identifier
+        return Exported(target.identifier, None, error)
+    suffix = next((suffix for magic, suffix in _SUFFIXES if data.startswith(magic)), ".bin")
+    path = pictures / names.of(target.identifier, suffix)
+    path.write_bytes(data)
+    return Exported(target.identifier, str(path))
+
+
+def _write_row(manifest: IO[bytes], target: Target, exported: Exported) -> None:
+    """Metadata go out as their own text, matchratio as it stands; what every target has is left out."""
+    image = None if exported.image is None else f"{PICTURES}/{Path(exported.image).name}"
+    row: dict[str, Any] = {"image": image, "identifier": target.identifier}
+    if target.metadata is not None:
+        row["metadata"] = target.metadata
+    if target.matchratio is not None:
+        row["matchratio"] = target.matchratio
+    if not target.active:
+        row["active"] = False
+    manifest.write(json_line(row))
