@@ -140,7 +140,7 @@ def _enter_one(
         message = f"a second channel named {real.name!r}: the catalog lists the other one"
         yield Finding(subject=str(folder), ok=False, message=message, hint="move this folder away")
         return
-    connection.execute("DELETE FROM channels WHERE folder = ?", (folder.name,))
+    connection.execute("DELETE FROM channels WHERE folder = ? AND name <> ?", (folder.name, real.name))
     enter(connection, real)
     yield Finding(subject=real.name, ok=True, message="entered in the catalog", repaired=True)
 

@@ -141,6 +141,18 @@ def test_rebuilding_a_sound_catalog_changes_nothing(data: Path) -> None:
     assert [*rebuild_catalog(data)] == []
 
 
+def test_rebuilding_keeps_the_grants_on_a_channel(data: Path) -> None:
+    with Catalog.open(data, create=False) as catalog:
+        with catalog.database.write() as connection:
+            connection.execute("INSERT INTO accounts VALUES ('ann', '')")
+            connection.execute("INSERT INTO grants VALUES ('ann', 'cards', 'find')")
+            connection.execute("UPDATE channels SET preset = 2 WHERE name = 'cards'")
+        assert [finding.message for finding in rebuild_catalog(data)] == ["entered in the catalog"]
+        with catalog.database.read() as connection:
+            assert connection.execute("SELECT username FROM grants").fetchall() == [("ann",)]
+        assert catalog.channel("cards").preset == 1
+
+
 def test_a_channel_whose_folder_is_gone_leaves_the_catalog(data: Path) -> None:
     with Catalog.open(data, create=False) as catalog:
         shutil.rmtree(catalog.channel("cards").folder)
