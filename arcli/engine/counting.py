@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from arcli.errors import DiskFull, StorageNotWritable, TargetNotFound
+from arcli.errors import ChannelNotFound, DataDamaged, DiskFull, StorageNotWritable, TargetNotFound
 from arcli.models import FindResult, StatisticsQuery, StatRecord
 from arcli.store.counts import MATCHED, MISSED
 
@@ -32,7 +32,9 @@ def flush(channels: Iterable[OpenChannel], *, patience: float = 0.0) -> None:
         try:
             if not channel.counts.flush(timeout=patience) and patience:
                 _log.warning("matches in channel %r were not counted: others are writing", channel.name)
-        except (StorageNotWritable, DiskFull) as error:
+        except ChannelNotFound:  # removed since it was searched
+            continue
+        except (StorageNotWritable, DiskFull, DataDamaged) as error:
             _log.warning("matches in channel %r are not counted: %s", channel.name, error.message)
 
 

@@ -81,7 +81,7 @@ class Counts:
     def add(self, increments: Increments, *, timeout: float = 0.0) -> None:
         """Add to the counts. Raises Locked after `timeout` seconds, StorageNotWritable, DiskFull."""
         if not self.database.exists():
-            self.database.create()
+            self.database.create(timeout=timeout)
         with self.database.read():
             pass  # an idle reader: else closing the writer would checkpoint, and find would wait for the disk
         with self.database.write(timeout=timeout) as connection:

@@ -50,6 +50,7 @@ class Database:
         self._idle: list[tuple[sqlite3.Connection, int]] = []
         self._guard = threading.Lock()
         self._wrote = False
+        self._closed = False
         self._checkpoint_from = _LOG_TARGET
 
     @property
@@ -67,12 +68,14 @@ class Database:
         except OSError as error:
             raise of_os(self.path, error) from error
 
-    def create(self, fill: Callable[[sqlite3.Connection], None] | None = None) -> None:
+    def create(
+        self, fill: Callable[[sqlite3.Connection], None] | None = None, *, timeout: float = LOCK_TIMEOUT
+    ) -> None:
         """Make the database with its tables and what `fill` writes, unless it exists.
 
         It is built aside and renamed, so that nobody ever sees half of it.
         """
-        with self._locked(LOCK_TIMEOUT):
+        with self._locked(timeout):
             if not self.exists():
                 self._create(fill)
 
@@ -128,13 +131,12 @@ class Database:
         return self._open_reader(), inode
 
     def _give_back(self, connection: sqlite3.Connection, inode: int) -> None:
-        try:
+        with contextlib.suppress(sqlite3.Error), self._guard:
             connection.rollback()
-        except sqlite3.Error:
-            connection.close()
-            return
-        with self._guard:
-            self._idle.append((connection, inode))
+            if not self._closed:
+                self._idle.append((connection, inode))
+                return
+        connection.close()
 
     def _unreachable(self, error: OSError) -> ArcliError:
         return (
@@ -287,9 +289,12 @@ class Database:
         connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
 
     def close(self) -> None:
-        """Close all connections. A writer that is the last to leave empties the log into the database."""
+        """Close what is idle, and the rest when its reader has finished.
+
+        A writer that is the last to leave empties the log into the database.
+        """
         with self._guard:
-            idle, self._idle = self._idle, []
+            idle, self._idle, self._closed = self._idle, [], True
         for connection, _ in idle:
             connection.close()
         if self._wrote and self._synchronous == "FULL":
