@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from arcli.errors import NotSupported
 from arcli.gallery import ChannelAdmin, Gallery, Maintenance
-from arcli.settings import Settings
+from arcli.settings import Kind, Settings
 
 
 def connect(settings: Settings) -> Gallery:
     """Open the gallery that the profile names; the caller closes it."""
+    if settings.kind.value != Kind.LOCAL:
+        raise NotSupported(f"profiles of kind {settings.kind.value} are not known to this arcli")
     from arcli.engine import LocalGallery
 
     gallery: Gallery = LocalGallery(data_dir=settings.data_path)

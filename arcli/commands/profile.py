@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from arcli.commands.apps import new_app
+from arcli.commands.profile_add import add
 from arcli.commands.profile_view import PROFILES, SETTINGS, Listed, shown
 from arcli.console.command import ArcliCommand, ArcliGroup
 from arcli.console.session import Session
-from arcli.models import valid_channel_name
-from arcli.settings import Format, Kind, Profile, ProfileFile, resolve
+from arcli.settings import ProfileFile, resolve
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
@@ -24,34 +23,7 @@ def profile() -> None:
     """Keep settings under a name."""
 
 
-@app.command(cls=ArcliCommand)
-def add(
-    ctx: typer.Context,
-    name: NameArgument,
-    kind: Annotated[Kind, typer.Option("--kind", help="What it talks to.")] = Kind.LOCAL,
-    default_format: Annotated[
-        Format | None, typer.Option("--default-format", help="How it prints answers.")
-    ] = None,
-    use: Annotated[bool, typer.Option("--use", help="Use it from now on.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Overwrite a profile of this name.")] = False,
-) -> None:
-    """Add a profile; it keeps the --channel and --data-dir given here.
-
-    Example: arcli profile add shop --data-dir /srv/arcli --channel posters
-    """
-    session = Session.of(ctx)
-    values: dict[str, str] = {"kind": kind.value}
-    if "data_dir" in session.flags:
-        values["data_dir"] = str(Path(session.flags["data_dir"]).expanduser().absolute())
-    if "channel" in session.flags:
-        values["channel"] = valid_channel_name(session.flags["channel"])
-    if default_format is not None:
-        values["format"] = default_format.value
-    profiles = ProfileFile.of_user()
-    profiles.add(Profile(name, values), replace=replace)
-    if use:
-        profiles.use(name)
-    session.record({"name": name, **values}, name=name)
+app.command(cls=ArcliCommand)(add)
 
 
 @app.command(cls=ArcliCommand)

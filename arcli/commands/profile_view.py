@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from arcli.console.view import Record, View
 from arcli.settings import Profile, Setting, Settings
@@ -26,30 +26,33 @@ class Shown:
 
 
 def shown(settings: Settings) -> Iterator[Shown]:
-    """Yield all settings in the order of their declaration."""
-    for field in fields(settings):
-        yield Shown(field.name, getattr(settings, field.name))
+    """Yield the settings, the secret only by its place."""
+    for key, setting in settings.shown().items():
+        yield Shown(key, setting)
+
+
+_KEPT = ("kind", "channel", "format", "data_dir", "url", "username", "secret_id")
 
 
 def _record(listed: Listed) -> Record:
     values = {key: value for key, value in listed.profile.values.items() if isinstance(value, str)}
-    kept = {key: values.get(key) for key in ("kind", "data_dir", "channel", "format")}
+    kept = {key: values.get(key) for key in _KEPT}
     return {"name": listed.profile.name, "current": listed.current, **kept}
 
 
 PROFILES: View[Listed] = View(
     key="profiles",
     record=_record,
-    columns=("name", "current", "kind", "data_dir", "channel", "format"),
+    columns=("name", "current", *_KEPT),
     names=lambda listed: [listed.profile.name],
-    headings=("", "name", "kind", "channel", "data folder"),
+    headings=("", "name", "kind", "channel", "place"),
     lines=lambda listed: [
         (
             "*" if listed.current else "",
             listed.profile.name,
             _record(listed)["kind"],
             _record(listed)["channel"],
-            _record(listed)["data_dir"],
+            _record(listed)["url"] or _record(listed)["data_dir"],
         )
     ],
 )

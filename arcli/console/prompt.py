@@ -25,3 +25,19 @@ def confirm(question: str, *, yes: bool) -> None:
         raise Interrupted("interrupted")
     if answer.strip().lower() not in ("y", "yes"):
         raise Declined("declined: nothing was changed")
+
+
+def ask_secret(question: str) -> str:
+    """Return a secret, typed without echo or, where stdin is no terminal, its first line.
+
+    Raises Interrupted when nothing comes.
+    """
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        secret = getpass(question, stream=sys.stderr)
+    else:
+        secret = sys.stdin.readline().rstrip("\r\n")
+    if not secret:
+        raise Interrupted("no secret was given")
+    return secret

@@ -1,56 +1,15 @@
-"""Finds each setting's value and remembers where it came from, for `arcli profile show`."""
+"""Finds each setting's value: flag > environment > profile > default."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from arcli.errors import UsageError
+from arcli.settings.kinds import DEFAULTS, KEYS, SECRETS, Format, Kind
 from arcli.settings.profiles import BUILT_IN, Profile, ProfileFile
-
-DEFAULT_CHANNEL = "default"
-
-
-class Format(StrEnum):
-    """How answers are printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
-    IDS = "ids"
-
-
-class Kind(StrEnum):
-    """What a profile talks to."""
-
-    LOCAL = "local"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A value and where it came from: "flag", "environment NAME", "profile NAME" or "default"."""
-
-    value: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """All settings of one run."""
-
-    profile: Setting
-    kind: Setting
-    data_dir: Setting
-    channel: Setting
-    format: Setting
-
-    @property
-    def data_path(self) -> Path:
-        """The data folder of the embedded engine."""
-        return Path(self.data_dir.value).expanduser()
+from arcli.settings.secrets import Place, Secret
+from arcli.settings.values import Setting, Settings
 
 
 def resolve(
@@ -63,22 +22,22 @@ def resolve(
     profiles = profiles or ProfileFile.of_user()
     name = _profile_name(flags, environ, profiles)
     profile = profiles.get(name.value)
-
-    def setting(key: str, default: str) -> Setting:
-        variable = f"ARCLI_{key.upper()}"
-        if key in flags:
-            return Setting(flags[key], "flag")
-        if environ.get(variable):
-            return Setting(environ[variable], f"environment {variable}")
-        text = profile.text(key)
-        return Setting(default, "default") if text is None else Setting(text, f"profile {profile.name}")
-
+    kind = _checked("kind", _kind(name, profile, flags, environ), Kind)
+    found = {
+        key: setting
+        for key in ("channel", "format", *KEYS[Kind(kind.value)])
+        if (setting := _setting(key, profile, flags, environ)) is not None
+    }
+    secret, source = _secret(Kind(kind.value), profile, environ)
     return Settings(
         profile=name,
-        kind=_checked("kind", _kind(profile), Kind),
-        data_dir=setting("data_dir", _default_data_dir()),
-        channel=setting("channel", DEFAULT_CHANNEL),
-        format=_checked("format", setting("format", Format.TABLE), Format),
+        kind=kind,
+        channel=found.pop("channel"),
+        format=_checked("format", found.pop("format"), Format),
+        values=found,
+        secret=secret,
+        kept_by=source,
+        environ=environ,
     )
 
 
@@ -92,9 +51,42 @@ def _profile_name(flags: Mapping[str, str], environ: Mapping[str, str], profiles
     return Setting(BUILT_IN, "default")
 
 
-def _kind(profile: Profile) -> Setting:
+def _kind(name: Setting, profile: Profile, flags: Mapping[str, str], environ: Mapping[str, str]) -> Setting:
+    """Return the profile's kind; where nobody chose a profile, ARCLI_URL alone makes it arcloud."""
+    if name.source == "default" and environ.get("ARCLI_URL") and "data_dir" not in flags:
+        return Setting(Kind.ARCLOUD, "environment ARCLI_URL")
     kind = profile.text("kind")
     return Setting(kind, f"profile {profile.name}") if kind else Setting(Kind.LOCAL, "default")
+
+
+def _setting(
+    key: str, profile: Profile, flags: Mapping[str, str], environ: Mapping[str, str]
+) -> Setting | None:
+    variable = f"ARCLI_{key.upper()}"
+    if key in flags:
+        return Setting(flags[key], "flag")
+    if environ.get(variable):
+        return Setting(environ[variable], f"environment {variable}")
+    if (text := profile.text(key)) is not None:
+        return Setting(text, f"profile {profile.name}")
+    default = _default_data_dir() if key == "data_dir" else DEFAULTS.get(key)
+    return None if default is None else Setting(default, "default")
+
+
+def _secret(kind: Kind, profile: Profile, environ: Mapping[str, str]) -> tuple[Secret | None, str]:
+    """Return where the secret is kept, and who says so. Raises UsageError when a profile names two places."""
+    if kind not in SECRETS:
+        return None, "default"
+    if environ.get("ARCLI_SECRETKEY"):
+        return Secret(Place.ENV, "ARCLI_SECRETKEY"), "environment ARCLI_SECRETKEY"
+    named = [
+        Secret(place, text)
+        for place in Place
+        if (text := profile.text(f"{SECRETS[kind]}_{place}")) is not None
+    ]
+    if len(named) > 1:
+        raise UsageError(f"profile {profile.name} names several places of its secret")
+    return (named[0] if named else None), f"profile {profile.name}"
 
 
 def _default_data_dir() -> str:

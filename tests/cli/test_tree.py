@@ -57,8 +57,7 @@ def words(tmp_path: Path, filled: FakeGallery, run: Run) -> Any:
 
 
 def test_each_command_has_a_call_here() -> None:
-    assert sorted(CALLS) == sorted(name for name in COMMANDS if name in CALLS)
-    assert set(COMMANDS) - set(CALLS) == set(), "write down how it is called"
+    assert set(CALLS) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -156,10 +155,8 @@ def test_an_unknown_channel_is_answered_alike(call: str, run: Run, words: Any) -
     assert ran.json["errors"][0]["code"] == "channel_not_found"
 
 
-@pytest.mark.parametrize("call", [*CALLS.values()])
+@pytest.mark.parametrize("call", [c for c in CALLS.values() if not c.startswith(("profile", "channel"))])
 def test_a_channel_name_that_is_not_valid(call: str, run: Run, words: Any) -> None:
-    if call.startswith(("profile", "channel")):
-        pytest.skip("takes no channel from --channel")
     ran = run(*words(call), "-c", "../x", "--json")
     assert ran.status == 2
     assert ran.json["errors"][0]["code"] == "invalid_channel_name"

@@ -1,0 +1,111 @@
+"""`arcli profile add`: settings under a name, without editing a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arcli.console.prompt import ask_secret
+from arcli.console.session import Session
+from arcli.errors import UsageError
+from arcli.models import valid_channel_name
+from arcli.settings import KEYS, SECRETS, Format, Kind, Profile, ProfileFile
+
+_PATHS = ("data_dir", "secretkey_file", "private_key_file")
+
+
+def add(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Profile.")],
+    kind: Annotated[Kind, typer.Option("--kind", help="What it talks to.")] = Kind.LOCAL,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Address of the service.")] = None,
+    username: Annotated[
+        str | None, typer.Option("--username", metavar="NAME", help="Account (arcloud).")
+    ] = None,
+    secret_id: Annotated[
+        str | None, typer.Option("--secret-id", metavar="ID", help="Account (tupu).")
+    ] = None,
+    secret_file: Annotated[
+        str | None,
+        typer.Option("--secretkey-file", "--private-key-file", metavar="FILE", help="File with the secret."),
+    ] = None,
+    secret_command: Annotated[
+        str | None,
+        typer.Option(
+            "--secretkey-command", "--private-key-command", metavar="COMMAND", help="Command that prints it."
+        ),
+    ] = None,
+    secret_env: Annotated[
+        str | None,
+        typer.Option("--secretkey-env", "--private-key-env", metavar="NAME", help="Variable that holds it."),
+    ] = None,
+    keyring: Annotated[
+        bool, typer.Option("--keyring", help="Ask for the secret (or read stdin), keep it in the keyring.")
+    ] = False,
+    public_key: Annotated[
+        str | None,
+        typer.Option("--public-key", metavar="FILE|BASE64", help="Key that answers are signed with (tupu)."),
+    ] = None,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Believe answers whatever their signature (tupu).")
+    ] = False,
+    default_format: Annotated[
+        Format | None, typer.Option("--default-format", help="How it prints answers.")
+    ] = None,
+    use: Annotated[bool, typer.Option("--use", help="Use it from now on.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite a profile of this name.")] = False,
+) -> None:
+    """Add a profile; it keeps the --channel and --data-dir given here.
+
+    Example: arcli profile add shop --kind arcloud --url https://ar.example --username shop --keyring
+    """
+    session = Session.of(ctx)
+    secret = SECRETS.get(kind, "secretkey")
+    given = {
+        "data_dir": session.flags.get("data_dir"),
+        "url": url,
+        "username": username,
+        "secret_id": secret_id,
+        "public_key": public_key,
+        "verify": "false" if no_verify else None,
+        f"{secret}_file": secret_file,
+        f"{secret}_command": secret_command,
+        f"{secret}_env": secret_env,
+        f"{secret}_keyring": name if keyring else None,
+        "channel": session.flags.get("channel"),
+        "format": None if default_format is None else default_format.value,
+    }
+    values = _values(kind, {key: value for key, value in given.items() if value is not None})
+    profiles = ProfileFile.of_user()
+    profiles.add(Profile(name, values), replace=replace)
+    if keyring:
+        _keep(name)
+    if use:
+        profiles.use(name)
+    session.record({"name": name, **values}, name=name)
+
+
+def _values(kind: Kind, given: dict[str, str]) -> dict[str, str]:
+    """Return the profile's table. Raises UsageError for what its kind does not know, or needs."""
+    places = [key for key in given if key.startswith(("secretkey_", "private_key_"))]
+    known = {*KEYS[kind], "channel", "format", *(places if kind in SECRETS else ())}
+    if foreign := [key for key in given if key not in known]:
+        raise UsageError(f"a profile of kind {kind} has no {foreign[0].replace('_', '-')}")
+    if len(places) > 1:
+        raise UsageError("the secret is kept in one place", hint="name one of file, command, env, keyring")
+    if kind is not Kind.LOCAL and "url" not in given:
+        raise UsageError(f"a profile of kind {kind} needs --url")
+    if "channel" in given:
+        given["channel"] = valid_channel_name(given["channel"])
+    for key in _PATHS:
+        if key in given:
+            given[key] = str(Path(given[key]).expanduser().absolute())
+    return {"kind": kind.value, **given}
+
+
+def _keep(name: str) -> None:
+    from arcli.settings.secrets import keep_in_keyring
+
+    keep_in_keyring(name, ask_secret("secret: "))

@@ -1,0 +1,110 @@
+"""Where a profile's secret is kept: an environment variable, a file, a command's output, the keyring.
+
+A `Secret` knows the place; the secret itself is read when it is needed and never shown.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from arcli.errors import NotSupported, WrongCredentials
+
+HIDDEN = "(not shown)"
+_SERVICE = "arcli"
+_LONGEST = 64 * 1024  # bytes; a private key has some 3 kB
+_PATIENCE = 120.0  # seconds a command may take: it may ask a person to unlock something
+
+
+class Place(StrEnum):
+    """How a secret is kept; also the end of its key in a profile: `secretkey_file`."""
+
+    ENV = "env"
+    FILE = "file"
+    COMMAND = "command"
+    KEYRING = "keyring"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret's place. `where`: the variable, the file, the command line, or the keyring's entry."""
+
+    place: Place
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.where}"
+
+    def read(self, environ: Mapping[str, str]) -> str:
+        """Return the secret without the line ends around it. Raises WrongCredentials, NotSupported."""
+        text = {
+            Place.ENV: lambda: environ.get(self.where, ""),
+            Place.FILE: lambda: _from_file(Path(self.where).expanduser()),
+            Place.COMMAND: lambda: _from_command(self.where),
+            Place.KEYRING: lambda: _from_keyring(self.where),
+        }[self.place]().strip("\r\n")
+        if not text:
+            raise WrongCredentials(f"the secret is empty: {self}")
+        return text
+
+
+def keep_in_keyring(entry: str, secret: str) -> None:
+    """Store a secret in the system's keyring. Raises NotSupported without the extra or a keyring."""
+    keyring, errors = _keyring()
+    try:
+        keyring.set_password(_SERVICE, entry, secret)
+    except errors.KeyringError as error:
+        raise NotSupported(f"the keyring did not take the secret: {type(error).__name__}") from error
+
+
+def _from_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LONGEST).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise WrongCredentials(f"the secret in {path} is not text") from error
+    except OSError as error:
+        raise WrongCredentials(f"cannot read the secret in {path}: {error.strerror}") from error
+
+
+def _from_command(command: str) -> str:
+    """Run a command (no shell) whose stdin, stderr and terminal are ours, so that it can ask."""
+    import subprocess
+
+    program = command.split(" ", maxsplit=1)[0]
+    try:
+        done = subprocess.run(  # noqa: S603 - the user's own command
+            shlex.split(command), stdout=subprocess.PIPE, timeout=_PATIENCE, check=False
+        )
+        text = done.stdout[:_LONGEST].decode("utf-8")
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise WrongCredentials(f"{program} gave no secret: {type(error).__name__}") from None
+    if done.returncode:
+        raise WrongCredentials(f"{program} gave no secret: it ended with status {done.returncode}")
+    return text
+
+
+def _from_keyring(entry: str) -> str:
+    keyring, errors = _keyring()
+    try:
+        secret: str | None = keyring.get_password(_SERVICE, entry)
+    except errors.KeyringError as error:
+        raise WrongCredentials(f"the keyring gave no secret: {type(error).__name__}") from error
+    if secret is None:
+        raise WrongCredentials(f"the keyring has no entry {entry}", hint="run: arcli profile add --replace")
+    return secret
+
+
+def _keyring() -> tuple[Any, Any]:
+    try:
+        import keyring
+        import keyring.errors
+    except ImportError as error:
+        raise NotSupported(
+            "the system keyring needs an extra of arcli", hint="pip install 'arcli[keyring]'"
+        ) from error
+    return keyring, keyring.errors

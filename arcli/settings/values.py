@@ -1,0 +1,72 @@
+"""The settings of one run, each with where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arcli.errors import UsageError, WrongCredentials
+from arcli.settings.kinds import SECRETS, Kind
+from arcli.settings.secrets import HIDDEN, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value and where it came from: "flag", "environment NAME", "profile NAME" or "default"."""
+
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of one run. `values` has those of KEYS that are set; `secret` only its place."""
+
+    profile: Setting
+    kind: Setting
+    channel: Setting
+    format: Setting
+    values: Mapping[str, Setting]
+    secret: Secret | None = None
+    kept_by: str = "default"
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder of the embedded engine."""
+        return Path(self.values["data_dir"].value).expanduser()
+
+    def get(self, key: str) -> str | None:
+        """Return a setting of the profile's kind, None where it is not set."""
+        setting = self.values.get(key)
+        return None if setting is None else setting.value
+
+    def need(self, key: str) -> str:
+        """Return a setting of the profile's kind. Raises UsageError where it is not set."""
+        value = self.get(key)
+        if value is None:
+            option = f"--{key.replace('_', '-')}"
+            raise UsageError(
+                f"profile {self.profile.value} has no {key}",
+                hint=f"arcli profile add {self.profile.value} --replace … {option} …",
+            )
+        return value
+
+    def read_secret(self) -> str:
+        """Return the secret. Raises WrongCredentials where there is none, or it cannot be read."""
+        if self.secret is None:
+            raise WrongCredentials(
+                f"profile {self.profile.value} has no secret",
+                hint="set ARCLI_SECRETKEY, or see: arcli profile add --help",
+            )
+        return self.secret.read(self.environ)
+
+    def shown(self) -> dict[str, Setting]:
+        """Return what `profile show` may show, in order."""
+        shown = {"profile": self.profile, "kind": self.kind, "channel": self.channel, "format": self.format}
+        shown |= self.values
+        if self.secret is not None:
+            name = SECRETS[Kind(self.kind.value)]
+            shown[name] = Setting(HIDDEN, f"{self.kept_by}: {self.secret}")
+        return shown
