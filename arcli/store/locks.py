@@ -51,7 +51,7 @@ def _acquire(path: Path, timeout: float) -> int:
 def _try(path: Path) -> int | None:
     """Return a handle that holds the lock, or None when somebody else has it."""
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     except FileNotFoundError as error:
         raise FolderGone(path) from error
     except OSError as error:

@@ -1,0 +1,163 @@
+"""What a user reads when the data folder is full, closed, damaged or too new; nothing is lost."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arcli.engine import LocalGallery
+from tests.engine.conftest import item, photo_of, poster
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gallery with one target, and pictures beside it."""
+    folder = tmp_path_factory.mktemp("sound")
+    with LocalGallery(folder / "data") as gallery:
+        gallery.add(channel="default", item=item(1))
+    (folder / "poster2.png").write_bytes(poster(2))
+    (folder / "photo.jpg").write_bytes(photo_of(1))
+    return folder
+
+
+@pytest.fixture
+def place(sound: Path, tmp_path: Path) -> Iterator[Path]:
+    copy = tmp_path / "copy"
+    shutil.copytree(sound, copy)
+    yield copy
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def arcli(place: Path, *words: str, before: Callable[[], None] | None = None) -> tuple[int, dict[str, Any]]:
+    """Run arcli in `place` and return its exit status and its JSON answer."""
+    done = subprocess.run(
+        [sys.executable, "-m", "arcli", *words, "--json"],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "ARCLI_DATA_DIR": str(place / "data")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=before,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def store_of(place: Path) -> Path:
+    (store,) = (place / "data").glob("channels/*/store.sqlite")
+    return store
+
+
+def only_error(answer: dict[str, Any]) -> dict[str, str]:
+    (error,) = answer["errors"]
+    return error
+
+
+def obey_file_modes() -> None:
+    """Take the right to pass over file modes from root: drop CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
+    libc = ctypes.CDLL(None)
+    for capability in (1, 2):
+        libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; what runs next no longer has it
+
+
+def small_files() -> None:
+    """Let no file grow beyond 150 kB: a store with one target has 120 kB. Stands for a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+
+
+def identifiers(place: Path) -> list[str]:
+    with LocalGallery(place / "data") as gallery:
+        return [target.identifier for target in gallery.list(channel="default").targets]
+
+
+def test_a_full_disk_during_add(place: Path) -> None:
+    for number in range(3, 9):
+        (place / f"poster{number}.png").write_bytes(poster(number))
+    names = [f"poster{number}.png" for number in range(2, 9)]
+    status, answer = arcli(place, "add", *names, before=small_files)
+    errors = {error["code"] for error in answer["errors"]}
+    assert (status, errors) == (11, {"disk_full"})
+    stored = identifiers(place)
+    assert "poster1" in stored
+    assert len(stored) < 8
+    status, _ = arcli(place, "add", *names, "--on-exists", "skip")
+    assert status == 0
+    assert identifiers(place) == [f"poster{number}" for number in range(1, 9)]
+
+
+def test_a_folder_that_may_not_be_written(place: Path) -> None:
+    for path in (place / "data").rglob("*"):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    (place / "data").chmod(0o500)
+    status, answer = arcli(place, "find", "photo.jpg", before=obey_file_modes)
+    assert status == 0
+    assert answer["data"]["results"][0]["matches"][0]["identifier"] == "poster1"
+    status, answer = arcli(place, "add", "poster2.png", before=obey_file_modes)
+    assert (status, only_error(answer)["code"]) == (5, "storage_not_writable")
+    status, answer = arcli(place, "ls", before=obey_file_modes)
+    assert (status, answer["data"]["totalcount"]) == (0, 1)
+
+
+def test_a_folder_that_may_not_be_entered(place: Path) -> None:
+    (place / "data").chmod(0)
+    for words in (["ls"], ["find", "photo.jpg"], ["add", "poster2.png"]):
+        status, answer = arcli(place, *words, before=obey_file_modes)
+        assert (status, only_error(answer)["code"]) == (5, "storage_not_writable")
+
+
+@pytest.mark.parametrize("which", ["store", "catalog"])
+def test_data_of_a_newer_arcli(place: Path, which: str) -> None:
+    file = store_of(place) if which == "store" else place / "data" / "catalog.sqlite"
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    for words in (["ls"], ["add", "poster2.png"]):
+        status, answer = arcli(place, *words)
+        error = only_error(answer)
+        assert (status, error["code"]) == (9, "data_too_new")
+        assert "format 99" in error["message"]
+        assert "upgrade arcli" in error["hint"]
+
+
+@pytest.mark.parametrize("which", ["store", "catalog"])
+@pytest.mark.parametrize("content", [b"", b"no database at all " * 500])
+def test_a_corrupt_database(place: Path, which: str, content: bytes) -> None:
+    file = store_of(place) if which == "store" else place / "data" / "catalog.sqlite"
+    file.write_bytes(content)
+    for words in (["ls"], ["find", "photo.jpg"], ["add", "poster2.png"]):
+        status, answer = arcli(place, *words)
+        error = only_error(answer)
+        assert (status, error["code"]) == (9, "data_damaged")
+        assert "arcli doctor" in error["hint"]
+    assert file.read_bytes() == content
+
+
+def test_doctor_rebuilds_a_lost_catalog(place: Path) -> None:
+    (place / "data" / "catalog.sqlite").unlink()
+    status, answer = arcli(place, "add", "poster2.png")
+    assert (status, only_error(answer)["code"]) == (9, "data_damaged")
+    assert arcli(place, "doctor")[0] == 9
+    assert arcli(place, "doctor", "--repair")[0] == 0
+    assert arcli(place, "doctor")[0] == 0
+    assert identifiers(place) == ["poster1"]
+
+
+def test_reading_where_there_is_nothing_makes_nothing(tmp_path: Path) -> None:
+    for words, expected in ((["channel", "ls"], 0), (["ls"], 4), (["stats", "--all-channels"], 0)):
+        assert arcli(tmp_path, *words)[0] == expected
+    assert [*tmp_path.iterdir()] == []
