@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from arcli.bulk.columns import Row
@@ -19,12 +19,18 @@ _TOLD = 5  # collisions named in a sentence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One item of a plan. `where`: its place in a manifest; with an `error` it is not sent."""
+    """One item of a plan. `where`: its place in a manifest; with an `error` it is not sent.
+
+    The picture is at `path`, or `fetch` brings its bytes, or `data` are they. `picture_hash`: SHA-256 of
+    the bytes where it is known without reading them.
+    """
 
     image: str
     identifier: str = ""
     path: Path | None = None
     data: bytes | None = None
+    fetch: Callable[[], bytes] | None = None
+    picture_hash: str | None = None
     metadata: str | None = None
     matchratio: MatchRatio | None = None
     active: bool | None = None
@@ -32,7 +38,9 @@ class Entry:
     error: ArcliError | None = None
 
     def picture(self) -> Picture:
-        return Picture(name=self.image, path=self.path, data=self.data)
+        """Return the picture. Raises what `fetch` raises."""
+        data = self.fetch() if self.fetch is not None else self.data
+        return Picture(name=self.image, path=self.path, data=data)
 
     def item(self) -> AddItem:
         return AddItem(
@@ -130,28 +138,26 @@ def _identifier(row: Row, rule: IdFrom) -> str:
 
 def _entry(row: Row, manifest: Path, rule: IdFrom, defaults: Defaults, taken: int | None) -> Entry:
     where = f"{manifest}, line {row.line}"
-    if row.error is not None or row.image is None:
-        image = where if row.image is None else str(_resolved(manifest.parent, row.image))
-        return Entry(image=image, identifier=row.identifier or "", where=where, error=row.error)
-    path = _resolved(manifest.parent, row.image)
-    identifier = _identifier(row, rule)
-    error = None
-    if taken is not None:
-        error = InvalidIdentifier(
-            f"the identifier {identifier} is already that of line {taken}",
-            hint="identifiers of a manifest are different from each other",
-            item=identifier,
-        )
-    return Entry(
-        image=str(path),
+    path = None if row.image is None else _resolved(manifest.parent, row.image)
+    entry = Entry(
+        image=where if path is None else str(path),
         path=path,
-        identifier=identifier,
+        identifier=row.identifier or "",
         metadata=row.metadata if row.metadata is not None else defaults.metadata,
         matchratio=row.matchratio if row.matchratio is not None else defaults.matchratio,
         active=row.active,
         where=where,
-        error=error,
     )
+    if row.error is not None:
+        return replace(entry, error=located(row.error, entry))
+    entry = replace(entry, identifier=_identifier(row, rule))
+    if taken is None:
+        return entry
+    error = InvalidIdentifier(
+        f"the identifier {entry.identifier} is already that of line {taken}",
+        hint="identifiers of a manifest are different from each other",
+    )
+    return replace(entry, error=located(error, entry))
 
 
 def _resolved(folder: Path, image: str) -> Path:
@@ -160,3 +166,15 @@ def _resolved(folder: Path, image: str) -> Path:
     if "\\" in image and not os.path.lexists(path):
         return folder / image.replace("\\", "/")
     return path
+
+
+def located(error: ArcliError, entry: Entry) -> ArcliError:
+    """Say which picture it is, and where in a manifest it stands."""
+    if entry.where is not None and error.message.startswith(entry.where):
+        return error
+    named = entry.image in error.message or entry.image == entry.where
+    about = error.message if named else f"{entry.image}: {error.message}"
+    error.message = about if entry.where is None else f"{entry.where}: {about}"
+    error.args = (error.message,)
+    error.item = error.item or entry.image
+    return error

@@ -30,10 +30,13 @@ def item_object(result: AddResult) -> dict[str, Any]:
         "hints": [{"code": h.code, "message": h.message, "advice": h.advice} for h in result.hints],
     }
     if result.error is not None:
-        error = result.error
-        told = {"code": error.code, "message": error.message, "hint": error.hint, "item": error.item}
-        item["error"] = told
+        item["error"] = error_object(result.error)
     return item
+
+
+def error_object(error: ArcliError) -> dict[str, Any]:
+    """Return an error as the envelope's `errors[]` has it."""
+    return {"code": error.code, "message": error.message, "hint": error.hint, "item": error.item}
 
 
 def result_of(item: dict[str, Any]) -> AddResult:
@@ -45,11 +48,11 @@ def result_of(item: dict[str, Any]) -> AddResult:
         status=AddStatus(item["status"]),
         level=item["level"],
         hints=tuple(Hint(**hint) for hint in item["hints"]),
-        error=_error_of(error) if error else None,
+        error=error_of(error) if error else None,
     )
 
 
-def _error_of(found: dict[str, Any]) -> ArcliError:
+def error_of(found: dict[str, Any]) -> ArcliError:
     """Make an error of the class that has the code; its message is kept, whatever the class takes."""
     kind = _classes().get(found["code"], ArcliError)
     error = kind.__new__(kind)

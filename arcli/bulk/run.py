@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from arcli.bulk.plan import Entry
+from arcli.bulk.plan import Entry, located
 from arcli.errors import ArcliError, NotSupported, Unreachable
 from arcli.gallery import Gallery
 from arcli.models import AddOptions, AddResult, AddStatus, Hint, TargetChanges
@@ -96,10 +96,21 @@ class _Runner:
         if isinstance(result.error, Unreachable):
             raise result.error
         if result.error is not None:
-            return replace(result, error=_located(result.error, entry))
+            return replace(result, error=located(result.error, entry))
         done = result.status in (AddStatus.ADDED, AddStatus.REPLACED)
-        if done and (entry.active is False or (entry.active and result.status is AddStatus.REPLACED)):
+        if done and entry.active is not None and (not entry.active or result.status is AddStatus.REPLACED):
+            return self._with_state(entry, result)
+        return result
+
+    def _with_state(self, entry: Entry, result: AddResult) -> AddResult:
+        """Make a target that was just stored active or inactive."""
+        try:
             self._update(entry, TargetChanges(active=entry.active))
+        except Unreachable:
+            raise
+        except ArcliError as error:
+            error.message = f"{result.status.value}, but not made inactive: {error.message}"
+            return replace(result, status=AddStatus.FAILED, error=located(error, entry))
         return result
 
     def finish(self, step: Settled | Reword) -> AddResult:
@@ -107,7 +118,6 @@ class _Runner:
         if isinstance(step, Reword):
             return self._reworded(step)
         status = WOULD[step.status] if self.options.dry_run else step.status
-        error = _located(entry.error, entry) if entry.error is not None else None
         hints = self._hints(entry) if step.look else ()
         return AddResult(
             image=entry.image,
@@ -115,7 +125,7 @@ class _Runner:
             status=status,
             level=step.level,
             hints=hints,
-            error=error,
+            error=entry.error,
         )
 
     def _reworded(self, step: Reword) -> AddResult:
@@ -131,7 +141,7 @@ class _Runner:
         except Unreachable:
             raise
         except ArcliError as error:
-            return replace(result, status=AddStatus.FAILED, error=_located(error, entry))
+            return replace(result, status=AddStatus.FAILED, error=located(error, entry))
         return result
 
     def _update(self, entry: Entry, changes: TargetChanges) -> None:
@@ -143,13 +153,3 @@ class _Runner:
             return next(iter(self.gallery.check(pictures=[entry.picture()], channel=None))).hints
         except NotSupported:
             return ()
-
-
-def _located(error: ArcliError, entry: Entry) -> ArcliError:
-    """Say which picture it is, and where in a manifest it stands."""
-    named = entry.image in error.message or entry.image == entry.where
-    about = error.message if named else f"{entry.image}: {error.message}"
-    error.message = about if entry.where is None else f"{entry.where}: {about}"
-    error.args = (error.message,)
-    error.item = error.item or entry.image
-    return error

@@ -43,11 +43,11 @@ class Known:
     def same_picture(self, entry: Entry) -> bool | None:
         """Say whether the bytes added are those of the entry; None where the gallery does not tell.
 
-        Raises a PictureRefused when the entry's picture cannot be read.
+        Raises a PictureRefused when the entry's picture cannot be read, and what fetching it raises.
         """
         if self.picture_hash is None:
             return None
-        return hashlib.sha256(entry.picture().read()).hexdigest() == self.picture_hash
+        return self.picture_hash == entry.picture_hash or self.picture_hash == hash_of(entry)
 
     def same_words(self, entry: Entry) -> bool:
         """Say whether all that the entry brings beside its picture is as it stands."""
@@ -56,6 +56,11 @@ class Known:
             and (entry.matchratio is None or str(entry.matchratio) == str(self.matchratio))
             and (entry.active is None or entry.active == self.active)
         )
+
+
+def hash_of(entry: Entry) -> str:
+    """Return the SHA-256 of an entry's picture. Raises as `Known.same_picture` does."""
+    return hashlib.sha256(entry.picture().read()).hexdigest()
 
 
 def digest(text: str | None) -> str | None:

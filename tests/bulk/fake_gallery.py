@@ -53,13 +53,21 @@ class FakeGallery:
     """Pictures are bytes like b"picture 3 …": the level is the digit, anything else is unreadable.
 
     `ahead`: items that are taken in before the first result comes out. `hashes`, `pictures`: whether it
-    tells and keeps them. `fault` is called before each item is stored and may raise.
+    tells and keeps them; a `vendor` does neither and knows no inactive targets. `fault` is called before
+    each item is stored and may raise.
     """
 
     def __init__(
-        self, *, ahead: int = 4, hashes: bool = True, pictures: bool = True, quota: int | None = None
+        self,
+        *,
+        ahead: int = 4,
+        hashes: bool = True,
+        pictures: bool = True,
+        quota: int | None = None,
+        vendor: bool = False,
     ) -> None:
-        self.ahead, self.hashes, self.keeps, self.quota = ahead, hashes, pictures, quota
+        self.ahead, self.quota, self.vendor = ahead, quota, vendor
+        self.hashes, self.keeps = hashes and not vendor, pictures and not vendor
         self.channels: dict[str, dict[str, Target]] = {}
         self.kept: dict[tuple[str, str], bytes] = {}
         self.counts: list[StatRecord] = []
@@ -78,7 +86,7 @@ class FakeGallery:
         """Nothing to close."""
 
     def capabilities(self) -> Capabilities:
-        return Capabilities(backend="fake")
+        return Capabilities(backend="fake", features=frozenset() if self.vendor else frozenset({"picture"}))
 
     def add(self, *, channel: str, item: AddItem, options: AddOptions = AddOptions()) -> AddResult:
         self.sent.append(item.identifier)
@@ -190,6 +198,8 @@ class FakeGallery:
     def update(self, *, channel: str, identifier: str, changes: TargetChanges) -> Target:
         self.calls.append(f"update {identifier}")
         old = self.get(channel=channel, identifier=identifier)
+        if self.vendor and changes.active is not None:
+            raise NotSupported("this service knows no inactive targets")
         new = replace(
             old,
             metadata=old.metadata if changes.metadata is None else changes.metadata,

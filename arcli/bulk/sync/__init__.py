@@ -1,0 +1,1 @@
+"""Make a channel equal to a folder, a manifest or another channel."""

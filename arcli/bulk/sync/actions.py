@@ -1,0 +1,147 @@
+"""What a sync would do to one target, and the file in which such actions wait for a review."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Any
+
+from arcli.bulk.jsonlines import json_line
+from arcli.bulk.plan import Entry
+from arcli.bulk.report import error_object, error_of
+from arcli.bulk.state import Known
+from arcli.errors import ArcliError, InvalidManifest
+
+_FORMAT = 1
+
+
+class Do(StrEnum):
+    """What is done to a target."""
+
+    ADD = "add"
+    REPLACE = "replace"
+    UPDATE = "update"
+    REMOVE = "remove"
+    KEEP = "keep"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One action. `changes`: what differs; `before`: the target as it was when this was decided.
+
+    `picture`: SHA-256 of the picture that was meant. FAIL has an `error`, REMOVE no `entry`.
+    """
+
+    do: Do
+    identifier: str
+    entry: Entry | None = None
+    changes: tuple[str, ...] = ()
+    picture: str | None = None
+    before: Known | None = None
+    error: ArcliError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The first line of a plan: where it leads, and from where (a folder, manifest or channel)."""
+
+    channel: str
+    source: str
+    from_profile: str | None = None
+
+
+def head_line(head: Head) -> bytes:
+    return json_line({"arcli_sync": _FORMAT, **asdict(head)})
+
+
+def action_line(action: Action) -> bytes:
+    """Return an action as one line of JSON; paths become absolute, so that a plan may be applied anywhere."""
+    entry = action.entry
+    record: dict[str, Any] = {"do": action.do.value, "identifier": action.identifier}
+    if entry is not None:
+        record |= {
+            "image": entry.image,
+            "path": None if entry.path is None else str(entry.path.absolute()),
+            "metadata": entry.metadata,
+            "matchratio": entry.matchratio,
+            "active": entry.active,
+            "where": entry.where,
+        }
+    record |= {"changes": list(action.changes), "picture": action.picture}
+    record["before"] = None if action.before is None else asdict(action.before)
+    if action.error is not None:
+        record["error"] = error_object(action.error)
+    return json_line(record)
+
+
+def read_plan(path: Path) -> tuple[Head, Iterator[Action]]:
+    """Open a plan. Raises InvalidManifest, also later for a line that is no action, and OSError."""
+    file = path.open("rb")
+    try:
+        record = _object(file.readline(), path, 1)
+        if record.pop("arcli_sync", None) != _FORMAT:
+            raise InvalidManifest(f"{path} is no plan that arcli sync wrote", item=str(path))
+        head = Head(**record)
+    except TypeError as error:
+        file.close()
+        raise InvalidManifest(f"{path} is no plan that arcli sync wrote", item=str(path)) from error
+    except BaseException:
+        file.close()
+        raise
+    return head, _actions(file, path)
+
+
+def _actions(file: IO[bytes], path: Path) -> Iterator[Action]:
+    with file:
+        for number, line in enumerate(file, start=2):
+            record = _object(line, path, number)
+            try:
+                yield _action(record)
+            except (KeyError, TypeError, ValueError) as error:
+                raise InvalidManifest(f"{path}, line {number}: not an action of a plan") from error
+
+
+def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InvalidManifest(f"{path}, line {number}: not JSON") from error
+    if not isinstance(record, dict):
+        raise InvalidManifest(f"{path}, line {number}: not an action of a plan")
+    return record
+
+
+def _action(record: dict[str, Any]) -> Action:
+    before, error = record["before"], record.get("error")
+    return Action(
+        do=Do(record["do"]),
+        identifier=_text(record["identifier"]),
+        entry=_entry(record) if "image" in record else None,
+        changes=tuple(map(str, record["changes"])),
+        picture=record["picture"],
+        before=None if before is None else Known(**before),
+        error=None if error is None else error_of(error),
+    )
+
+
+def _entry(record: dict[str, Any]) -> Entry:
+    path = record["path"]
+    return Entry(
+        image=_text(record["image"]),
+        identifier=_text(record["identifier"]),
+        path=None if path is None else Path(path),
+        metadata=record["metadata"],
+        matchratio=record["matchratio"],
+        active=record["active"],
+        where=record["where"],
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value

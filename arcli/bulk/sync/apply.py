@@ -1,0 +1,138 @@
+"""Carry out the actions of a sync, or say what each would do."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from arcli.bulk.plan import Entry
+from arcli.bulk.run import Reword, Send, Settled, Step, run_steps
+from arcli.bulk.state import Known, hash_of, known_of
+from arcli.bulk.sync.actions import Action, Do
+from arcli.errors import ArcliError, Conflict, PictureNotFound, Unreachable
+from arcli.gallery import Gallery
+from arcli.models import AddOptions, AddResult, AddStatus, Hint, OnExists
+
+_DONE = {Do.ADD: "added", Do.REPLACE: "replaced", Do.UPDATE: "updated", Do.REMOVE: "removed"}
+KEPT = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncResult:
+    """What became of one action: added, replaced, updated, removed, unchanged, failed, or would-…"""
+
+    identifier: str
+    image: str | None
+    status: str
+    changes: tuple[str, ...] = ()
+    level: int | None = None
+    hints: tuple[Hint, ...] = ()
+    error: ArcliError | None = None
+
+
+def foretell(action: Action) -> SyncResult:
+    """Say what an action would do."""
+    if action.do is Do.KEEP:
+        return _result(action, KEPT)
+    if action.do is Do.FAIL:
+        return _result(action, "would-fail", error=action.error)
+    return _result(action, f"would-{action.do.value}")
+
+
+def apply(
+    gallery: Gallery, *, channel: str, actions: Iterable[Action], options: AddOptions, reviewed: bool = False
+) -> Iterator[SyncResult]:
+    """Yield the result of each action, in order.
+
+    `reviewed`: the actions were decided earlier; one whose target or picture has changed since fails.
+    Raises Unreachable and what else stops the whole of it: run it again then.
+    """
+    if reviewed:
+        actions = list(actions)
+        now = known_of(gallery, channel, frozenset(action.identifier for action in actions))
+        actions = (_still_valid(action, now.get(action.identifier)) for action in actions)
+    following = iter(actions)
+    removals: list[Action] = []
+    waiting: deque[Action] = deque()
+
+    def steps() -> Iterator[Step]:
+        for action in following:
+            if action.do is Do.REMOVE:
+                removals.append(action)
+            else:
+                waiting.append(action)
+                yield _step(action)
+
+    options = replace(options, on_exists=OnExists.REPLACE)
+    for result in run_steps(gallery, channel, options, steps()):
+        yield _told(waiting.popleft(), result)
+    for action in removals:
+        yield _remove(gallery, channel, action)
+
+
+def _step(action: Action) -> Step:
+    entry = action.entry if action.entry is not None else Entry(image="", identifier=action.identifier)
+    if action.do is Do.KEEP:
+        return Settled(entry, AddStatus.SKIPPED, action.before.level if action.before else None)
+    if action.do is Do.FAIL:
+        return Settled(replace(entry, error=action.error), AddStatus.FAILED)
+    if action.do is Do.UPDATE:
+        return Reword(entry, action.before.level if action.before else None)
+    return Send(entry)
+
+
+def _told(action: Action, result: AddResult) -> SyncResult:
+    if result.error is not None:
+        return _result(action, "failed", error=result.error)
+    status = KEPT if action.do is Do.KEEP else _DONE[action.do]
+    return replace(_result(action, status), level=result.level, hints=result.hints)
+
+
+def _remove(gallery: Gallery, channel: str, action: Action) -> SyncResult:
+    if action.error is not None:
+        return _result(action, "failed", error=action.error)
+    try:
+        gallery.remove(channel=channel, identifier=action.identifier)
+    except Unreachable:
+        raise
+    except ArcliError as error:
+        return _result(action, "failed", error=error)
+    return _result(action, _DONE[Do.REMOVE])
+
+
+def _result(action: Action, status: str, *, error: ArcliError | None = None) -> SyncResult:
+    return SyncResult(
+        identifier=action.identifier,
+        image=None if action.entry is None else action.entry.image,
+        status=status,
+        changes=action.changes,
+        error=error,
+    )
+
+
+def _still_valid(action: Action, now: Known | None) -> Action:
+    """Return the action, or one that fails because something has changed since it was decided."""
+    if action.do in (Do.KEEP, Do.FAIL):
+        return action
+    if now != action.before:
+        why = "was changed" if now and action.before else "has appeared" if now else "has gone"
+        return _stale(action, f"the target {action.identifier} {why} since the plan was made")
+    if action.picture is None or action.entry is None:
+        return action
+    try:
+        if hash_of(action.entry) != action.picture:
+            return _stale(action, f"{action.entry.image} was changed since the plan was made")
+    except PictureNotFound:
+        return action  # the gallery says so
+    except Unreachable:
+        raise
+    except ArcliError as error:
+        return replace(action, do=Do.FAIL, error=error)
+    return action
+
+
+def _stale(action: Action, why: str) -> Action:
+    error = Conflict(why, hint="make a new plan", item=action.identifier)
+    do = Do.REMOVE if action.do is Do.REMOVE else Do.FAIL
+    return replace(action, do=do, error=error)

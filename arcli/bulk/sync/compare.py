@@ -1,0 +1,94 @@
+"""Compare a source with a channel: what has to be done to make them equal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from arcli.bulk.plan import Entry, located
+from arcli.bulk.state import Known, digest, hash_of
+from arcli.bulk.sync.actions import Action, Do
+from arcli.errors import ArcliError, NotSupported, PictureNotKept, Unreachable
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a comparison has seen. `unknown`: pictures kept because the channel cannot tell what it has."""
+
+    seen: Counter[Do] = field(default_factory=Counter)
+    unknown: int = 0
+    unnamed: int = 0  # entries so broken that not even their identifier is known
+
+
+def compare(
+    entries: Iterable[Entry], channel: dict[str, Known], tally: Tally, *, remove: bool, again: bool = False
+) -> Iterator[Action]:
+    """Yield an action for each entry in order, then the removals.
+
+    `again`: replace pictures where the channel does not tell what it has. Nothing is removed when an
+    entry's identifier cannot be known, or when there are no entries: a source that is broken or not
+    mounted must not empty a channel.
+    """
+    there = set()
+    for entry in entries:
+        there.add(entry.identifier)
+        tally.unnamed += not entry.identifier
+        action = _action(entry, channel.get(entry.identifier), tally, again)
+        tally.seen[action.do] += 1
+        yield action
+    if remove and there and not tally.unnamed:
+        for identifier in sorted(channel.keys() - there):
+            tally.seen[Do.REMOVE] += 1
+            yield Action(do=Do.REMOVE, identifier=identifier, before=channel[identifier])
+
+
+def _action(entry: Entry, before: Known | None, tally: Tally, again: bool) -> Action:
+    if entry.error is not None:
+        return Action(do=Do.FAIL, identifier=entry.identifier, entry=entry, error=entry.error)
+    try:
+        if before is None:
+            return Action(do=Do.ADD, identifier=entry.identifier, entry=entry, picture=hash_of(entry))
+        return _difference(entry, before, tally, again)
+    except Unreachable:
+        raise
+    except ArcliError as error:
+        return Action(do=Do.FAIL, identifier=entry.identifier, entry=entry, error=located(error, entry))
+
+
+def _difference(entry: Entry, before: Known, tally: Tally, again: bool) -> Action:
+    changes = _changed_words(entry, before)
+    same = _same_picture(entry, before)
+    tally.unknown += same is None
+    if same is False or (same is None and again):
+        return Action(
+            do=Do.REPLACE,
+            identifier=entry.identifier,
+            entry=entry,
+            changes=("picture", *changes),
+            picture=hash_of(entry),
+            before=before,
+        )
+    do = Do.UPDATE if changes else Do.KEEP
+    return Action(do=do, identifier=entry.identifier, entry=entry, changes=changes, before=before)
+
+
+def _same_picture(entry: Entry, before: Known) -> bool | None:
+    try:
+        return before.same_picture(entry)
+    except (NotSupported, PictureNotKept):
+        return None
+
+
+def _changed_words(entry: Entry, before: Known) -> tuple[str, ...]:
+    """Name what the entry would change; what it does not mention stays."""
+    pairs = (
+        ("metadata", digest(entry.metadata), before.metadata),
+        ("matchratio", _text(entry.matchratio), _text(before.matchratio)),
+        ("active", entry.active, before.active),
+    )
+    return tuple(name for name, wanted, is_now in pairs if wanted is not None and wanted != is_now)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
