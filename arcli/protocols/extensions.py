@@ -134,14 +134,14 @@ def read_capabilities(body: JsonObject) -> Capabilities | None:
     return Capabilities(backend="arcli", version=text(body.get("version")), features=names)
 
 
-def list_parameters(query: ListQuery, *, limit: int) -> list[tuple[str, str]]:
-    """Write a listing's query string; `limit` is the size of this page."""
+def list_parameters(query: ListQuery, *, position: int, limit: int) -> list[tuple[str, str]]:
+    """Write a listing's query string: the page of `limit` targets that begins at `position`."""
     chosen = {
         "prefix": query.prefix,
         "active": None if query.active is None else str(int(query.active)),
         "level": None if query.level is None else str(query.level),
     }
-    pairs = [("position", str(query.position)), ("limit", str(limit))]
+    pairs = [("position", str(position)), ("limit", str(limit))]
     pairs += [(name, value) for name, value in chosen.items() if value is not None]
     return pairs + [("where", f"{key}={value}") for key, value in query.where]
 

@@ -1,0 +1,1 @@
+"""Galleries that somebody else keeps: ARCloud and Tupu services over one HTTP transport."""

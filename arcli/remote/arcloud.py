@@ -1,0 +1,221 @@
+"""ArcloudGallery: an ARCloud service, the vendor's or an `arcli serve`, as a `Gallery`.
+
+What the vendor's seven calls cannot do goes through our server's extensions where the service offers them,
+and raises NotSupported where it does not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+from arcli.errors import ArcliError, NotSupported, NotYourChannel, TargetNotFound
+from arcli.models import (
+    AddItem,
+    AddOptions,
+    AddResult,
+    AddStatus,
+    Capabilities,
+    CheckResult,
+    Finding,
+    FindOptions,
+    FindResult,
+    ListQuery,
+    OnExists,
+    Picture,
+    StatisticsQuery,
+    StatRecord,
+    Target,
+    TargetChanges,
+    TargetPage,
+    valid_channel_name,
+    valid_identifier,
+)
+from arcli.protocols.arcloud.requests import Credentials
+from arcli.protocols.extensions import Feature
+from arcli.remote.arcloud_add import Adding
+from arcli.remote.arcloud_calls import ArcloudCalls
+from arcli.remote.arcloud_channels import RemoteChannels
+from arcli.remote.arcloud_find import Lookup
+from arcli.remote.arcloud_update import Updating
+from arcli.remote.batches import in_order
+from arcli.remote.extended import Extended
+from arcli.remote.failures import ends_batch
+from arcli.remote.paging import pages, part, selected
+from arcli.remote.presence import Presence
+from arcli.remote.rating import rated
+from arcli.remote.retry import Retry
+from arcli.remote.transport import HttpTransport
+
+
+class ArcloudGallery(RemoteChannels):
+    """Closes `transport` when it is closed. `jobs`: requests at once in a batch that does not say."""
+
+    def __init__(
+        self,
+        transport: HttpTransport,
+        credentials: Credentials,
+        *,
+        retry: Retry = Retry(),
+        jobs: int | None = None,
+    ) -> None:
+        super().__init__(Extended(transport, credentials, retry))
+        self._transport, self._jobs = transport, jobs
+        self._calls = ArcloudCalls(transport, credentials, retry)
+        self._lookup = Lookup(self._calls, self._extended)
+        self._updating = Updating(self._calls, self._extended, self._replace)
+
+    def __enter__(self) -> ArcloudGallery:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def capabilities(self) -> Capabilities:
+        return self._extended.capabilities()
+
+    def add(self, *, channel: str, item: AddItem, options: AddOptions = AddOptions()) -> AddResult:
+        return self._adding(channel, options, [item]).add(item)
+
+    def add_many(
+        self, *, channel: str, items: Iterable[AddItem], options: AddOptions = AddOptions()
+    ) -> Iterator[AddResult]:
+        """The channel must exist: no service creates one on AddImage, whatever `create_channel` says."""
+        adding = self._adding(channel, options, None)
+        status = AddStatus.WOULD_FAIL if options.dry_run else AddStatus.FAILED
+
+        def one(item: AddItem) -> AddResult:
+            try:
+                return adding.add(item)
+            except ArcliError as error:
+                if ends_batch(error):
+                    raise
+                return AddResult(
+                    image=item.picture.name, identifier=item.identifier, status=status, error=error
+                )
+
+        return in_order(one, items, jobs=options.jobs or self._jobs)
+
+    def _adding(self, channel: str, options: AddOptions, items: Sequence[AddItem] | None) -> Adding:
+        """Ask what the service offers only where the answer matters: for more than a plain add."""
+        name = valid_channel_name(channel)
+        presence = Presence(partial(self._calls.get, name), lambda: pages(partial(self._calls.page, name)))
+        plain = dataclasses.replace(options, jobs=None, create_channel=True) == AddOptions()
+        simple = plain and items is not None and all(item.matchratio is None for item in items)
+        extended = not simple and self._extended.offers(Feature.ADD_OPTIONS)
+        return Adding(self._calls, name, options, presence, extended=extended)
+
+    def _replace(self, channel: str, item: AddItem) -> AddResult:
+        return self.add(channel=channel, item=item, options=AddOptions(on_exists=OnExists.REPLACE))
+
+    def remove(self, *, channel: str, identifier: str) -> bool:
+        """A repeated request whose first answer was lost may have removed it: that counts as removed."""
+        name, lost = valid_channel_name(channel), list[bool]()
+        try:
+            removed = self._calls.remove(name, valid_identifier(identifier), lost.append)
+        except TargetNotFound:  # documented nowhere, and no failure: protocols.md, decision 5
+            removed = False
+        return removed or any(lost)
+
+    def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
+        name = valid_channel_name(channel)
+        fetch = partial(self._calls.page, name)
+        if query == ListQuery(position=query.position, limit=query.limit):
+            return part(fetch, query)
+        if self._extended.offers(Feature.LIST):
+            return self._extended.list(name, query)
+        if query.level is not None:
+            raise NotSupported(
+                "this service's listing does not tell levels", hint="a local profile and arcli serve do"
+            )
+        return selected(fetch, query)
+
+    def get(self, *, channel: str, identifier: str) -> Target:
+        return self._calls.get(valid_channel_name(channel), valid_identifier(identifier))
+
+    def picture(self, *, channel: str, identifier: str) -> bytes:
+        return self._extended.picture(valid_channel_name(channel), valid_identifier(identifier))
+
+    def update(self, *, channel: str, identifier: str, changes: TargetChanges) -> Target:
+        return self._updating.update(valid_channel_name(channel), identifier, changes)
+
+    def find(
+        self, *, picture: Picture, channels: Sequence[str] | None, options: FindOptions = FindOptions()
+    ) -> FindResult:
+        try:
+            return self._lookup.find(picture, _valid_names(channels), options)
+        except ArcliError as error:
+            error.item = error.item or picture.name
+            raise
+
+    def find_many(
+        self,
+        *,
+        pictures: Iterable[Picture],
+        channels: Sequence[str] | None,
+        options: FindOptions = FindOptions(),
+    ) -> Iterator[FindResult]:
+        def one(picture: Picture) -> FindResult:
+            try:
+                return self.find(picture=picture, channels=channels, options=options)
+            except ArcliError as error:
+                if ends_batch(error):
+                    raise
+                return FindResult(image=picture.name, error=error)
+
+        return in_order(one, pictures, jobs=options.jobs or self._jobs)
+
+    def check(
+        self, *, pictures: Iterable[Picture], channel: str | None, jobs: int | None = None
+    ) -> Iterator[CheckResult]:
+        """Where the service cannot judge, this side does, without looking for duplicates."""
+
+        def one(picture: Picture) -> CheckResult:
+            try:
+                if self._extended.offers(Feature.CHECK):
+                    return self._extended.check(picture, channel)
+                return rated(picture)
+            except ArcliError as error:
+                if ends_batch(error):
+                    raise
+                return CheckResult(image=picture.name, error=error)
+
+        return in_order(one, pictures, jobs=jobs or self._jobs)
+
+    def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
+        if query.misses:
+            self._extended.require(Feature.MISSES, "tell how many photos matched nothing")
+        return self._calls.statistics(query)
+
+    def probe(self, *, channel: str | None = None) -> Iterator[Finding]:
+        """Say whether the service answers and takes the credentials, and has the channel. Raises nothing."""
+        url = self._transport.url
+        try:
+            found = self.capabilities()
+            version = f" {found.version}" if found.version else ""
+            yield Finding(subject=url, ok=True, message=f"answers as {found.backend}{version}")
+            yield self._credentials_hold()
+            if channel is not None:
+                total = self._calls.page(valid_channel_name(channel), 0).totalcount
+                yield Finding(subject=channel, ok=True, message=f"the channel is there, {total} targets")
+        except ArcliError as error:
+            yield Finding(subject=channel or url, ok=False, message=error.message, hint=error.hint)
+
+    def _credentials_hold(self) -> Finding:
+        """Statistics is the one call that needs credentials and nothing else."""
+        today = dt.datetime.now(dt.UTC).date()
+        message = "the credentials hold"
+        try:
+            self._calls.statistics(StatisticsQuery(start=today, end=today))
+        except NotYourChannel:
+            message += ", for some calls only"
+        return Finding(subject=self._calls.credentials.username, ok=True, message=message)
+
+
+def _valid_names(channels: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if channels is None else tuple(valid_channel_name(name) for name in channels)

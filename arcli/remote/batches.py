@@ -1,0 +1,34 @@
+"""Many requests at once, results in order, input read only a little ahead."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+CONNECTIONS = 4  # requests at once when the user does not say; a phone's network and a shared service bear it
+MOST_CONNECTIONS = 64
+
+
+def in_order(work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int | None) -> Iterator[Result]:
+    """Yield `work(item)` for each item, in order, up to `jobs` at once.
+
+    `items` is read at most twice that far ahead. The first exception of `work` is raised in its place; what
+    has not begun by then is dropped.
+    """
+    workers = min(max(jobs or CONNECTIONS, 1), MOST_CONNECTIONS)
+    waiting: deque[Future[Result]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="arcli-request")
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            while waiting and (len(waiting) >= 2 * workers or waiting[0].done()):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,72 @@
+"""Reading a listing whose page size nobody documents (protocols.md, decision 6)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+from arcli.errors import BadAnswer
+from arcli.models import ListQuery, Target, TargetPage
+
+
+def pages(fetch: Callable[[int], TargetPage], position: int = 0) -> Iterator[TargetPage]:
+    """Yield pages from `position` on, until all are read or a page is empty.
+
+    A target that was yielded before (others remove targets meanwhile, so pages overlap) is left out. Raises
+    BadAnswer on a page that brings nothing new: the service ignores the position.
+    """
+    seen: set[str] = set()
+    while True:
+        page = fetch(position)
+        if not page.targets:
+            yield TargetPage(totalcount=page.totalcount, targets=())
+            return
+        new = {target.identifier: target for target in page.targets if target.identifier not in seen}
+        if not new:
+            raise BadAnswer(f"the service repeats a page of its listing (position {position})")
+        seen |= new.keys()
+        yield TargetPage(totalcount=page.totalcount, targets=tuple(new.values()))
+        position += len(page.targets)
+        if position >= page.totalcount:
+            return
+
+
+def part(fetch: Callable[[int], TargetPage], query: ListQuery) -> TargetPage:
+    """Return `limit` targets from `position` on of a service that cannot select."""
+    found: list[Target] = []
+    total = 0
+    for page in pages(fetch, query.position):
+        total = page.totalcount
+        found += page.targets
+        if query.limit is not None and len(found) >= query.limit:
+            break
+    ordered = sorted(found, key=lambda target: target.identifier)
+    return TargetPage(totalcount=total, targets=tuple(ordered[: query.limit]))
+
+
+def selected(fetch: Callable[[int], TargetPage], query: ListQuery) -> TargetPage:
+    """Read all pages and select here, as the embedded engine would (`level` is not in a listing)."""
+    chosen = [target for page in pages(fetch) for target in page.targets if _selects(query, target)]
+    chosen.sort(key=lambda target: target.identifier)
+    end = None if query.limit is None else query.position + query.limit
+    return TargetPage(totalcount=len(chosen), targets=tuple(chosen[query.position : end]))
+
+
+def _selects(query: ListQuery, target: Target) -> bool:
+    return (
+        target.identifier.startswith(query.prefix or "")
+        and query.active in (None, target.active)
+        and all(_holds(target.metadata, key, value) for key, value in query.where)
+    )
+
+
+def _holds(metadata: str | None, key: str, value: str) -> bool:
+    """Return whether the metadata are an object whose `key` has `value`, compared as text."""
+    try:
+        found = json.loads(metadata or "null")
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(found, dict) or key not in found:
+        return False
+    item = found[key]
+    return (item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)) == value

@@ -1,0 +1,37 @@
+"""Judging a picture on this side of the wire, for services that can judge only by adding."""
+
+from __future__ import annotations
+
+from arcli.errors import LevelTooLow, TooFewFeatures
+from arcli.models import CheckResult, Picture
+
+
+def rated(picture: Picture) -> CheckResult:
+    """Rate a picture as the embedded engine would; duplicates are not looked for.
+
+    Raises PictureNotFound, UnreadablePicture, PictureTooLarge, TooFewFeatures.
+    """
+    from arcli.vision.decode import LOCAL, decode
+    from arcli.vision.extract import extract
+    from arcli.vision.options import ENROLL
+    from arcli.vision.rate import enough_features, rate
+
+    decoded = decode(picture.read(), name=picture.name, limits=LOCAL)
+    features = extract(decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints)
+    if not enough_features(features):
+        raise TooFewFeatures(
+            f"too few features ({len(features)} keypoints)",
+            hint="a picture is found by its details: use a sharper or richer one",
+            item=picture.name,
+        )
+    rating = rate(features, decoded)
+    return CheckResult(image=picture.name, level=rating.level, hints=rating.hints)
+
+
+def refuse_low_level(picture: Picture, min_level: int | None) -> None:
+    """Raises LevelTooLow when the picture's level is below `min_level`, and what `rated` raises."""
+    if min_level is None:
+        return
+    level = rated(picture).level
+    if level is not None and level < min_level:
+        raise LevelTooLow(f"level {level} is below {min_level}", item=picture.name)

@@ -1,0 +1,86 @@
+"""Trying again: which failures pass by themselves, how long to wait, and when to stop."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from arcli.errors import ArcliError, Busy, RateLimited
+
+Result = TypeVar("Result")
+
+
+class Failed(Exception):
+    """A request that got no usable answer.
+
+    `error`: what to raise when there is no more trying. `again`: another try may help. `unsure`: the service
+    may have done what was asked. `wait`: seconds that the service asked to wait. `brief`: at most one more
+    try is worth the user's time. `status`: of HTTP, where there was an answer.
+    """
+
+    def __init__(
+        self,
+        error: ArcliError,
+        *,
+        again: bool = True,
+        unsure: bool = False,
+        wait: float | None = None,
+        brief: bool = False,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(error.message)
+        self.error, self.again, self.unsure = error, again, unsure
+        self.wait, self.brief, self.status = wait, brief, status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How often and how patiently: waits double from `first` to `longest` seconds, each cut by up to half.
+
+    A wait that the service asks for is kept up to `longest_asked` seconds.
+    """
+
+    attempts: int = 6
+    first: float = 0.5
+    longest: float = 8.0
+    longest_asked: float = 60.0
+    sleep: Callable[[float], object] = time.sleep
+    jitter: Callable[[], float] = random.random
+
+    def run(
+        self,
+        action: Callable[[], Result],
+        *,
+        retried: Callable[[bool], object] = bool,
+        repeatable: bool = True,
+    ) -> Result:
+        """Return what `action` returns, trying again on Failed, Busy (returncode 20015), RateLimited.
+
+        `retried` is told before each new try whether the last one may have been done all the same; where
+        `repeatable` is False such a one is not tried again. Raises the last error.
+        """
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                return action()
+            except (Busy, RateLimited) as error:
+                failed = Failed(error)
+            except Failed as caught:
+                failed = caught
+            if not self._again(failed, tried) or (failed.unsure and not repeatable):
+                raise failed.error from None
+            self.sleep(self.pause(tried, failed.wait))
+            retried(failed.unsure)
+
+    def pause(self, tried: int, asked: float | None) -> float:
+        """Return the seconds to wait after `tried` failures."""
+        if asked is not None:
+            return min(max(asked, 0.0), self.longest_asked)
+        return min(self.first * 2.0 ** (tried - 1), self.longest) * (1 - self.jitter() / 2)
+
+    def _again(self, failed: Failed, tried: int) -> bool:
+        return failed.again and tried < (min(2, self.attempts) if failed.brief else self.attempts)

@@ -1,0 +1,46 @@
+"""What a fake service knows of recognition: SIFT, ratio test, a homography. Nothing comes from arcli."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+
+@dataclass
+class Sketch:
+    points: Any
+    descriptors: Any
+
+
+def sketch(data: bytes) -> Sketch | None:
+    """Return the picture's features, None where it cannot be read."""
+    gray = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if gray is None:
+        return None
+    scale = 400 / max(*gray.shape, 400)
+    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    found, descriptors = cv2.SIFT_create(400).detectAndCompute(small, None)
+    return Sketch(np.float32([point.pt for point in found]).reshape(-1, 2), descriptors)
+
+
+def keypoints(seen: Sketch) -> int:
+    return len(seen.points)
+
+
+def level_of(seen: Sketch) -> int:
+    return min(5, 1 + keypoints(seen) // 80)
+
+
+def same(photo: Sketch, target: Sketch) -> bool:
+    """Say whether at least 12 keypoints agree on one homography."""
+    pairs = cv2.BFMatcher().knnMatch(photo.descriptors, target.descriptors, k=2)
+    good = [pair[0] for pair in pairs if len(pair) == 2 and pair[0].distance < 0.8 * pair[1].distance]
+    if len(good) < 12:
+        return False
+    source = np.float32([target.points[match.trainIdx] for match in good])
+    destination = np.float32([photo.points[match.queryIdx] for match in good])
+    _, mask = cv2.findHomography(source, destination, cv2.RANSAC, 5.0)
+    return mask is not None and int(mask.sum()) >= 12
