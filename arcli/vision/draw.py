@@ -14,6 +14,7 @@ from arcli.vision.geometry import scale_points
 from arcli.vision.opencv import cv2
 
 _COLOURS = ((60, 200, 60), (40, 140, 255), (255, 160, 40), (200, 60, 220), (0, 210, 230), (80, 80, 255))
+_SMALLEST = 480  # px, long side of what is drawn on
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -27,7 +28,7 @@ class Outline:
 
 def draw(decoded: Decoded, outlines: Iterable[Outline], *, file_format: str = "jpeg") -> bytes:
     """Return the photo with the outlines as an encoded picture, "jpeg" or "png"."""
-    canvas = decoded.pixels.copy()
+    canvas = _readable(decoded.pixels)
     shown = (canvas.shape[1], canvas.shape[0])
     unit = max(shown) / 640
     labels = []
@@ -42,6 +43,14 @@ def draw(decoded: Decoded, outlines: Iterable[Outline], *, file_format: str = "j
     done, encoded = cv2.imencode(f".{file_format}", canvas, quality)
     assert done, "OpenCV encodes any BGR picture"
     return encoded.tobytes()
+
+
+def _readable(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return a copy on which text can be read: a very small photo is enlarged."""
+    factor = -(-_SMALLEST // max(pixels.shape))
+    if factor == 1:
+        return pixels.copy()
+    return np.asarray(cv2.resize(pixels, None, fx=factor, fy=factor), np.uint8)
 
 
 def _polygon(
