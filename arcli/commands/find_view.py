@@ -20,17 +20,28 @@ def result_record(result: FindResult) -> Record:
     return {
         "image": result.image,
         "matched": result.matched,
-        "matches": [asdict(match) for match in result.matches],
-        "candidates": [asdict(candidate) for candidate in result.candidates],
+        "matches": [_hit(match) for match in result.matches],
+        "candidates": [_hit(candidate) for candidate in result.candidates],
         "elapsed_ms": round(result.elapsed_ms, 1),
     }
+
+
+def _hit(hit: Match | Candidate) -> Record:
+    """Return a match or candidate, its numbers to the digits that say something: 1/100 px, score 1/10,000."""
+    record = asdict(hit)
+    for key, digits in (("score", 4), ("votes", 1)):
+        if record.get(key) is not None:
+            record[key] = round(record[key], digits)
+    if hit.quad is not None:
+        record["quad"] = [[round(x, 2), round(y, 2)] for x, y in hit.quad]
+    return record
 
 
 def _rows(result: FindResult) -> Iterator[list[Any]]:
     """Yield a line a match, or the one of a photo without."""
     code = result.error.code if result.error else None
     shared = {"image": result.image, "matched": result.matched, "elapsed_ms": round(result.elapsed_ms, 1)}
-    for match in [asdict(match) for match in result.matches] or [{}]:
+    for match in [_hit(match) for match in result.matches] or [{}]:
         record = {**match, **shared, "error": code}
         yield [record.get(column) for column in COLUMNS]
 

@@ -15,7 +15,7 @@ def record_view(record: Record, name: str, lines: Iterable[tuple[str, object]] |
         record=lambda item: item,
         columns=list(record),
         names=lambda _: [name],
-        headings=("field", "value"),
+        headings=(),
         lines=lambda _: [(label, _word(value)) for label, value in shown if value is not None],
     )
 

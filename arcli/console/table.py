@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from arcli.console.text import cells, printable, shortened
 
 _GAP = "  "
 _NARROWEST = 8  # columns; below this a cell says nothing any more
-_NUMBER = re.compile(r"[-+]?[\d.,]+( [KMGT]?i?B| ms)?")
+_NUMBERS = {"level", "ratio", "score", "inliers", "count", "targets", "store", "index", "rows"}
 
 
 def render_table(
     headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None, bold: bool
 ) -> str:
-    """Return the table's text. `width` None: nothing is cut. Numbers stand to the right."""
+    """Return the table's text. `width` None: nothing is cut. Columns of numbers stand to the right.
+
+    Without headings the columns stand alone.
+    """
     body = [[printable(cell) for cell in row] for row in rows]
     if not body:
         return ""
-    right = [_numeric(column) for column in zip(*body, strict=True)]
-    widths = _widths([list(headings), *body], width)
-    head = _line([heading.upper() for heading in headings], widths, right)
-    lines = [f"\x1b[1m{head}\x1b[0m" if bold else head]
-    lines += [_line(row, widths, right) for row in body]
+    head = [[heading.upper() for heading in headings]] if headings else []
+    right = [heading in _NUMBERS for heading in headings or body[0]]
+    widths = _widths([*head, *body], width)
+    lines = [_line(row, widths, right) for row in [*head, *body]]
+    if head and bold:
+        lines[0] = f"\x1b[1m{lines[0]}\x1b[0m"
     return "\n".join(lines) + "\n"
-
-
-def _numeric(column: Sequence[str]) -> bool:
-    return any(column) and all(not cell or _NUMBER.fullmatch(cell) for cell in column)
 
 
 def _widths(lines: Sequence[Sequence[str]], width: int | None) -> list[int]:
