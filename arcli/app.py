@@ -61,6 +61,7 @@ def build() -> Any:
     """Build the command tree; verbs load themselves when they are used."""
     app = new_app(
         cls=Program,
+        add_completion=True,
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )

@@ -3,47 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from arcli.commands.apps import new_app
+from arcli.commands.channel_settings import (
+    FormatsOption,
+    IndexOption,
+    KeepOption,
+    KindOption,
+    OwnerOption,
+    PrivateOption,
+    QuotaOption,
+    ThresholdOption,
+    named_settings,
+)
 from arcli.commands.channel_view import CHANNELS, channel_lines, channel_record
 from arcli.console.command import ArcliCommand, ArcliGroup
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import UsageError
-from arcli.models import ChannelInfo, ChannelSettings, IndexKind, ListKind, valid_channel_name
+from arcli.models import ChannelInfo, ChannelSettings, valid_channel_name
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Channel.")]
-KindOption = Annotated[
-    ListKind | None,
-    typer.Option("--kind", help="What being found in it means: a plain, black or white list."),
-]
-ThresholdOption = Annotated[
-    str | None,
-    typer.Option("--threshold", metavar="SCORE", help="Lowest score that counts, 0 to 1, or default."),
-]
-IndexOption = Annotated[IndexKind | None, typer.Option("--index", help="How it is searched.")]
-QuotaOption = Annotated[
-    str | None, typer.Option("--quota", metavar="N", help="Most targets it may hold, or none.")
-]
-KeepOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--keep-pictures/--no-keep-pictures", help="Whether the store keeps a small picture of targets."
-    ),
-]
-PrivateOption = Annotated[
-    bool | None,
-    typer.Option("--private/--public", help="Whether `serve` hides its targets from strangers."),
-]
-OwnerOption = Annotated[
-    str | None, typer.Option("--owner", metavar="ACCOUNT", help="Account of `serve` that it belongs to.")
-]
 
 
 @app.callback()
@@ -61,6 +47,7 @@ def create(
     quota: QuotaOption = None,
     keep: KeepOption = None,
     private: PrivateOption = None,
+    any_format: FormatsOption = None,
     owner: OwnerOption = None,
 ) -> None:
     """Create a channel.
@@ -68,7 +55,16 @@ def create(
     Example: arcli channel create posters --quota 5000
     """
     session = Session.of(ctx)
-    changes = _changes(kind, threshold, index, quota, keep, private, owner)
+    changes = named_settings(
+        threshold,
+        quota,
+        kind=kind,
+        index=index,
+        keep_pictures=keep,
+        private=private,
+        any_format=any_format,
+        owner=owner,
+    )
     settings = replace(ChannelSettings(), **changes)
     _show(session, session.channels.create_channel(name=valid_channel_name(name), settings=settings))
 
@@ -93,6 +89,7 @@ def set_(
     quota: QuotaOption = None,
     keep: KeepOption = None,
     private: PrivateOption = None,
+    any_format: FormatsOption = None,
     owner: OwnerOption = None,
 ) -> None:
     """Change settings of a channel; what is not named stays as it is.
@@ -101,7 +98,16 @@ def set_(
     """
     session = Session.of(ctx)
     channel_name = valid_channel_name(name)
-    changes = _changes(kind, threshold, index, quota, keep, private, owner)
+    changes = named_settings(
+        threshold,
+        quota,
+        kind=kind,
+        index=index,
+        keep_pictures=keep,
+        private=private,
+        any_format=any_format,
+        owner=owner,
+    )
     if not changes:
         raise UsageError("nothing to set", hint="run: arcli channel set --help")
     settings = replace(session.channels.channel(name=channel_name).settings, **changes)
@@ -146,42 +152,3 @@ def ls(ctx: typer.Context) -> None:
 
 def _show(session: Session, info: ChannelInfo) -> None:
     session.record(channel_record(info), name=info.name, lines=channel_lines(info))
-
-
-def _changes(
-    kind: ListKind | None,
-    threshold: str | None,
-    index: IndexKind | None,
-    quota: str | None,
-    keep: bool | None,
-    private: bool | None,
-    owner: str | None,
-) -> dict[str, Any]:
-    """Return the settings that were named."""
-    changes: dict[str, Any] = {"kind": kind, "index": index, "keep_pictures": keep}
-    changes = {
-        key: value
-        for key, value in {**changes, "private": private, "owner": owner}.items()
-        if value is not None
-    }
-    if threshold is not None:
-        changes["threshold"] = None if threshold == "default" else _score(threshold)
-    if quota is not None:
-        changes["quota"] = None if quota == "none" else _count(quota)
-    return changes
-
-
-def _score(text: str) -> float:
-    try:
-        score = float(text)
-    except ValueError:
-        score = -1.0
-    if not 0.0 <= score <= 1.0:
-        raise UsageError(f"--threshold {text!r} is not a score", hint="a number from 0 to 1, or default")
-    return score
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise UsageError(f"--quota {text!r} is not a number of targets", hint="a whole number, or none")
-    return int(text)

@@ -28,6 +28,7 @@ def channel_lines(info: ChannelInfo) -> list[tuple[str, object]]:
         ("quota", "none" if settings.quota is None else f"{settings.quota:,}"),
         ("keeps pictures", settings.keep_pictures),
         ("private", settings.private),
+        ("formats", "any" if settings.any_format else "JPEG and PNG over `serve`"),
         ("owner", settings.owner),
         ("index", settings.index),
         ("segments", segments),
@@ -44,7 +45,8 @@ CHANNELS: View[ChannelInfo] = View(
     key="channels",
     record=channel_record,
     columns=(
-        *("name", "kind", "targets", "threshold", "index", "quota", "keep_pictures", "private", "owner"),
+        *("name", "kind", "targets", "threshold", "index", "quota", "keep_pictures"),
+        *("private", "any_format", "owner"),
         *("preset", "created", "delta_rows", "tombstones", "store_bytes", "index_bytes"),
     ),
     names=lambda info: [info.name],

@@ -180,7 +180,7 @@ class Session:
 def format_in(arguments: Sequence[str]) -> str | None:
     """Return the last --format, -f or --json of a command line that need not be valid."""
     found = None
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if word == "--":
             break
         if word == "--json":

@@ -1,0 +1,66 @@
+"""The settings of a channel as options."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from arcli.errors import UsageError
+from arcli.models import IndexKind, ListKind
+
+KindOption = Annotated[
+    ListKind | None,
+    typer.Option("--kind", help="What being found in it means: a plain, black or white list."),
+]
+ThresholdOption = Annotated[
+    str | None,
+    typer.Option("--threshold", metavar="SCORE", help="Lowest score that counts, 0 to 1, or default."),
+]
+IndexOption = Annotated[IndexKind | None, typer.Option("--index", help="How it is searched.")]
+QuotaOption = Annotated[
+    str | None, typer.Option("--quota", metavar="N", help="Most targets it may hold, or none.")
+]
+KeepOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--keep-pictures/--no-keep-pictures", help="Whether the store keeps a small picture of targets."
+    ),
+]
+PrivateOption = Annotated[
+    bool | None,
+    typer.Option("--private/--public", help="Whether `serve` hides its targets from strangers."),
+]
+FormatsOption = Annotated[
+    bool | None,
+    typer.Option("--any-format/--jpeg-png", help="Which pictures `serve` takes for it."),
+]
+OwnerOption = Annotated[
+    str | None, typer.Option("--owner", metavar="ACCOUNT", help="Account of `serve` that it belongs to.")
+]
+
+
+def named_settings(threshold: str | None, quota: str | None, **others: object) -> dict[str, Any]:
+    """Return the settings that were named. Raises UsageError for a threshold or quota that is none."""
+    named = {key: value for key, value in others.items() if value is not None}
+    if threshold is not None:
+        named["threshold"] = None if threshold == "default" else _score(threshold)
+    if quota is not None:
+        named["quota"] = None if quota == "none" else _count(quota)
+    return named
+
+
+def _score(text: str) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        score = -1.0
+    if not 0.0 <= score <= 1.0:
+        raise UsageError(f"--threshold {text!r} is not a score", hint="a number from 0 to 1, or default")
+    return score
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(f"--quota {text!r} is not a number of targets", hint="a whole number, or none")
+    return int(text)

@@ -1,0 +1,176 @@
+"""Write what is derived from the program: docs/cli.md, docs/exit-codes.md and the completion scripts.
+
+Run it from the root of the repository after a change of a command or an error; with --check it writes
+nothing and fails where a file is not what it would write.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from arcli.app import build
+from arcli.console.options import COMMON_NAMES
+from arcli.errors import ArcliError
+
+ROOT = Path(__file__).parent.parent
+STATUSES = {
+    0: "done (`find`: at least one photo matched)",
+    1: "`find`: nothing matched",
+    2: "the command line, or something named in it, cannot be understood; also a missing `--yes`",
+    3: "finished, but some of several items failed",
+    4: "no such target, channel, profile or account",
+    5: "not authorized: credentials, ownership, or permissions of files",
+    6: "exists already, or in conflict with what is there",
+    7: "picture refused: unreadable, too large, too few features; or an identifier that is not valid",
+    8: "busy or locked: later it may work",
+    9: "stored data are damaged, or written by a newer arcli",
+    10: "unreachable, or timed out",
+    11: "a quota, a rate, the disk or the memory is used up",
+    12: "the service answered nonsense, or its signature is bad",
+    13: "not supported by this backend",
+    70: "a bug in arcli",
+    130: "interrupted, or a question declined",
+}
+
+
+def cli_page() -> str:
+    """Return the reference of all commands."""
+    root = build()
+    parts = [
+        "# Commands\n",
+        "Written by `docs/generate.py` from the program itself. What they answer: [json.md](json.md);"
+        " how they end: [exit-codes.md](exit-codes.md).\n",
+        "## Common options\n",
+        "Every command takes these, before or after its name; after it wins.\n",
+        options_table([p for p in root.params if p.name in COMMON_NAMES]),
+        "Each setting comes from the command line, else from the environment, else from the profile, else"
+        " it has a default; `arcli profile show` says which. Variables: `ARCLI_PROFILE`, `ARCLI_DATA_DIR`,"
+        " `ARCLI_CHANNEL`, `ARCLI_URL`, `ARCLI_USERNAME`, `ARCLI_SECRETKEY`, `ARCLI_FORMAT`; `NO_COLOR`"
+        " turns colours off, `ARCLI_DEBUG=1` shows tracebacks.\n",
+    ]
+    parts += [command_section(name, command) for name, command in walk("", root)]
+    return "\n".join(parts)
+
+
+def walk(prefix: str, group: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (name, command) of each verb."""
+    for name in group.commands:
+        command = group.get_command(None, name)
+        path = f"{prefix} {name}".strip()
+        if hasattr(command, "commands"):
+            yield from walk(path, command)
+        else:
+            yield path, command
+
+
+def command_section(name: str, command: Any) -> str:
+    """Return one command's heading, usage, words and tables."""
+    own = [p for p in command.params if p.name not in COMMON_NAMES]
+    arguments = [p for p in own if p.param_type_name == "argument"]
+    options = [p for p in own if p.param_type_name == "option"]
+    usage = " ".join(["arcli", name, *(["[OPTIONS]"] if options else []), *map(argument_usage, arguments)])
+    words, example = command.help.rsplit("Example: ", 1)
+    parts = [f"## arcli {name}\n", words.strip() + "\n", f"    {usage}\n", f"Example: `{example.strip()}`\n"]
+    if arguments or options:
+        parts.append(options_table([*arguments, *options]))
+    return "\n".join(parts)
+
+
+def argument_usage(param: Any) -> str:
+    return param.metavar if param.required else f"[{param.metavar}]"
+
+
+def options_table(params: list[Any]) -> str:
+    rows = [f"| {option_names(p)} | {meaning(p)} |" for p in params]
+    return "\n".join(["| | |", "| --- | --- |", *rows, ""])
+
+
+def option_names(param: Any) -> str:
+    if param.param_type_name == "argument":
+        return f"`{param.metavar}`"
+    names = ", ".join(f"`{name}`" for name in sorted(param.opts, key=lambda name: name.startswith("--")))
+    if param.secondary_opts:
+        names += ", " + ", ".join(f"`{name}`" for name in param.secondary_opts)
+    metavar = param.metavar or "|".join(getattr(param.type, "choices", ()))
+    return names + (f" `{metavar}`".replace("|", "\\|") if metavar else "")
+
+
+def meaning(param: Any) -> str:
+    default = getattr(param.default, "value", param.default)
+    shown = default not in (None, False, [], ()) and not callable(default)
+    return param.help + (f" Default: {default}." if shown and "efault" not in param.help else "")
+
+
+def errors(kind: type[ArcliError] = ArcliError) -> Iterator[type[ArcliError]]:
+    """Yield an error class and all below it."""
+    yield kind
+    for child in kind.__subclasses__():
+        yield from errors(child)
+
+
+def exit_codes_page() -> str:
+    """Return the statuses and the codes."""
+    statuses = [f"| {status} | {words} |" for status, words in STATUSES.items()]
+    codes = [
+        f"| `{kind.code}` | {kind.exit_status} | {kind.default_hint or ''} |"
+        for kind in sorted(errors(), key=lambda kind: (kind.exit_status, kind.code))
+    ]
+    return "\n".join(
+        [
+            "# How commands end\n",
+            "Written by `docs/generate.py` from `arcli/errors.py`.\n",
+            "## Exit status\n",
+            "One named item that fails gives its own status; of several, any failure gives 3. When the"
+            " reader of a pipe leaves, commands that only read end quietly with 0, and those that change"
+            " something finish their work first.\n",
+            "| status | meaning |",
+            "| --- | --- |",
+            *statuses,
+            "\n## Error codes\n",
+            "`errors[].code` in [JSON](json.md). They do not change; new ones may come.\n",
+            "| code | status | hint, unless there is a better one |",
+            "| --- | --- | --- |",
+            *codes,
+            "",
+        ]
+    )
+
+
+def completion(shell: str) -> str:
+    """Return the completion script as Typer writes it for `arcli`; zsh wants #compdef in the first line."""
+    environ = {**os.environ, "_ARCLI_COMPLETE": f"source_{shell}", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "arcli"]
+    done = subprocess.run(  # noqa: S603 - ourselves
+        command, env=environ, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip() + "\n"
+
+
+def files() -> dict[str, str]:
+    """Return each derived file's content."""
+    pages = {"docs/cli.md": cli_page(), "docs/exit-codes.md": exit_codes_page()}
+    return pages | {f"completions/arcli.{shell}": completion(shell) for shell in ("bash", "zsh", "fish")}
+
+
+def main() -> int:
+    """Write or check; return the exit status."""
+    stale = 0
+    for name, text in files().items():
+        path = ROOT / name
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale += 1
+        if "--check" in sys.argv:
+            print(f"{name} is not up to date: run python docs/generate.py", file=sys.stderr)
+        else:
+            path.write_text(text, encoding="utf-8")
+    return min(stale, 1) if "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
