@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from arcli.bulk.jsonlines import json_line
-from arcli.errors import ArcliError, Conflict, FileExists, Locked
+from arcli.errors import ArcliError, Conflict, FileExists, Locked, UsageError
 from arcli.models import AddResult, AddStatus, Hint
 
 
@@ -84,16 +84,19 @@ class ReportFile:
     def open(cls, path: Path, *, resume: bool) -> ReportFile:
         """Create a report, or with `resume` open the one that is there, mended.
 
-        Raises FileExists, Locked (another load writes it), Conflict (the file is no report), OSError.
+        Raises FileExists, Locked (another load writes it), Conflict (the file is no report), UsageError
+        (no such folder), OSError.
         """
-        if not os.path.lexists(path):
-            start_path(path).unlink(missing_ok=True)  # of a load whose report somebody removed
-        flags = os.O_RDWR | os.O_CREAT | (0 if resume else os.O_EXCL)
         try:
+            if not os.path.lexists(path):
+                start_path(path).unlink(missing_ok=True)  # of a load whose report somebody removed
+            flags = os.O_RDWR | os.O_CREAT | (0 if resume else os.O_EXCL)
             descriptor = os.open(path, flags, 0o644)
         except FileExistsError as error:
             hint = "continue it with --resume, or name another file"
             raise FileExists(f"the report {path} exists already", hint=hint, item=str(path)) from error
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise UsageError(f"the report {path} cannot be written: {error.strerror}") from error
         file = os.fdopen(descriptor, "r+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

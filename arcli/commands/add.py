@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -12,20 +13,22 @@ from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.load import load
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, Plan, plan_manifest, plan_words
+from arcli.bulk.report import ReportFile
 from arcli.commands.add_view import ITEMS
+from arcli.console.bulk_options import EncodingOption, IdFromOption, NoCreateOption
 from arcli.console.inputs import match_ratio, metadata_text, with_stdin
-from arcli.console.options import JobsOption, MatchRatioOption, MetadataOption
+from arcli.console.options import JobsOption, MatchRatioOption, MetadataOption, NulOption
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import UsageError
-from arcli.models import AddOptions, OnExists
+from arcli.models import AddOptions, AddStatus, OnExists
 
 
 def add(
     ctx: typer.Context,
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH…", help="Pictures or folders; - reads paths from stdin."),
+        typer.Argument(metavar="PATH…", help="Pictures, folders or globs; - reads paths from stdin."),
     ] = None,
     manifest: Annotated[
         Path | None,
@@ -35,12 +38,12 @@ def add(
             help="A .csv or .jsonl with image, identifier?, metadata?, matchratio?.",
         ),
     ] = None,
+    encoding: EncodingOption = None,
+    nul: NulOption = False,
     identifier: Annotated[
         str | None, typer.Option("--id", metavar="ID", help="Identifier, for one picture.")
     ] = None,
-    id_from: Annotated[
-        IdFrom, typer.Option("--id-from", help="What of a path makes the identifier.")
-    ] = IdFrom.STEM,
+    id_from: IdFromOption = IdFrom.STEM,
     metadata: MetadataOption = None,
     ratio: MatchRatioOption = None,
     on_exists: Annotated[
@@ -53,49 +56,85 @@ def add(
     no_duplicates: Annotated[
         bool, typer.Option("--no-duplicates", help="Refuse pictures that the channel shows already.")
     ] = False,
-    no_create: Annotated[
-        bool, typer.Option("--no-create", help="Refuse a channel that does not exist.")
-    ] = False,
+    no_create: NoCreateOption = False,
     jobs: JobsOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Say what would become of each picture; write nothing.")
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE", help="Write what became of each picture, a line of JSON each."
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue after what the report tells; start one if there is none."),
+    ] = False,
 ) -> None:
     """Put pictures into a channel.
 
     Example: arcli add posters/ --metadata '{"shop": 7}'
     """
     session = Session.of(ctx)
+    if resume and report is None:
+        raise UsageError("--resume continues a report", hint="name it: --report FILE --resume")
     defaults = Defaults(metadata=metadata_text(metadata), matchratio=match_ratio(ratio))
-    plan = _plan(paths or [], manifest, identifier, id_from, defaults)
+    if manifest is not None:
+        plan = _manifest_plan(manifest, encoding, paths, identifier, id_from, defaults)
+    else:
+        words = list(with_stdin(_named(paths), nul=nul))
+        plan = plan_words(words, id_from, defaults, identifier)
     options = AddOptions(
         on_exists=on_exists,
         create_channel=not no_create,
         min_level=min_level,
         no_duplicates=no_duplicates,
         jobs=jobs,
+        dry_run=dry_run,
     )
-    single = manifest is None and len(paths or []) == 1 and not Path((paths or [""])[0]).is_dir()
-    _load(session, plan, options, single)
+    with ReportFile.open(report, resume=resume) if report is not None else nullcontext() as reporting:
+        _load(session, plan, options, reporting, single=plan.total == 1 and _one_file(paths))
 
 
-def _plan(
-    paths: list[str], manifest: Path | None, identifier: str | None, id_from: IdFrom, defaults: Defaults
+def _named(paths: list[str] | None) -> list[str]:
+    if not paths:
+        raise UsageError("nothing to add", hint="arcli add PATH…, or arcli add --manifest FILE")
+    return paths
+
+
+def _manifest_plan(
+    manifest: Path,
+    encoding: str | None,
+    paths: list[str] | None,
+    identifier: str | None,
+    id_from: IdFrom,
+    defaults: Defaults,
 ) -> Plan:
-    if (manifest is None) == (not paths):
-        raise UsageError("give pictures or --manifest, not both", hint="arcli add PATH…")
-    if manifest is not None:
-        return plan_manifest(open_manifest(manifest), id_from, defaults)
-    return plan_words(list(with_stdin(paths)), id_from, defaults, identifier)
+    if paths or identifier is not None:
+        raise UsageError("--manifest names pictures and identifiers itself", hint="leave PATH and --id out")
+    return plan_manifest(open_manifest(manifest, encoding), id_from, defaults)
 
 
-def _load(session: Session, plan: Plan, options: AddOptions, single: bool) -> None:
+def _one_file(paths: list[str] | None) -> bool:
+    """Say whether one picture was named, rather than a list or folder that holds one."""
+    return paths is not None and len(paths) == 1 and paths[0] != "-" and not Path(paths[0]).is_dir()
+
+
+def _load(
+    session: Session, plan: Plan, options: AddOptions, report: ReportFile | None, *, single: bool
+) -> None:
     for note in plan.notes:
         session.warn(note)
     answer = session.answer(ITEMS, changes=True)
-    counts: Counter[str] = Counter(added=0, replaced=0, skipped=0, failed=0)
-    with session.progress("adding", plan.total) as advance:
-        for result in load(session.gallery, channel=session.channel, plan=plan, options=options):
+    shown = [status for status in AddStatus if status.startswith("would-") == options.dry_run]
+    counts = Counter({status.value: 0 for status in shown})
+    gallery, channel = session.gallery, session.channel
+    with session.progress("checking" if options.dry_run else "adding", plan.total) as advance:
+        for result in load(gallery, channel=channel, plan=plan, options=options, report=report):
             counts[result.status.value] += 1
             answer.item(result, result.error)
             advance()
     session.end(answer, {"counts": dict(counts)}, single=single)
     told = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
-    session.say(f"channel {session.channel}: {told or plural(0, 'picture')}")
+    session.say(f"channel {channel}: {told or plural(0, 'picture')}")

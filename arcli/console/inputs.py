@@ -11,11 +11,12 @@ from arcli.errors import InvalidMetadata, UsageError
 from arcli.models import METADATA_LIMIT, MatchRatio, valid_metadata
 
 
-def with_stdin(words: Iterable[str]) -> Iterator[str]:
-    """Yield the words, and in place of "-" the lines of stdin that are not empty."""
+def with_stdin(words: Iterable[str], *, nul: bool = False) -> Iterator[str]:
+    """Yield the words, and in place of "-" the lines of stdin that are not empty (`nul`: ended by NUL)."""
     for word in words:
         if word == "-":
-            yield from filter(None, (line.rstrip("\r\n") for line in stdin_text()))
+            lines = "".join(stdin_text()).split("\0") if nul else stdin_text()
+            yield from filter(None, (line if nul else line.rstrip("\r\n") for line in lines))
         else:
             yield word
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from arcli.console.streams import Streams
+
+if TYPE_CHECKING:
+    from rich.progress import Task
 
 Advance = Callable[[], None]
 
@@ -18,12 +22,20 @@ def progress(streams: Streams, label: str, total: int | None, *, visible: bool) 
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(TextColumn):
+        """How many a second, lately."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.1f}/s" if task.speed else "")
 
     console = Console(stderr=True, no_color=not streams.colour("stderr"))
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
+        Rate(""),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:

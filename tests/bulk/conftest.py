@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_gallery import FakeGallery
+
+from tests.bulk.fake_gallery import FakeGallery
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_gallery import FakeGallery
 
 from arcli.bulk.export import export
 from arcli.bulk.identifiers import IdFrom
@@ -15,6 +14,7 @@ from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, plan_manifest
 from arcli.errors import ChannelNotFound, FileExists
 from arcli.models import AddItem, AddOptions, MatchRatio, Picture, Target, TargetChanges
+from tests.bulk.fake_gallery import FakeGallery
 
 METADATA = [None, ' {"b":  1.50, "b": 2,\n "é": "\\u00e9 海 \u2028"} ', '"text"', "[]", "null"]
 RATIOS: list[MatchRatio | None] = [None, 0.5, "0.50", 7, "1e-3"]

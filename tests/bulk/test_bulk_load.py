@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_gallery import HINT, FakeGallery
 
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.load import load
@@ -14,6 +13,7 @@ from arcli.bulk.plan import Defaults, Plan, plan_manifest, plan_words
 from arcli.bulk.report import ReportFile, start_path
 from arcli.errors import Conflict, FileExists, Locked, Unreachable
 from arcli.models import AddItem, AddOptions, AddResult, OnExists
+from tests.bulk.fake_gallery import HINT, FakeGallery
 
 Draw = Callable[..., Path]
 

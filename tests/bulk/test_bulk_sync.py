@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fake_gallery import FakeGallery
 
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
@@ -19,6 +18,7 @@ from arcli.bulk.sync.compare import Tally, compare
 from arcli.bulk.sync.source import ChannelSource
 from arcli.errors import InvalidManifest
 from arcli.models import AddItem, AddOptions, Picture, TargetChanges
+from tests.bulk.fake_gallery import FakeGallery
 
 Draw = Callable[..., Path]
 Entries = Iterable[Entry]
