@@ -219,3 +219,15 @@ class Gatekeeper(Protocol):
     def flush(self) -> None:
         """Write when the keys were last used."""
         ...
+
+
+@runtime_checkable
+class Service(Protocol):
+    """Backends that answer over a network."""
+
+    def probe(self, *, channel: str | None = None) -> Iterator[Finding]:
+        """Say that the service answers, that the credentials hold, that it has `channel`.
+
+        Raises the first thing that is not so: Unreachable, WrongCredentials, ChannelNotFound.
+        """
+        ...

@@ -31,14 +31,16 @@ def doctor(
 ) -> None:
     """Check stores, indexes and settings, all of them or those of --channel.
 
+    With a remote profile: that the service answers, takes the credentials and has the channel.
+
     Example: arcli doctor --repair
     """
     session = Session.of(ctx)
     channel = session.channel if session.named("channel") else None
-    look = session.maintenance.repair if repair else session.maintenance.verify
+    findings = session.examine(channel, repair=repair)
     answer = session.answer(FINDINGS, changes=repair)
     bad = 0
-    for finding in look(channel=channel):
+    for finding in findings:
         bad += not finding.ok
         error = DataDamaged(finding.message, hint=finding.hint, item=finding.subject)
         answer.item(finding, None if finding.ok else error)

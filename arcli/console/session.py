@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from arcli.settings import Format, Settings, resolve
 if TYPE_CHECKING:
     from arcli.console.progress import Advance
     from arcli.gallery import ChannelAdmin, Gallery, Maintenance
+    from arcli.models import Finding
 
 
 class Session:
@@ -82,6 +83,11 @@ class Session:
         from arcli.connect import maintenance
 
         return maintenance(self.gallery)
+
+    def examine(self, channel: str | None, *, repair: bool) -> Iterator[Finding]:
+        from arcli.connect import examine
+
+        return examine(self.gallery, channel=channel, repair=repair)
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Return when a person says yes. Raises ConfirmationRequired, Declined, Interrupted."""

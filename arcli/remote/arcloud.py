@@ -193,18 +193,13 @@ class ArcloudGallery(RemoteChannels):
         return self._calls.statistics(query)
 
     def probe(self, *, channel: str | None = None) -> Iterator[Finding]:
-        """Say whether the service answers and takes the credentials, and has the channel. Raises nothing."""
-        url = self._transport.url
-        try:
-            found = self.capabilities()
-            version = f" {found.version}" if found.version else ""
-            yield Finding(subject=url, ok=True, message=f"answers as {found.backend}{version}")
-            yield self._credentials_hold()
-            if channel is not None:
-                total = self._calls.page(valid_channel_name(channel), 0).totalcount
-                yield Finding(subject=channel, ok=True, message=f"the channel is there, {total} targets")
-        except ArcliError as error:
-            yield Finding(subject=channel or url, ok=False, message=error.message, hint=error.hint)
+        found = self.capabilities()
+        version = f" {found.version}" if found.version else ""
+        yield Finding(subject=self._transport.url, ok=True, message=f"answers as {found.backend}{version}")
+        yield self._credentials_hold()
+        if channel is not None:
+            total = self._calls.page(valid_channel_name(channel), 0).totalcount
+            yield Finding(subject=channel, ok=True, message=f"the channel is there, {total} targets")
 
     def _credentials_hold(self) -> Finding:
         """Statistics is the one call that needs credentials and nothing else."""

@@ -36,6 +36,10 @@ class Failed(Exception):
         self.wait, self.brief, self.status = wait, brief, status
 
 
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """How often and how patiently: waits double from `first` to `longest` seconds, each cut by up to half.
@@ -47,7 +51,7 @@ class Retry:
     first: float = 0.5
     longest: float = 8.0
     longest_asked: float = 60.0
-    sleep: Callable[[float], object] = time.sleep
+    sleep: Callable[[float], object] = _sleep
     jitter: Callable[[], float] = random.random
 
     def run(
