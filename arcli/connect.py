@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from arcli.errors import NotSupported
 from arcli.gallery import ChannelAdmin, Gallery, Maintenance, Service
@@ -33,6 +34,14 @@ def _arcloud(settings: Settings) -> Gallery:
 
 
 _OPENERS = {Kind.LOCAL: _local, Kind.ARCLOUD: _arcloud}
+
+
+def scratch(folder: Path) -> Gallery:
+    """Open an embedded gallery in a folder of its own, to be thrown away; the caller closes it."""
+    from arcli.engine import LocalGallery
+
+    gallery: Gallery = LocalGallery(data_dir=folder)
+    return gallery
 
 
 def channel_admin(gallery: Gallery) -> ChannelAdmin:

@@ -23,6 +23,7 @@ VERBS = {
     "get": "Show all of one target, or write its kept picture.",
     "update": "Change a target; what is not named stays as it is.",
     "check": "Rate pictures before they are added: level, reasons, advice, duplicates; writes nothing.",
+    "eval": "Measure recognition on your own photos: recall, false accepts, by threshold; counts nothing.",
     "stats": "Show how often targets were found, by day (UTC).",
     "channel": "Make, look at, set and remove channels.",
     "profile": "Keep settings under a name.",

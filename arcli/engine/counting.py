@@ -19,9 +19,9 @@ FLUSH_PATIENCE = 1.0  # seconds that closing waits for other processes which are
 
 
 def note(result: FindResult, channels: Sequence[OpenChannel]) -> None:
-    """Count, in memory, what a photo showed; one that showed nothing is a miss in every channel searched."""
+    """Count, in memory, each target that a photo showed; one that showed none is a miss in every channel."""
     for channel in channels:
-        found = [match.identifier for match in result.matches if match.channel == channel.name]
+        found = {match.identifier for match in result.matches if match.channel == channel.name}
         if found or not result.matches:
             channel.counts.record(found)
 

@@ -44,6 +44,7 @@ CALLS = {
     "profile use": "profile use local",
     "profile rm": "profile rm mine",
     "doctor": "doctor",
+    "eval": "eval PHOTOS",
 }
 UNKNOWN_TARGET = ["get nobody", "update nobody --inactive", "rm nobody --yes"]
 
@@ -52,8 +53,11 @@ UNKNOWN_TARGET = ["get nobody", "update nobody --inactive", "rm nobody --yes"]
 def words(tmp_path: Path, filled: FakeGallery, run: Run) -> Any:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"alpha")
+    listing = tmp_path / "photos.csv"
+    listing.write_text("photo,identifier\nphoto.jpg,alpha\n")
     run("profile", "add", "mine")
-    return lambda text: [str(photo) if word == "PHOTO" else word for word in shlex.split(text)]
+    files = {"PHOTO": str(photo), "PHOTOS": str(listing)}
+    return lambda text: [files.get(word, word) for word in shlex.split(text)]
 
 
 def test_each_command_has_a_call_here() -> None:

@@ -1,0 +1,125 @@
+"""What judged photos add up to."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arcli.errors import InvalidManifest, UnreadablePicture
+from arcli.evaluation.judge import Judged, Outcome, judge
+from arcli.evaluation.measure import summarize, upper_bound
+from arcli.evaluation.photos import LabelledPhoto, read_photos
+from arcli.models import Candidate, FindResult, Match, Picture
+
+
+def photo(*expected: str) -> LabelledPhoto:
+    return LabelledPhoto(picture=Picture(name="p.jpg", data=b""), expected=frozenset(expected))
+
+
+def answer(*matches: str, candidates: tuple[Candidate, ...] = (), score: float = 0.9) -> FindResult:
+    found = tuple(Match(identifier=each, channel="default", score=score) for each in matches)
+    return FindResult(image="p.jpg", matches=found, candidates=candidates, elapsed_ms=10)
+
+
+def refused(identifier: str, reason: str, score: float = 0.3) -> Candidate:
+    return Candidate(identifier=identifier, channel="default", reason=reason, why="", score=score)
+
+
+@pytest.mark.parametrize(
+    ("expected", "result", "outcome"),
+    [
+        (("aaa",), answer("aaa"), Outcome.RIGHT),
+        (("aaa", "bbb"), answer("bbb"), Outcome.RIGHT),
+        (("aaa",), answer("bbb", "aaa"), Outcome.WRONG),
+        (("aaa",), answer(), Outcome.MISSED),
+        ((), answer("aaa"), Outcome.FALSE_ACCEPT),
+        ((), answer(), Outcome.REJECTED),
+        (("aaa",), FindResult(image="p", error=UnreadablePicture("cut")), Outcome.FAILED),
+    ],
+)
+def test_outcomes(expected: tuple[str, ...], result: FindResult, outcome: Outcome) -> None:
+    assert judge(photo(*expected), result).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (answer(), "not_in_shortlist"),
+        (answer(candidates=(refused("aaa", "too_few_matches"),)), "too_few_matches"),
+        (answer(candidates=(refused("aaa", "below_threshold"),)), "below_threshold"),
+        (answer("bbb", candidates=(refused("aaa", "below_threshold"),)), "sister_chosen"),
+        (answer("bbb"), "not_in_shortlist"),
+        (FindResult(image="p", error=UnreadablePicture("cut")), "photo_failed"),
+    ],
+)
+def test_a_miss_says_why(result: FindResult, reason: str) -> None:
+    (miss,) = judge(photo("aaa"), result).misses
+    assert (miss.identifier, miss.reason) == ("aaa", reason)
+
+
+def judged() -> list[Judged]:
+    return [
+        judge(photo("aaa"), answer("aaa", score=0.8)),
+        judge(photo("bbb", "ccc"), answer("bbb", score=0.6)),
+        judge(photo("ddd"), answer(candidates=(refused("ddd", "below_threshold", 0.4),))),
+        judge(photo(), answer(candidates=(refused("aaa", "below_threshold", 0.2),))),
+        judge(photo(), answer("aaa", score=0.55)),
+    ]
+
+
+def test_rates_and_the_sweep_over_thresholds() -> None:
+    report = summarize(judged())
+    assert (report.right, report.missed, report.false_accepts) == (2, 1, 1)
+    assert report.recall_at_1 == 2 / 3
+    assert report.recall == 2 / 4
+    assert report.false_accept_rate == 1 / 2
+    by_threshold = {point.threshold: point for point in report.thresholds}
+    assert by_threshold[0.3].recall == 1.0
+    assert by_threshold[0.3].false_accept_rate == 0.5
+    assert by_threshold[0.1].false_accept_rate == 1.0
+    assert by_threshold[0.5].recall == 2 / 3
+    assert by_threshold[0.7].precision == 1.0
+    assert by_threshold[1.0].precision is None
+
+
+def test_nothing_to_measure_gives_no_rates() -> None:
+    report = summarize([])
+    assert (report.recall_at_1, report.false_accept_rate, report.latency_ms) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("events", "trials", "bound"), [(0, 3000, 0.000998), (1, 300, 0.01572), (3, 100, 0.07571), (5, 5, 1.0)]
+)
+def test_the_upper_bound_is_that_of_the_tables(events: int, trials: int, bound: float) -> None:
+    assert upper_bound(events, trials) == pytest.approx(bound, rel=0.01)
+
+
+@given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_upper_bound_is_above_the_rate(pair: tuple[int, int]) -> None:
+    events, trials = pair
+    assert events / trials <= upper_bound(events, trials) <= 1.0
+
+
+def test_photos_are_read_with_paths_relative_to_the_file(tmp_path: Path) -> None:
+    listing = tmp_path / "photos.csv"
+    listing.write_bytes("\ufeffPhoto,Identifier\r\na.jpg,one;two\r\n\r\nsub/b.jpg,\r\n".encode())
+    first, second = read_photos(listing)
+    assert first.expected == {"one", "two"}
+    assert second.expected == frozenset()
+    assert second.picture.path == tmp_path / "sub/b.jpg"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a.jpg,one\n", "columns"),
+        ("photo,identifier\na.jpg,not valid!\n", "line 2"),
+        ("photo,identifier\na.jpg,one\n,two\n", "line 3"),
+    ],
+)
+def test_a_bad_listing_is_refused_with_its_line(tmp_path: Path, text: str, sentence: str) -> None:
+    listing = tmp_path / "photos.csv"
+    listing.write_text(text)
+    with pytest.raises(InvalidManifest, match=sentence):
+        read_photos(listing)
