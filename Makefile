@@ -61,7 +61,7 @@ LOWEST_TESTS = tests
 	@test -n "$(PYTHON)" || { echo "arcli needs Python 3.11 or newer with venv and pip (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python tools/requirements.py group dev > .venv/dev.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]' -r .venv/dev.txt
+	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[$(EXTRAS)]' -r .venv/dev.txt
 	@touch $@
 
 .venv-lowest/ready: pyproject.toml constraints.txt tools/requirements.py
@@ -69,13 +69,13 @@ LOWEST_TESTS = tests
 	$(PYTHON) -m venv --clear .venv-lowest
 	.venv-lowest/bin/python tools/requirements.py lowest $(EXTRAS) > .venv-lowest/lowest.txt
 	.venv-lowest/bin/python tools/requirements.py group dev > .venv-lowest/dev.txt
-	.venv-lowest/bin/python -m pip install --quiet -c .venv-lowest/lowest.txt -e '.[$(EXTRAS)]' -r .venv-lowest/dev.txt
+	.venv-lowest/bin/python -m pip install -qq -c .venv-lowest/lowest.txt -e '.[$(EXTRAS)]' -r .venv-lowest/dev.txt
 	@touch $@
 
 constraints: ## write constraints.txt anew: the newest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear .venv-newest
 	.venv-newest/bin/python tools/requirements.py group dev > .venv-newest/dev.txt
-	.venv-newest/bin/python -m pip install --quiet -e '.[$(EXTRAS)]' -r .venv-newest/dev.txt
+	.venv-newest/bin/python -m pip install -qq -e '.[$(EXTRAS)]' -r .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py pins > constraints.txt
 	rm -r .venv-newest
 
