@@ -345,6 +345,24 @@ class ChannelSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFile:
+    """A file of an index as it was published: the store keeps this, the index opens nothing else by it.
+
+    dim: numbers a descriptor; ef: candidates while searching (hnsw). bytes, crc32 and sha256 (hex) are the
+    whole file's.
+    """
+
+    name: str
+    kind: str
+    dim: int
+    ef: int
+    descriptors: int
+    bytes: int
+    crc32: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentInfo:
     """One published segment of a channel's index."""
 

@@ -45,7 +45,7 @@ class StoreInfo:
     """What a store says of itself.
 
     `store_id` is drawn when it is made; `epoch` anew whenever the file is written to after it was copied or
-    restored. `moved`: it was, and has not been written to since.
+    restored. `moved`: it was, and has not been written to since. `home` tells the file from its copies.
     """
 
     name: str
@@ -55,6 +55,7 @@ class StoreInfo:
     store_id: str
     epoch: str
     moved: bool
+    home: str
 
 
 def now() -> str:

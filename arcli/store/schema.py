@@ -16,9 +16,10 @@ CREATE TABLE state (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     changes INTEGER NOT NULL,
     dead_changes INTEGER NOT NULL,
-    targets INTEGER NOT NULL
+    targets INTEGER NOT NULL,
+    generation INTEGER NOT NULL
 ) STRICT;
-INSERT INTO state VALUES (1, 0, 0, 0);
+INSERT INTO state VALUES (1, 0, 0, 0, 0);
 CREATE TABLE targets (
     row_id INTEGER PRIMARY KEY AUTOINCREMENT,
     identifier TEXT NOT NULL UNIQUE,
@@ -40,7 +41,24 @@ CREATE TABLE pictures (
 CREATE TABLE thumbnails (
     row_id INTEGER PRIMARY KEY REFERENCES targets ON DELETE CASCADE, data BLOB NOT NULL
 ) STRICT;
-CREATE TABLE dead (row_id INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE dead (row_id INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+CREATE TABLE segments (
+    name TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    dim INTEGER NOT NULL,
+    ef INTEGER NOT NULL,
+    descriptors INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    crc32 INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    first_row INTEGER NOT NULL,
+    last_row INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    built_at INTEGER NOT NULL,
+    store_id TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    retired INTEGER
+) STRICT, WITHOUT ROWID;
 """
 
 _CATALOG_TABLES = """

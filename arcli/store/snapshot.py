@@ -31,6 +31,7 @@ class Snapshot:
 
     def _read_info(self) -> StoreInfo:
         meta = dict(self.connection.execute("SELECT key, value FROM meta"))
+        home = home_of(self._path)
         try:
             return StoreInfo(
                 name=meta["name"],
@@ -39,7 +40,8 @@ class Snapshot:
                 created=meta["created"],
                 store_id=meta["store_id"],
                 epoch=meta["epoch"],
-                moved=meta["home"] != home_of(self._path),
+                moved=meta["home"] != home,
+                home=home,
             )
         except (KeyError, ValueError, TypeError) as error:
             raise DataDamaged(

@@ -66,11 +66,6 @@ class WriteTransaction(Snapshot):
         )
         return self._existing(changes.rename or identifier)
 
-    def forget_dead(self, row_ids: list[int]) -> None:
-        """Drop tombstones of removed rows that no published segment holds any more."""
-        self.connection.executemany("DELETE FROM dead WHERE row_id = ?", ((row,) for row in row_ids))
-        self.connection.execute("UPDATE state SET dead_changes = dead_changes + 1")
-
     def set_settings(self, settings: ChannelSettings) -> None:
         """Replace the channel's settings."""
         self._set_meta("settings", settings_text(settings))
@@ -123,7 +118,7 @@ class WriteTransaction(Snapshot):
 
     def _delete(self, row: TargetRow) -> None:
         self.connection.execute("DELETE FROM targets WHERE row_id = ?", (row.row_id,))
-        self.connection.execute("INSERT INTO dead VALUES (?)", (row.row_id,))
+        self.connection.execute("INSERT INTO dead SELECT ?, changes FROM state", (row.row_id,))
         self.connection.execute("UPDATE state SET targets = targets - 1, dead_changes = dead_changes + 1")
 
     def _set_meta(self, key: str, value: str) -> None:

@@ -16,7 +16,7 @@ SPOILS = {
     "counted": "UPDATE state SET targets = 9",
     "rows of features": "INSERT INTO features VALUES (77, x'00')",
     "rows of pictures": "INSERT INTO pictures VALUES (77, x'00')",
-    "marked as removed": "INSERT INTO dead VALUES (1)",
+    "marked as removed": "INSERT INTO dead VALUES (1, 0)",
 }
 
 
