@@ -43,7 +43,7 @@ class OpenChannel:
         from arcli.engine.shortlist import Shortlister
 
         if self._shortlister is None:
-            self._shortlister = Shortlister(self.record.folder)
+            self._shortlister = Shortlister(self.store)
         return self._shortlister
 
     def fold(self) -> None:

@@ -1,16 +1,155 @@
-"""Upkeep of a channel's index."""
+"""Upkeep of a channel's index: the delta is folded into segments, segments are merged, old files collected.
+
+The adder folds after it has acknowledged, a server in the background; a lookup never does. One compactor a
+channel: a second one returns at once.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from arcli.engine.coverage import INDEX_KEYPOINTS, RowReader
+from arcli.engine.plan import Job, Piece, UpkeepOptions, check_memory, due, survey, whole
+from arcli.engine.shortlist import INDEX_FOLDER
+from arcli.errors import ArcliError, Conflict, DataDamaged, Locked, StorageNotWritable
+from arcli.features import INDEX_DIM
+from arcli.index.faultpoints import FaultPoint, reached
+from arcli.index.files import FileGone, collect, verify_content, verify_digest
+from arcli.index.segment import kind_for, write_segment
+from arcli.models import IndexKind, SegmentFile
+from arcli.store import segments
 from arcli.store.channel import ChannelStore
+from arcli.store.faults import of_os
+from arcli.store.locks import file_lock
+from arcli.store.segments import SegmentRecord
+
+LOCK_FILE = "index.lock"
+
+_log = logging.getLogger(__name__)
 
 
-def maybe_fold(store: ChannelStore) -> None:
-    """Bring the index up to date if its delta has grown."""
+def maybe_fold(store: ChannelStore, options: UpkeepOptions = UpkeepOptions()) -> bool:
+    """Fold the delta if it has grown, merge, and rewrite what is mostly dead. Says whether it did anything.
+
+    What was added is safe and found without this: what goes wrong is logged, not raised.
+    """
+    if store.readonly or not _is_due(store, options):
+        return False
+    try:
+        with file_lock(store.folder / LOCK_FILE, timeout=0):
+            return _Compactor(store).fold(options)
+    except (Locked, Conflict):  # somebody else is at it
+        return False
+    except ArcliError as error:
+        _log.warning("the index was not brought up to date: %s", error.message)
+        return False
+
+
+def _is_due(store: ChannelStore, options: UpkeepOptions) -> bool:
     with store.read() as snapshot:
-        snapshot.info()
+        if segments.foreign(snapshot):
+            return True
+        return bool(due(survey(snapshot, store.folder / INDEX_FOLDER), options))
 
 
 def compact(store: ChannelStore) -> None:
-    """Fold the delta, merge segments and drop what is dead."""
-    maybe_fold(store)
+    """Leave one segment without dead rows.
+
+    Raises Locked while somebody else compacts, MemoryLimit, DiskFull, StorageNotWritable, DataDamaged.
+    """
+    if store.readonly:
+        raise StorageNotWritable(f"{store.folder} was opened for reading only", item=str(store.folder))
+    with file_lock(store.folder / LOCK_FILE, timeout=0):
+        _Compactor(store).compact()
+
+
+class _Compactor:
+    """Holds the lock of the channel's index while it exists."""
+
+    def __init__(self, store: ChannelStore) -> None:
+        self._store = store
+        self._folder = store.folder / INDEX_FOLDER
+
+    def fold(self, options: UpkeepOptions) -> bool:
+        self._adopt()
+        with self._store.read() as snapshot:
+            pieces = survey(snapshot, self._folder)
+            setting = snapshot.info().settings.index
+        jobs = due(pieces, options)
+        self._run(pieces, jobs, setting)
+        return bool(jobs)
+
+    def compact(self) -> None:
+        self._adopt()
+        bad = frozenset(self._damaged())
+        with self._store.read() as snapshot:
+            pieces = survey(snapshot, self._folder, bad)
+            setting = snapshot.info().settings.index
+        self._run(pieces, whole(pieces, setting), setting)
+
+    def _run(self, pieces: Sequence[Piece], jobs: Sequence[Job], setting: IndexKind) -> None:
+        check_memory(pieces, jobs, setting)
+        for job in jobs:
+            reached(FaultPoint.PLANNED)
+            self._rewrite(job, setting)
+        try:
+            with self._store.read() as snapshot:
+                kept = segments.names(snapshot)
+            collect(self._folder, kept)
+        except OSError as error:
+            raise of_os(self._folder, error) from error
+
+    def _rewrite(self, job: Job, setting: IndexKind) -> None:
+        """Build the job's segment aside, make it durable, and publish it in the store."""
+        with self._store.read() as snapshot:
+            info, built_at = snapshot.info(), snapshot.changes()
+            old = [s.file.name for s in segments.live(snapshot) if job.first <= s.first_row <= job.last]
+        source = RowReader(self._store, job.first, job.last)
+        try:
+            file = write_segment(
+                self._folder,
+                (job.first, job.last),
+                source,
+                kind=kind_for(setting, job.rows * INDEX_KEYPOINTS),
+                dim=INDEX_DIM,
+                capacity=job.rows * INDEX_KEYPOINTS,
+            )
+        except OSError as error:
+            raise of_os(self._folder, error) from error
+        record = file and SegmentRecord(
+            file=file,
+            first_row=job.first,
+            last_row=job.last,
+            rows=source.rows,
+            built_at=built_at,
+            store_id=info.store_id,
+            epoch=info.epoch,
+        )
+        with self._store.write() as transaction:
+            segments.publish(transaction, [record] if record else [], old)
+            reached(FaultPoint.PUBLISHING)
+        reached(FaultPoint.PUBLISHED)
+
+    def _adopt(self) -> None:
+        """After a copy or restore, take over the segments whose files came along unchanged."""
+        with self._store.read() as snapshot:
+            strangers = segments.foreign(snapshot)
+        if not strangers:
+            return
+        sound = [record.file.name for record in strangers if self._is_sound(record, verify_digest)]
+        with self._store.write() as transaction:
+            segments.adopt(transaction, sound)
+
+    def _damaged(self) -> Iterator[str]:
+        with self._store.read() as snapshot:
+            records = segments.live(snapshot)
+        return (record.file.name for record in records if not self._is_sound(record, verify_content))
+
+    def _is_sound(self, record: SegmentRecord, check: Callable[[Path, SegmentFile], object]) -> bool:
+        try:
+            check(self._folder, record.file)
+        except (FileGone, DataDamaged, OSError):
+            return False
+        return True

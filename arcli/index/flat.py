@@ -17,17 +17,18 @@ _MAGIC = b"aFlt"
 _FORMAT = 1
 
 
-def save(path: Path, codes: Codes, rows: Rows) -> None:
-    """Write a header, the row id of each descriptor (int64), and the codes (int8)."""
+def save(path: Path, codes: Codes, rows: Rows) -> int:
+    """Write a header, the row id of each descriptor (int64), and the codes (int8); return the size."""
     with path.open("wb") as file:
         file.write(_HEADER.pack(_MAGIC, _FORMAT, codes.shape[1], len(codes)))
         file.write(np.ascontiguousarray(rows, "<i8").tobytes())
         file.write(np.ascontiguousarray(codes, np.int8).tobytes())
+    return _size(len(codes), codes.shape[1])
 
 
 def load(path: Path, *, dim: int, descriptors: int) -> ExactIndex:
     """Map a file that `save` wrote. Raises DataDamaged when it is not that of its record."""
-    expected = _HEADER.size + descriptors * (8 + dim)
+    expected = _size(descriptors, dim)
     if path.stat().st_size != expected or not descriptors:
         raise DataDamaged(f"{path.name}: {path.stat().st_size} bytes, not {expected}")
     with path.open("rb") as file:
@@ -37,3 +38,7 @@ def load(path: Path, *, dim: int, descriptors: int) -> ExactIndex:
     rows = np.frombuffer(data, "<i8", descriptors, _HEADER.size)
     codes = np.frombuffer(data, np.int8, descriptors * dim, _HEADER.size + rows.nbytes)
     return ExactIndex(codes.reshape(descriptors, dim), rows)
+
+
+def _size(descriptors: int, dim: int) -> int:
+    return _HEADER.size + descriptors * (8 + dim)

@@ -97,14 +97,15 @@ class HnswBuilder:
             if self._graph.get_current_count() != total:  # hnswlib overwrites what has the same label
                 raise ValueError("all descriptors of a target must be added at once")
 
-    def save(self, path: Path) -> None:
-        """Write the graph. hnswlib reports no error: raises OSError when the file is not complete."""
+    @property
+    def descriptors(self) -> int:
+        return int(self._graph.get_current_count())
+
+    def save(self, path: Path) -> int:
+        """Write the graph and return the size it should have: hnswlib reports no error."""
         with self._lock:
-            expected = self._graph.index_file_size()
             self._graph.save_index(str(path))
-        written = path.stat().st_size
-        if written != expected:
-            raise OSError(28, f"{written} of {expected} bytes written", str(path))
+            return int(self._graph.index_file_size())
 
 
 def _ordinals(rows: Rows) -> Rows:
@@ -132,7 +133,7 @@ class HnswIndex:
         _check_header(path, dim, descriptors)
         graph = hnswlib.Index(space="l2", dim=dim)
         try:
-            graph.load_index(str(path))
+            graph.load_index(str(path), max_elements=descriptors)
         except (RuntimeError, MemoryError) as error:
             raise DataDamaged(f"{path.name}: {error}") from error
         return cls(graph, ef)

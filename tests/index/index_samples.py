@@ -1,12 +1,19 @@
-"""Synthetic codes that cluster as descriptors do."""
+"""Synthetic codes that cluster as descriptors do, and channels filled with them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pytest
+
+from arcli.engine.shortlist import Shortlister
+from arcli.features import Features
+from arcli.models import ChannelSettings
+from arcli.store import segments
+from arcli.store.channel import ChannelStore
+from arcli.store.rows import NewTarget
 
 PER_TARGET = 50
 
@@ -25,11 +32,83 @@ class Codes:
         return np.sort((apart**2).sum(axis=2), axis=1)[:, :k].astype(np.float32)
 
 
-@pytest.fixture(scope="session")
-def sample() -> Codes:
-    rng = np.random.default_rng(7)
-    centres = rng.normal(0, 25, (300, 32))
-    codes = (centres[rng.integers(0, 300, 6000)] + rng.normal(0, 12, (6000, 32))).clip(-127, 127)
-    queries = codes[rng.integers(0, 6000, 120)] + rng.normal(0, 4, (120, 32))
+def clustered(count: int, dim: int, seed: int) -> npt.NDArray[np.int8]:
+    """Return (count, dim) codes around 300 centres, the same for every seed."""
+    centres = np.random.default_rng(7).normal(0, 25, (300, dim))
+    rng = np.random.default_rng(seed)
+    codes = centres[rng.integers(0, 300, count)] + rng.normal(0, 12, (count, dim))
+    return codes.clip(-127, 127).astype(np.int8)
+
+
+def blurred(codes: npt.NDArray[np.int8], seed: int = 1) -> npt.NDArray[np.int8]:
+    """Return the codes as a photo would have them: near, not equal."""
+    noise = np.random.default_rng(seed).normal(0, 4, codes.shape)
+    return (codes + noise).clip(-127, 127).astype(np.int8)
+
+
+def sample_codes() -> Codes:
+    codes = clustered(6000, 32, seed=3)
     rows = np.repeat(np.arange(6000 // PER_TARGET) * 3 + 5, PER_TARGET)
-    return Codes(codes.astype(np.int8), rows, queries.clip(-127, 127).astype(np.int8))
+    return Codes(codes, rows, blurred(codes[:: 6000 // 120]))
+
+
+def features(seed: int, count: int = PER_TARGET) -> Features:
+    """Return the features of a made-up picture."""
+    rng = np.random.default_rng(seed)
+    keypoints = np.zeros((count, 4), np.float32)
+    keypoints[:, :2] = rng.uniform(0, 399, (count, 2))
+    return Features(keypoints, clustered(count, 64, seed), (400, 400), 1)
+
+
+class Shop:
+    """A channel, and what it was told: identifier → seed of the picture that it should be found by."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        ChannelStore.create(folder, name="shop", settings=ChannelSettings(), preset=1, created="")
+        self.store = ChannelStore.open(folder)
+        self.folder = folder
+        self.told: dict[str, int] = {}
+        self.shortlister = Shortlister(self.store)
+
+    def add(self, *seeds: int) -> None:
+        with self.store.write() as txn:
+            for seed in seeds:
+                txn.insert(NewTarget(identifier=f"pic{seed}", features=features(seed).to_bytes()))
+        self.told |= {f"pic{seed}": seed for seed in seeds}
+
+    def replace(self, identifier: str, seed: int) -> None:
+        with self.store.write() as txn:
+            txn.replace(NewTarget(identifier=identifier, features=features(seed).to_bytes()))
+        self.told[identifier] = seed
+
+    def remove(self, *identifiers: str) -> None:
+        with self.store.write() as txn:
+            for identifier in identifiers:
+                txn.remove(identifier)
+                del self.told[identifier]
+
+    def votes(self, seed: int, shortlister: Shortlister | None = None) -> list[str]:
+        """Return the identifiers that a photo of the picture `seed` votes for, most first."""
+        with self.store.read() as snapshot:
+            found = (shortlister or self.shortlister).search(
+                snapshot, blurred(features(seed).codes), limit=30
+            )
+            rows = snapshot.rows(vote.row_id for vote in found)
+        assert {vote.row_id for vote in found} == {*rows}, "what is gone gets no vote"
+        return [rows[vote.row_id].identifier for vote in found]
+
+    def check(self) -> None:
+        """A fresh process would find targets by their pictures, and so does this one: 25 of them."""
+        fresh = Shortlister(self.store)
+        told = [*self.told.items()]
+        for identifier, seed in {*told[:: max(1, len(told) // 24)], told[-1]}:
+            assert self.votes(seed, fresh)[0] == identifier
+            assert self.votes(seed)[0] == identifier
+
+    def segments(self) -> list[tuple[int, int]]:
+        with self.store.read() as snapshot:
+            return [(segment.first_row, segment.last_row) for segment in segments.live(snapshot)]
+
+    def files(self) -> set[str]:
+        return {path.name for path in (self.folder / "index").iterdir()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import Codes
+from index_samples import Codes
 
 from arcli.index.exact import ExactIndex
 from arcli.index.seam import NOBODY

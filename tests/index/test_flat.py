@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Codes
+from index_samples import Codes
 
 from arcli.errors import DataDamaged
 from arcli.index import flat

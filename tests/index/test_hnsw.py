@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PER_TARGET, Codes
+from index_samples import PER_TARGET, Codes
 
 from arcli.errors import DataDamaged, MemoryLimit
 from arcli.index import hnsw
@@ -77,18 +77,6 @@ def test_an_index_too_large_for_the_machine_is_refused_with_a_hint(monkeypatch: 
     with pytest.raises(MemoryLimit, match="100,000 descriptors") as refused:
         HnswBuilder(100_000, 32)
     assert refused.value.hint
-
-
-def test_a_file_that_hnswlib_did_not_finish_is_noticed(
-    sample: Codes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    builder = HnswBuilder(100, 32)
-    builder.add(sample.codes[:100], sample.rows[:100])
-    with pytest.raises(OSError, match="nowhere"):
-        builder.save(tmp_path / "nowhere" / "graph")
-    full = Path("/dev/full")
-    with pytest.raises(OSError, match="0 of"):
-        builder.save(full)
 
 
 @pytest.mark.parametrize(("dim", "descriptors"), [(16, 6000), (64, 6000), (32, 5999)])

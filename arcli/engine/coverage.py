@@ -1,0 +1,76 @@
+"""Which rows of a channel its segments cover, and the codes of those they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from arcli.errors import DataDamaged, DataTooNew
+from arcli.features import INDEX_DIM, Features
+from arcli.index.faultpoints import FaultPoint, reached
+from arcli.index.seam import Codes
+from arcli.index.segment import Chunk
+from arcli.store.channel import ChannelStore
+from arcli.store.segments import SegmentRecord
+from arcli.store.snapshot import Snapshot
+
+INDEX_KEYPOINTS = 200  # the strongest of each target; recognition.md, step 3
+_CHUNK = 400  # rows read at once: some 10 MB of features
+
+Range = tuple[int, int]
+"""First and last row id, both included."""
+
+
+def gaps(covered: Iterable[SegmentRecord], last_row: int) -> Iterator[Range]:
+    """Yield the ranges in 1..last_row that no segment covers; `covered` comes by first row."""
+    begin = 1
+    for record in covered:
+        if record.first_row > begin:
+            yield begin, record.first_row - 1
+        begin = max(begin, record.last_row + 1)
+    if begin <= last_row:
+        yield begin, last_row
+
+
+def index_codes(data: bytes) -> Codes:
+    """Return what the index holds of stored features: (n, INDEX_DIM) int8, none when they do not decode.
+
+    `doctor` tells of such a row; it must not keep the others from being found.
+    """
+    try:
+        return Features.from_bytes(data).codes[:INDEX_KEYPOINTS, :INDEX_DIM]
+    except DataTooNew:
+        raise
+    except DataDamaged:
+        return np.zeros((0, INDEX_DIM), np.int8)
+
+
+def codes_of(snapshot: Snapshot, rows: Sequence[int]) -> Iterator[tuple[int, Codes]]:
+    """Yield (row id, codes) of those of `rows` that exist, with bounded memory."""
+    for start in range(0, len(rows), _CHUNK):
+        found = snapshot.features(rows[start : start + _CHUNK])
+        yield from ((row, index_codes(found[row])) for row in sorted(found))
+
+
+class RowReader:
+    """Iterates over the codes of the rows first..last, in short transactions: a long one keeps the log."""
+
+    def __init__(self, store: ChannelStore, first: int, last: int) -> None:
+        self._store, self._first, self._last = store, first, last
+        self.rows = 0  # how many were read
+
+    def __iter__(self) -> Iterator[Chunk]:
+        after = self._first - 1
+        while found := self._read(after):
+            after = found[-1][0]
+            self.rows += len(found)
+            reached(FaultPoint.READ)
+            owners = np.array([row for row, _ in found], np.int64)
+            counts = [len(codes) for _, codes in found]
+            yield np.concatenate([codes for _, codes in found]), np.repeat(owners, counts)
+
+    def _read(self, after: int) -> list[tuple[int, Codes]]:
+        with self._store.read() as snapshot:
+            rows = snapshot.features_after(after, _CHUNK)
+            return [(row, index_codes(data)) for row, data in rows if row <= self._last]

@@ -1,0 +1,86 @@
+"""Segments: index files of either kind, built from codes and opened by their record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from arcli.errors import DataDamaged
+from arcli.index import flat
+from arcli.index.faultpoints import FaultPoint, reached
+from arcli.index.files import checksums, new_name, verify_content, write_durably
+from arcli.index.hnsw import HnswBuilder, HnswIndex, HnswSettings
+from arcli.index.seam import Codes, DescriptorIndex, Rows
+from arcli.models import IndexKind, SegmentFile
+
+FLAT_LIMIT = 20_000  # descriptors that `auto` keeps flat: about 20 ms a query, and no graph to load
+
+Chunk = tuple[Codes, Rows]
+"""Codes (n, dim) int8 of whole targets and the row id (n,) of each, rows ascending."""
+
+
+def kind_for(setting: IndexKind, descriptors: int) -> IndexKind:
+    """Return the kind of a segment of so many descriptors in a channel with that setting."""
+    if setting is not IndexKind.AUTO:
+        return setting
+    return IndexKind.FLAT if descriptors <= FLAT_LIMIT else IndexKind.HNSW
+
+
+def open_segment(folder: Path, file: SegmentFile) -> DescriptorIndex:
+    """Open a published segment after checking its bytes. Raises FileGone, DataDamaged."""
+    path = verify_content(folder, file)
+    if file.kind == IndexKind.FLAT:
+        return flat.load(path, dim=file.dim, descriptors=file.descriptors)
+    if file.kind == IndexKind.HNSW:
+        return HnswIndex.load(path, dim=file.dim, descriptors=file.descriptors, ef=file.ef)
+    raise DataDamaged(f"{file.name}: a kind of segment that this arcli does not know: {file.kind}")
+
+
+def write_segment(
+    folder: Path, rows: tuple[int, int], chunks: Iterable[Chunk], *, kind: IndexKind, dim: int, capacity: int
+) -> SegmentFile | None:
+    """Write the codes of the rows first..last as a file of `folder`; None when there are none.
+
+    `capacity`: descriptors at most. The file is durable and has its name when this returns.
+    Raises MemoryLimit, OverflowError, OSError.
+    """
+    name = new_name(*rows, kind)
+    settings = HnswSettings()
+    content = _Flat() if kind is IndexKind.FLAT else HnswBuilder(capacity, dim, settings)
+    for codes, owners in chunks:
+        content.add(codes, owners)
+    if not content.descriptors:
+        return None
+    reached(FaultPoint.BUILT)
+    write_durably(folder, name, content.save)
+    crc32, sha256 = checksums(folder / name)
+    return SegmentFile(
+        name=name,
+        kind=kind,
+        dim=dim,
+        ef=settings.ef,
+        descriptors=content.descriptors,
+        bytes=(folder / name).stat().st_size,
+        crc32=crc32,
+        sha256=sha256,
+    )
+
+
+class _Flat:
+    """Collects codes as HnswBuilder does."""
+
+    def __init__(self) -> None:
+        self._chunks: list[Chunk] = []
+
+    @property
+    def descriptors(self) -> int:
+        return sum(len(codes) for codes, _ in self._chunks)
+
+    def add(self, codes: Codes, rows: Rows) -> None:
+        self._chunks.append((codes, rows))
+
+    def save(self, path: Path) -> int:
+        codes, rows = (np.concatenate(part) for part in zip(*self._chunks, strict=True))
+        return flat.save(path, codes, rows)

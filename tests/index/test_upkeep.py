@@ -1,0 +1,135 @@
+"""Folding, merging and compacting change which files answer, never what is answered."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from index_samples import Shop
+
+from arcli.engine import plan
+from arcli.engine.plan import UpkeepOptions
+from arcli.engine.upkeep import LOCK_FILE, compact, maybe_fold
+from arcli.errors import Locked, MemoryLimit
+from arcli.models import IndexKind
+from arcli.store.locks import file_lock
+
+SMALL = UpkeepOptions(delta_rows=10)
+
+
+def test_a_target_is_found_as_soon_as_it_is_added_and_folded_when_there_are_enough(shop: Shop) -> None:
+    for seed in range(9):
+        shop.add(seed)
+        assert not maybe_fold(shop.store, SMALL)
+        assert shop.votes(seed)[0] == f"pic{seed}"
+    assert shop.segments() == []
+    shop.add(9)
+    assert maybe_fold(shop.store, SMALL)
+    assert shop.segments() == [(1, 10)]
+    shop.check()
+
+
+def test_segments_shrink_towards_the_newest_rows_and_stay_a_handful(shop: Shop) -> None:
+    written: set[str] = set()
+    for start in range(0, 200, 10):
+        shop.add(*range(start, start + 10))
+        maybe_fold(shop.store, SMALL)
+        sizes = [last - first + 1 for first, last in shop.segments()]
+        assert len(sizes) <= 4
+        assert all(older >= 3 * newer for older, newer in pairwise(sizes))
+        written |= shop.files()
+    shop.check()
+    rows = sum(int(name.split("-")[1]) - int(name.split("-")[0]) + 1 for name in written)
+    assert rows <= 10 * 200, "bytes written while loading"
+
+
+def test_what_is_removed_or_replaced_is_never_answered(shop: Shop) -> None:
+    shop.add(*range(40))
+    compact(shop.store)
+    shop.remove("pic39")
+    shop.add(100)
+    shop.replace("pic7", 101)
+    assert "pic39" not in shop.votes(39)
+    assert shop.votes(7)[0] != "pic7", "its new picture does not look like that"
+    shop.check()
+    compact(shop.store)
+    assert shop.segments() == [(1, 42)]
+    shop.check()
+    with shop.store.read() as snapshot:
+        assert snapshot.removed_rows() == [8, 40], "kept while the generation before holds them"
+    shop.add(102)
+    compact(shop.store)
+    with shop.store.read() as snapshot:
+        assert snapshot.removed_rows() == []
+
+
+def test_a_segment_more_than_a_fifth_dead_is_rewritten(shop: Shop) -> None:
+    shop.add(*range(40))
+    compact(shop.store)
+    before = shop.files()
+    shop.remove(*(f"pic{seed}" for seed in range(8)))
+    assert not maybe_fold(shop.store, SMALL)
+    shop.remove("pic8")
+    assert maybe_fold(shop.store, SMALL)
+    assert shop.files() > before
+    shop.check()
+
+
+def test_nothing_is_left_of_an_emptied_channel(shop: Shop) -> None:
+    shop.add(*range(12))
+    compact(shop.store)
+    shop.remove(*[*shop.told])
+    compact(shop.store)
+    assert shop.segments() == []
+    assert shop.votes(3) == []
+    shop.add(50)
+    shop.check()
+
+
+def test_compacting_again_writes_nothing(shop: Shop) -> None:
+    shop.add(*range(12))
+    compact(shop.store)
+    before = shop.files()
+    compact(shop.store)
+    assert shop.files() == before
+
+
+def test_two_generations_of_files_are_kept(shop: Shop) -> None:
+    counts = []
+    for seed in range(5):
+        shop.add(seed)
+        compact(shop.store)
+        counts.append(len(shop.files()))
+    assert counts == [1, 2, 2, 2, 2]
+
+
+def test_there_is_one_compactor_and_the_second_returns_at_once(shop: Shop) -> None:
+    shop.add(*range(12))
+    with file_lock(shop.folder / LOCK_FILE, timeout=0):
+        assert not maybe_fold(shop.store, SMALL)
+        with pytest.raises(Locked):
+            compact(shop.store)
+    assert maybe_fold(shop.store, SMALL)
+
+
+@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.HNSW])
+def test_the_kind_of_segment_is_that_of_the_channel(shop: Shop, kind: IndexKind) -> None:
+    shop.add(*range(12))
+    with shop.store.write() as txn:
+        settings = txn.info().settings
+        txn.set_settings(type(settings)(index=kind))
+    compact(shop.store)
+    assert {name.rpartition(".")[2] for name in shop.files()} == {kind.value}
+    shop.check()
+
+
+def test_an_index_over_the_memory_limit_is_refused_and_the_delta_answers(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add(*range(101))  # 101 x 200 keypoints at most: over what stays flat
+    monkeypatch.setattr(plan, "memory_limit", lambda: 1000)
+    with pytest.raises(MemoryLimit, match="101 targets") as refused:
+        compact(shop.store)
+    assert refused.value.hint
+    assert not maybe_fold(shop.store, SMALL)
+    assert shop.votes(3)[0] == "pic3"
