@@ -71,7 +71,8 @@ def test_a_readonly_folder_can_be_searched(folder: Path, start: Start, state: st
     answer = json.loads(start("look", folder).communicate(timeout=60)[0])
     folder.chmod(0o700)
     assert answer["code"] == "storage_not_writable"
-    assert answer["seen"] == (["one"] if state == "at rest" else ["last00000", "more00000", "one"])
+    seen = [name for name in answer["seen"] if name != "last00001"]  # the kill may come a moment late
+    assert seen == (["one"] if state == "at rest" else ["last00000", "more00000", "one"])
 
 
 def add_and_die(folder: Path, start: Start) -> None:
