@@ -13,7 +13,7 @@ import typer
 from arcli.commands import Program
 from arcli.commands.apps import new_app
 from arcli.console.command import command_name
-from arcli.console.faults import as_arcli_error
+from arcli.console.faults import as_arcli_error, is_call_for_help
 from arcli.console.session import Session
 from arcli.console.streams import ClosedPipe
 
@@ -44,6 +44,9 @@ def _run(arguments: list[str], session: Session) -> int:
 def _failed(error: BaseException, session: Session) -> int:
     """Tell the user, in the format they asked for."""
     fault = as_arcli_error(error)
+    if is_call_for_help(error) and not session.json_wanted:
+        typer.echo(str(error), err=True)
+        return fault.exit_status
     if context := getattr(error, "ctx", None):
         session.command = command_name(context)
     if "ARCLI_DEBUG" in os.environ or (session.verbose and fault.exit_status == _BUG):

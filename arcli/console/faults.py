@@ -36,6 +36,11 @@ def as_arcli_error(error: BaseException) -> ArcliError:
     return _bug(error)
 
 
+def is_call_for_help(error: BaseException) -> bool:
+    """Say whether `error` is Typer's for a group without a command; its text is the help."""
+    return type(error).__name__ == "NoArgsIsHelpError"
+
+
 def _from_os(error: OSError) -> ArcliError:
     where = f"{error.filename}: " if error.filename else ""
     sentence = f"{where}{error.strerror or error}"
@@ -51,7 +56,7 @@ def _from_os(error: OSError) -> ArcliError:
 def _from_usage(error: BaseException) -> UsageError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "arcli"
-    if type(error).__name__ == "NoArgsIsHelpError":
+    if is_call_for_help(error):
         return UsageError("missing command", hint=f"run: {path} --help")
     message = str(getattr(error, "format_message")())  # noqa: B009 - not in the type of BaseException
     sentence = message[:1].lower() + message[1:].rstrip(".")

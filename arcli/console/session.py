@@ -15,8 +15,8 @@ from arcli.console.record import record_view
 from arcli.console.sinks import envelope, make_sink, to_json
 from arcli.console.streams import Streams
 from arcli.console.view import Item, Record, View
-from arcli.errors import ArcliError, UsageError
-from arcli.settings import Format, Settings, resolve
+from arcli.errors import ArcliError, NotFound, UsageError
+from arcli.settings import Format, Kind, Settings, resolve
 
 if TYPE_CHECKING:
     from arcli.console.progress import Advance
@@ -156,6 +156,8 @@ class Session:
         if error.item and error.item not in sentence:
             sentence = f"{error.item}: {sentence}"
         self.streams.complain(f"error: {sentence}")
+        if error.hint is None and isinstance(error, NotFound):
+            error.hint = self._nearest(error)
         if error.hint and error.hint not in self._hints:
             self._hints.add(error.hint)
             self.streams.complain(f"hint: {error.hint}")
@@ -165,18 +167,26 @@ class Session:
         self.report(error)
         if self._answer is not None and not self._answer.closed:
             self._answer.abort(error)
-        elif self._answer is None and self._asked_format() in (Format.JSON, Format.JSONL):
+        elif self._answer is None and self.json_wanted:
             self.streams.write(to_json(envelope(self.command, "error", None, [error])) + "\n")
         return error.exit_status
 
-    def _asked_format(self) -> str:
-        """Return the format that was asked for, also when the command line or a profile cannot be read."""
-        if named := format_in(self._arguments):
-            return named
+    def _nearest(self, error: NotFound) -> str | None:
+        """Return a hint at a name like the one not found; only where looking for it costs no request."""
+        if self._gallery is None or self.settings.kind.value != Kind.LOCAL or self._hints:
+            return None
+        from arcli.console.nearest import nearest
+
+        return nearest(self._gallery, self.channel, error)
+
+    @property
+    def json_wanted(self) -> bool:
+        """Whether JSON was asked for, also when the command line or a profile cannot be read."""
         try:
-            return self.settings.format.value
+            asked = format_in(self._arguments) or self.settings.format.value
         except ArcliError:
-            return self.environ.get("ARCLI_FORMAT", "")
+            asked = self.environ.get("ARCLI_FORMAT", "")
+        return asked in (Format.JSON, Format.JSONL)
 
     def close(self) -> None:
         if self._gallery is not None:
