@@ -6,12 +6,14 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from arcli.errors import FileExists
+from arcli.errors import FileExists, UsageError
 
 
 def write_file(path: str | Path, data: bytes, *, overwrite: bool) -> None:
-    """Write aside, make durable, put in place. Raises FileExists unless `overwrite`; OSError."""
+    """Write aside, make durable, put in place. Raises FileExists unless `overwrite`, UsageError, OSError."""
     target = Path(path)
+    if not target.parent.is_dir():
+        raise UsageError(f"no such folder: {target.parent}", item=str(path))
     if target.is_dir():
         raise FileExists(f"{path} is a folder", item=str(path))
     if not overwrite and os.path.lexists(target):

@@ -40,11 +40,13 @@ def match_ratio(given: str | None) -> MatchRatio | None:
     """Return a number where one was given, else the text: a vendor's values are passed on as they are."""
     if given is None:
         return None
-    try:
-        number = float(given)
-    except ValueError:
-        return given
-    return number if math.isfinite(number) else given
+    for kind in (int, float):
+        try:
+            number = kind(given)
+            return number if math.isfinite(number) else given
+        except (ValueError, OverflowError):
+            continue
+    return given
 
 
 def _file_text(path: Path) -> str:

@@ -67,14 +67,17 @@ def _spliced(words: Sequence[str], listed: Iterator[str]) -> Iterator[str]:
 
 def _paths(source: BufferedIOBase, head: bytes, end: bytes) -> Iterator[str]:
     """Yield the paths of a stream as they come; empty ones are left out."""
-    rest, more = head, head
+    rest, more = b"", head
     while more:
+        *whole, rest = (rest + more).split(end)
+        yield from filter(None, (_path(raw, end) for raw in whole))
         more = source.read1(65536)
-        *whole, rest = (rest + more).split(end) if more else (rest, b"")
-        for path in whole:
-            text = os.fsdecode(path if end == b"\0" else path.rstrip(b"\r"))
-            if text:
-                yield text
+    if text := _path(rest, end):
+        yield text
+
+
+def _path(raw: bytes, end: bytes) -> str:
+    return os.fsdecode(raw if end == b"\0" else raw.rstrip(b"\r"))
 
 
 def _walked(words: Iterable[str]) -> Iterator[str]:

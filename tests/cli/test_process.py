@@ -36,8 +36,7 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "words",
-    ["ls", "ls --json", "ls -f csv", "channel ls -f ids", "channel ls -f jsonl", "--help", "ls --help"],
+    "words", ["ls -q", "ls --json -q", "ls -f csv -q", "channel ls -f ids", "channel ls -f jsonl", "--help"]
 )
 def test_a_closed_pipe_ends_quietly(words: str, folder: Path) -> None:
     ran = with_closed_stdout(folder, *words.split())
