@@ -69,7 +69,7 @@ def _photos(judged: Sequence[Judged]) -> str:
     ]
     more = f"<p>{len(bad) - _SHOWN:,} more are not shown.</p>" if len(bad) > _SHOWN else ""
     rows = (_photo(each) for each in bad[:_SHOWN])
-    heading = f"<h2>{len(bad):,} photos with a miss or a wrong answer</h2>"
+    heading = f"<h2>Photos with a miss or a wrong answer: {len(bad):,}</h2>"
     return heading + _table(("photo", "what came of it"), rows) + more
 
 

@@ -35,6 +35,7 @@ def _det(axes: Any, points: Sequence[ThresholdPoint]) -> None:
     axes.set(title="Detection error trade-off", xlabel="false accept rate", ylabel="miss rate")
     axes.set_xscale("symlog", linthresh=1e-3)
     axes.set_yscale("symlog", linthresh=1e-2)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
 
 
 def _figure() -> tuple[Any, Any]:
