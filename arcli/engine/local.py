@@ -139,8 +139,9 @@ class LocalGallery(LocalAdmin):
 
         enrolment = self._enroll(opened, row, changes.picture) if changes.picture else None
         with opened.store.write() as writer:
-            if enrolment is not None:
-                writer.replace(renewed(row, enrolment))
+            present = writer.target(identifier)  # as it is now: somebody may have changed it meanwhile
+            if enrolment is not None and present is not None:
+                writer.replace(renewed(present, enrolment))
             row = writer.update(identifier, changes)
         opened.fold()
         return row.as_target()

@@ -1,0 +1,145 @@
+"""Processes that use one gallery at the same time: python gallery_worker.py COMMAND DATA_DIR LOG ARGUMENT…
+
+Each writes one JSON line an operation to LOG: what it did, when it began and when it knew (CLOCK_MONOTONIC,
+which all processes of a machine share). `add`, `remove` and `replace` name the pictures that came and went.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from arcli.engine import LocalGallery
+from arcli.errors import Locked, TargetNotFound
+from arcli.models import AddItem, AddOptions, Picture, TargetChanges
+from tests.engine.conftest import encoded
+
+CHANNEL = "default"
+
+
+def pixels_of(seed: int) -> np.ndarray:
+    """A picture like no other: random clouds of several sizes (posters with letters look alike)."""
+    rng = np.random.default_rng(seed)
+    clouds = [rng.integers(0, 255, (320 // size, 240 // size, 3), np.uint8) for size in (5, 10, 20)]
+    return np.mean([cv2.resize(cloud, (240, 320)) for cloud in clouds], axis=0).astype(np.uint8)
+
+
+def picture_of(seed: int) -> Picture:
+    return Picture(name=f"{seed}.png", data=encoded(pixels_of(seed)))
+
+
+def photo_of(seed: int) -> Picture:
+    """The picture on a wall, a little turned."""
+    turn = cv2.getRotationMatrix2D((120, 160), 8, 1.0)
+    turn[:, 2] += (90, 80)
+    wall = cv2.warpAffine(pixels_of(seed), turn, (420, 500), borderValue=(200, 200, 200))
+    return Picture(name=str(seed), data=encoded(wall, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 85))
+
+
+class Log:
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+
+    def __call__(self, work: Callable[[], Any], **facts: Any) -> Any:
+        began = time.monotonic()
+        answer = work()
+        line = {**facts, "began": began, "ended": time.monotonic(), "answer": answer}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        return answer
+
+
+def add(gallery: LocalGallery, log: Log, first: str, count: str) -> None:
+    """Add pictures one at a time, and put another picture in the place of every third."""
+    for seed in range(int(first), int(first) + int(count)):
+        name = f"poster{seed}"
+        new = AddItem(picture=picture_of(seed), identifier=name)
+        log(
+            lambda new=new: gallery.add(channel=CHANNEL, item=new, options=AddOptions(jobs=1)).status,
+            target=name,
+            comes=seed,
+        )
+        if seed % 3 == 0:
+            changes = TargetChanges(picture=picture_of(seed + 5000))
+            log(
+                lambda name=name, changes=changes: replace(gallery, name, changes),
+                target=name,
+                comes=seed + 5000,
+                goes=seed,
+            )
+
+
+def replace(gallery: LocalGallery, name: str, changes: TargetChanges) -> bool:
+    try:
+        gallery.update(channel=CHANNEL, identifier=name, changes=changes)
+    except TargetNotFound:  # a remover was faster
+        return False
+    return True
+
+
+def remove(gallery: LocalGallery, log: Log, first: str, count: str) -> None:
+    """Remove every second picture soon after it came."""
+    left = {seed for seed in range(int(first), int(first) + int(count)) if seed % 2 == 0}
+    while left:
+        for seed in sorted(left):
+            name = f"poster{seed}"
+            if target_is_there(gallery, name):
+                log(lambda name=name: gallery.remove(channel=CHANNEL, identifier=name), target=name, goes="*")
+                left.discard(seed)
+
+
+def target_is_there(gallery: LocalGallery, name: str) -> bool:
+    try:
+        gallery.get(channel=CHANNEL, identifier=name)
+    except TargetNotFound:
+        return False
+    return True
+
+
+def find(gallery: LocalGallery, log: Log, step: str, *seeds: str) -> None:
+    """Look photos of all pictures up again and again until stdin closes."""
+    photos = {int(seed): photo_of(int(seed)) for seed in seeds}
+    os.set_blocking(0, False)
+    order = sorted(photos, key=lambda seed: seed * int(step) % 101)
+    while True:
+        for seed in order:
+            if sys.stdin.buffer.read(1) is not None:
+                return
+            log(lambda seed=seed: found(gallery, photos[seed]), photo=seed)
+
+
+def found(gallery: LocalGallery, photo: Picture) -> list[str]:
+    result = gallery.find(picture=photo, channels=[CHANNEL])
+    return [match.identifier for match in result.matches]
+
+
+def compact(gallery: LocalGallery, log: Log) -> None:
+    """Fold and merge until stdin closes."""
+    os.set_blocking(0, False)
+    while sys.stdin.buffer.read(1) is None:
+        log(lambda: compacted(gallery))
+
+
+def compacted(gallery: LocalGallery) -> str:
+    try:
+        gallery.compact(channel=CHANNEL)
+    except Locked:  # an adder folds at this moment
+        return "busy"
+    return "done"
+
+
+def main(command: str, data_dir: str, log: str, *words: str) -> None:
+    with LocalGallery(Path(data_dir)) as gallery:
+        globals()[command](gallery, Log(log), *words)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

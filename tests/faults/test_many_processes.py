@@ -1,0 +1,150 @@
+"""Adders, removers, a compactor and finders as processes: every answer is one that could be true."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arcli.engine import LocalGallery
+from arcli.models import ChannelSettings
+from tests.faults.gallery_worker import CHANNEL
+
+ROOT = Path(__file__).parents[2]
+Lines = list[dict[str, Any]]
+
+
+class Crew:
+    """Starts workers on one gallery and collects what they logged."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *words: object) -> subprocess.Popen[bytes]:
+        log = self.folder / f"{words[0]}{len(self.running)}.log"
+        command, *rest = map(str, words)
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.faults.gallery_worker",
+                command,
+                self.folder / "data",
+                log,
+                *rest,
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+        )
+        self.running.append(process)
+        return process
+
+    def lines(self, command: str) -> Lines:
+        logs = sorted(self.folder.glob(f"{command}*.log"))
+        return [json.loads(line) for log in logs for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def contradictions(changes: Lines, finds: Lines) -> list[str]:
+    """Compare each find with the model: what was certainly there, and what was certainly not, at its time."""
+    return [
+        f"photo {look['photo']} answered {look['answer']}: {verdict}"
+        for look in finds
+        for verdict in verdicts(changes, look)
+    ]
+
+
+def verdicts(changes: Lines, look: dict[str, Any]) -> list[str]:
+    seed = look["photo"]
+    name = f"poster{seed % 5000}"
+    mine = [
+        change for change in changes if change["target"] == name and change["answer"] not in (False, "failed")
+    ]
+    came = [change for change in mine if change.get("comes") == seed]
+    went = [change for change in mine if change.get("goes") in (seed, "*")]
+    before = {id(change) for change in mine if change["ended"] < look["began"]}
+    perhaps = {id(change) for change in mine if change["began"] < look["ended"]}
+    certain = any(id(c) in before for c in came) and not any(id(c) in perhaps for c in went)
+    impossible = not any(id(c) in perhaps for c in came) or any(id(c) in before for c in went)
+    answered = name in look["answer"]
+    strangers = [other for other in look["answer"] if other != name]
+    return [
+        *(["it was there all the time"] if certain and not answered else []),
+        *(["it was not there at any time"] if impossible and answered else []),
+        *([f"{strangers} show something else"] if strangers else []),
+    ]
+
+
+def run_crew(folder: Path, *, adders: int, removers: int, finders: int, each: int) -> Crew:
+    with LocalGallery(folder / "data") as gallery:
+        gallery.create_channel(name=CHANNEL, settings=ChannelSettings())
+    crew = Crew(folder)
+    try:
+        seeds = [seed for start in range(adders) for seed in range(100 * start, 100 * start + each)]
+        seeds += [seed + 5000 for seed in seeds if seed % 3 == 0]
+        endless = [crew.start("find", 7 + number, *seeds) for number in range(finders)]
+        endless.append(crew.start("compact"))
+        busy = [crew.start("add", 100 * number, each) for number in range(adders)]
+        busy += [crew.start("remove", 100 * number, each) for number in range(removers)]
+        for process in busy:
+            assert process.wait(timeout=300) == 0
+        for process in endless:
+            process.communicate(b"", timeout=60)
+            assert process.returncode == 0
+    finally:
+        for process in crew.running:
+            process.kill()
+            process.communicate()
+    return crew
+
+
+def check(crew: Crew, *, removers: int, adders: int, each: int) -> None:
+    changes = [*crew.lines("add"), *crew.lines("remove")]
+    finds = crew.lines("find")
+    assert contradictions(changes, finds) == []
+    kinds = Counter(bool(look["answer"]) for look in finds)
+    assert kinds[True], "something was found"
+    assert kinds[False], "something was not there yet, or no longer"
+    assert "done" in {line["answer"] for line in crew.lines("compact")}
+    kept = {
+        f"poster{100 * number + seed}"
+        for number in range(adders)
+        for seed in range(each)
+        if number >= removers or seed % 2
+    }
+    with LocalGallery(crew.folder / "data") as gallery:
+        assert {target.identifier for target in gallery.list(channel=CHANNEL).targets} == kept
+        assert [finding for finding in gallery.verify() if not finding.ok] == []
+
+
+def test_every_answer_could_be_true(tmp_path: Path) -> None:
+    crew = run_crew(tmp_path, adders=2, removers=1, finders=2, each=12)
+    check(crew, adders=2, removers=1, each=12)
+
+
+@pytest.mark.bench
+def test_every_answer_could_be_true_with_a_larger_crew(tmp_path: Path) -> None:
+    crew = run_crew(tmp_path, adders=4, removers=2, finders=4, each=25)
+    check(crew, adders=4, removers=2, each=25)
+
+
+def test_the_model_notices_a_lie() -> None:
+    def change(**facts: Any) -> dict[str, Any]:
+        return {"target": "poster1", "answer": True, **facts}
+
+    came, went = change(comes=1, began=1, ended=2), change(goes="*", began=5, ended=6)
+    looks = [(0, 0.5, []), (1.5, 3, ["poster1"]), (3, 4, ["poster1"]), (3, 5.5, []), (7, 8, [])]
+    for began, ended, answer in looks:
+        look = {"photo": 1, "began": began, "ended": ended, "answer": answer}
+        assert contradictions([came, went], [look]) == []
+    lies = [(0, 0.5, ["poster1"]), (3, 4, []), (7, 8, ["poster1"]), (3, 4, ["poster1", "poster2"])]
+    for began, ended, answer in lies:
+        look = {"photo": 1, "began": began, "ended": ended, "answer": answer}
+        assert len(contradictions([came, went], [look])) == 1
