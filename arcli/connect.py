@@ -33,7 +33,43 @@ def _arcloud(settings: Settings) -> Gallery:
     return gallery
 
 
-_OPENERS = {Kind.LOCAL: _local, Kind.ARCLOUD: _arcloud}
+def _tupu(settings: Settings) -> Gallery:
+    from arcli.protocols.tupu.keys import VENDOR_PUBLIC_KEY, load_private_key, load_public_key
+    from arcli.remote.transport import HttpTransport
+    from arcli.remote.tupu import TupuGallery
+    from arcli.remote.tupu_calls import TupuAccount, TupuOptions
+
+    verified = settings.need("verify") == "true"
+    public_key = _text_or_file(settings.get("public_key") or VENDOR_PUBLIC_KEY)
+    account = TupuAccount(
+        secret_id=settings.need("secret_id"),
+        private_key=load_private_key(settings.read_secret()),
+        public_key=load_public_key(public_key) if verified else None,
+    )
+    options = TupuOptions(
+        as_json=settings.get("form") == "json",
+        tags=_words(settings.get("tags")),
+        tasks=_words(settings.get("tasks")),
+        uid=settings.get("uid"),
+    )
+    gallery: Gallery = TupuGallery(HttpTransport(settings.need("url")), account, options)
+    return gallery
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    return tuple(text.split()) if text else ()
+
+
+def _text_or_file(text: str) -> str:
+    """Return what stands in the file of that name, the text itself where there is no such file."""
+    try:
+        path = Path(text).expanduser()
+        return path.read_text(encoding="utf-8") if path.is_file() else text
+    except (OSError, ValueError):  # a long text is no name of a file
+        return text
+
+
+_OPENERS = {Kind.LOCAL: _local, Kind.ARCLOUD: _arcloud, Kind.TUPU: _tupu}
 
 
 def scratch(folder: Path) -> Gallery:

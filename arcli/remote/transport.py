@@ -78,7 +78,7 @@ class HttpTransport:
         self._answered = False
         if self.url.startswith("http://") and not is_loopback(self.url):
             _logger.warning(
-                "%s is not encrypted: everybody on the way can read the secret; use https", self.url
+                "%s is not encrypted: others on the way can read and change what is sent", self.url
             )
 
     def close(self) -> None:

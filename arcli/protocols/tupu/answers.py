@@ -80,7 +80,7 @@ def opened(content: bytes, key: RSAPublicKey | None, *, now: float) -> JsonObjec
     verify(key, signature, written.encode())
     body = json_object(written)
     if not fresh(body.get("timestamp"), now):
-        raise BadSignature("the answer is signed but not fresh: it may have been sent before")
+        raise BadSignature("the answer is signed but not of now", hint="is this machine's clock right?")
     return _succeeded(body)
 
 
