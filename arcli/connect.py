@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from arcli.errors import NotSupported
+from arcli.errors import NotSupported, UsageError
 from arcli.gallery import ChannelAdmin, Gallery, Maintenance, Service
 from arcli.models import Finding
+from arcli.protocols.reading import real
 from arcli.settings import Kind, Settings
+
+if TYPE_CHECKING:
+    from arcli.remote.transport import HttpTransport
 
 
 def connect(settings: Settings) -> Gallery:
@@ -26,16 +31,14 @@ def _local(settings: Settings) -> Gallery:
 def _arcloud(settings: Settings) -> Gallery:
     from arcli.protocols.arcloud.requests import Credentials
     from arcli.remote.arcloud import ArcloudGallery
-    from arcli.remote.transport import HttpTransport
 
     credentials = Credentials(username=settings.need("username"), secretkey=settings.read_secret())
-    gallery: Gallery = ArcloudGallery(HttpTransport(settings.need("url")), credentials)
+    gallery: Gallery = ArcloudGallery(_transport(settings), credentials, jobs=_jobs(settings))
     return gallery
 
 
 def _tupu(settings: Settings) -> Gallery:
     from arcli.protocols.tupu.keys import VENDOR_PUBLIC_KEY, load_private_key, load_public_key
-    from arcli.remote.transport import HttpTransport
     from arcli.remote.tupu import TupuGallery
     from arcli.remote.tupu_calls import TupuAccount, TupuOptions
 
@@ -52,8 +55,31 @@ def _tupu(settings: Settings) -> Gallery:
         tasks=_words(settings.get("tasks")),
         uid=settings.get("uid"),
     )
-    gallery: Gallery = TupuGallery(HttpTransport(settings.need("url")), account, options)
+    gallery: Gallery = TupuGallery(_transport(settings), account, options, jobs=_jobs(settings))
     return gallery
+
+
+def _transport(settings: Settings) -> HttpTransport:
+    from arcli.remote.transport import HttpTransport, Timeouts
+
+    idle = _positive(settings, "timeout")
+    return HttpTransport(settings.need("url"), timeouts=Timeouts() if idle is None else Timeouts(idle=idle))
+
+
+def _jobs(settings: Settings) -> int | None:
+    jobs = _positive(settings, "jobs")
+    return None if jobs is None else max(int(jobs), 1)
+
+
+def _positive(settings: Settings, key: str) -> float | None:
+    """Return a setting as a number over 0, None where it is not set. Raises UsageError."""
+    value = settings.get(key)
+    if value is None:
+        return None
+    number = real(value)
+    if number is None or number <= 0:
+        raise UsageError(f"{key} is no number over 0: {value!r}")
+    return number
 
 
 def _words(text: str | None) -> tuple[str, ...]:

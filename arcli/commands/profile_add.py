@@ -11,7 +11,7 @@ from arcli.console.prompt import ask_secret
 from arcli.console.session import Session
 from arcli.errors import UsageError
 from arcli.models import valid_channel_name
-from arcli.settings import KEYS, SECRETS, Format, Kind, Profile, ProfileFile
+from arcli.settings import KEYS, OTHERS, SECRETS, Format, Kind, Profile, ProfileFile
 
 _PATHS = ("data_dir", "secretkey_file", "private_key_file")
 
@@ -51,6 +51,16 @@ def add(
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Believe answers whatever their signature (tupu).")
     ] = False,
+    others: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Another setting of a remote profile: "
+            + "; ".join(f"{key}, {what}" for key, what in OTHERS.items())
+            + ".",
+        ),
+    ] = None,
     default_format: Annotated[
         Format | None, typer.Option("--default-format", help="How it prints answers.")
     ] = None,
@@ -74,6 +84,7 @@ def add(
         f"{secret}_command": secret_command,
         f"{secret}_env": secret_env,
         f"{secret}_keyring": name if keyring else None,
+        **_others(others or []),
         "channel": session.flags.get("channel"),
         "format": None if default_format is None else default_format.value,
     }
@@ -85,6 +96,15 @@ def add(
     if use:
         profiles.use(name)
     session.record({"name": name, **values}, name=name)
+
+
+def _others(given: list[str]) -> dict[str, str]:
+    """Read --set KEY=VALUE. Raises UsageError."""
+    pairs = [text.partition("=") for text in given]
+    for key, _, value in pairs:
+        if key not in OTHERS or not value:
+            raise UsageError(f"not KEY=VALUE: {key!r}", hint="keys: " + ", ".join(OTHERS))
+    return {key: value for key, _, value in pairs}
 
 
 def _values(kind: Kind, given: dict[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from arcli.errors import ArcliError, NotFound, UsageError
 from arcli.settings import Format, Kind, Settings, resolve
 
 if TYPE_CHECKING:
+    from arcli.console.heard import Heard
     from arcli.console.progress import Advance
     from arcli.gallery import ChannelAdmin, Gallery, Maintenance
     from arcli.models import Finding
@@ -36,6 +37,7 @@ class Session:
         self._arguments = arguments
         self._answer: Answer[Any] | None = None
         self._gallery: Gallery | None = None
+        self._heard: Heard | None = None
         self._hints: set[str] = set()
 
     @classmethod
@@ -68,7 +70,9 @@ class Session:
         """The gallery that the settings name, opened at first use."""
         if self._gallery is None:
             from arcli.connect import connect
+            from arcli.console.heard import Heard
 
+            self._heard = Heard(self.warn)
             self._gallery = connect(self.settings)
         return self._gallery
 
@@ -191,6 +195,8 @@ class Session:
     def close(self) -> None:
         if self._gallery is not None:
             self._gallery.close()
+        if self._heard is not None:
+            self._heard.close()
 
 
 def format_in(arguments: Sequence[str]) -> str | None:

@@ -17,7 +17,7 @@ from arcli.remote.transport import Answer, HttpTransport, Part
 from arcli.remote.tupu_pictures import Ready
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+    from arcli.protocols.tupu.keys import PrivateKey, PublicKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +25,8 @@ class TupuAccount:
     """Who asks, and whom to believe. `public_key` None: answers are not verified."""
 
     secret_id: str
-    private_key: RSAPrivateKey = field(repr=False)
-    public_key: RSAPublicKey | None
+    private_key: PrivateKey = field(repr=False)
+    public_key: PublicKey | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

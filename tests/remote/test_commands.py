@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from arcli.app import main
 from tests.fakes.arcloud import CREDENTIALS, FakeVendor
+from tests.fakes.tupu import SECRET_ID, FakeTupu, private_pem, public_pem
 from tests.remote.conftest import picture
 
 SECRET = CREDENTIALS["secretkey"]
@@ -116,3 +118,59 @@ def test_a_service_that_is_not_there(shell: Shell, monkeypatch: pytest.MonkeyPat
     _profile(shell, "http://127.0.0.1:9")
     assert shell("doctor")[0] == 10
     assert shell.json("ls")["errors"][0]["code"] == "unreachable"
+
+
+@pytest.fixture
+def tupu() -> Iterator[FakeTupu]:
+    service = FakeTupu()
+    service.teach("black", "https://pictures.example/1.jpg", picture(1).read())
+    yield service
+    service.stop()
+
+
+def _tupu_profile(shell: Shell, url: str, *how: str) -> None:
+    (shell.home / "service.pem").write_text(public_pem("service"))
+    (shell.home / "key.pem").write_text(private_pem("customer"))
+    keys = ("--private-key-file", "key.pem", "--public-key", str(shell.home / "service.pem"))
+    words = ("--kind", "tupu", "--url", url, "--secret-id", SECRET_ID, "--use", *keys, *how)
+    assert shell("profile", "add", "gate", *words)[0] == 0
+
+
+def test_a_tupu_profile_at_the_command_line(shell: Shell, tupu: FakeTupu) -> None:
+    _tupu_profile(shell, tupu.url, "--set", "form=json", "--set", "tags=front back", "--set", "timeout=5")
+    results = shell.json("find", "tiger.jpg", "lion.jpg")["data"]["results"]
+    assert [match["label"] for match in results[0]["matches"]] == ["black"]
+    assert (results[0]["matched"], results[1]["matched"]) == (True, False)
+    assert json.loads(tupu.requests[0].body)["tags"] == ["front", "back"]
+    assert [target["identifier"] for target in shell.json("ls")["data"]["targets"]] == ["17", "18"]
+    assert shell("doctor")[0] == 0
+    assert shell("find", "lion.jpg")[0] == 1
+    assert shell("add", "lion.jpg")[0] == 13
+    assert shell("profile", "show")[0] == 0
+    assert "PRIVATE KEY" not in shell.printed
+
+
+def test_a_picture_by_url_is_fetched_by_the_service(shell: Shell, tupu: FakeTupu) -> None:
+    _tupu_profile(shell, tupu.url)
+    (result,) = shell.json("find", "https://pictures.example/1.jpg")["data"]["results"]
+    assert (result["image"], result["matched"]) == ("https://pictures.example/1.jpg", True)
+    assert ("image", "https://pictures.example/1.jpg") in tupu.requests[0].fields
+
+
+def test_not_verifying_warns_unless_quiet(shell: Shell, tupu: FakeTupu) -> None:
+    _tupu_profile(shell, tupu.url, "--no-verify")
+    assert shell("find", "tiger.jpg")[0] == 0
+    assert "warning: answers of" in shell.printed
+    shell.printed = ""
+    assert shell("--quiet", "find", "tiger.jpg")[0] == 0
+    assert "warning" not in shell.printed
+
+
+def test_settings_that_make_no_sense_are_usage_errors(shell: Shell, tupu: FakeTupu) -> None:
+    assert shell("profile", "add", "x", "--kind", "tupu", "--url", tupu.url, "--set", "speed=9")[0] == 2
+    _tupu_profile(shell, tupu.url, "--set", "timeout=soon")
+    assert shell("find", "tiger.jpg")[0] == 2
+    _tupu_profile(shell, tupu.url, "--replace")
+    (shell.home / "key.pem").write_text("no key")
+    assert shell("find", "tiger.jpg")[0] == 2
+    assert "no key" not in shell.printed

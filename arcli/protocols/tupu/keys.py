@@ -12,6 +12,9 @@ from arcli.errors import NotSupported, UsageError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
+    PrivateKey = RSAPrivateKey
+    PublicKey = RSAPublicKey
+
 VENDOR_PUBLIC_KEY = (
     "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDyZneSY2eGnhKrArxaT6zswVH9/EKz+CLD+38kJigWj5UaRB6dDUK9"
     "BR6YIv0M9vVQZED2650tVhS3BeX04vEFhThnNrJguVPidufFpEh3AgdYDzOQxi06AN+CGzOXPaigTurBxZDIbdU+zmtr"
