@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from arcli.engine.channels import Channels, OpenChannel
-from arcli.models import ChannelInfo, ChannelSettings, Finding
+from arcli.models import ChannelInfo, ChannelSettings, Finding, SegmentInfo
+from arcli.store import segments
+from arcli.store.segments import SegmentRecord
 
 
 class LocalAdmin:
@@ -52,10 +54,29 @@ class LocalAdmin:
 def describe(opened: OpenChannel) -> ChannelInfo:
     """Return what a channel is and holds."""
     with opened.store.read() as snapshot:
+        records = segments.live(snapshot)
+        last = max((record.last_row for record in records), default=0)
         return ChannelInfo(
             name=opened.name,
             settings=opened.settings,
             preset=str(opened.preset),
             targets=snapshot.count(),
             created=opened.record.created,
+            segments=tuple(_segment_info(record) for record in records),
+            delta_rows=len(snapshot.live_rows(last + 1, snapshot.last_row())),
+            tombstones=sum(segments.dead_in(snapshot, record) for record in records),
+            store_bytes=opened.store.database.path.stat().st_size,
+            index_bytes=sum(record.file.bytes for record in records),
         )
+
+
+def _segment_info(record: SegmentRecord) -> SegmentInfo:
+    return SegmentInfo(
+        name=record.file.name,
+        kind=record.file.kind,
+        first_row=record.first_row,
+        last_row=record.last_row,
+        rows=record.rows,
+        descriptors=record.file.descriptors,
+        bytes=record.file.bytes,
+    )

@@ -22,9 +22,9 @@ Range = tuple[int, int]
 """First and last row id, both included."""
 
 
-def gaps(covered: Iterable[SegmentRecord], last_row: int) -> Iterator[Range]:
-    """Yield the ranges in 1..last_row that no segment covers; `covered` comes by first row."""
-    begin = 1
+def gaps(covered: Iterable[SegmentRecord], last_row: int, first_row: int = 1) -> Iterator[Range]:
+    """Yield the ranges in first_row..last_row that no segment covers; `covered` comes by first row."""
+    begin = first_row
     for record in covered:
         if record.first_row > begin:
             yield begin, record.first_row - 1
@@ -54,23 +54,24 @@ def codes_of(snapshot: Snapshot, rows: Sequence[int]) -> Iterator[tuple[int, Cod
 
 
 class RowReader:
-    """Iterates over the codes of the rows first..last, in short transactions: a long one keeps the log."""
+    """Iterates over the codes of the rows in some ranges, in short transactions: a long one keeps the log."""
 
-    def __init__(self, store: ChannelStore, first: int, last: int) -> None:
-        self._store, self._first, self._last = store, first, last
+    def __init__(self, store: ChannelStore, ranges: Iterable[Range]) -> None:
+        self._store, self._ranges = store, ranges
         self.rows = 0  # how many were read
 
     def __iter__(self) -> Iterator[Chunk]:
-        after = self._first - 1
-        while found := self._read(after):
-            after = found[-1][0]
-            self.rows += len(found)
-            reached(FaultPoint.READ)
-            owners = np.array([row for row, _ in found], np.int64)
-            counts = [len(codes) for _, codes in found]
-            yield np.concatenate([codes for _, codes in found]), np.repeat(owners, counts)
+        for first, last in self._ranges:
+            begin = first
+            while found := self._read(begin, last):
+                begin = found[-1][0] + 1
+                self.rows += len(found)
+                reached(FaultPoint.READ)
+                owners = np.array([row for row, _ in found], np.int64)
+                counts = [len(codes) for _, codes in found]
+                yield np.concatenate([codes for _, codes in found]), np.repeat(owners, counts)
 
-    def _read(self, after: int) -> list[tuple[int, Codes]]:
+    def _read(self, first: int, last: int) -> list[tuple[int, Codes]]:
         with self._store.read() as snapshot:
-            rows = snapshot.features_after(after, _CHUNK)
-            return [(row, index_codes(data)) for row, data in rows if row <= self._last]
+            rows = snapshot.features_after(first - 1, _CHUNK)
+            return [(row, index_codes(data)) for row, data in rows if row <= last]

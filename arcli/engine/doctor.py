@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from arcli.engine.channels import Channels, OpenChannel
+from arcli.engine.indexcheck import repair_index, verify_index
 from arcli.errors import ArcliError
 from arcli.features import Features
 from arcli.models import Finding
@@ -28,6 +29,7 @@ def repair(channels: Channels, name: str | None) -> Iterator[Finding]:
     for each in [name] if name is not None else _names(channels):
         try:
             yield from repair_store(channels.get(each).store)
+            yield from repair_index(channels.get(each).store)
         except ArcliError as error:
             yield Finding(subject=each, ok=False, message=error.message, hint=error.hint)
     yield from verify(channels, name)
@@ -50,6 +52,7 @@ def _verify_channel(channels: Channels, name: str) -> Iterator[Finding]:
         yield Finding(subject=name, ok=False, message=error.message, hint=error.hint)
         return
     yield from verify_store(opened.store, Features.from_bytes)
+    yield from verify_index(opened.store)
     yield from _verify_counts(opened)
 
 

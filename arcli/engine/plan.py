@@ -15,7 +15,7 @@ from arcli.engine.coverage import INDEX_KEYPOINTS, gaps
 from arcli.errors import DataDamaged, MemoryLimit
 from arcli.features import INDEX_DIM
 from arcli.index.files import FileGone, checked_path
-from arcli.index.hnsw import graph_bytes, memory_limit
+from arcli.index.hnsw import graph_memory, memory_limit
 from arcli.index.segment import kind_for
 from arcli.models import IndexKind
 from arcli.store import segments
@@ -134,7 +134,7 @@ def check_memory(pieces: Sequence[Piece], jobs: Sequence[Job], setting: IndexKin
     taken = {piece for job in jobs for piece in job.pieces}
     sizes = [*_after(pieces, taken), *(job.rows * INDEX_KEYPOINTS for job in jobs)]
     need = sum(
-        graph_bytes(descriptors, INDEX_DIM)
+        graph_memory(descriptors, INDEX_DIM)
         for descriptors in sizes
         if kind_for(setting, descriptors) is IndexKind.HNSW
     )

@@ -7,10 +7,10 @@ channel: a second one returns at once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from arcli.engine.coverage import INDEX_KEYPOINTS, RowReader
+from arcli.engine.coverage import INDEX_KEYPOINTS, RowReader, gaps
 from arcli.engine.plan import Job, Piece, UpkeepOptions, check_memory, due, survey, whole
 from arcli.engine.shortlist import INDEX_FOLDER
 from arcli.errors import ArcliError, Conflict, DataDamaged, Locked, StorageNotWritable
@@ -21,11 +21,15 @@ from arcli.index.segment import kind_for, write_segment
 from arcli.models import IndexKind, SegmentFile
 from arcli.store import segments
 from arcli.store.channel import ChannelStore
+from arcli.store.database import LOCK_TIMEOUT
 from arcli.store.faults import of_os
 from arcli.store.locks import file_lock
 from arcli.store.segments import SegmentRecord
+from arcli.store.snapshot import Snapshot
 
 LOCK_FILE = "index.lock"
+Check = Callable[[Path, SegmentFile], object]
+"""Raises when a published file is not what it was."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,8 +69,17 @@ def compact(store: ChannelStore) -> None:
         _Compactor(store).compact()
 
 
+def repair(store: ChannelStore) -> list[str]:
+    """Rebuild from the store what is missing or damaged, and say which files that were.
+
+    Raises what `compact` raises.
+    """
+    with file_lock(store.folder / LOCK_FILE, timeout=LOCK_TIMEOUT):
+        return _Compactor(store).repair()
+
+
 class _Compactor:
-    """Holds the lock of the channel's index while it exists."""
+    """Works on a channel's index; whoever makes one holds the lock of LOCK_FILE."""
 
     def __init__(self, store: ChannelStore) -> None:
         self._store = store
@@ -74,47 +87,70 @@ class _Compactor:
 
     def fold(self, options: UpkeepOptions) -> bool:
         self._adopt()
-        with self._store.read() as snapshot:
-            pieces = survey(snapshot, self._folder)
-            setting = snapshot.info().settings.index
+        pieces, setting = self._survey(frozenset())
         jobs = due(pieces, options)
         self._run(pieces, jobs, setting)
         return bool(jobs)
 
     def compact(self) -> None:
         self._adopt()
-        bad = frozenset(self._damaged())
-        with self._store.read() as snapshot:
-            pieces = survey(snapshot, self._folder, bad)
-            setting = snapshot.info().settings.index
+        bad = frozenset(self._damaged(verify_content))
+        pieces, setting = self._survey(bad)
         self._run(pieces, whole(pieces, setting), setting)
+        self._retire(bad)
+
+    def repair(self) -> list[str]:
+        self._adopt()
+        bad = frozenset(self._damaged(verify_digest))
+        pieces, setting = self._survey(bad)
+        self._run(pieces, due(pieces), setting)
+        self._retire(bad)
+        return sorted(bad)
+
+    def _survey(self, bad: frozenset[str]) -> tuple[list[Piece], IndexKind]:
+        with self._store.read() as snapshot:
+            return survey(snapshot, self._folder, bad), snapshot.info().settings.index
 
     def _run(self, pieces: Sequence[Piece], jobs: Sequence[Job], setting: IndexKind) -> None:
         check_memory(pieces, jobs, setting)
         for job in jobs:
             reached(FaultPoint.PLANNED)
             self._rewrite(job, setting)
+        with self._store.read() as snapshot:
+            kept = segments.names(snapshot)
         try:
-            with self._store.read() as snapshot:
-                kept = segments.names(snapshot)
             collect(self._folder, kept)
         except OSError as error:
             raise of_os(self._folder, error) from error
 
+    def _retire(self, bad: Collection[str]) -> None:
+        """Publish without those damaged files that no job replaced: few rows or none are left of theirs."""
+        with self._store.read() as snapshot:
+            left = [record.file.name for record in segments.live(snapshot) if record.file.name in bad]
+        if left:
+            with self._store.write() as transaction:
+                segments.publish(transaction, [], left)
+
     def _rewrite(self, job: Job, setting: IndexKind) -> None:
-        """Build the job's segment aside, make it durable, and publish it in the store."""
+        """Build the job's segment aside, make it durable, and publish it in the store.
+
+        A graph without dead rows is taken over and added to, which costs less than building it again.
+        """
+        kind = kind_for(setting, job.rows * INDEX_KEYPOINTS)
         with self._store.read() as snapshot:
             info, built_at = snapshot.info(), snapshot.changes()
-            old = [s.file.name for s in segments.live(snapshot) if job.first <= s.first_row <= job.last]
-        source = RowReader(self._store, job.first, job.last)
+            old = [s for s in segments.live(snapshot) if job.first <= s.first_row <= job.last]
+            base = self._base(job, snapshot) if kind is IndexKind.HNSW else None
+        source = RowReader(self._store, [*gaps([base] if base else [], job.last, job.first)])
         try:
             file = write_segment(
                 self._folder,
                 (job.first, job.last),
                 source,
-                kind=kind_for(setting, job.rows * INDEX_KEYPOINTS),
+                kind=kind,
                 dim=INDEX_DIM,
                 capacity=job.rows * INDEX_KEYPOINTS,
+                base=base.file if base else None,
             )
         except OSError as error:
             raise of_os(self._folder, error) from error
@@ -122,13 +158,13 @@ class _Compactor:
             file=file,
             first_row=job.first,
             last_row=job.last,
-            rows=source.rows,
+            rows=source.rows + (base.rows if base else 0),
             built_at=built_at,
             store_id=info.store_id,
             epoch=info.epoch,
         )
         with self._store.write() as transaction:
-            segments.publish(transaction, [record] if record else [], old)
+            segments.publish(transaction, [record] if record else [], [s.file.name for s in old])
             reached(FaultPoint.PUBLISHING)
         reached(FaultPoint.PUBLISHED)
 
@@ -142,14 +178,21 @@ class _Compactor:
         with self._store.write() as transaction:
             segments.adopt(transaction, sound)
 
-    def _damaged(self) -> Iterator[str]:
+    def _damaged(self, check: Check) -> list[str]:
         with self._store.read() as snapshot:
             records = segments.live(snapshot)
-        return (record.file.name for record in records if not self._is_sound(record, verify_content))
+        return [record.file.name for record in records if not self._is_sound(record, check)]
 
-    def _is_sound(self, record: SegmentRecord, check: Callable[[Path, SegmentFile], object]) -> bool:
+    def _is_sound(self, record: SegmentRecord, check: Check) -> bool:
         try:
             check(self._folder, record.file)
         except (FileGone, DataDamaged, OSError):
             return False
         return True
+
+    def _base(self, job: Job, snapshot: Snapshot) -> SegmentRecord | None:
+        """Return the largest sound graph of the job of which nothing was removed."""
+        graphs = [piece.segment for piece in job.pieces if piece.segment]
+        usable = [s for s in graphs if s.file.kind == IndexKind.HNSW and not segments.dead_in(snapshot, s)]
+        largest = max(usable, key=lambda record: record.rows, default=None)
+        return largest if largest and self._is_sound(largest, verify_content) else None

@@ -10,7 +10,7 @@ import numpy as np
 from arcli.errors import DataDamaged
 from arcli.index import flat
 from arcli.index.faultpoints import FaultPoint, reached
-from arcli.index.files import checksums, new_name, verify_content, write_durably
+from arcli.index.files import checked_path, checksums, new_name, verify_content, write_durably
 from arcli.index.hnsw import HnswBuilder, HnswIndex, HnswSettings
 from arcli.index.seam import Codes, DescriptorIndex, Rows
 from arcli.models import IndexKind, SegmentFile
@@ -39,16 +39,26 @@ def open_segment(folder: Path, file: SegmentFile) -> DescriptorIndex:
 
 
 def write_segment(
-    folder: Path, rows: tuple[int, int], chunks: Iterable[Chunk], *, kind: IndexKind, dim: int, capacity: int
+    folder: Path,
+    rows: tuple[int, int],
+    chunks: Iterable[Chunk],
+    *,
+    kind: IndexKind,
+    dim: int,
+    capacity: int,
+    base: SegmentFile | None = None,
 ) -> SegmentFile | None:
     """Write the codes of the rows first..last as a file of `folder`; None when there are none.
 
-    `capacity`: descriptors at most. The file is durable and has its name when this returns.
-    Raises MemoryLimit, OverflowError, OSError.
+    `capacity`: descriptors at most. base: an hnsw segment of `folder`, its content verified, to begin with;
+    `chunks` are the rows that it does not hold. The file is durable and has its name when this returns.
+    Raises MemoryLimit, OverflowError, OSError; DataDamaged and FileGone for the base.
     """
     name = new_name(*rows, kind)
     settings = HnswSettings()
     content = _Flat() if kind is IndexKind.FLAT else HnswBuilder(capacity, dim, settings)
+    if base is not None and isinstance(content, HnswBuilder):
+        content.start_from(checked_path(folder, base), base.descriptors)
     for codes, owners in chunks:
         content.add(codes, owners)
     if not content.descriptors:
