@@ -135,13 +135,13 @@ def _answer(image: str, sightings: list[Sighting], options: FindOptions, began: 
     others = [sighting for sighting in sightings if sighting.reason is not None]
     return FindResult(
         image=image,
-        matches=tuple(_match(sighting) for sighting in accepted),
+        matches=tuple(_match(sighting, metadata=options.metadata) for sighting in accepted),
         candidates=tuple(_candidate(sighting) for sighting in others[: options.candidates]),
         elapsed_ms=(perf_counter() - began) * 1000,
     )
 
 
-def _match(sighting: Sighting) -> Match:
+def _match(sighting: Sighting, *, metadata: bool) -> Match:
     row = _row(sighting)
     kind = _shelf(sighting).kind
     return Match(
@@ -151,7 +151,7 @@ def _match(sighting: Sighting) -> Match:
         inliers=sighting.inliers,
         quad=sighting.quad,
         level=row.level,
-        metadata=row.metadata,
+        metadata=row.metadata if metadata else None,
         label=None if kind is ListKind.PLAIN else kind.value,
     )
 

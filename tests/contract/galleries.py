@@ -1,0 +1,57 @@
+"""The galleries that the contract suite runs over. To add one: a function that opens it, and a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from arcli.engine import LocalGallery
+from arcli.gallery import Gallery
+from arcli.protocols.arcloud.requests import Credentials
+from arcli.remote.arcloud import ArcloudGallery
+from arcli.remote.transport import HttpTransport
+from tests.contract.subject import CHANNELS, Difference, Harness
+from tests.fakes.arcloud import CREDENTIALS, FakeVendor
+
+
+@contextmanager
+def local(folder: Path) -> Iterator[Gallery]:
+    """The embedded engine."""
+    with LocalGallery(folder / "data") as gallery:
+        for channel in CHANNELS:
+            gallery.create_channel(name=channel)
+        yield gallery
+
+
+@contextmanager
+def vendor(folder: Path) -> Iterator[Gallery]:
+    """Our client at a service that does what the vendor's document says and no more."""
+    service = FakeVendor(channels=CHANNELS)
+    try:
+        with ArcloudGallery(HttpTransport(service.url), Credentials(**CREDENTIALS)) as gallery:
+            yield gallery
+    finally:
+        service.stop()
+
+
+_SEVEN_CALLS = "the vendor's seven calls have no field for it"
+HARNESSES = {
+    "local": Harness(local),
+    "vendor": Harness(
+        vendor,
+        {
+            Difference.CHANNEL_MUST_EXIST: "AddImage answers 20003; no call makes a channel",
+            Difference.REMOVE_ALWAYS_TRUE: "RemoveImage documents no 20014",
+            Difference.NO_FIND_OPTIONS: _SEVEN_CALLS,
+            Difference.NO_GEOMETRY: "FindImage answers the identifier only",
+            Difference.NO_PICTURE: "no call downloads a picture",
+            Difference.NO_STATE: "UpdateImageInfo changes matchratio and metadata only",
+            Difference.NO_LEVEL_IN_LISTS: "GetImages answers no level",
+            Difference.OWN_LEVELS: "how the vendor measures them is not documented",
+            Difference.NO_TIMES: _SEVEN_CALLS,
+            Difference.NO_DUPLICATES: "no call compares pictures",
+            Difference.NO_MISSES: "Statistics counts what was found",
+        },
+    ),
+}
