@@ -13,7 +13,10 @@ from arcli.protocols.reading import real
 from arcli.settings import Kind, Settings
 
 if TYPE_CHECKING:
+    from arcli.engine import LocalGallery
     from arcli.remote.transport import HttpTransport
+    from arcli.store.accounts import Accounts
+    from arcli.store.gatekeeper import CatalogGatekeeper
 
 
 def connect(settings: Settings) -> Gallery:
@@ -131,3 +134,49 @@ def examine(gallery: Gallery, *, channel: str | None, repair: bool) -> Iterator[
     if repair:
         raise NotSupported("what a service keeps can be repaired only where it is kept")
     return gallery.probe(channel=channel)
+
+
+def account_admin(settings: Settings) -> Accounts:
+    """Open the accounts of the profile's data folder; the caller closes them. Raises NotSupported."""
+    from arcli.store.accounts import Accounts
+
+    return Accounts(local_data_dir(settings))
+
+
+def local_data_dir(settings: Settings) -> Path:
+    """Return the data folder of a local profile. Raises NotSupported for a profile of another kind."""
+    if settings.kind.value != Kind.LOCAL:
+        raise NotSupported(
+            f"profile {settings.profile.value} is a remote service: it keeps its own accounts",
+            hint="use a local profile, on the machine whose data folder is served",
+        )
+    return settings.data_path
+
+
+def served_gallery(data_dir: Path) -> LocalGallery:
+    """Open the embedded engine for a server."""
+    from arcli.engine import LocalGallery
+
+    return LocalGallery(data_dir=data_dir)
+
+
+def gatekeeper(data_dir: Path) -> CatalogGatekeeper:
+    """Open what tells a server who may do what, making the data folder if there is none."""
+    from arcli.store.gatekeeper import CatalogGatekeeper
+
+    return CatalogGatekeeper(data_dir)
+
+
+def server_pepper(data_dir: Path) -> bytes:
+    """Return the server's own secret, made at first use."""
+    from arcli.store.keyfile import pepper
+
+    return pepper(data_dir)
+
+
+def server_signing_key(data_dir: Path) -> str:
+    """Return the RSA key (PEM) that the server signs Tupu answers with, made at first use."""
+    from arcli.protocols.tupu.keys import new_private_key
+    from arcli.store.keyfile import SIGNING_KEY_FILE, read_or_make
+
+    return read_or_make(data_dir / SIGNING_KEY_FILE, lambda: new_private_key().encode()).decode()

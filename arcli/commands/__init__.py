@@ -26,6 +26,8 @@ VERBS = {
     "eval": "Measure recognition on your own photos: recall, false accepts, by threshold; counts nothing.",
     "stats": "Show how often targets were found, by day (UTC).",
     "channel": "Make, look at, set and remove channels.",
+    "account": "Say who may use `serve`: accounts, keys, grants.",
+    "serve": "Serve the data folder by the ARCloud and Tupu protocols.",
     "profile": "Keep settings under a name.",
     "doctor": "Check stores, indexes and settings, all of them or those of --channel.",
 }

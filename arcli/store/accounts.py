@@ -47,6 +47,11 @@ class Accounts:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def make(self) -> None:
+        """Make the data folder and its catalog if there is none."""
+        if not self._catalog.exists():
+            self._catalog.make()
+
     def accounts(self) -> Sequence[Account]:
         """Return all accounts by name."""
         if not self._catalog.exists():
@@ -64,11 +69,11 @@ class Accounts:
     def add_account(self, *, username: str, key: KeyRequest = KeyRequest()) -> NewKey:
         """Make an account with its first key, and the data folder if there is none."""
         valid_username(username)
-        if not self._catalog.exists():
-            self._catalog.make()
+        self.make()
         with self._catalog.database.write() as connection:
             if connection.execute("SELECT 1 FROM accounts WHERE username = ?", (username,)).fetchone():
-                raise AccountExists(f"account {username} exists already", item=username)
+                hint = "account add --new-key gives it one more key"
+                raise AccountExists(f"account {username} exists already", hint=hint, item=username)
             connection.execute("INSERT INTO accounts VALUES (?, ?)", (username, now()))
             return self._insert_key(connection, username, key)
 

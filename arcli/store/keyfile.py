@@ -14,6 +14,7 @@ from arcli.store.faults import of_os
 
 PEPPER_FILE = "server-pepper"
 PEPPER_BYTES = 32
+SIGNING_KEY_FILE = "server-signing-key.pem"
 
 
 def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:

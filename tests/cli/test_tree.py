@@ -14,7 +14,11 @@ import pytest
 
 from arcli.app import build
 from arcli.commands import VERBS
+from arcli.models import ChannelSettings, Scope
+from arcli.server.serve import Started
 from arcli.settings import Format
+from arcli.store.accounts import Accounts
+from arcli.store.catalog import Catalog
 from tests.cli.conftest import Run
 from tests.cli.fake import FakeGallery
 from tests.cli.tree import walk
@@ -45,19 +49,43 @@ CALLS = {
     "profile rm": "profile rm mine",
     "doctor": "doctor",
     "eval": "eval PHOTOS",
+    "account add": "account add newcomer",
+    "account ls": "account ls",
+    "account show": "account show shop",
+    "account rotate": "account rotate shop",
+    "account rm": "account rm shop --yes",
+    "account grant": "account grant shop",
+    "account revoke": "account revoke guest",
+    "account server-key": "account server-key",
+    "serve": "serve",
 }
+CHANGING = ("rm", "add", "rotate", "revoke", "create")  # whose second call finds another state
+NO_CHANNEL = ("profile", "channel", "account", "serve")  # --channel means little or nothing to these
 UNKNOWN_TARGET = ["get nobody", "update nobody --inactive", "rm nobody --yes"]
 
 
 @pytest.fixture
-def words(tmp_path: Path, filled: FakeGallery, run: Run) -> Any:
+def words(tmp_path: Path, filled: FakeGallery, run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"alpha")
     listing = tmp_path / "photos.csv"
     listing.write_text("photo,identifier\nphoto.jpg,alpha\n")
     run("profile", "add", "mine")
+    monkeypatch.chdir(tmp_path)
+    for folder in (tmp_path / "data" / "arcli", tmp_path / "data"):
+        _accounts(folder)
+    started = Started(url="http://x", metrics_url=None, public_channels=("default",), private_channels=())
+    monkeypatch.setattr("arcli.server.serve.serve", lambda options, announce: announce(started))
     files = {"PHOTO": str(photo), "PHOTOS": str(listing)}
     return lambda text: [files.get(word, word) for word in shlex.split(text)]
+
+
+def _accounts(folder: Path) -> None:
+    with Catalog.open(folder, create=True) as catalog, Accounts(folder) as accounts:
+        catalog.create_channel("default", ChannelSettings(), 1)
+        for name in ("shop", "guest"):
+            accounts.add_account(username=name)
+        accounts.grant(username="guest", channel="default", scope=Scope.FIND)
 
 
 def test_each_command_has_a_call_here() -> None:
@@ -111,7 +139,7 @@ def test_each_command_takes_the_common_options_on_either_side(name: str, run: Ru
     call = words(CALLS[name])
     after = run(*call, "--json", "-c", "default", "--quiet", "--verbose", "--data-dir", "data")
     assert after.status in (0, 9), after.err
-    if name not in ("channel rm", "channel create", "rm", "add", "profile add", "profile rm"):
+    if name.rsplit(maxsplit=1)[-1] not in CHANGING:
         before = run("--format", "json", "--channel", "default", "-q", "-v", "--data-dir", "data", *call)
         assert before.status == after.status
         assert _timeless(before.json) == _timeless(after.json)
@@ -159,7 +187,7 @@ def test_an_unknown_channel_is_answered_alike(call: str, run: Run, words: Any) -
     assert ran.json["errors"][0]["code"] == "channel_not_found"
 
 
-@pytest.mark.parametrize("call", [c for c in CALLS.values() if not c.startswith(("profile", "channel"))])
+@pytest.mark.parametrize("call", [c for c in CALLS.values() if not c.startswith(NO_CHANNEL)])
 def test_a_channel_name_that_is_not_valid(call: str, run: Run, words: Any) -> None:
     ran = run(*words(call), "-c", "../x", "--json")
     assert ran.status == 2

@@ -1,0 +1,266 @@
+"""`arcli account …`: who may use `serve`, and what."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from arcli.commands.account_view import ACCOUNTS, account_lines, account_record
+from arcli.commands.apps import new_app
+from arcli.console.command import ArcliCommand, ArcliGroup
+from arcli.console.inputs import stdin_text
+from arcli.console.options import YesOption
+from arcli.console.session import Session
+from arcli.console.text import plural
+from arcli.errors import NotFound, UsageError
+from arcli.models import KeyRequest, NewKey, Scope, TupuBinding, valid_channel_name
+from arcli.settings import Format
+
+if TYPE_CHECKING:
+    from arcli.store.accounts import Accounts
+
+app = new_app(cls=ArcliGroup, no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Account.")]
+ScanOnlyOption = Annotated[
+    bool, typer.Option("--scan-only", help="Only looking photos up: safe to publish in an app.")
+]
+InOption = Annotated[
+    list[str] | None, typer.Option("--in", metavar="CHANNEL", help="One more channel, beside --channel.")
+]
+TupuKeyOption = Annotated[
+    Path | None,
+    typer.Option("--tupu-public-key", metavar="FILE", help="Public key of a Tupu client, for a secretId."),
+]
+SecretIdOption = Annotated[
+    str | None, typer.Option("--secret-id", metavar="ID", help="Tupu secretId. Default: a new one.")
+]
+KeyOption = Annotated[str | None, typer.Option("--key", metavar="ID", help="Which key; see account show.")]
+
+
+@app.callback()
+def account() -> None:
+    """Say who may use `serve`: accounts, keys, grants."""
+
+
+@app.command(cls=ArcliCommand)
+def add(
+    ctx: typer.Context,
+    name: NameArgument,
+    scan_only: ScanOnlyOption = False,
+    more: InOption = None,
+    new_key: Annotated[
+        bool, typer.Option("--new-key", help="Give an account that is there one more key.")
+    ] = False,
+    secretkey_file: Annotated[
+        str | None,
+        typer.Option("--secretkey-file", metavar="FILE|-", help="Import this secret instead of drawing one."),
+    ] = None,
+    tupu_public_key: TupuKeyOption = None,
+    secret_id: SecretIdOption = None,
+) -> None:
+    """Make an account and show its secret key, this once.
+
+    With --channel it may use that channel. With --scan-only its key can only look photos up, in the channels
+    named (none named: in all that the account may search); an account that is there gets one more such key.
+
+    Example: arcli account add shop
+    """
+    session = Session.of(ctx)
+    channels = _named(session, more)
+    scope = Scope.FIND if scan_only else Scope.ALL
+    limited = tuple(channels) if scan_only and channels else None
+    request = KeyRequest(scope=scope, channels=limited, secretkey=_secret(secretkey_file))
+    with _accounts(session) as accounts:
+        known = any(found.username == name for found in accounts.accounts())
+        make = accounts.add_key if known and (new_key or scan_only) else accounts.add_account
+        key = make(username=name, key=request)
+        _grant_missing(accounts, name, channels, scope)
+        bound = _bind(accounts, name, channels, tupu_public_key, secret_id)
+    _show_key(session, key, secretkey_file is not None, bound)
+
+
+@app.command("ls", cls=ArcliCommand)
+def list_accounts(ctx: typer.Context) -> None:
+    """List the accounts.
+
+    Example: arcli account ls
+    """
+    session = Session.of(ctx)
+    with _accounts(session) as accounts:
+        session.show(ACCOUNTS, accounts.accounts())
+
+
+@app.command(cls=ArcliCommand)
+def show(ctx: typer.Context, name: NameArgument) -> None:
+    """Show an account: its keys (never a secret), channels, grants and Tupu secretIds.
+
+    Example: arcli account show shop
+    """
+    session = Session.of(ctx)
+    with _accounts(session) as accounts:
+        found = accounts.account(username=name)
+    session.record(account_record(found), name=name, lines=account_lines(found))
+
+
+@app.command(cls=ArcliCommand)
+def rotate(ctx: typer.Context, name: NameArgument, key: KeyOption = None) -> None:
+    """Replace a key by a new one, shown this once; the old one stops working now.
+
+    Example: arcli account rotate shop
+    """
+    session = Session.of(ctx)
+    with _accounts(session) as accounts:
+        new = accounts.rotate_key(username=name, key_id=key)
+    _show_key(session, new, False, None)
+
+
+@app.command(cls=ArcliCommand)
+def rm(ctx: typer.Context, name: NameArgument, yes: YesOption = False) -> None:
+    """Remove an account and its keys; asks first. Its channels stay, without an owner.
+
+    Example: arcli account rm shop --yes
+    """
+    session = Session.of(ctx)
+    with _accounts(session) as accounts:
+        owned = accounts.account(username=name).owns
+        left = f", which owns {plural(len(owned), 'channel')}" if owned else ""
+        session.confirm(f"Remove account {name}{left}?", yes=yes)
+        orphans = accounts.remove_account(username=name)
+    session.record({"username": name, "removed": True, "channels_without_owner": list(orphans)}, name=name)
+
+
+@app.command(cls=ArcliCommand)
+def grant(
+    ctx: typer.Context,
+    name: NameArgument,
+    scan_only: ScanOnlyOption = False,
+    more: InOption = None,
+    tupu_public_key: TupuKeyOption = None,
+    secret_id: SecretIdOption = None,
+) -> None:
+    """Let an account use the channel (and those of --in); with a public key also by the Tupu protocol.
+
+    Example: arcli account grant app --channel posters --scan-only
+    """
+    session = Session.of(ctx)
+    channels = _named(session, more) or [session.channel]
+    with _accounts(session) as accounts:
+        scope = Scope.FIND if scan_only else Scope.ALL
+        if tupu_public_key is None:
+            for channel in channels:
+                accounts.grant(username=name, channel=channel, scope=scope)
+        else:
+            _grant_missing(accounts, name, channels, scope)
+        bound = _bind(accounts, name, channels, tupu_public_key, secret_id)
+        found = accounts.account(username=name)
+    session.record(account_record(found) | {"secret_id": bound}, name=name, lines=account_lines(found))
+
+
+@app.command(cls=ArcliCommand)
+def revoke(
+    ctx: typer.Context, name: NameArgument, key: KeyOption = None, secret_id: SecretIdOption = None
+) -> None:
+    """Take something back: a key, a Tupu secretId, or else the grant of --channel.
+
+    Example: arcli account revoke shop --key 1f2e3d4c
+    """
+    session = Session.of(ctx)
+    if key and secret_id:
+        raise UsageError("give --key or --secret-id, not both")
+    with _accounts(session) as accounts:
+        if key:
+            accounts.revoke_key(username=name, key_id=key)
+        elif secret_id:
+            if not accounts.unbind(username=name, secret_id=secret_id):
+                raise NotFound(f"account {name} has no secretId {secret_id}", item=secret_id)
+        elif not accounts.revoke_grant(username=name, channel=session.channel):
+            raise NotFound(f"account {name} has no grant for channel {session.channel}", item=session.channel)
+        found = accounts.account(username=name)
+    session.record(account_record(found), name=name, lines=account_lines(found))
+
+
+@app.command("server-key", cls=ArcliCommand)
+def server_key(ctx: typer.Context) -> None:
+    """Print the public key that Tupu clients verify this server's answers with.
+
+    Example: arcli account server-key
+    """
+    session = Session.of(ctx)
+    from arcli.connect import local_data_dir, server_signing_key
+    from arcli.protocols.tupu.keys import load_private_key, public_pem
+
+    with _accounts(session) as accounts:
+        accounts.make()
+    pem = public_pem(load_private_key(server_signing_key(local_data_dir(session.settings))))
+    if session.format is Format.TABLE:
+        session.streams.write(pem)
+    else:
+        session.record({"public_key": pem}, name="".join(pem.splitlines()[1:-1]))
+
+
+def _accounts(session: Session) -> Accounts:
+    from arcli.connect import account_admin
+
+    return account_admin(session.settings)
+
+
+def _named(session: Session, more: list[str] | None) -> list[str]:
+    """Return the channels named on the command line, none when there are none."""
+    first = [session.channel] if session.named("channel") else []
+    return list(dict.fromkeys([*first, *(valid_channel_name(name) for name in more or [])]))
+
+
+def _secret(source: str | None) -> str | None:
+    """Read the secret to import, from a file or stdin (`-`), without the end of its line."""
+    if source is None:
+        return None
+    try:
+        text = "".join(stdin_text()) if source == "-" else Path(source).read_text()
+        return text.rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{source}: the secret cannot be read", item=source) from error
+
+
+def _grant_missing(accounts: Accounts, name: str, channels: list[str], scope: Scope) -> None:
+    """Grant what the account cannot do yet in the channels named."""
+    found = accounts.account(username=name)
+    full = {*found.owns, *(held.channel for held in found.grants if held.scope is Scope.ALL)}
+    enough = full | ({held.channel for held in found.grants} if scope is Scope.FIND else set())
+    for channel in channels:
+        if channel not in enough:
+            accounts.grant(username=name, channel=channel, scope=scope)
+
+
+def _bind(
+    accounts: Accounts, name: str, channels: list[str], public_key: Path | None, secret_id: str | None
+) -> str | None:
+    """Register a Tupu client and return its secretId; None without a public key."""
+    if public_key is None:
+        if secret_id is not None:
+            raise UsageError("a secretId comes with --tupu-public-key")
+        return None
+    if not channels:
+        raise UsageError("a secretId needs the channels it searches", hint="add --channel NAME")
+    from arcli.protocols.tupu.keys import load_public_key, public_pem
+
+    try:
+        text = public_key.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{public_key}: the key cannot be read", item=str(public_key)) from error
+    chosen = secret_id or secrets.token_hex(12)
+    pem = public_pem(load_public_key(text))
+    accounts.bind(TupuBinding(secret_id=chosen, username=name, channels=tuple(channels), public_key=pem))
+    return chosen
+
+
+def _show_key(session: Session, key: NewKey, imported: bool, secret_id: str | None) -> None:
+    """Show a new secret; one that was imported is known already."""
+    secret = None if imported else key.secretkey
+    record = {"username": key.username, "secretkey": secret, "key": key.key_id, "secret_id": secret_id}
+    session.record(record, name=key.username)
+    if secret:
+        session.say("this is the only time that the secret key is shown")

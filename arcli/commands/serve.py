@@ -1,0 +1,127 @@
+"""`arcli serve`: the ARCloud and Tupu protocols over the data folder."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from arcli.console.session import Session
+from arcli.errors import NotSupported
+
+if TYPE_CHECKING:
+    from arcli.server.serve import Started
+
+_FEW = 20  # channels named at start
+
+PathOption = Path | None
+
+
+def serve(
+    ctx: typer.Context,
+    host: Annotated[
+        str | None, typer.Option("--host", metavar="ADDRESS", help="Where to listen. Default: 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", min=0, max=65535, metavar="N", help="Default: 8080; 0: any free one."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=64, metavar="N", help="Processes. Default: 1.")
+    ] = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option("--public-url", metavar="URL", help="How clients reach it, for links in Tupu answers."),
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trusted-proxy", metavar="ADDRESS", help="Proxy or network to believe X-Forwarded-For."
+        ),
+    ] = None,
+    tls_cert: Annotated[
+        PathOption, typer.Option("--tls-cert", metavar="FILE", help="Certificate chain, PEM.")
+    ] = None,
+    tls_key: Annotated[PathOption, typer.Option("--tls-key", metavar="FILE", help="Its key, PEM.")] = None,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option("--cors-origin", metavar="ORIGIN", help="Web pages that may call; * for all."),
+    ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option("--metrics-port", min=0, max=65535, metavar="N", help="Default: --port + 1; 0: none."),
+    ] = None,
+    save_misses: Annotated[
+        PathOption, typer.Option("--save-misses", metavar="DIR", help="Keep photos that match nothing there.")
+    ] = None,
+    config: Annotated[
+        PathOption,
+        typer.Option("--config", metavar="FILE", help="TOML file of settings; see docs/server.md."),
+    ] = None,
+) -> None:
+    """Serve the data folder by the ARCloud and Tupu protocols.
+
+    Example: arcli serve --host 0.0.0.0 --port 8080 --workers 4
+    """
+    session = Session.of(ctx)
+    given: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "public_url": public_url,
+        "trusted_proxies": tuple(trusted_proxy) if trusted_proxy else None,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "cors_origins": tuple(cors_origin) if cors_origin else None,
+        "metrics_port": metrics_port,
+        "save_misses": save_misses,
+        "access_log": True if session.verbose else None,
+    }
+    _require_server()
+    from arcli.connect import local_data_dir
+    from arcli.server.options import load_options
+    from arcli.server.serve import serve as run
+
+    chosen = {name: value for name, value in given.items() if value is not None}
+    options = load_options(config, chosen | {"data_dir": local_data_dir(session.settings)})
+    run(options, lambda started: _announce(session, started))
+
+
+def _require_server() -> None:
+    """Raises NotSupported, naming the extra, where the server's libraries are not installed."""
+    for name in ("starlette", "uvicorn", "python_multipart", "prometheus_client"):
+        if find_spec(name) is None:
+            raise NotSupported(f"serve needs the package {name}", hint="pip install 'arcli[server]'")
+
+
+def _announce(session: Session, started: Started) -> None:
+    """Tell where it listens, and which channels GetImage shows to everybody."""
+    from arcli.connect import account_admin
+
+    record = {
+        "url": started.url,
+        "metrics_url": started.metrics_url,
+        "public_channels": list(started.public_channels),
+        "private_channels": list(started.private_channels),
+    }
+    session.record(
+        record, name="url", lines=[("serving", started.url), ("metrics", started.metrics_url or "none")]
+    )
+    for line in _public(started.public_channels):
+        session.say(line)
+    with account_admin(session.settings) as accounts:
+        without = not accounts.accounts()
+    if without:
+        session.say("no account yet: arcli account add NAME, then arcli channel create CHANNEL --owner NAME")
+
+
+def _public(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        return ("public channels: none",)
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return (
+        f"public channels (GetImage shows their targets to everybody): {', '.join(names[:_FEW])}{more}",
+        "hide one: arcli channel set NAME --private",
+    )

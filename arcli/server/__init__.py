@@ -1,0 +1,1 @@
+"""`arcli serve`: both protocols, our extensions, health and metrics over any Gallery."""

@@ -1,0 +1,64 @@
+"""The ASGI application: the routes of both protocols, our extensions and health."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from arcli.server.arcloud import ArcloudCalls
+from arcli.server.health import health_routes
+from arcli.server.service import Service
+
+_log = logging.getLogger(__name__)
+_FLUSH_SECONDS = 1.0  # design.md: a crash may lose the match counts of this last moment
+
+
+def build_app(service: Service) -> Starlette:
+    """Put the routes of `service` together; the application flushes counts while it lives."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        flusher = asyncio.create_task(_keep_flushing(service))
+        yield
+        flusher.cancel()
+        await asyncio.to_thread(service.close)
+
+    app = Starlette(
+        routes=[*ArcloudCalls(service).routes(), *health_routes(service)],
+        middleware=_middleware(service),
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _middleware(service: Service) -> list[Middleware]:
+    """Let web pages of the configured origins call; credentials travel in the body, so no cookies."""
+    origins = service.options.cors_origins
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["authorization", "content-type"],
+            max_age=3600,
+        )
+    ]
+
+
+async def _keep_flushing(service: Service) -> None:
+    while True:
+        await asyncio.sleep(_FLUSH_SECONDS)
+        service.metrics.sample()
+        try:
+            await service.quick.run(service.backend.flush)
+        except Exception as error:
+            _log.warning("counts could not be written: %s", error)

@@ -1,0 +1,106 @@
+"""What Prometheus may read of a server, on a loopback address of its own.
+
+With several worker processes each writes its numbers into files of a common folder
+(PROMETHEUS_MULTIPROC_DIR, set before prometheus_client is imported) and the parent adds them up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    start_http_server,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from arcli.errors import UsageError
+from arcli.models import FindResult
+
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The numbers of one process. Names of channels are in them only when `by_channel` is on."""
+
+    def __init__(self, *, by_channel: bool = False) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._by_channel = by_channel
+        self._requests = Counter(
+            "arcli_requests", "Requests answered.", ["call", "returncode"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "arcli_request_seconds",
+            "From the request's headers to its answer.",
+            ["call"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        labels = ["matched", "channel"] if by_channel else ["matched"]
+        self._lookups = Counter("arcli_lookups", "Photos looked up.", labels, registry=self.registry)
+        self._jobs = Gauge(
+            "arcli_photo_jobs",
+            "Photos at work or waiting.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self._uploads = Gauge(
+            "arcli_uploads",
+            "Bodies with a picture being read.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self._watched: Callable[[], int] = lambda: 0
+        self._watched_uploads: Callable[[], int] = lambda: 0
+
+    def watch(self, *, photos: Callable[[], int], uploads: Callable[[], int]) -> None:
+        """Say where the gauges are read by `sample`."""
+        self._watched, self._watched_uploads = photos, uploads
+
+    def sample(self) -> None:
+        """Take the gauges; the server does each second."""
+        self._jobs.set(self._watched())
+        self._uploads.set(self._watched_uploads())
+
+    def answered(self, call: str, returncode: str, seconds: float) -> None:
+        self._requests.labels(call, returncode).inc()
+        self._seconds.labels(call).observe(seconds)
+
+    def looked_up(self, result: FindResult) -> None:
+        matched = "yes" if result.matched else "no"
+        if not self._by_channel:
+            self._lookups.labels(matched).inc()
+            return
+        for channel in {match.channel or "" for match in result.matches} or {""}:
+            self._lookups.labels(matched, channel).inc()
+
+
+def serve_metrics(host: str, port: int, registry: CollectorRegistry | None) -> Callable[[], None]:
+    """Answer /metrics in a thread; return what ends it. `registry` None: the worker processes' sum.
+
+    Raises UsageError when the address is taken.
+    """
+    if registry is None:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, path=os.environ[MULTIPROCESS])  # type: ignore[no-untyped-call]
+    try:
+        server, thread = start_http_server(port, addr=host, registry=registry)
+    except OSError as error:
+        raise UsageError(
+            f"metrics cannot be served on {host}:{port}: {error.strerror}",
+            hint="choose --metrics-port, 0 for none",
+        ) from error
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return stop

@@ -1,0 +1,121 @@
+"""What an operator can set of a server, each with its default and where that comes from."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_type_hints
+
+from arcli.errors import FileExists, UsageError
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """The settings of one `arcli serve`; the fields are also the keys of its --config file."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    public_url: str | None = None
+    trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-For counts
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    cors_origins: tuple[str, ...] = ()
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None  # None: the port after `port`; 0: no metrics
+    metrics_by_channel: bool = False
+    access_log: bool = False
+    threads: int | None = None  # recognition threads a process; None: as many as its share of the cores
+    queue: int = 64  # photos that may wait for a thread in each process; one more answers 20015
+    uploads: int = 256  # bodies with a picture that may be read at a time in each process
+    picture_bytes: int = 10 * MIB  # protocols.md, decision 11
+    tupu_body_bytes: int = 30 * MIB  # protocols.md, section 2
+    body_seconds: float = 120.0  # a request's body must have arrived by then
+    grace_seconds: int = 30  # running requests may take this long at stop
+    failures_per_address: int = 30  # wrong secrets at once; one is forgiven every 2 s
+    failures_per_account: int = 200  # from addresses that never had it right; one forgiven every 2 s
+    anonymous_rate: float = 20.0  # GetImage without credentials: requests a second and address
+    account_channels: int = 100  # channels that an account may make through /arcli/v1
+    findimage_level: str = "level"  # "channel": as the vendor's document reads, protocols.md decision 2
+    url_pictures: bool = False  # Tupu: fetch pictures given by URL
+    tupu_relatives: int = 5  # candidates that a Tupu answer lists
+    save_misses: Path | None = None
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.tls_cert else "http"
+
+    @property
+    def base_url(self) -> str:
+        """The URL that clients use, without a slash at its end; never taken from a request."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+def load_options(path: Path | None, given: dict[str, Any]) -> ServeOptions:
+    """Read the TOML file at `path`, if any; what was given at the command line goes first.
+
+    Raises UsageError for a file that cannot be read, an unknown key, or a value of the wrong type.
+    """
+    values = {} if path is None else _read(path)
+    data_dir = given.pop("data_dir")
+    options = ServeOptions(data_dir=data_dir, **values)
+    return _checked(replace(options, **given))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: {error}", item=str(path)) from error
+    hints = get_type_hints(ServeOptions)
+    known = {field.name for field in fields(ServeOptions)} - {"data_dir"}
+    for name in table:
+        if name not in known:
+            raise UsageError(f"{path}: no such setting: {name}", hint=f"there are {', '.join(sorted(known))}")
+    return {name: _value(name, value, hints[name], path) for name, value in table.items()}
+
+
+def _value(name: str, value: Any, hint: Any, path: Path) -> Any:
+    """Return a TOML value as the type of its field."""
+    kinds = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    if Path in kinds and isinstance(value, str):
+        return path.parent / value
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = tuple(value)
+    if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
+        value = float(value)
+    plain = [kind for kind in kinds if isinstance(kind, type)]
+    fits = tuple[str, ...] in kinds if isinstance(value, tuple) else type(value) in plain
+    if not fits:
+        raise UsageError(f"{path}: {name} has the wrong type: {value!r}", item=str(path))
+    return value
+
+
+_AT_LEAST_ONE = ("workers", "queue", "uploads", "picture_bytes", "body_seconds", "tupu_body_bytes")
+
+
+def _checked(options: ServeOptions) -> ServeOptions:
+    for name in _AT_LEAST_ONE:
+        if getattr(options, name) < 1:
+            raise UsageError(f"{name} is at least 1")
+    if options.threads is not None and options.threads < 1:
+        raise UsageError("threads is at least 1")
+    if not 0 <= options.port < 65536 or not 0 <= (options.metrics_port or 0) < 65536:
+        raise UsageError("a port is a number from 0 to 65535")
+    if options.findimage_level not in ("level", "channel"):
+        raise UsageError('findimage_level is "level" or "channel"')
+    if options.public_url and not options.public_url.startswith(("http://", "https://")):
+        raise UsageError("the public URL begins with http:// or https://")
+    if (options.tls_cert is None) != (options.tls_key is None):
+        raise UsageError("TLS needs both --tls-cert and --tls-key")
+    if options.save_misses and options.save_misses.is_file():
+        raise FileExists(f"{options.save_misses} is a file, not a folder", item=str(options.save_misses))
+    return options

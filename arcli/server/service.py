@@ -1,0 +1,100 @@
+"""What all routes share: the backend, the threads, the door."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from arcli.errors import NotYourChannel, PictureTooLarge, UnreadablePicture
+from arcli.gallery import ChannelAdmin, Gallery, Gatekeeper
+from arcli.models import Picture, Principal, Scope
+from arcli.protocols.arcloud.requests import Credentials
+from arcli.server.access import Door
+from arcli.server.limits import ClientAddress
+from arcli.server.metrics import Metrics
+from arcli.server.options import ServeOptions
+from arcli.server.work import Workers
+from arcli.vision.decode import SERVE
+from arcli.vision.header import read_header
+
+_QUICK_THREADS = 8  # questions to the database, below a millisecond each
+_QUICK_QUEUE = 512
+_FORMATS = ("jpeg", "png")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """What is served. `pepper` keys what must not be guessed, `signing_key` (PEM) signs Tupu answers.
+
+    `flush` writes what is still only counted; `ready` raises when the data cannot be read.
+    """
+
+    gallery: Gallery
+    channels: ChannelAdmin
+    gatekeeper: Gatekeeper
+    pepper: bytes
+    signing_key: Callable[[], str]
+    flush: Callable[[], None]
+    ready: Callable[[], object]
+    close: Callable[[], None]
+
+
+class Service:
+    """One server process."""
+
+    def __init__(self, backend: Backend, options: ServeOptions, metrics: Metrics) -> None:
+        self.backend, self.options, self.metrics = backend, options, metrics
+        cores = os.cpu_count() or 1
+        threads = options.threads or max(1, cores // options.workers)
+        self.photos = Workers("photo", threads=threads, queue=options.queue)
+        self.quick = Workers("quick", threads=_QUICK_THREADS, queue=_QUICK_QUEUE)
+        self.door = Door(backend.gatekeeper, options, self.quick)
+        self.address = ClientAddress(options.trusted_proxies)
+        self.uploads = 0
+        metrics.watch(photos=lambda: self.photos.jobs, uploads=lambda: self.uploads)
+
+    @property
+    def gallery(self) -> Gallery:
+        return self.backend.gallery
+
+    async def admit(self, request: Request, credentials: Credentials) -> Principal:
+        return await self.door.admit(credentials, self.address(request))
+
+    def authorize(self, principal: Principal, channel: str, need: Scope = Scope.ALL) -> None:
+        self.backend.gatekeeper.authorize(principal, channel=channel, need=need)
+
+    def channels_of(self, principal: Principal, need: Scope = Scope.ALL) -> tuple[str, ...]:
+        return self.backend.gatekeeper.channels_of(principal, need=need)
+
+    def picture(self, content: bytes, channels: Sequence[str]) -> Picture:
+        """Return the picture of a request, of which only the header is read here.
+
+        Raises UnreadablePicture for what is neither JPEG nor PNG (a channel with the setting `any_format`
+        takes whatever arcli reads), PictureTooLarge over 50 megapixels.
+        """
+        header = read_header(content, "image")
+        if header.format not in _FORMATS and not any(self._any_format(name) for name in channels):
+            raise UnreadablePicture("the picture is neither JPEG nor PNG")
+        width, height = header.size
+        if width * height > SERVE.pixels:
+            raise PictureTooLarge(f"the picture has {width} x {height} pixels, at most {SERVE.pixels:,} go")
+        return Picture(name="image", data=content)
+
+    def _any_format(self, channel: str) -> bool:
+        return self.backend.channels.channel(name=channel).settings.any_format
+
+    def close(self) -> None:
+        """Let running jobs end, then write what is still only counted."""
+        self.photos.close()
+        self.quick.close()
+        self.backend.flush()
+        self.backend.close()
+
+
+def require_scope(principal: Principal) -> None:
+    """Raises NotYourChannel for a key that may only look photos up."""
+    if principal.scope is not Scope.ALL:
+        raise NotYourChannel("this key may only look photos up")
