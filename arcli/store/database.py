@@ -12,21 +12,18 @@ import contextlib
 import os
 import secrets
 import sqlite3
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from arcli.errors import ArcliError, DataDamaged, StorageNotWritable
+from arcli.store.connections import Readers, connect
 from arcli.store.faults import of_os, translated
 from arcli.store.locks import FolderGone, file_lock
 from arcli.store.migrations import Schema, format_of, migrate
 
 LOCK_TIMEOUT = 30.0  # seconds a writer waits for the others
-_BUSY_TIMEOUT = 10.0  # seconds; readers wait only while somebody recovers the log of a process that died
 _PAGE_SIZE = 8192  # features are 22-29 kB: three or four pages instead of seven
-_BLOB_LIMIT = 64 * 1024 * 1024  # bytes; a damaged length must not take all memory
 _LOG_TARGET = 4 * 1024 * 1024  # bytes of write-ahead log from which a commit checkpoints
 _LOG_LIMIT = 4 * _LOG_TARGET  # bytes from which the checkpoint waits for readers to move on
 _PATIENCE = 1000  # milliseconds it then waits; a find takes about 100
@@ -47,10 +44,8 @@ class Database:
         self.schema = schema
         self._missing = missing
         self._synchronous = synchronous
-        self._idle: list[tuple[sqlite3.Connection, int]] = []
-        self._guard = threading.Lock()
+        self._readers = Readers(path)
         self._wrote = False
-        self._closed = False
         self._checkpoint_from = _LOG_TARGET
 
     @property
@@ -82,7 +77,7 @@ class Database:
     def _create(self, fill: Callable[[sqlite3.Connection], None] | None) -> None:
         aside = self.path.with_name(f"{self.path.name}.new-{secrets.token_hex(4)}")
         try:
-            with translated(self.path), contextlib.closing(self._connect(aside, "mode=rwc")) as connection:
+            with translated(self.path), contextlib.closing(connect(aside, "mode=rwc")) as connection:
                 self._build(connection, fill)
             aside.rename(self.path)
             sync_folder(self.path.parent)
@@ -97,7 +92,6 @@ class Database:
     ) -> None:
         connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
         connection.execute("PRAGMA journal_mode = WAL")
-        self._configure(connection)
         migrate(connection, self.schema, self.path)
         if fill is not None:
             connection.execute("BEGIN IMMEDIATE")
@@ -108,42 +102,21 @@ class Database:
     def read(self) -> Iterator[sqlite3.Connection]:
         """Hold one read transaction: a snapshot that no writer changes. Never waits for writers."""
         with translated(self.path):
-            connection, inode = self._take()
+            connection, inode = self._reader()
             try:
                 connection.execute("BEGIN")
                 self._expect_present_format(connection)
                 yield connection
             finally:
-                self._give_back(connection, inode)
+                self._readers.give_back(connection, inode)
 
-    def _take(self) -> tuple[sqlite3.Connection, int]:
-        """Return an idle connection to the file that is at `path` now, or a new one."""
+    def _reader(self) -> tuple[sqlite3.Connection, int]:
         try:
-            inode = self.path.stat().st_ino
+            return self._readers.take()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise self._missing() from error
         except OSError as error:
-            raise self._unreachable(error) from error
-        with self._guard:
-            while self._idle:
-                connection, opened = self._idle.pop()
-                if opened == inode:
-                    return connection, inode
-                connection.close()
-        return self._open_reader(), inode
-
-    def _give_back(self, connection: sqlite3.Connection, inode: int) -> None:
-        with contextlib.suppress(sqlite3.Error), self._guard:
-            connection.rollback()
-            if not self._closed:
-                self._idle.append((connection, inode))
-                return
-        connection.close()
-
-    def _unreachable(self, error: OSError) -> ArcliError:
-        return (
-            self._missing()
-            if isinstance(error, FileNotFoundError | NotADirectoryError)
-            else of_os(self.path, error)
-        )
+            raise of_os(self.path, error) from error
 
     def _expect_present_format(self, connection: sqlite3.Connection) -> None:
         """Migrate an older database, once, if it may be written."""
@@ -165,36 +138,6 @@ class Database:
         if number == 0:
             raise DataDamaged(f"{self.path} is empty", item=str(self.path))
         return number
-
-    def _open_reader(self) -> sqlite3.Connection:
-        """Open for reading, also where the -shm file cannot be made.
-
-        In a folder that cannot be written, SQLite reads a log only through a -shm file that is there.
-        Without one nobody is writing: the log is then read without locks, or there is none (immutable).
-        """
-        alone = "mode=ro&vfs=unix-none" if self._has_log() else "mode=ro&immutable=1"
-        try:
-            return self._open("mode=ro", "query_only = ON")
-        except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-                raise
-        return self._open(alone, "locking_mode = EXCLUSIVE", "query_only = ON")
-
-    def _open(self, parameters: str, *first: str) -> sqlite3.Connection:
-        connection = self._connect(self.path, parameters)
-        try:
-            self._configure(connection, *first)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _has_log(self) -> bool:
-        try:
-            return self.log_path.stat().st_size > 0
-        except OSError:
-            return False
 
     @contextmanager
     def excluded(self, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
@@ -238,7 +181,7 @@ class Database:
         with self.excluded(timeout=timeout), translated(self.path):
             if not os.access(self.path, os.W_OK):
                 raise StorageNotWritable(f"{self.path}: permission denied", item=str(self.path))
-            with contextlib.closing(self._open("mode=rw")) as connection:
+            with contextlib.closing(self._writer()) as connection:
                 self._format(connection)
                 migrate(connection, self.schema, self.path)
                 connection.execute("BEGIN IMMEDIATE")
@@ -261,48 +204,18 @@ class Database:
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             self._checkpoint_from = size + _LOG_TARGET if busy else _LOG_TARGET
 
-    def _connect(self, path: Path, parameters: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?{parameters}",
-            uri=True,
-            timeout=_BUSY_TIMEOUT,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _BLOB_LIMIT)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        if sys.version_info >= (3, 12):
-            connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
-        return connection
-
-    def _configure(self, connection: sqlite3.Connection, *first: str) -> None:
-        """Distrust the file, leave checkpoints to us, and read the schema (which may fail)."""
-        for pragma in (
-            *first,
-            "trusted_schema = OFF",
-            "cell_size_check = ON",
-            "foreign_keys = ON",
-            "wal_autocheckpoint = 0",
-            f"synchronous = {self._synchronous}",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
-
     def close(self) -> None:
         """Close what is idle, and the rest when its reader has finished.
 
         A writer that is the last to leave empties the log into the database.
         """
-        with self._guard:
-            idle, self._idle, self._closed = self._idle, [], True
-        for connection, _ in idle:
-            connection.close()
+        self._readers.close()
         if self._wrote and self._synchronous == "FULL":
             with contextlib.suppress(ArcliError, sqlite3.Error), self.excluded(timeout=0):
-                self._close_as_writer()
+                self._writer().close()  # opening reads the log, closing then empties it
 
-    def _close_as_writer(self) -> None:
-        self._open("mode=rw").close()  # opening reads the log, closing then empties it
+    def _writer(self) -> sqlite3.Connection:
+        return connect(self.path, "mode=rw", synchronous=self._synchronous)
 
 
 def sync_folder(folder: Path) -> None:

@@ -10,6 +10,7 @@ from arcli.errors import DataDamaged
 from arcli.models import Finding
 from arcli.store.channel import ChannelStore
 from arcli.store.check import repair_store, verify_store
+from arcli.store.connections import connect
 from arcli.store.rows import NewTarget
 
 SPOILS = {
@@ -40,7 +41,8 @@ def store(folder: Path):
 
 def spoil(store: ChannelStore, statement: str) -> None:
     with store.database.excluded():
-        connection = store.database._connect(store.database.path, "mode=rw")
+        connection = connect(store.database.path, "mode=rw")
+        connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute(statement)
         connection.close()
 

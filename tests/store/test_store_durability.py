@@ -19,6 +19,7 @@ from arcli.store.rows import NewTarget
 from tests.store.store_worker import Start
 
 CALL = re.compile(r"(pwrite64|write|fsync|fdatasync|ftruncate)\((\d+)<([^>]*)>(?:, \"([^\"]*)\")?")
+NAMING = re.compile(r"(rename|fsync|fdatasync|pwrite64)\w*\((?:\d+<)?\"?([^>\"]*)[>\"]")
 
 
 def unsynced_at_acknowledgement(trace: str) -> list[set[str]]:
@@ -49,6 +50,29 @@ def test_the_disk_has_it_before_it_is_acknowledged(
     found = unsynced_at_acknowledgement(log.read_text(errors="replace"))
     assert len(found) == 5
     assert [files == set() for files in found] == [safe] * 5
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_new_store_is_on_the_disk_before_it_has_its_name(tmp_path: Path, start: Start) -> None:
+    log = tmp_path / "trace"
+    calls = "trace=pwrite64,fsync,fdatasync,rename"
+    before = ("strace", "-f", "-y", "-e", calls, "-o", str(log))
+    process = start("create", tmp_path / "data", "cards", before=before)
+    process.communicate(timeout=120)
+    if process.returncode:
+        pytest.skip("strace may not trace here")
+    events = [
+        (call, Path(path).name)
+        for call, path in NAMING.findall(log.read_text())
+        if "store.sqlite" in path or "/channels/cards-" in path
+    ]
+    named = next(at for at, (call, _) in enumerate(events) if call == "rename")
+    aside = events[named][1]
+    of_file = [call for call, name in events[:named] if name == aside]
+    assert of_file[-1] in ("fsync", "fdatasync")
+    assert "pwrite64" in of_file
+    assert ("fsync", events[named + 1][1]) == events[named + 1]
+    assert events[named + 1][1].startswith("cards-"), "the folder's entry, too"
 
 
 def test_writers_open_checkpoint_and_close_only_under_the_lock(
@@ -129,4 +153,5 @@ def test_the_connections_settings(folder: Path) -> None:
             found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted}
             assert found == wanted
         assert txn.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert txn.connection.execute("PRAGMA page_size").fetchone() == (8192,)
         assert snapshot.connection.execute("PRAGMA query_only").fetchone() == (1,)
