@@ -1,11 +1,16 @@
-"""URLs of services: which are valid, which stay on this machine."""
+"""URLs and addresses: which are valid, which stay on this machine, which are public."""
 
 from __future__ import annotations
 
 import ipaddress
+import socket
+from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from arcli.errors import UsageError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def base_url(text: str) -> str:
@@ -41,3 +46,19 @@ def _split(text: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts
+
+
+def is_public(address: Address) -> bool:
+    """Return whether an address is one of the internet at large; IPv6 forms of IPv4 are looked into."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.sixtofour is not None or address.teredo is not None or address in _NAT64:
+            return False
+        if address.ipv4_mapped is not None:
+            return is_public(address.ipv4_mapped)
+    return address.is_global and not address.is_multicast
+
+
+def resolve(host: str, port: int) -> Sequence[Address]:
+    """Return the addresses of a host. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
