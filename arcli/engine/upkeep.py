@@ -103,7 +103,8 @@ class _Compactor:
         self._adopt()
         bad = frozenset(self._damaged(verify_digest))
         pieces, setting = self._survey(bad)
-        self._run(pieces, due(pieces), setting)
+        options = UpkeepOptions(delta_rows=1) if bad else UpkeepOptions()
+        self._run(pieces, due(pieces, options), setting)
         self._retire(bad)
         return sorted(bad)
 

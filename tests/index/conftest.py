@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from index_samples import Codes, Shop, sample_codes
+
+from tests.index.index_samples import Codes, Shop, sample_codes
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +15,6 @@ def sample() -> Codes:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    made = Shop(tmp_path / "channel")
+    made = Shop.create(tmp_path / "channel")
     yield made
     made.store.close()

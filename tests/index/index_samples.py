@@ -63,13 +63,23 @@ def features(seed: int, count: int = PER_TARGET) -> Features:
 class Shop:
     """A channel, and what it was told: identifier → seed of the picture that it should be found by."""
 
-    def __init__(self, folder: Path) -> None:
+    @classmethod
+    def create(cls, folder: Path) -> Shop:
         folder.mkdir()
         ChannelStore.create(folder, name="shop", settings=ChannelSettings(), preset=1, created="")
+        return cls(folder)
+
+    def __init__(self, folder: Path) -> None:
         self.store = ChannelStore.open(folder)
         self.folder = folder
         self.told: dict[str, int] = {}
         self.shortlister = Shortlister(self.store)
+
+    def at(self, folder: Path) -> Shop:
+        """Open a copy of the channel that was told the same."""
+        copy = Shop(folder)
+        copy.told = dict(self.told)
+        return copy
 
     def add(self, *seeds: int) -> None:
         with self.store.write() as txn:

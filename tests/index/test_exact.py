@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from index_samples import Codes
 
 from arcli.index.exact import ExactIndex
 from arcli.index.seam import NOBODY
+from tests.index.index_samples import Codes
 
 
 @pytest.mark.parametrize("size", [1, 9, 10, 700, 4096, 5000, 6000])

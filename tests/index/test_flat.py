@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from index_samples import Codes
 
 from arcli.errors import DataDamaged
 from arcli.index import flat
+from tests.index.index_samples import Codes
 
 
 def test_a_saved_index_answers_like_brute_force(sample: Codes, tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from index_samples import PER_TARGET, Codes
 
 from arcli.errors import DataDamaged, MemoryLimit
 from arcli.index import hnsw
 from arcli.index.hnsw import HnswBuilder, HnswIndex, HnswSettings, graph_bytes
 from arcli.index.seam import NOBODY
+from tests.index.index_samples import PER_TARGET, Codes
 
 
 def built(sample: Codes, path: Path) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from index_samples import Shop
 
 from arcli.engine import plan
 from arcli.engine.plan import UpkeepOptions
@@ -13,6 +12,7 @@ from arcli.engine.upkeep import LOCK_FILE, compact, maybe_fold
 from arcli.errors import Locked, MemoryLimit
 from arcli.models import IndexKind
 from arcli.store.locks import file_lock
+from tests.index.index_samples import Shop
 
 SMALL = UpkeepOptions(delta_rows=10)
 
