@@ -21,6 +21,7 @@ from arcli.commands.channel_settings import (
 )
 from arcli.commands.channel_view import CHANNELS, channel_lines, channel_record
 from arcli.console.command import ArcliCommand, ArcliGroup
+from arcli.console.complete import channels
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
@@ -29,7 +30,7 @@ from arcli.models import ChannelInfo, ChannelSettings, valid_channel_name
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Channel.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Channel.", autocompletion=channels)]
 
 
 @app.callback()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from arcli.console.text import plural
 from arcli.console.view import View
 from arcli.errors import DataDamaged
 from arcli.models import Finding
+from arcli.settings.examine import examine_settings
 
 FINDINGS: View[Finding] = View(
     key="findings",
@@ -40,7 +42,7 @@ def doctor(
     findings = session.examine(channel, repair=repair)
     answer = session.answer(FINDINGS, changes=repair)
     bad = 0
-    for finding in findings:
+    for finding in chain(examine_settings(session.settings), findings):
         bad += not finding.ok
         error = DataDamaged(finding.message, hint=finding.hint, item=finding.subject)
         answer.item(finding, None if finding.ok else error)

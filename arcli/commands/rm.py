@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from arcli.console.complete import identifiers
 from arcli.console.inputs import with_stdin
 from arcli.console.options import YesOption
 from arcli.console.session import Session
@@ -36,7 +37,10 @@ REMOVALS: View[Removal] = View(
 def rm(
     ctx: typer.Context,
     identifiers: Annotated[
-        list[str] | None, typer.Argument(metavar="ID…", help="Identifiers; - reads them from stdin.")
+        list[str] | None,
+        typer.Argument(
+            metavar="ID…", help="Identifiers; - reads them from stdin.", autocompletion=identifiers
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Remove every target of the channel.")] = False,
     yes: YesOption = False,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from arcli.console.complete import channels, identifiers, profiles
 from arcli.settings import Format
 
 
@@ -21,7 +22,14 @@ def _flag(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
 def common(
     profile: Annotated[
         str | None,
-        typer.Option("--profile", metavar="NAME", help="Profile to use.", callback=_flag, expose_value=False),
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="Profile to use.",
+            callback=_flag,
+            expose_value=False,
+            autocompletion=profiles,
+        ),
     ] = None,
     data_dir: Annotated[
         str | None,
@@ -35,7 +43,15 @@ def common(
     ] = None,
     channel: Annotated[
         str | None,
-        typer.Option("--channel", "-c", metavar="NAME", help="Channel.", callback=_flag, expose_value=False),
+        typer.Option(
+            "--channel",
+            "-c",
+            metavar="NAME",
+            help="Channel.",
+            callback=_flag,
+            expose_value=False,
+            autocompletion=channels,
+        ),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
         Format | None,
@@ -67,7 +83,9 @@ def common_params() -> Sequence[Any]:
 
 COMMON_NAMES = frozenset(common.__annotations__) - {"return"}
 
-IdentifierArgument = Annotated[str, typer.Argument(metavar="ID", help="Identifier of the target.")]
+IdentifierArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Identifier of the target.", autocompletion=identifiers)
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 JobsOption = Annotated[
     int | None,
