@@ -33,6 +33,11 @@ class Period(StrEnum):
     def digits(self) -> int:
         return {Period.DAY: 8, Period.MONTH: 6, Period.YEAR: 4}[self]
 
+    def begin(self, day: dt.date) -> dt.date:
+        """Return the first day of the period that `day` is in."""
+        month = day if self is Period.DAY else day.replace(day=1)
+        return month.replace(month=1) if self is Period.YEAR else month
+
 
 def summed(records: Iterable[StatRecord], period: Period) -> list[StatRecord]:
     """Sum counts by period, in order of date, channel, identifier; misses stay apart."""
