@@ -24,6 +24,8 @@ VERBS = {
     "update": "Change a target; what is not named stays as it is.",
     "check": "Rate pictures before they are added: level, reasons, advice, duplicates; writes nothing.",
     "eval": "Measure recognition on your own photos: recall, false accepts, by threshold; counts nothing.",
+    "sync": "Make a channel equal to a folder, a manifest, or a channel of another profile.",
+    "export": "Write a channel's targets and pictures into a folder.",
     "stats": "Show how often targets were found, by day (UTC).",
     "channel": "Make, look at, set and remove channels.",
     "account": "Say who may use `serve`: accounts, keys, grants.",

@@ -136,7 +136,7 @@ def test_a_gallery_that_tells_no_hashes_keeps_pictures_unless_told_otherwise(
 
 
 def save(path: Path, planned: Iterable[Action]) -> None:
-    head = Head(channel="c", source="pictures")
+    head = Head(profile="p", channel="c", source="pictures")
     path.write_bytes(head_line(head) + b"".join(map(action_line, planned)))
 
 
@@ -164,7 +164,7 @@ EXPECTED = {
 
 def test_a_plan_is_applied_as_it_was_made(gallery: FakeGallery, reviewed: Path) -> None:
     head, planned = read_plan(reviewed)
-    assert head == Head(channel="c", source="pictures")
+    assert head == Head(profile="p", channel="c", source="pictures")
     assert run(gallery, planned, reviewed=True) == EXPECTED
 
 

@@ -58,8 +58,10 @@ CALLS = {
     "account revoke": "account revoke guest",
     "account server-key": "account server-key",
     "serve": "serve",
+    "sync": "sync FOLDER",
+    "export": "export NEW",
 }
-CHANGING = ("rm", "add", "rotate", "revoke", "create")  # whose second call finds another state
+CHANGING = ("rm", "add", "rotate", "revoke", "create", "export")  # whose second call finds another state
 NO_CHANNEL = ("profile", "channel", "account", "serve")  # --channel means little or nothing to these
 UNKNOWN_TARGET = ["get nobody", "update nobody --inactive", "rm nobody --yes"]
 
@@ -76,8 +78,11 @@ def words(tmp_path: Path, filled: FakeGallery, run: Run, monkeypatch: pytest.Mon
         _accounts(folder)
     started = Started(url="http://x", metrics_url=None, public_channels=("default",), private_channels=())
     monkeypatch.setattr("arcli.server.serve.serve", lambda options, announce: announce(started))
-    files = {"PHOTO": str(photo), "PHOTOS": str(listing)}
-    return lambda text: [files.get(word, word) for word in shlex.split(text)]
+    posters = tmp_path / "posters"
+    posters.mkdir()
+    (posters / "alpha.jpg").write_bytes(b"alpha")
+    files = {"PHOTO": photo, "PHOTOS": listing, "FOLDER": posters, "NEW": tmp_path / "new"}
+    return lambda text: [str(files.get(word, word)) for word in shlex.split(text)]
 
 
 def _accounts(folder: Path) -> None:

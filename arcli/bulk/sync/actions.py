@@ -47,11 +47,16 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The first line of a plan: where it leads, and from where (a folder, manifest or channel)."""
+    """The first line of a plan: where it leads, and from where.
 
+    `source`: a folder, a manifest, or with `from_profile` a channel; `pictures`: the folder of its pictures.
+    """
+
+    profile: str
     channel: str
     source: str
     from_profile: str | None = None
+    pictures: str | None = None
 
 
 def head_line(head: Head) -> bytes:

@@ -1,0 +1,77 @@
+"""`arcli sync`: make a channel equal to a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from arcli.bulk.identifiers import IdFrom
+from arcli.commands.sync_run import How, apply_plan, sync_source
+from arcli.commands.sync_source import Wanted
+from arcli.console.bulk_options import EncodingOption, IdFromOption, NoCreateOption
+from arcli.console.options import JobsOption
+from arcli.console.session import Session
+from arcli.models import AddOptions
+
+
+def sync(
+    ctx: typer.Context,
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="SOURCE", help="A folder, a manifest, or with --from-profile a channel."),
+    ] = None,
+    from_profile: Annotated[
+        str | None,
+        typer.Option("--from-profile", metavar="NAME", help="SOURCE is a channel of this profile."),
+    ] = None,
+    pictures: Annotated[
+        str | None,
+        typer.Option("--pictures", metavar="DIR", help="Pictures of targets whose profile gives none back."),
+    ] = None,
+    trust_ratio: Annotated[
+        bool,
+        typer.Option("--trust-matchratio", help="Take matchratio over from another kind of service too."),
+    ] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Remove targets that the source does not have.")
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--replace-unknown", help="Replace pictures that the channel cannot compare."),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done.")] = False,
+    plan: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="With SOURCE: write what would be done. Alone: do it."),
+    ] = None,
+    encoding: EncodingOption = None,
+    id_from: IdFromOption = IdFrom.STEM,
+    no_create: NoCreateOption = False,
+    jobs: JobsOption = None,
+) -> None:
+    """Make a channel equal to a folder, a manifest, or a channel of another profile.
+
+    Example: arcli sync posters/ --delete --dry-run
+    """
+    session = Session.of(ctx)
+    wanted = Wanted(
+        source=source,
+        from_profile=from_profile,
+        pictures=pictures,
+        id_from=id_from,
+        encoding=encoding,
+        trust_ratio=trust_ratio,
+    )
+    how = How(
+        delete=delete,
+        again=again,
+        dry_run=dry_run,
+        plan=plan,
+        options=AddOptions(create_channel=not no_create, jobs=jobs),
+    )
+    if plan is not None and source is None and from_profile is None:
+        apply_plan(session, plan, how)
+    else:
+        sync_source(session, wanted, how)

@@ -1,0 +1,113 @@
+"""What a channel is to be made equal to: a folder, a manifest, or a channel of another profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arcli.bulk.identifiers import IdFrom
+from arcli.bulk.manifest import open_manifest
+from arcli.bulk.plan import Defaults, Entry, Plan, plan_manifest, plan_words
+from arcli.bulk.sync.source import ChannelSource
+from arcli.console.session import Session
+from arcli.errors import PictureNotFound, UsageError
+from arcli.models import valid_channel_name
+from arcli.settings import ProfileFile, Settings, resolve
+
+if TYPE_CHECKING:
+    from arcli.gallery import Gallery
+
+_OWN = ("PROFILE", "CHANNEL", "URL", "USERNAME", "SECRETKEY")  # variables that mean the destination
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What the command line says of the source."""
+
+    source: str | None
+    from_profile: str | None
+    pictures: str | None
+    id_from: IdFrom
+    encoding: str | None
+    trust_ratio: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Entries and how many; `channel` where they are another gallery's."""
+
+    name: str
+    entries: Iterator[Entry]
+    total: int
+    notes: tuple[str, ...] = ()
+    channel: ChannelSource | None = None
+
+
+@contextmanager
+def opened_source(session: Session, wanted: Wanted) -> Iterator[Source]:
+    """Open what `wanted` names; another gallery stays open as long as the block runs."""
+    if wanted.from_profile is None:
+        yield _files(wanted)
+        return
+    with other_channel(session, wanted) as channel:
+        yield Source(channel.channel, channel.entries(), channel.total(), (), channel)
+
+
+def _files(wanted: Wanted) -> Source:
+    if wanted.source is None:
+        raise UsageError("nothing to sync with", hint="arcli sync FOLDER, MANIFEST, or --from-profile NAME")
+    if wanted.pictures is not None or wanted.trust_ratio:
+        raise UsageError("--pictures and --trust-matchratio belong to --from-profile")
+    plan = _plan(Path(wanted.source), wanted)
+    return Source(wanted.source, plan.entries(), plan.total, plan.notes)
+
+
+def _plan(path: Path, wanted: Wanted) -> Plan:
+    if path.is_dir():
+        return plan_words([str(wanted.source)], wanted.id_from, Defaults())
+    if not path.exists():
+        raise PictureNotFound(f"{path}: no such folder or manifest", item=str(path))
+    return plan_manifest(open_manifest(path, wanted.encoding), wanted.id_from, Defaults())
+
+
+@contextmanager
+def other_channel(session: Session, wanted: Wanted) -> Iterator[ChannelSource]:
+    """Open the channel of another profile. Raises UsageError when it is the destination itself."""
+    from arcli.connect import connect
+
+    assert wanted.from_profile is not None
+    settings = _settings_of(wanted.from_profile, session.environ)
+    name = valid_channel_name(wanted.source or settings.channel.value)
+    if name == session.channel and _place(settings) == _place(session.settings):
+        raise UsageError(f"channel {name} cannot be its own source")
+    gallery: Gallery = connect(settings)
+    with gallery:
+        yield ChannelSource(
+            gallery,
+            name,
+            label=f"{wanted.from_profile}:{name}",
+            pictures=_pictures(wanted),
+            trust_ratio=wanted.trust_ratio,
+        )
+
+
+def _settings_of(profile: str, environ: Mapping[str, str]) -> Settings:
+    """Resolve another profile: what the environment says of the destination does not count here."""
+    known = ProfileFile.of_user().get(profile)
+    names = {f"ARCLI_{name}" for name in _OWN} | {f"ARCLI_{key.upper()}" for key in known.values}
+    kept = {name: value for name, value in environ.items() if name not in names}
+    return resolve(flags={"profile": profile}, environ=kept)
+
+
+def _place(settings: Settings) -> dict[str, str]:
+    return {key: setting.value for key, setting in settings.values.items() if key in ("data_dir", "url")}
+
+
+def _pictures(wanted: Wanted) -> dict[str, Path]:
+    if wanted.pictures is None:
+        return {}
+    plan = plan_words([wanted.pictures], wanted.id_from, Defaults())
+    return {entry.identifier: entry.path for entry in plan.entries() if entry.path is not None}
