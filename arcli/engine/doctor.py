@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from arcli.engine.channels import Channels, OpenChannel
+from arcli.engine.channels import Channels
 from arcli.engine.indexcheck import repair_index, verify_index
 from arcli.errors import ArcliError
 from arcli.features import Features
 from arcli.models import Finding
-from arcli.store.check import repair_store, verify_database, verify_store
+from arcli.store.check import advice, repair_counts, repair_store, verify_counts, verify_store
 from arcli.store.rebuild import rebuild_catalog, verify_catalog
 
 
@@ -30,8 +30,9 @@ def repair(channels: Channels, name: str | None) -> Iterator[Finding]:
         try:
             yield from repair_store(channels.get(each).store)
             yield from repair_index(channels.get(each).store)
+            yield from repair_counts(channels.get(each).counts)
         except ArcliError as error:
-            yield Finding(subject=each, ok=False, message=error.message, hint=error.hint)
+            yield Finding(subject=each, ok=False, message=error.message, hint=advice(error))
     yield from verify(channels, name)
 
 
@@ -49,13 +50,8 @@ def _verify_channel(channels: Channels, name: str) -> Iterator[Finding]:
     except ArcliError as error:
         if channels.catalog().exists() and name not in channels.names():
             raise
-        yield Finding(subject=name, ok=False, message=error.message, hint=error.hint)
+        yield Finding(subject=name, ok=False, message=error.message, hint=advice(error))
         return
     yield from verify_store(opened.store, Features.from_bytes)
     yield from verify_index(opened.store)
-    yield from _verify_counts(opened)
-
-
-def _verify_counts(opened: OpenChannel) -> Iterator[Finding]:
-    if opened.counts.database.path.exists():
-        yield from verify_database(opened.counts.database, full=True)
+    yield from verify_counts(opened.counts)

@@ -204,7 +204,7 @@ class Catalog:
         return folder
 
     def _missing(self) -> ArcliError:
-        hint = "run: arcli doctor --repair (the catalog is rebuilt from the channels)"
+        hint = "run: arcli doctor --repair (it rebuilds the catalog from the channels)"
         return DataDamaged(f"{self.database.path} is gone", item=str(self.data_dir), hint=hint)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 
-from arcli.errors import ArcliError
+from arcli.errors import ArcliError, DataDamaged, DataTooNew
 from arcli.models import Finding
 from arcli.store.channel import ChannelStore
+from arcli.store.counts import Counts
 from arcli.store.database import Database
 from arcli.store.rows import COLUMNS, target_row
 from arcli.store.snapshot import Snapshot
@@ -15,13 +16,19 @@ from arcli.store.snapshot import Snapshot
 Decode = Callable[[bytes], object]
 """Reads stored features; raises an ArcliError when it cannot."""
 
+_REPAIR = "run: arcli doctor --repair"
 _RESTORE = "restore this channel from a backup, or add its pictures to a new channel"
 _SHOWN = 10  # problems named one by one before they are only counted
 _ORPHANS = "FROM {table} WHERE row_id NOT IN (SELECT row_id FROM targets)"
 _BLOB_TABLES = ("features", "pictures", "thumbnails")
 
 
-def verify_database(database: Database, *, full: bool) -> Iterator[Finding]:
+def advice(error: ArcliError) -> str | None:
+    """Return what to do about a channel's store that cannot be opened (the hint names doctor itself)."""
+    return _RESTORE if type(error) is DataDamaged and error.hint == DataDamaged.default_hint else error.hint
+
+
+def verify_database(database: Database, *, full: bool, hint: str = _RESTORE) -> Iterator[Finding]:
     """Let SQLite check the pages of a database; `full` compares its indexes with their tables too."""
     subject = str(database.path)
     pragma = "integrity_check" if full else "quick_check"
@@ -29,11 +36,38 @@ def verify_database(database: Database, *, full: bool) -> Iterator[Finding]:
         with database.read() as connection:
             lines = [str(line) for (line,) in connection.execute(f"PRAGMA {pragma}({_SHOWN})")]
     except ArcliError as error:
-        yield Finding(subject=subject, ok=False, message=error.message, hint=error.hint)
+        damaged = type(error) is DataDamaged
+        yield Finding(subject=subject, ok=False, message=error.message, hint=hint if damaged else error.hint)
         return
     for line in lines:
         sound = line == "ok"
-        yield Finding(subject=subject, ok=sound, message=line, hint=None if sound else _RESTORE)
+        yield Finding(subject=subject, ok=sound, message=line, hint=None if sound else hint)
+
+
+def is_damaged(database: Database) -> bool:
+    """Say whether a database fails SQLite's own check or cannot be read at all. Raises DataTooNew."""
+    try:
+        with database.read() as connection:
+            return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
+    except DataTooNew:
+        raise
+    except DataDamaged:
+        return True
+
+
+def verify_counts(counts: Counts) -> Iterator[Finding]:
+    """Check a channel's match counts, if there are any."""
+    if counts.database.exists():
+        yield from verify_database(counts.database, full=True, hint=_REPAIR)
+
+
+def repair_counts(counts: Counts) -> Iterator[Finding]:
+    """Put damaged counts aside, so that counting begins anew. Raises DataTooNew."""
+    if not counts.database.exists() or not is_damaged(counts.database):
+        return
+    aside = counts.database.set_aside()
+    message = f"the damaged counts are now {aside.name}; counting begins anew"
+    yield Finding(subject=str(counts.database.path), ok=True, message=message, repaired=True)
 
 
 def verify_store(store: ChannelStore, decode: Decode, *, full: bool = True) -> Iterator[Finding]:
@@ -67,17 +101,16 @@ def _problems(snapshot: Snapshot, decode: Decode, *, full: bool) -> Iterator[Fin
 
 
 def _inconsistencies(connection: sqlite3.Connection, counted: int) -> Iterator[tuple[str, str]]:
-    repair = "run: arcli doctor --repair"
     real = _number(connection, "FROM targets")
     if real != counted:
-        yield f"{real:,} targets are there, {counted:,} were counted", repair
+        yield f"{real:,} targets are there, {counted:,} were counted", _REPAIR
     for table in _BLOB_TABLES:
         orphans = _number(connection, _ORPHANS.format(table=table))
         if orphans:
-            yield f"{orphans:,} rows of {table} belong to no target", repair
+            yield f"{orphans:,} rows of {table} belong to no target", _REPAIR
     undead = _number(connection, "FROM dead WHERE row_id IN (SELECT row_id FROM targets)")
     if undead:
-        yield f"{undead:,} targets are marked as removed", repair
+        yield f"{undead:,} targets are marked as removed", _REPAIR
     bare = _number(connection, "FROM targets WHERE row_id NOT IN (SELECT row_id FROM features)")
     if bare:
         yield f"{bare:,} targets have no features and are never found", _RESTORE

@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from arcli.errors import ArcliError, DataDamaged, DataTooNew
+from arcli.errors import ArcliError, DataDamaged
 from arcli.models import Finding
 from arcli.store.catalog import REMOVED_PREFIX, Catalog, ChannelRecord, enter
 from arcli.store.channel import ChannelStore
-from arcli.store.check import verify_database
+from arcli.store.check import advice, is_damaged, verify_database
 
 _REPAIR = "run: arcli doctor --repair"
 
@@ -23,7 +23,7 @@ def verify_catalog(data_dir: Path) -> Iterator[Finding]:
         if not catalog.exists():
             yield from _without_catalog(catalog)
             return
-        findings = [*verify_database(catalog.database, full=True)]
+        findings = [*verify_database(catalog.database, full=True, hint=_REPAIR)]
         if all(finding.ok for finding in findings):
             findings += _differences(catalog)
         yield from findings
@@ -53,7 +53,7 @@ def _differences(catalog: Catalog) -> Iterator[Finding]:
         try:
             real = read_record(folder)
         except ArcliError as error:
-            yield Finding(subject=subject, ok=False, message=error.message, hint=error.hint)
+            yield Finding(subject=subject, ok=False, message=error.message, hint=advice(error))
             continue
         if real == record:
             yield Finding(subject=subject, ok=True, message="the catalog agrees with the channel")
@@ -91,15 +91,7 @@ def rebuild_catalog(data_dir: Path) -> Iterator[Finding]:
 def _put_aside(catalog: Catalog) -> Iterator[Finding]:
     if not catalog.exists():
         return
-    try:
-        with catalog.database.read() as connection:
-            sound = connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
-            catalog.channels()
-    except DataTooNew:
-        raise
-    except DataDamaged:
-        sound = False
-    if not sound:
+    if is_damaged(catalog.database) or _is_unreadable(catalog):
         aside = catalog.database.set_aside()
         yield Finding(
             subject=str(catalog.database.path),
@@ -108,6 +100,14 @@ def _put_aside(catalog: Catalog) -> Iterator[Finding]:
             hint="accounts and keys that were in it have to be made anew: arcli account add",
             repaired=True,
         )
+
+
+def _is_unreadable(catalog: Catalog) -> bool:
+    try:
+        catalog.channels()
+    except DataDamaged:
+        return True
+    return False
 
 
 def _enter_all(catalog: Catalog) -> list[Finding]:
@@ -132,7 +132,7 @@ def _enter_one(
     try:
         real = read_record(folder)
     except ArcliError as error:
-        yield Finding(subject=str(folder), ok=False, message=error.message, hint=error.hint)
+        yield Finding(subject=str(folder), ok=False, message=error.message, hint=advice(error))
         return
     if listed == real:
         return

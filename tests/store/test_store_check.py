@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from arcli.errors import DataDamaged
+from arcli.errors import DataDamaged, DataTooNew
 from arcli.models import Finding
 from arcli.store.channel import ChannelStore
-from arcli.store.check import repair_store, verify_store
+from arcli.store.check import advice, repair_counts, repair_store, verify_counts, verify_store
 from arcli.store.connections import connect
+from arcli.store.counts import COUNTS_FILE, Counts
 from arcli.store.rows import NewTarget
 
 SPOILS = {
@@ -87,3 +88,28 @@ def test_a_damaged_page_is_found(store: ChannelStore, folder: Path) -> None:
     data[8192 * 3 : 8192 * 12] = bytes(8192 * 9)
     file.write_bytes(data)
     assert damages(store)
+
+
+def test_damaged_counts_are_put_aside(folder: Path) -> None:
+    with Counts(folder) as counts:
+        assert [*verify_counts(counts)] == [*repair_counts(counts)] == []
+        counts.record(["one"])
+        assert counts.flush()
+        assert [finding.ok for finding in verify_counts(counts)] == [True]
+    rubbish = b"rubbish" * 1000
+    (folder / COUNTS_FILE).write_bytes(rubbish)
+    with Counts(folder) as counts:
+        [finding] = verify_counts(counts)
+        assert "doctor --repair" in str(finding.hint)
+        assert [finding.repaired for finding in repair_counts(counts)] == [True]
+        assert [aside.read_bytes() for aside in folder.glob("counts.sqlite.damaged-*[!l]")] == [rubbish]
+        counts.record(["one"])
+        assert counts.flush()
+
+
+def test_what_to_do_about_a_damaged_store_is_not_to_run_doctor(folder: Path) -> None:
+    (folder / "store.sqlite").write_bytes(b"rubbish" * 1000)
+    with pytest.raises(DataDamaged) as caught:
+        ChannelStore.open(folder)
+    assert "backup" in str(advice(caught.value))
+    assert "newer arcli" in str(advice(DataTooNew("x")))
