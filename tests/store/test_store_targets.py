@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arcli.errors import ChannelNotFound, QuotaExceeded, StorageNotWritable, TargetExists, TargetNotFound
@@ -179,7 +179,7 @@ def test_a_store_that_is_not_there(tmp_path: Path) -> None:
         ChannelStore.open(tmp_path / "nothing")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     metadata=st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec="utf-8")),
