@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from arcli.errors import ArcliError, NotSupported, NotYourChannel, TargetNotFound
+from arcli.errors import ArcliError, NotSupported, NotYourChannel, PictureRefused, TargetNotFound
 from arcli.models import (
     AddItem,
     AddOptions,
@@ -42,7 +42,7 @@ from arcli.remote.arcloud_find import Lookup
 from arcli.remote.arcloud_update import Updating
 from arcli.remote.batches import in_order
 from arcli.remote.extended import Extended
-from arcli.remote.failures import ends_batch
+from arcli.remote.failures import about, ends_batch
 from arcli.remote.paging import pages, part, selected
 from arcli.remote.presence import Presence
 from arcli.remote.rating import rated
@@ -149,9 +149,8 @@ class ArcloudGallery(RemoteChannels):
     ) -> FindResult:
         try:
             return self._lookup.find(picture, _valid_names(channels), options)
-        except ArcliError as error:
-            error.item = error.item or picture.name
-            raise
+        except PictureRefused as error:
+            raise about(error, picture.name) from error.__cause__
 
     def find_many(
         self,
@@ -183,7 +182,7 @@ class ArcloudGallery(RemoteChannels):
             except ArcliError as error:
                 if ends_batch(error):
                     raise
-                return CheckResult(image=picture.name, error=error)
+                return CheckResult(image=picture.name, error=about(error, picture.name))
 
         return in_order(one, pictures, jobs=jobs or self._jobs)
 

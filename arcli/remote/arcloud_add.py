@@ -19,6 +19,7 @@ from arcli.models import (
 )
 from arcli.protocols.arcloud import requests
 from arcli.remote.arcloud_calls import ArcloudCalls
+from arcli.remote.failures import about
 from arcli.remote.presence import Presence
 from arcli.remote.rating import rated, refuse_low_level
 from arcli.remote.uploads import upload
@@ -47,8 +48,7 @@ class Adding:
             with self._presence.alone(item.identifier):
                 return self._add(item)
         except ArcliError as error:
-            error.item = item.picture.name
-            raise
+            raise about(error, item.picture.name) from error.__cause__
 
     def _add(self, item: AddItem) -> AddResult:
         there = self._presence.before(item.identifier)

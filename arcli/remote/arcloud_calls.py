@@ -51,9 +51,11 @@ class ArcloudCalls:
         changes: Mapping[str, str],
         data: bytes | None = None,
         told: Told = bool,
-    ) -> None:
+    ) -> Target | None:
+        """Return the target as it is now where the service tells it: ours does."""
         fields = {"channel": channel, "identifier": identifier, **changes}
-        self._send(Call.UPDATE_IMAGE_INFO, fields, identifier, data, told)
+        body = self._send(Call.UPDATE_IMAGE_INFO, fields, identifier, data, told)
+        return read_target(body, channel=channel) if "identifier" in body else None
 
     def statistics(self, query: StatisticsQuery) -> tuple[StatRecord, ...]:
         body = self._send(

@@ -28,10 +28,11 @@ class Updating:
         activating raise NotSupported.
         """
         _validated(identifier, changes)
+        now: Target | None = None
         if changes.picture is None and changes.active is None and changes.rename is None:
-            self._calls.update(channel, identifier, requests.update_fields(changes))
+            now = self._calls.update(channel, identifier, requests.update_fields(changes))
         elif self._extended.offers(Feature.UPDATE_FIELDS):
-            self._at_once(channel, identifier, changes)
+            now = self._at_once(channel, identifier, changes)
         elif changes.picture is not None and changes.active is None and changes.rename is None:
             self._new_picture(channel, identifier, changes, changes.picture)
         else:
@@ -39,18 +40,19 @@ class Updating:
                 "this service can neither rename a target nor set it active or inactive",
                 hint="a local profile and arcli serve can",
             )
-        return self._calls.get(channel, changes.rename or identifier)
+        return now or self._calls.get(channel, changes.rename or identifier)
 
-    def _at_once(self, channel: str, identifier: str, changes: TargetChanges) -> None:
+    def _at_once(self, channel: str, identifier: str, changes: TargetChanges) -> Target | None:
         """Send everything in one request. A rename whose answer was lost is one all the same."""
         fields = requests.update_fields(changes) | requests.update_extension_fields(changes)
         data = None if changes.picture is None else upload(changes.picture)
         lost: list[bool] = []
         try:
-            self._calls.update(channel, identifier, fields, data, told=lost.append)
+            return self._calls.update(channel, identifier, fields, data, told=lost.append)
         except TargetNotFound:
             if not any(lost) or changes.rename is None:
                 raise
+            return None
 
     def _new_picture(self, channel: str, identifier: str, changes: TargetChanges, picture: Picture) -> None:
         there = self._calls.get(channel, identifier)

@@ -142,4 +142,4 @@ def _failure(answer: Answer, url: str) -> Failed:
     named = read_error(body.get("error"))
     if named is None:
         return plain
-    return Failed(named, again=answer.status in _PASSING, unsure=plain.unsure, status=answer.status)
+    return Failed(named, again=answer.status in _PASSING, status=answer.status)

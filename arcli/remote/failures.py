@@ -1,4 +1,4 @@
-"""Which failures are one item's own, and which end a batch."""
+"""Which failures are one item's own, which end a batch, and what they are called here."""
 
 from __future__ import annotations
 
@@ -35,3 +35,12 @@ def ends_batch(error: ArcliError) -> bool:
     A return code that nobody documents (RemoteError) may well be one picture's.
     """
     return isinstance(error, _ENDING) and not isinstance(error, RemoteError)
+
+
+def about(error: ArcliError, name: str) -> ArcliError:
+    """Return the error as one of the user's picture `name`; our server knows it as "image" only."""
+    error.item = name
+    if error.message.startswith("image: "):
+        error.message = name + error.message.removeprefix("image")
+        error.args = (error.message,)
+    return error

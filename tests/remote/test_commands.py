@@ -56,6 +56,7 @@ def test_a_secret_comes_from_its_place_and_is_never_shown(
 ) -> None:
     kept = shell.home / "secret"
     kept.write_text(SECRET + "\n")
+    kept.chmod(0o600)
     how = {
         "environment": (),
         "file": ("--secretkey-file", str(kept)),
@@ -97,7 +98,11 @@ def test_doctor_says_what_is_wrong_with_a_service(
     monkeypatch.setenv("ARCLI_SECRETKEY", SECRET)
     _profile(shell, vendor.url)
     findings = shell.json("doctor", "--channel", "default")["data"]["findings"]
-    assert [finding["ok"] for finding in findings] == [True, True, True]
+    assert all(finding["ok"] for finding in findings)
+    said = " ".join(finding["message"] for finding in findings)
+    assert "answers as ARCloud" in said
+    assert "credentials hold" in said
+    assert "channel is there" in said
     assert shell("doctor", "--channel", "nowhere")[0] == 4
     assert shell("doctor", "--repair")[0] == 13
     monkeypatch.setenv("ARCLI_SECRETKEY", "wrong-guess-81")
@@ -131,6 +136,7 @@ def tupu() -> Iterator[FakeTupu]:
 def _tupu_profile(shell: Shell, url: str, *how: str) -> None:
     (shell.home / "service.pem").write_text(public_pem("service"))
     (shell.home / "key.pem").write_text(private_pem("customer"))
+    (shell.home / "key.pem").chmod(0o600)
     keys = ("--private-key-file", "key.pem", "--public-key", str(shell.home / "service.pem"))
     words = ("--kind", "tupu", "--url", url, "--secret-id", SECRET_ID, "--use", *keys, *how)
     assert shell("profile", "add", "gate", *words)[0] == 0
