@@ -11,14 +11,13 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from arcli.engine.counting import note
-from arcli.engine.recognize import Sighting, Vote, recognize
+from arcli.engine.recognize import Sighting, Vote, recognize, stages
 from arcli.engine.shortlist import Shortlister
 from arcli.engine.workers import default_jobs
 from arcli.errors import ArcliError, DataDamaged, PictureRefused, UsageError
 from arcli.features import Features
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
 from arcli.vision.decode import LOCAL, Decoded, decode
-from arcli.vision.options import CASCADE
 from arcli.vision.score import default_threshold
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def find(picture: Picture, channels: Sequence[OpenChannel], options: FindOptions
 
 def read_photo(picture: Picture, options: FindOptions) -> Decoded:
     """Decode a photo as large as the cascade will want it."""
-    largest = max(stage.max_side for stage in CASCADE[options.effort])
+    largest = max(stage.max_side for stage in stages(options))
     return decode(picture.read(), name=picture.name, limits=LOCAL, max_side=largest)
 
 
@@ -133,10 +132,11 @@ def _one_of_many(picture: Picture, channels: Sequence[OpenChannel], options: Fin
 def _answer(image: str, sightings: list[Sighting], options: FindOptions, began: float) -> FindResult:
     accepted = [sighting for sighting in sightings if sighting.reason is None]
     others = [sighting for sighting in sightings if sighting.reason is not None]
+    rivals = sum(other.reason == "rival" for other in others) if any(s.ambiguous for s in accepted) else 0
     return FindResult(
         image=image,
         matches=tuple(_match(sighting, metadata=options.metadata) for sighting in accepted),
-        candidates=tuple(_candidate(sighting) for sighting in others[: options.candidates]),
+        candidates=tuple(_candidate(sighting) for sighting in others[: max(options.candidates, rivals)]),
         elapsed_ms=(perf_counter() - began) * 1000,
     )
 
@@ -153,6 +153,7 @@ def _match(sighting: Sighting, *, metadata: bool) -> Match:
         level=row.level,
         metadata=row.metadata if metadata else None,
         label=None if kind is ListKind.PLAIN else kind.value,
+        ambiguous=sighting.ambiguous,
     )
 
 
@@ -179,6 +180,7 @@ def _why(sighting: Sighting) -> str:
         "implausible_quad": "its place in the photo is not one that a flat picture can have",
         "too_few_inliers": f"only {sighting.inliers} keypoints agree on where it is",
         "below_threshold": f"its score {sighting.score:.3f} is below {sighting.threshold:.3f}",
+        "rival": "another target at the same place fits better",
         "beyond_limit": "it was found too, but --limit allows no more",
     }
     return sentences[str(sighting.reason)]

@@ -1,7 +1,7 @@
 """The recipe that says which targets a photo shows.
 
 features → index.search → votes → shortlist → load features → verify → score → accept (per target) →
-more targets in the same photo. Climbs a cascade of query resolutions until something is accepted.
+more targets in the same photo. Climbs a cascade of query resolutions until something is certain.
 """
 
 from __future__ import annotations
@@ -9,20 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
-from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
+from arcli.engine.examine import Entry, Points, Shelf, Sighting, View, Vote
+from arcli.engine.rivals import Examined, ranked
 from arcli.errors import TooFewFeatures
 from arcli.features import Features
-from arcli.models import FindOptions, Quad
+from arcli.models import FindOptions
 from arcli.vision.decode import Decoded
-from arcli.vision.extract import extract
-from arcli.vision.geometry import inside, scale_points
-from arcli.vision.options import CASCADE, ExtractOptions
-from arcli.vision.score import score
-from arcli.vision.verify import verify
+from arcli.vision.geometry import inside
+from arcli.vision.options import CASCADE, CASCADE_MANY, ExtractOptions
+
+__all__ = ["RecognizeOptions", "Shelf", "Sighting", "Vote", "recognize", "stages"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,47 +31,9 @@ class RecognizeOptions:
     per_extra_channel: int = 10  # the shortlist grows by this for each channel beyond the first
     min_keypoints: int = 8  # a photo with fewer cannot reach the inliers that acceptance takes
     certain_inliers: int = 30  # chance ends at about 12 (recognition.md, step 5)
+    likely_inliers: int = 15  # as certain as that, when the target's place also looks like it:
+    likely_likeness: float = 0.6  # chance ends at about .3 (docs/recognition.md)
     rival_votes: float = 0.5  # a candidate with this share of the best's votes may be its sister
-
-
-class Vote(Protocol):
-    """One entry of a shortlist."""
-
-    @property
-    def row_id(self) -> int: ...
-    @property
-    def votes(self) -> float: ...
-
-
-class Shelf(Protocol):
-    """One channel as one read transaction sees it."""
-
-    @property
-    def channel(self) -> str: ...
-
-    def shortlist(self, query: Features, limit: int) -> Sequence[Vote]:
-        """Return the targets with the most votes, best first."""
-        ...
-
-    def features(self, row_ids: Sequence[int]) -> dict[int, Features]: ...
-
-    def threshold(self, row_id: int, asked: float | None) -> float:
-        """Return the lowest score that counts: the target's matchratio, else `asked`, else the channel's."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """A candidate after verification. `quad` in pixels of the displayed photo; `reason` None: accepted."""
-
-    shelf: Shelf
-    row_id: int
-    votes: float
-    score: float
-    inliers: int
-    quad: Quad | None
-    threshold: float
-    reason: str | None
 
 
 def recognize(
@@ -88,81 +47,81 @@ def recognize(
     Raises TooFewFeatures when the photo has next to no keypoints at any resolution.
     """
     richest = 0
-    sightings: list[Sighting] = []
+    best: list[Sighting] = []
     for stage in stages(options):
-        search = _Search(photo, shelves, stage, options, tuning)
+        search = _Search(View(photo, stage), shelves, options, tuning)
         richest = max(richest, search.num_keypoints)
-        sightings = search.run() or sightings
-        if any(sighting.reason is None for sighting in sightings):
+        best = max(best, search.run(), key=_worth)  # the earlier one where they are equal
+        if any(is_certain(sighting, tuning) for sighting in best):
             break
     if richest < tuning.min_keypoints:
         raise TooFewFeatures(
             f"the photo has too few features ({richest} keypoints)",
             hint="a sharper, brighter or closer photo has more",
         )
-    return sightings
+    return best
 
 
 def stages(options: FindOptions) -> Sequence[ExtractOptions]:
     """Return the query resolutions to try in turn; several targets take the richest at once."""
-    cascade = CASCADE[options.effort]
-    return cascade if options.limit == 1 else cascade[-1:]
+    return CASCADE[options.effort] if options.limit == 1 else CASCADE_MANY[options.effort]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A shortlisted target with its features."""
+def is_certain(sighting: Sighting, tuning: RecognizeOptions) -> bool:
+    """Say whether looking further cannot change the answer."""
+    if sighting.reason is not None or sighting.ambiguous:
+        return False
+    likely = sighting.inliers >= tuning.likely_inliers and (sighting.likeness or 0) >= tuning.likely_likeness
+    return likely or sighting.inliers >= tuning.certain_inliers
 
-    shelf: Shelf
-    row_id: int
-    votes: float
-    features: Features
-    threshold: float
+
+def _worth(sightings: list[Sighting]) -> tuple[int, float, int, bool]:
+    """Order the outcomes of two resolutions: what was accepted, then how sure the first of it is."""
+    accepted = sum(sighting.reason is None for sighting in sightings)
+    first = sightings[0] if sightings else None
+    return accepted, round(first.score, 3) if first else 0.0, first.inliers if first else 0, first is not None
 
 
 class _Search:
     """One stage of the cascade: one extraction, one shortlist, rounds of verification."""
 
     def __init__(
-        self,
-        photo: Decoded,
-        shelves: Sequence[Shelf],
-        stage: ExtractOptions,
-        options: FindOptions,
-        tuning: RecognizeOptions,
+        self, view: View, shelves: Sequence[Shelf], options: FindOptions, tuning: RecognizeOptions
     ) -> None:
-        self._photo, self._shelves = photo, shelves
+        self._view, self._shelves = view, shelves
         self._options, self._tuning = options, tuning
-        self._query = extract(photo.pixels, max_side=stage.max_side, max_keypoints=stage.max_keypoints)
-        self.num_keypoints = len(self._query)
+        self.num_keypoints = len(view.query)
 
     def run(self) -> list[Sighting]:
         """Accept the best, look again at the keypoints outside its quad, until nothing is accepted."""
         if self.num_keypoints < self._tuning.min_keypoints:
             return []
-        entries = self._shortlist()
-        query = self._query
+        entries, query = self._shortlist(), self._view.query
         accepted: list[Sighting] = []
+        rivals: list[Sighting] = []
         while True:
-            found = sorted(self._verify(query, entries), key=_rank)
+            examined = list(self._verify(query, entries))
+            found = ranked(examined)
             if not found or found[0][0].reason is not None:
-                return accepted + [sighting for sighting, _ in found]
+                return accepted + rivals + [sighting for sighting, _ in found]
             best, quad = found[0]
             accepted.append(best)
             if len(accepted) == self._options.limit or quad is None:
-                return accepted + [_passed_over(sighting) for sighting, _ in found[1:]]
-            query = _outside(query, quad)
+                return accepted + rivals + [_passed_over(sighting) for sighting, _ in found[1:]]
+            rivals += [sighting for sighting, _ in found if best.ambiguous and sighting.reason == "rival"]
+            query, entries = _outside(query, quad), _hopeful(entries, examined)
 
-    def _shortlist(self) -> list[_Entry]:
+    def _shortlist(self) -> list[Entry]:
         """Return the most voted targets of all channels, the channels taking turns by rank."""
         tuning = self._tuning
         each = tuning.shortlist if self._options.limit == 1 else tuning.shortlist_many
-        ranked = [[(shelf, vote) for vote in shelf.shortlist(self._query, each)] for shelf in self._shelves]
-        turns = (pair for turn in zip_longest(*ranked) for pair in turn if pair is not None)
+        query = self._view.query
+        ranked_votes = [[(shelf, vote) for vote in shelf.shortlist(query, each)] for shelf in self._shelves]
+        turns = (pair for turn in zip_longest(*ranked_votes) for pair in turn if pair is not None)
         chosen = list(islice(turns, each + tuning.per_extra_channel * (len(self._shelves) - 1)))
         return list(self._load(chosen))
 
-    def _load(self, chosen: list[tuple[Shelf, Vote]]) -> Iterator[_Entry]:
+    def _load(self, chosen: list[tuple[Shelf, Vote]]) -> Iterator[Entry]:
         loaded = [
             shelf.features([vote.row_id for of, vote in chosen if of is shelf]) for shelf in self._shelves
         ]
@@ -171,79 +130,38 @@ class _Search:
             features = by_channel[shelf.channel].get(vote.row_id)
             if features is not None:
                 threshold = shelf.threshold(vote.row_id, self._options.threshold)
-                yield _Entry(shelf, vote.row_id, vote.votes, features, threshold)
+                yield Entry(shelf, vote.row_id, vote.votes, features, threshold)
 
-    def _verify(self, query: Features, entries: list[_Entry]) -> Iterator[_Verified]:
+    def _verify(self, query: Features, entries: list[Entry]) -> Iterator[Examined]:
         """Verify in the order of votes; stop early when the answer is certain and no rival is near."""
         enough = 0.0
         for entry in entries:
             if entry.votes < enough:
                 return
-            verified = self._verify_one(query, entry)
-            yield verified
-            if self._may_stop and self._certain(verified[0]):
+            examined = self._view.examine(query, entry)
+            yield examined
+            if self._may_stop and is_certain(examined[0], self._tuning):
                 enough = max(enough, entry.votes * self._tuning.rival_votes)
 
     @property
     def _may_stop(self) -> bool:
         return self._options.limit == 1 and not self._options.candidates
 
-    def _certain(self, sighting: Sighting) -> bool:
-        return sighting.reason is None and sighting.inliers >= self._tuning.certain_inliers
 
-    def _verify_one(self, query: Features, entry: _Entry) -> _Verified:
-        verification = verify(query, entry.features)
-        value = score(verification, entry.features.preset)
-        reason = verification.refusal.value if verification.refusal else None
-        if reason is None and value < entry.threshold:
-            reason = "below_threshold"
-        sighting = Sighting(
-            shelf=entry.shelf,
-            row_id=entry.row_id,
-            votes=entry.votes,
-            score=value,
-            inliers=verification.num_inliers,
-            quad=self._displayed(verification.quad),
-            threshold=entry.threshold,
-            reason=reason,
-        )
-        return sighting, verification.quad
-
-    def _displayed(self, quad: _Points | None) -> Quad | None:
-        """Move a quad from pixels at extraction size to pixels of the displayed photo."""
-        if quad is None:
-            return None
-        moved = scale_points(quad, self._query.image_size, self._photo.size)
-        a, b, c, d = ((float(x), float(y)) for x, y in moved)
-        return a, b, c, d
-
-
-_Points = npt.NDArray[np.float64]
-_Verified = tuple[Sighting, _Points | None]
-
-
-def _rank(verified: _Verified) -> tuple[bool, float, int, float, str, int]:
-    """Order: accepted first, then by score, inliers, votes; ties by channel and row, for stable answers."""
-    sighting = verified[0]
-    return (
-        sighting.reason is not None,
-        -sighting.score,
-        -sighting.inliers,
-        -sighting.votes,
-        sighting.shelf.channel,
-        sighting.row_id,
-    )
+def _hopeful(entries: list[Entry], examined: list[Examined]) -> list[Entry]:
+    """Return the entries that may yet be found with fewer keypoints: what had no plane will have none."""
+    pairs = zip(entries, examined, strict=True)
+    return [
+        entry for entry, (seen, _) in pairs if seen.reason in (None, "below_threshold", "implausible_quad")
+    ]
 
 
 def _passed_over(sighting: Sighting) -> Sighting:
     """Mark a candidate that would be accepted, were it not for `limit`."""
-    if sighting.reason is not None:
-        return sighting
-
-    return replace(sighting, reason="beyond_limit")
+    return sighting if sighting.reason is not None else replace(sighting, reason="beyond_limit")
 
 
-def _outside(query: Features, quad: _Points) -> Features:
+def _outside(query: Features, quad: Points) -> Features:
     """Return the query keypoints outside a quad."""
     kept = ~inside(query.keypoints[:, :2], quad)
     return Features(query.keypoints[kept], query.codes[kept], query.image_size, query.preset)

@@ -61,6 +61,10 @@ def inside(points: npt.ArrayLike, quad: Points) -> npt.NDArray[np.bool_]:
 
 def overlap(quad: Points, size: Size) -> float:
     """Return intersection over union of a convex quad and a picture of size (w, h)."""
-    frame = corners(size)
-    shared, _ = cv2.intersectConvexConvex(quad.astype(np.float32), frame.astype(np.float32))
-    return float(shared / (area(quad) + area(frame) - shared))
+    return quad_overlap(quad, corners(size))
+
+
+def quad_overlap(first: Points, second: Points) -> float:
+    """Return intersection over union of two convex quads."""
+    shared, _ = cv2.intersectConvexConvex(first.astype(np.float32), second.astype(np.float32))
+    return float(shared / max(area(first) + area(second) - shared, 1e-9))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from arcli.models import Effort
+from arcli.vision.agreement import AgreementOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,13 @@ _THOROUGH = (*_NORMAL, ExtractOptions(max_side=1200, max_keypoints=1500))
 CASCADE = {Effort.FAST: _FAST, Effort.NORMAL: _NORMAL, Effort.THOROUGH: _THOROUGH}
 """Query extractions by effort, tried in order until something is accepted (recognition.md, step 6)."""
 
+CASCADE_MANY = {
+    Effort.FAST: (ExtractOptions(max_side=640, max_keypoints=1000),),
+    Effort.NORMAL: (ExtractOptions(max_side=800, max_keypoints=1500),),
+    Effort.THOROUGH: (ExtractOptions(max_side=1200, max_keypoints=3000),),
+}
+"""Several targets in one photo share its keypoints: more of them, at once (recognition.md, step 7)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOptions:
@@ -40,7 +48,8 @@ class VerifyOptions:
 
     ratio: float = 0.85
     ransac_th: float = 5.0
-    min_matches: int = 6
-    min_inliers: int = 6
+    min_matches: int = 5
+    min_inliers: int = 5
     min_area: float = 0.001
     max_stretch: float = 8.0
+    agreement: AgreementOptions = field(default_factory=AgreementOptions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from arcli.features import Features
 from arcli.vision import geometry
+from arcli.vision.agreement import consistent, largest_group
 from arcli.vision.match import Matches, match
 from arcli.vision.opencv import cv2
 from arcli.vision.options import VerifyOptions
@@ -54,28 +55,57 @@ class Verification:
 
 
 def verify(query: Features, target: Features, options: VerifyOptions = VerifyOptions()) -> Verification:
-    """Match two pictures' features and fit a homography by MAGSAC++ (Barath et al., CVPR 2020).
+    """Match two pictures' features and fit a homography.
 
+    The largest group of matches that agree in position, scale and angle goes to MAGSAC++ (Barath et al.,
+    CVPR 2020); all matches within `ransac_th` of its homography that agree with it are the inliers.
     Never raises; equal input gives equal output.
     """
     matches = match(query.codes, target.codes, options.ratio)
     nobody = np.zeros(len(matches), bool)
     if len(matches) < max(4, options.min_matches):
         return Verification(matches, nobody, 0, None, None, Refusal.TOO_FEW_MATCHES)
-    seen, known = query.keypoints[matches.query, :2], target.keypoints[matches.target, :2]
-    homography, inliers = find_homography(known, seen, options.ransac_th)
+    seen, known = query.keypoints[matches.query], target.keypoints[matches.target]
+    homography = _fit(seen, known, options)
     if homography is None:
         return Verification(matches, nobody, 0, None, None, Refusal.NO_HOMOGRAPHY)
-    count = min(places(known[inliers]), places(seen[inliers]))
+    inliers = _inliers(homography, seen, known, options)
+    count = min(places(known[inliers, :2]), places(seen[inliers, :2]))
     quad, weight = geometry.project(homography, geometry.corners(target.image_size))
-    refusal = None
     if (weight <= 0).any() or not geometry.plausible(
         quad, query.image_size, min_area=options.min_area, max_stretch=options.max_stretch
     ):
         return Verification(matches, inliers, count, homography, None, Refusal.IMPLAUSIBLE_QUAD)
-    if count < options.min_inliers:
-        refusal = Refusal.TOO_FEW_INLIERS
+    refusal = Refusal.TOO_FEW_INLIERS if count < options.min_inliers else None
     return Verification(matches, inliers, count, homography, quad, refusal)
+
+
+def _fit(
+    seen: npt.NDArray[np.float32], known: npt.NDArray[np.float32], options: VerifyOptions
+) -> npt.NDArray[np.float64] | None:
+    """Fit a homography to the largest group of (M, 4) matched keypoints, then to all that are near it.
+
+    The group ends where a similarity no longer stands in for a tilted plane; the second fit reaches on.
+    """
+    group = largest_group(seen, known, options.agreement)
+    first, _ = find_homography(known[group, :2], seen[group, :2], options.ransac_th)
+    if first is None:
+        return None
+    wide = _inliers(first, seen, known, replace(options, ransac_th=3 * options.ransac_th))
+    second, _ = find_homography(known[wide, :2], seen[wide, :2], options.ransac_th)
+    return first if second is None else second
+
+
+def _inliers(
+    homography: npt.NDArray[np.float64],
+    seen: npt.NDArray[np.float32],
+    known: npt.NDArray[np.float32],
+    options: VerifyOptions,
+) -> npt.NDArray[np.bool_]:
+    """Return (M,) bool: near the projection, with the scale and angle it predicts."""
+    projected, weight = geometry.project(homography, known[:, :2])
+    near = np.hypot(*(projected - seen[:, :2]).T) < options.ransac_th
+    return np.asarray(near & (weight > 0) & consistent(homography, seen, known, options.agreement))
 
 
 def find_homography(

@@ -1,0 +1,132 @@
+"""One candidate of a shortlist, verified and scored against a photo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from arcli.features import Features
+from arcli.models import Quad
+from arcli.vision.appearance import Appearance, appearance
+from arcli.vision.decode import Decoded
+from arcli.vision.extract import extract, shrink
+from arcli.vision.geometry import scale_points
+from arcli.vision.options import ExtractOptions
+from arcli.vision.score import score
+from arcli.vision.thumbnail import thumbnail_pixels
+from arcli.vision.verify import Verification, verify
+
+Points = npt.NDArray[np.float64]
+
+
+class Vote(Protocol):
+    """One entry of a shortlist."""
+
+    @property
+    def row_id(self) -> int: ...
+    @property
+    def votes(self) -> float: ...
+
+
+class Shelf(Protocol):
+    """One channel as one read transaction sees it."""
+
+    @property
+    def channel(self) -> str: ...
+
+    def shortlist(self, query: Features, limit: int) -> Sequence[Vote]:
+        """Return the targets with the most votes, best first."""
+        ...
+
+    def features(self, row_ids: Sequence[int]) -> dict[int, Features]: ...
+    def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]: ...
+
+    def threshold(self, row_id: int, asked: float | None) -> float:
+        """Return the lowest score that counts: the target's matchratio, else `asked`, else the channel's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A candidate after verification. `quad` in pixels of the displayed photo; `reason` None: accepted.
+
+    likeness: mean correlation with the target's thumbnail, -1 to 1; None where it was not compared.
+    """
+
+    shelf: Shelf
+    row_id: int
+    votes: float
+    score: float
+    inliers: int
+    quad: Quad | None
+    threshold: float
+    reason: str | None
+    likeness: float | None = None
+    ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A shortlisted target with its features."""
+
+    shelf: Shelf
+    row_id: int
+    votes: float
+    features: Features
+    threshold: float
+
+
+class View:
+    """A photo at one resolution of the cascade: its pixels, its features, and how they map back."""
+
+    def __init__(self, photo: Decoded, stage: ExtractOptions) -> None:
+        self._photo, self._stage = photo, stage
+        self.query = extract(photo.pixels, max_side=stage.max_side, max_keypoints=stage.max_keypoints)
+
+    @cached_property
+    def _pixels(self) -> npt.NDArray[np.uint8]:
+        return shrink(self._photo.pixels, self._stage.max_side)
+
+    def examine(self, query: Features, entry: Entry) -> tuple[Sighting, Points | None]:
+        """Verify `entry` against keypoints of this view; also return its quad in the view's pixels."""
+        verification = verify(query, entry.features)
+        looks = self._compare(verification, entry)
+        value = score(verification, entry.features.preset, appearance=looks)
+        reason = verification.refusal.value if verification.refusal else None
+        if reason is None and value < entry.threshold:
+            reason = "below_threshold"
+        sighting = Sighting(
+            shelf=entry.shelf,
+            row_id=entry.row_id,
+            votes=entry.votes,
+            score=value,
+            inliers=verification.num_inliers,
+            quad=self._displayed(verification.quad),
+            threshold=entry.threshold,
+            reason=reason,
+            likeness=looks.correlation if looks else None,
+        )
+        return sighting, verification.quad
+
+    def _compare(self, verification: Verification, entry: Entry) -> Appearance | None:
+        """Compare with the stored thumbnail; None where there is none, or the geometry was refused."""
+        if verification.refusal is not None or verification.homography is None:
+            return None
+        stored = entry.shelf.thumbnails([entry.row_id]).get(entry.row_id)
+        pixels = thumbnail_pixels(stored) if stored else None
+        if pixels is None:
+            return None
+        return appearance(self._pixels, verification.homography, entry.features.image_size, pixels)
+
+    def _displayed(self, quad: Points | None) -> Quad | None:
+        """Move a quad from pixels at extraction size to pixels of the displayed photo."""
+        if quad is None:
+            return None
+        moved = scale_points(quad, self.query.image_size, self._photo.size)
+        a, b, c, d = ((float(x), float(y)) for x, y in moved)
+        return a, b, c, d

@@ -1,0 +1,86 @@
+"""Which matches tell the same story: a SIFT match has a position, a scale and an angle, so one is enough to
+guess where the whole target is, and every guess can be tried (Lowe, IJCV 2004, section 7.3, without bins).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Keypoints = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreementOptions:
+    """How far a match may be from what another predicts.
+
+    base: px (3..12), plus slope px for each px of distance from the predicting match (.1...4): a
+    similarity stands in for a perspective view. angle: degrees (15..45). scale: factor (1.3..2.5).
+    most: matches that are looked at, the best ratios (100..400).
+    """
+
+    base: float = 6.0
+    slope: float = 0.2
+    angle: float = 30.0
+    scale: float = 1.8
+    most: int = 200
+
+
+def largest_group(query: Keypoints, target: Keypoints, options: AgreementOptions) -> Mask:
+    """Return (M,) bool: the most matches that agree with one of them.
+
+    query, target: (M, 4) keypoints (x, y, size, angle) of the matches, best first.
+    """
+    group = np.zeros(len(query), bool)
+    query, target = query[: options.most], target[: options.most]
+    scale = query[:, 2] / np.maximum(target[:, 2], 1e-3)
+    turn = query[:, 3] - target[:, 3]
+    radians = np.deg2rad(turn)
+    cosine, sine = (scale * np.cos(radians))[:, None], (scale * np.sin(radians))[:, None]
+    dx, dy = (target[None, :, axis] - target[:, None, axis] for axis in (0, 1))
+    ex, ey = (query[None, :, axis] - query[:, None, axis] for axis in (0, 1))
+    miss = np.hypot(cosine * dx - sine * dy - ex, sine * dx + cosine * dy - ey)
+    reach = options.base + options.slope * scale[:, None] * np.hypot(dx, dy)
+    logarithm = np.log(scale)
+    agree = miss < reach
+    agree &= np.abs(logarithm[None] - logarithm[:, None]) < np.log(options.scale)
+    agree &= angle_between(turn[None], turn[:, None]) < options.angle
+    group[: len(query)] = agree[agree.sum(1).argmax()]
+    return group
+
+
+def consistent(
+    homography: npt.NDArray[np.float64], query: Keypoints, target: Keypoints, options: AgreementOptions
+) -> Mask:
+    """Return (M,) bool: the scale and angle that a homography predicts at each match are those found."""
+    jacobian = _jacobian(homography, target[:, :2].astype(np.float64))
+    determinant = jacobian[:, 0, 0] * jacobian[:, 1, 1] - jacobian[:, 0, 1] * jacobian[:, 1, 0]
+    radians = np.deg2rad(target[:, 3])
+    direction = np.stack([np.cos(radians), np.sin(radians)], axis=1)
+    seen = np.einsum("nij,nj->ni", jacobian, direction)
+    angle = np.rad2deg(np.arctan2(seen[:, 1], seen[:, 0]))
+    with np.errstate(all="ignore"):
+        factor = np.log(query[:, 2] / (target[:, 2] * np.sqrt(determinant)))
+    close = angle_between(query[:, 3], angle) < options.angle
+    return np.asarray(close & (determinant > 0) & (np.abs(factor) < np.log(options.scale)))
+
+
+def angle_between(
+    first: npt.NDArray[np.floating], second: npt.NDArray[np.floating]
+) -> npt.NDArray[np.floating]:
+    """Return the angle between two directions in degrees, 0 to 180."""
+    return np.asarray(np.abs((first - second + 180) % 360 - 180))
+
+
+def _jacobian(
+    homography: npt.NDArray[np.float64], points: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Return (N, 2, 2): how a homography moves small steps at (N, 2) points."""
+    mapped = np.c_[points, np.ones(len(points))] @ homography.T
+    weight = np.where(np.abs(mapped[:, 2]) < 1e-9, 1e-9, mapped[:, 2])
+    place = mapped[:, :2] / weight[:, None]
+    numerator = homography[None, :2, :2] - place[:, :, None] * homography[None, 2:, :2]
+    return np.asarray(numerator / weight[:, None, None])

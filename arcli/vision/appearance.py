@@ -1,0 +1,97 @@
+"""Does the place in the photo look like the target? Seen from the front, against its stored thumbnail.
+
+Geometry counts points that agree; this looks at everything between them, so it confirms a find of few
+points, refutes chance, and tells sisters apart that share most of their points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from arcli.vision import geometry
+from arcli.vision.opencv import cv2
+
+_BLOCK = 16  # px of a 128 px thumbnail; recognition.md, look-alikes
+_BLUR = 1.5  # px: the homography of few points is off by a little
+_OVERSAMPLED = 2  # the photo is read at twice the thumbnail's size, then averaged
+_TEXTURE = 9.0  # variance of the thumbnail's gray in a block, below which it says nothing
+_DIM = 4.0  # variance in the photo: a flatter block counts as if it had this much
+_SEEN = 0.7  # share of a block that has to lie in the photo
+_FEWEST = 3  # blocks
+
+Image = npt.NDArray[np.uint8]
+Plane = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """correlation: mean over the blocks of the zero-mean correlation of their gray, -1 to 1.
+
+    blocks: how many overlapping blocks of the thumbnail have texture and lie in the photo.
+    """
+
+    correlation: float
+    blocks: int
+
+
+NOTHING_SEEN = Appearance(0.0, 0)
+
+
+def appearance(
+    photo: Image,
+    homography: npt.NDArray[np.float64],
+    target_size: geometry.Size,
+    thumbnail: Image,
+) -> Appearance:
+    """Compare a target's thumbnail with where `homography` says it is.
+
+    photo: (H, W, 3) BGR at extraction size; homography: from target to photo, both at extraction size.
+    """
+    seen, inside = rectified(photo, homography, target_size, thumbnail.shape[1::-1])
+    found, valid = _block_correlations(_gray(thumbnail), _gray(seen), inside)
+    if valid.sum() < _FEWEST:
+        return NOTHING_SEEN
+    return Appearance(float(found[valid].mean()), int(valid.sum()))
+
+
+def rectified(
+    photo: Image, homography: npt.NDArray[np.float64], target_size: geometry.Size, size: tuple[int, ...]
+) -> tuple[Image, Plane]:
+    """Return the target's place in the photo seen from the front, (h, w, 3), and 1 where that is inside."""
+    width, height = size
+    fine = (width * _OVERSAMPLED, height * _OVERSAMPLED)
+    step = np.array(target_size) / fine
+    to_target = np.array([[step[0], 0, step[0] / 2 - 0.5], [0, step[1], step[1] / 2 - 0.5], [0, 0, 1]])
+    to_photo = homography @ to_target
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    view = cv2.warpPerspective(photo, to_photo, fine, flags=flags)
+    mask = cv2.warpPerspective(np.full(photo.shape[:2], 255, np.uint8), to_photo, fine, flags=flags)
+    small, inside = (
+        cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in (view, mask)
+    )
+    return np.asarray(small, np.uint8), np.asarray(inside > 250, np.float32)
+
+
+def _gray(pixels: Image) -> Plane:
+    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(gray, (0, 0), _BLUR), np.float32)
+
+
+def _block_correlations(target: Plane, seen: Plane, inside: Plane) -> tuple[Plane, npt.NDArray[np.bool_]]:
+    """Return correlation and validity of blocks at every half block."""
+
+    def mean(plane: Plane) -> Plane:
+        return np.asarray(cv2.boxFilter(plane * inside, -1, (_BLOCK, _BLOCK)), np.float32)
+
+    share = np.maximum(cv2.boxFilter(inside, -1, (_BLOCK, _BLOCK)), 1e-3)
+    mean_target, mean_seen = mean(target) / share, mean(seen) / share
+    variance = mean(target * target) / share - mean_target**2
+    variance_seen = mean(seen * seen) / share - mean_seen**2
+    covariance = mean(target * seen) / share - mean_target * mean_seen
+    found = covariance / np.sqrt(np.maximum(variance, _TEXTURE) * np.maximum(variance_seen, _DIM))
+    centres = slice(_BLOCK // 2, None, _BLOCK // 2)
+    valid = (share > _SEEN) & (variance > _TEXTURE)
+    return np.asarray(found[centres, centres]), np.asarray(valid[centres, centres])

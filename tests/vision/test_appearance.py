@@ -1,0 +1,48 @@
+"""Likeness confirms a find of few points, refutes a wrong place, and counts into the score."""
+
+import cv2
+import numpy as np
+
+from arcli.vision.appearance import appearance
+from arcli.vision.extract import extract, shrink
+from arcli.vision.score import CALIBRATION, default_threshold, evidence, score
+from arcli.vision.verify import verify
+from tests.vision.pictures import textured
+
+PLACE = np.array([[0.9, 0.15, 60], [-0.1, 0.8, 70], [0.0002, 0.0001, 1]])
+
+
+def photo_of(target: np.ndarray, gain: float = 1.0, offset: float = 0.0) -> np.ndarray:
+    photo = cv2.warpPerspective(target, PLACE, (480, 400), borderValue=(90, 120, 90))
+    return (photo * gain + offset).clip(0, 255).astype(np.uint8)
+
+
+def test_the_right_place_looks_like_the_target_in_any_light() -> None:
+    target = textured(1)
+    for photo in (photo_of(target), photo_of(target, 0.4, 10), photo_of(target, 0.5, 120)):
+        seen = appearance(photo, PLACE, (320, 240), shrink(target, 128))
+        assert seen.correlation > 0.8
+        assert seen.blocks > 64
+
+
+def test_another_target_or_another_place_does_not() -> None:
+    target, other = textured(1), textured(2)
+    assert appearance(photo_of(target), PLACE, (320, 240), shrink(other, 128)).correlation < 0.3
+    moved = np.array([[1, 0, 40], [0, 1, 0], [0, 0, 1]]) @ PLACE
+    assert appearance(photo_of(target), moved, (320, 240), shrink(target, 128)).correlation < 0.3
+
+
+def test_a_place_outside_the_photo_shows_nothing() -> None:
+    away = np.array([[1, 0, 5000], [0, 1, 5000], [0, 0, 1]], np.float64)
+    seen = appearance(photo_of(textured(1)), away, (320, 240), shrink(textured(1), 128))
+    assert (seen.correlation, seen.blocks) == (0.0, 0)
+
+
+def test_the_score_grows_with_inliers_and_with_likeness() -> None:
+    target = textured(1)
+    query = extract(photo_of(target), max_side=480, max_keypoints=500)
+    found = verify(query, extract(target, max_side=400, max_keypoints=300))
+    seen = appearance(photo_of(target), found.homography, (320, 240), shrink(target, 128))
+    assert default_threshold() < score(found) <= score(found, appearance=seen) <= 1
+    calibration = CALIBRATION[1]
+    assert evidence(8, None, calibration) < calibration.half < evidence(8, seen, calibration)
