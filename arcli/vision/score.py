@@ -37,12 +37,12 @@ CALIBRATION = {1: Calibration(half=13.0, width=2.0, looks=15.0, blocks=64, thres
 def score(
     verification: Verification, preset: int = DEFAULT_PRESET, *, appearance: Appearance | None = None
 ) -> float:
-    """Return the score of a candidate, 0 for a refused one. It grows with inliers and with likeness."""
+    """Return the score of a candidate, below 1; 0 for a refused one. It grows with inliers and likeness."""
     if verification.refusal is not None:
         return 0.0
     calibration = CALIBRATION[preset]
     excess = evidence(verification.num_inliers, appearance, calibration) - calibration.half
-    return 1 / (1 + math.exp(-min(excess / calibration.width, 40.0)))
+    return 1 / (1 + math.exp(-min(excess / calibration.width, 20.0)))
 
 
 def evidence(num_inliers: int, appearance: Appearance | None, calibration: Calibration) -> float:
