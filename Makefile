@@ -41,6 +41,7 @@ layers: .venv/ready
 	$(BIN)/lint-imports
 
 docs: .venv/ready ## the pages in docs/ agree with the program, and their links lead somewhere
+	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
 
 bench: .venv/ready ## the performance statements, as a table and as JSON in bench-results/
