@@ -134,6 +134,7 @@ class OrderedWork(Generic[T, R]):
 def prepare_worker() -> None:
     """Leave Ctrl-C to the parent, take one thread, and end when the parent ends, however it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")  # read when numpy is first imported
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
