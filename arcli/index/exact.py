@@ -17,7 +17,7 @@ Scores = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExactIndex:
-    """Codes (N, dim) int8, possibly memory-mapped, and the row id (N,) of each."""
+    """Codes (N, dim) int8 and the row id (N,) of each."""
 
     codes: Codes
     rows: Rows

@@ -1,8 +1,10 @@
-"""The `flat` kind: the codes as they are, memory-mapped and searched exactly; for some 20,000 descriptors."""
+"""The `flat` kind: the codes as they are, searched exactly; for some 20,000 descriptors.
+
+Read, not memory-mapped: a mapped file that is cut under a running server ends it by SIGBUS.
+"""
 
 from __future__ import annotations
 
-import mmap
 import struct
 from pathlib import Path
 
@@ -27,13 +29,12 @@ def save(path: Path, codes: Codes, rows: Rows) -> int:
 
 
 def load(path: Path, *, dim: int, descriptors: int) -> ExactIndex:
-    """Map a file that `save` wrote. Raises DataDamaged when it is not that of its record."""
+    """Read a file that `save` wrote. Raises DataDamaged when it is not that of its record."""
     expected = _size(descriptors, dim)
     if path.stat().st_size != expected or not descriptors:
         raise DataDamaged(f"{path.name}: {path.stat().st_size} bytes, not {expected}")
-    with path.open("rb") as file:
-        data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    if _HEADER.unpack_from(data) != (_MAGIC, _FORMAT, dim, descriptors):
+    data = path.read_bytes()
+    if len(data) != expected or _HEADER.unpack_from(data) != (_MAGIC, _FORMAT, dim, descriptors):
         raise DataDamaged(f"{path.name}: not the codes that its record describes")
     rows = np.frombuffer(data, "<i8", descriptors, _HEADER.size)
     codes = np.frombuffer(data, np.int8, descriptors * dim, _HEADER.size + rows.nbytes)

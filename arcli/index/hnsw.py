@@ -65,8 +65,19 @@ def memory_limit() -> int:
 class HnswBuilder:
     """A graph being built; one thread at a time may touch it, which a lock of its own ensures."""
 
-    def __init__(self, capacity: int, dim: int, settings: HnswSettings = HnswSettings()) -> None:
-        """Raise MemoryLimit when the estimate for `capacity` descriptors is over `memory_limit()`."""
+    def __init__(
+        self,
+        capacity: int,
+        dim: int,
+        settings: HnswSettings = HnswSettings(),
+        *,
+        base: tuple[Path, int] | None = None,
+    ) -> None:
+        """Begin with nothing, or with the graph in the file `base` (and how many descriptors it has).
+
+        The caller has checked the bytes of that file. Raises MemoryLimit when the estimate for `capacity`
+        descriptors is over `memory_limit()`, DataDamaged, OverflowError when the base has more.
+        """
         import hnswlib
 
         need, limit = graph_memory(capacity, dim, settings), memory_limit()
@@ -79,22 +90,12 @@ class HnswBuilder:
         self._lock = threading.Lock()
         self._capacity = max(capacity, 1)
         self._graph = hnswlib.Index(space="l2", dim=dim)
-        self._graph.init_index(
-            max_elements=self._capacity,
-            M=settings.m,
-            ef_construction=settings.ef_construction,
-            random_seed=_SEED,
-        )
-
-    def start_from(self, path: Path, descriptors: int) -> None:
-        """Begin with the graph in a file whose bytes the caller has checked, instead of an empty one.
-
-        Raises DataDamaged, OverflowError when it has more than the announced capacity.
-        """
-        with self._lock:
-            if descriptors > self._capacity:
-                raise OverflowError(f"more than the announced {self._capacity} descriptors")
-            _load(self._graph, path, descriptors, self._capacity)
+        if base is None:
+            self._graph.init_index(self._capacity, settings.m, settings.ef_construction, _SEED)
+            return
+        if base[1] > self._capacity:
+            raise OverflowError(f"more than the announced {self._capacity} descriptors")
+        _load(self._graph, *base, self._capacity)
 
     def add(self, codes: Codes, rows: Rows, threads: int = 1) -> None:
         """Add whole targets: all descriptors (n, dim) of the targets that own them, in `rows` (n,) order.

@@ -56,9 +56,8 @@ def write_segment(
     """
     name = new_name(*rows, kind)
     settings = HnswSettings()
-    content = _Flat() if kind is IndexKind.FLAT else HnswBuilder(capacity, dim, settings)
-    if base is not None and isinstance(content, HnswBuilder):
-        content.start_from(checked_path(folder, base), base.descriptors)
+    start = (checked_path(folder, base), base.descriptors) if base else None
+    content = _Flat() if kind is IndexKind.FLAT else HnswBuilder(capacity, dim, settings, base=start)
     for codes, owners in chunks:
         content.add(codes, owners)
     if not content.descriptors:

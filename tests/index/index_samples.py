@@ -108,11 +108,11 @@ class Shop:
         assert {vote.row_id for vote in found} == {*rows}, "what is gone gets no vote"
         return [rows[vote.row_id].identifier for vote in found]
 
-    def check(self) -> None:
-        """A fresh process would find targets by their pictures, and so does this one: 25 of them."""
+    def check(self, count: int = 24) -> None:
+        """A fresh process finds `count` targets and the last by their pictures, and so does this one."""
         fresh = Shortlister(self.store)
         told = [*self.told.items()]
-        for identifier, seed in {*told[:: max(1, len(told) // 24)], told[-1]}:
+        for identifier, seed in {*told[:: max(1, len(told) // count)], told[-1]}:
             assert self.votes(seed, fresh)[0] == identifier
             assert self.votes(seed)[0] == identifier
 

@@ -69,14 +69,13 @@ def test_the_announced_size_is_kept_within_a_tenth(sample: Codes, graph: Path) -
 def test_a_graph_is_added_to_as_if_it_had_not_been_saved(sample: Codes, tmp_path: Path) -> None:
     half = len(sample.codes) // 2
     built(Codes(sample.codes[:half], sample.rows[:half], sample.queries), tmp_path / "half")
-    builder = HnswBuilder(len(sample.codes), 32)
-    builder.start_from(tmp_path / "half", half)
+    builder = HnswBuilder(len(sample.codes), 32, base=(tmp_path / "half", half))
     builder.add(sample.codes[half:], sample.rows[half:])
     builder.save(tmp_path / "all")
     found = load(tmp_path / "all").search(sample.queries, 10)
     assert np.mean(np.isin(found.distances, sample.nearest(10))) > 0.8
     with pytest.raises(OverflowError):
-        HnswBuilder(half - 1, 32).start_from(tmp_path / "half", half)
+        HnswBuilder(half - 1, 32, base=(tmp_path / "half", half))
 
 
 def test_more_than_the_announced_capacity_is_refused(sample: Codes) -> None:
