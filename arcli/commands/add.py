@@ -17,7 +17,7 @@ from arcli.bulk.report import ReportFile
 from arcli.commands.add_view import ITEMS
 from arcli.console.bulk_options import EncodingOption, IdFromOption, NoCreateOption
 from arcli.console.inputs import match_ratio, metadata_text, with_stdin
-from arcli.console.options import JobsOption, MatchRatioOption, MetadataOption, NulOption
+from arcli.console.options import JobsOption, MatchRatioOption, MetadataOption, MinLevelOption, NulOption
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import UsageError
@@ -49,10 +49,7 @@ def add(
     on_exists: Annotated[
         OnExists, typer.Option("--on-exists", help="What to do with an identifier that is taken.")
     ] = OnExists.FAIL,
-    min_level: Annotated[
-        int | None,
-        typer.Option("--min-level", min=1, max=5, metavar="N", help="Refuse pictures below this level."),
-    ] = None,
+    min_level: MinLevelOption = None,
     no_duplicates: Annotated[
         bool, typer.Option("--no-duplicates", help="Refuse pictures that the channel shows already.")
     ] = False,

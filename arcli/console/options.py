@@ -112,3 +112,7 @@ ImagesArgument = Annotated[
 NulOption = Annotated[
     bool, typer.Option("--null", "-0", help="Paths on stdin end with NUL, as from find -print0.")
 ]
+MinLevelOption = Annotated[
+    int | None,
+    typer.Option("--min-level", min=1, max=5, metavar="N", help="Refuse pictures below this level."),
+]
