@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from arcli.vision.appearance import Appearance, appearance
 from arcli.vision.decode import Decoded
 from arcli.vision.extract import extract, shrink
 from arcli.vision.geometry import scale_points
-from arcli.vision.options import ExtractOptions
+from arcli.vision.options import ExtractOptions, VerifyOptions
 from arcli.vision.score import score
 from arcli.vision.thumbnail import thumbnail_pixels
 from arcli.vision.verify import Verification, verify
@@ -81,6 +81,14 @@ class Entry:
     threshold: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chance:
+    """What counts as a match, and how much the place has to look like the target at least (-1..1)."""
+
+    verify: VerifyOptions = field(default_factory=VerifyOptions)
+    min_likeness: float = -1.0
+
+
 class View:
     """A photo at one resolution of the cascade: its pixels, its features, and how they map back."""
 
@@ -92,13 +100,14 @@ class View:
     def _pixels(self) -> npt.NDArray[np.uint8]:
         return shrink(self._photo.pixels, self._stage.max_side)
 
-    def examine(self, query: Features, entry: Entry) -> tuple[Sighting, Points | None]:
+    def examine(self, query: Features, entry: Entry, chance: Chance) -> tuple[Sighting, Points | None]:
         """Verify `entry` against keypoints of this view; also return its quad in the view's pixels."""
-        verification = verify(query, entry.features)
+        verification = verify(query, entry.features, chance.verify)
         looks = self._compare(verification, entry)
         value = score(verification, entry.features.preset, appearance=looks)
         reason = verification.refusal.value if verification.refusal else None
-        if reason is None and value < entry.threshold:
+        likeness = looks.correlation if looks else None
+        if reason is None and (value < entry.threshold or (likeness or 0.0) < chance.min_likeness):
             reason = "below_threshold"
         sighting = Sighting(
             shelf=entry.shelf,
@@ -109,7 +118,7 @@ class View:
             quad=self._displayed(verification.quad),
             threshold=entry.threshold,
             reason=reason,
-            likeness=looks.correlation if looks else None,
+            likeness=likeness,
         )
         return sighting, verification.quad
 

@@ -7,17 +7,18 @@ more targets in the same photo. Climbs a cascade of query resolutions until some
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice, zip_longest
 
-from arcli.engine.examine import Entry, Points, Shelf, Sighting, View, Vote
+from arcli.engine.examine import Chance, Entry, Points, Shelf, Sighting, View, Vote
 from arcli.engine.rivals import Examined, ranked
 from arcli.errors import TooFewFeatures
 from arcli.features import Features
 from arcli.models import FindOptions
 from arcli.vision.decode import Decoded
 from arcli.vision.geometry import inside
-from arcli.vision.options import CASCADE, CASCADE_MANY, ExtractOptions
+from arcli.vision.options import CASCADE, CASCADE_MANY, ExtractOptions, VerifyOptions
 
 __all__ = ["RecognizeOptions", "Shelf", "Sighting", "Vote", "recognize", "stages"]
 
@@ -34,6 +35,10 @@ class RecognizeOptions:
     likely_inliers: int = 15  # as certain as that, when the target's place also looks like it:
     likely_likeness: float = 0.6  # chance ends at about .3 (docs/recognition.md)
     rival_votes: float = 0.5  # a candidate with this share of the best's votes may be its sister
+    second_chance: Chance = field(  # for a photo where nothing was found: matches that are less distinct,
+        # if then the place looks like the target (chance ends at .35 there, docs/recognition.md)
+        default_factory=lambda: Chance(verify=VerifyOptions(ratio=0.92), min_likeness=0.4)
+    )
 
 
 def recognize(
@@ -46,14 +51,16 @@ def recognize(
 
     Raises TooFewFeatures when the photo has next to no keypoints at any resolution.
     """
-    richest = 0
     best: list[Sighting] = []
+    searches: list[_Search] = []
     for stage in stages(options):
-        search = _Search(View(photo, stage), shelves, options, tuning)
-        richest = max(richest, search.num_keypoints)
-        best = max(best, search.run(), key=_worth)  # the earlier one where they are equal
+        searches.append(_Search(View(photo, stage), shelves, options, tuning))
+        best = max(best, searches[-1].run(Chance()), key=_worth)  # the earlier one where they are equal
         if any(is_certain(sighting, tuning) for sighting in best):
-            break
+            return best
+    if options.limit == 1 and not any(sighting.reason is None for sighting in best):
+        best = max(best, searches[0].run(tuning.second_chance), key=_worth)
+    richest = max(search.num_keypoints for search in searches)
     if richest < tuning.min_keypoints:
         raise TooFewFeatures(
             f"the photo has too few features ({richest} keypoints)",
@@ -92,15 +99,15 @@ class _Search:
         self._options, self._tuning = options, tuning
         self.num_keypoints = len(view.query)
 
-    def run(self) -> list[Sighting]:
+    def run(self, chance: Chance) -> list[Sighting]:
         """Accept the best, look again at the keypoints outside its quad, until nothing is accepted."""
         if self.num_keypoints < self._tuning.min_keypoints:
             return []
-        entries, query = self._shortlist(), self._view.query
+        entries, query = self._shortlist, self._view.query
         accepted: list[Sighting] = []
         rivals: list[Sighting] = []
         while True:
-            examined = list(self._verify(query, entries))
+            examined = list(self._verify(query, entries, chance))
             found = ranked(examined)
             if not found or found[0][0].reason is not None:
                 return accepted + rivals + [sighting for sighting, _ in found]
@@ -111,6 +118,7 @@ class _Search:
             rivals += [sighting for sighting, _ in found if best.ambiguous and sighting.reason == "rival"]
             query, entries = _outside(query, quad), _hopeful(entries, examined)
 
+    @cached_property
     def _shortlist(self) -> list[Entry]:
         """Return the most voted targets of all channels, the channels taking turns by rank."""
         tuning = self._tuning
@@ -132,13 +140,13 @@ class _Search:
                 threshold = shelf.threshold(vote.row_id, self._options.threshold)
                 yield Entry(shelf, vote.row_id, vote.votes, features, threshold)
 
-    def _verify(self, query: Features, entries: list[Entry]) -> Iterator[Examined]:
+    def _verify(self, query: Features, entries: list[Entry], chance: Chance) -> Iterator[Examined]:
         """Verify in the order of votes; stop early when the answer is certain and no rival is near."""
         enough = 0.0
         for entry in entries:
             if entry.votes < enough:
                 return
-            examined = self._view.examine(query, entry)
+            examined = self._view.examine(query, entry, chance)
             yield examined
             if self._may_stop and is_certain(examined[0], self._tuning):
                 enough = max(enough, entry.votes * self._tuning.rival_votes)
