@@ -157,7 +157,7 @@ def served_gallery(data_dir: Path) -> LocalGallery:
     """Open the embedded engine for a server."""
     from arcli.engine import LocalGallery
 
-    return LocalGallery(data_dir=data_dir)
+    return LocalGallery(data_dir=data_dir, background=True)
 
 
 def gatekeeper(data_dir: Path) -> CatalogGatekeeper:

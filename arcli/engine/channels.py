@@ -14,14 +14,21 @@ from arcli.store.channel import ChannelStore
 from arcli.store.counts import Counts
 
 if TYPE_CHECKING:
+    from arcli.engine.builder import IndexBuilder
     from arcli.engine.shortlist import Shortlister
 
 
 class OpenChannel:
-    """One channel: its record in the catalog, its store and its counts. Close it when done."""
+    """One channel: its record in the catalog, its store and its counts. Close it when done.
 
-    def __init__(self, record: ChannelRecord) -> None:
+    background: nobody waits for the index, not even for a small fold.
+    """
+
+    def __init__(self, record: ChannelRecord, *, background: bool = False) -> None:
         self.record = record
+        self._background = background
+        self._builder: IndexBuilder | None = None
+        self._removed = False
         self.store = ChannelStore.open(record.folder)
         self.counts = Counts(record.folder)
         self._shortlister: Shortlister | None = None
@@ -48,11 +55,21 @@ class OpenChannel:
 
     def fold(self) -> None:
         """Bring the index up to date if its delta has grown; the caller has acknowledged what it added."""
-        from arcli.engine.upkeep import maybe_fold
+        from arcli.engine.builder import INLINE_ROWS, IndexBuilder
 
-        maybe_fold(self.store)
+        if self._builder is None:
+            self._builder = IndexBuilder(self.store, inline_rows=0 if self._background else INLINE_ROWS)
+        self._builder.nudge()
+
+    def fold_at_close(self) -> None:
+        """Bring the index up to date when the channel is closed: something was removed."""
+        self._removed = True
 
     def close(self) -> None:
+        if self._removed:
+            self.fold()
+        if self._builder is not None:
+            self._builder.finish()
         if self._shortlister is not None:
             self._shortlister.close()
         self.counts.close()
@@ -62,8 +79,9 @@ class OpenChannel:
 class Channels:
     """Opens channels by name, creates them, and keeps those that were opened."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, background: bool = False) -> None:
         self.data_dir = data_dir
+        self._background = background
         self._guard = threading.RLock()
         self._catalog: Catalog | None = None
         self._open: dict[str, OpenChannel] = {}
@@ -96,7 +114,7 @@ class Channels:
                 return known
             if known is not None:
                 known.close()
-            self._open[name] = OpenChannel(record)
+            self._open[name] = OpenChannel(record, background=self._background)
             return self._open[name]
 
     def find(self, name: str) -> OpenChannel | None:

@@ -37,10 +37,13 @@ if TYPE_CHECKING:
 
 
 class LocalGallery(LocalAdmin):
-    """The galleries of one data folder. Processes and threads may share it; close it when done."""
+    """The galleries of one data folder. Processes and threads may share it; close it when done.
 
-    def __init__(self, data_dir: Path) -> None:
-        super().__init__(Channels(data_dir))
+    background: the index is looked after in processes of its own, so that no call waits for it (a server).
+    """
+
+    def __init__(self, data_dir: Path, *, background: bool = False) -> None:
+        super().__init__(Channels(data_dir, background=background))
 
     def __enter__(self) -> LocalGallery:
         return self
@@ -97,7 +100,9 @@ class LocalGallery(LocalAdmin):
             if snapshot.target(identifier) is None:
                 return False
         with opened.store.write() as writer:
-            return writer.remove(identifier) is not None
+            removed = writer.remove(identifier) is not None
+        opened.fold_at_close()
+        return removed
 
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
         with self._channels.get(channel).store.read() as snapshot:

@@ -65,6 +65,17 @@ class Job:
     def rows(self) -> int:
         return sum(piece.rows for piece in self.pieces)
 
+    @property
+    def base(self) -> SegmentRecord | None:
+        """Return the largest graph of which nothing was removed: it is added to, not built again."""
+        graphs = [p.segment for p in self.pieces if p.segment and not p.dead]
+        usable = [record for record in graphs if record.file.kind == IndexKind.HNSW]
+        return max(usable, key=lambda record: record.rows, default=None)
+
+    @property
+    def inserted(self) -> int:
+        return self.rows - (self.base.rows if self.base else 0)
+
 
 def survey(snapshot: Snapshot, folder: Path, bad: frozenset[str] = frozenset()) -> list[Piece]:
     """Return what covers which rows, in order; a segment whose file is not as published covers none.

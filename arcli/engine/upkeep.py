@@ -7,13 +7,15 @@ channel: a second one returns at once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from arcli.engine.coverage import INDEX_KEYPOINTS, RowReader, gaps
 from arcli.engine.plan import Job, Piece, UpkeepOptions, check_memory, due, survey, whole
 from arcli.engine.shortlist import INDEX_FOLDER
-from arcli.errors import ArcliError, Conflict, DataDamaged, Locked, StorageNotWritable
+from arcli.errors import ArcliError, ChannelNotFound, Conflict, DataDamaged, Locked, StorageNotWritable
 from arcli.features import INDEX_DIM
 from arcli.index.faultpoints import FaultPoint, reached
 from arcli.index.files import FileGone, collect, verify_content, verify_digest
@@ -23,7 +25,7 @@ from arcli.store import segments
 from arcli.store.channel import ChannelStore
 from arcli.store.database import LOCK_TIMEOUT
 from arcli.store.faults import of_os
-from arcli.store.locks import file_lock
+from arcli.store.locks import FolderGone, file_lock
 from arcli.store.segments import SegmentRecord
 from arcli.store.snapshot import Snapshot
 
@@ -39,23 +41,42 @@ def maybe_fold(store: ChannelStore, options: UpkeepOptions = UpkeepOptions()) ->
 
     What was added is safe and found without this: what goes wrong is logged, not raised.
     """
-    if store.readonly or not _is_due(store, options):
+    if work_due(store, options) is None:
         return False
     try:
-        with file_lock(store.folder / LOCK_FILE, timeout=0):
+        with compacting(store):
             return _Compactor(store).fold(options)
-    except (Locked, Conflict):  # somebody else is at it
+    except (Locked, Conflict, ChannelNotFound):  # somebody else is at it, or has removed the channel
         return False
     except ArcliError as error:
         _log.warning("the index was not brought up to date: %s", error.message)
         return False
 
 
-def _is_due(store: ChannelStore, options: UpkeepOptions) -> bool:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is due, in targets: to insert into graphs, the largest segment, and what no segment covers."""
+
+    inserted: int
+    largest: int
+    uncovered: int
+
+
+def work_due(store: ChannelStore, options: UpkeepOptions = UpkeepOptions()) -> Work | None:
+    """Return how much `maybe_fold` would do, or None."""
+    if store.readonly:
+        return None
     with store.read() as snapshot:
-        if segments.foreign(snapshot):
-            return True
-        return bool(due(survey(snapshot, store.folder / INDEX_FOLDER), options))
+        strangers = segments.foreign(snapshot)
+        pieces = survey(snapshot, store.folder / INDEX_FOLDER)
+    jobs = due(pieces, options)
+    if not jobs and not strangers:
+        return None
+    return Work(
+        inserted=sum(job.inserted for job in jobs),
+        largest=max((job.rows for job in jobs), default=0),
+        uncovered=sum(piece.rows for piece in pieces if piece.segment is None),
+    )
 
 
 def compact(store: ChannelStore) -> None:
@@ -65,7 +86,7 @@ def compact(store: ChannelStore) -> None:
     """
     if store.readonly:
         raise StorageNotWritable(f"{store.folder} was opened for reading only", item=str(store.folder))
-    with file_lock(store.folder / LOCK_FILE, timeout=0):
+    with compacting(store):
         _Compactor(store).compact()
 
 
@@ -74,8 +95,18 @@ def repair(store: ChannelStore) -> list[str]:
 
     Raises what `compact` raises.
     """
-    with file_lock(store.folder / LOCK_FILE, timeout=LOCK_TIMEOUT):
+    with compacting(store, timeout=LOCK_TIMEOUT):
         return _Compactor(store).repair()
+
+
+@contextmanager
+def compacting(store: ChannelStore, *, timeout: float = 0) -> Iterator[None]:
+    """Be the one compactor of the channel. Raises Locked after `timeout` seconds, ChannelNotFound."""
+    try:
+        with file_lock(store.folder / LOCK_FILE, timeout=timeout):
+            yield
+    except FolderGone as error:
+        raise ChannelNotFound(f"the channel in {store.folder} is gone", item=str(store.folder)) from error
 
 
 class _Compactor:
@@ -193,7 +224,7 @@ class _Compactor:
 
     def _base(self, job: Job, snapshot: Snapshot) -> SegmentRecord | None:
         """Return the largest sound graph of the job of which nothing was removed."""
-        graphs = [piece.segment for piece in job.pieces if piece.segment]
-        usable = [s for s in graphs if s.file.kind == IndexKind.HNSW and not segments.dead_in(snapshot, s)]
-        largest = max(usable, key=lambda record: record.rows, default=None)
-        return largest if largest and self._is_sound(largest, verify_content) else None
+        base = job.base
+        if base is None or segments.dead_in(snapshot, base) or not self._is_sound(base, verify_content):
+            return None
+        return base

@@ -1,0 +1,108 @@
+"""Upkeep for a process that adds: small folds at once, large ones in a process whose memory is its own."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arcli.engine.coverage import INDEX_KEYPOINTS
+from arcli.engine.upkeep import Work, compacting, maybe_fold, work_due
+from arcli.engine.workers import prepare_worker
+from arcli.errors import ArcliError, ChannelNotFound, Locked
+from arcli.features import INDEX_DIM
+from arcli.index.hnsw import graph_memory
+from arcli.store.channel import ChannelStore
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+INLINE_ROWS = 500  # targets to insert, some 2.5 s; a process of its own takes half a second to start
+BACKLOG_ROWS = 1000  # targets without a segment (0.2 s a photo) from which adding waits for the builder
+_PROCESS_BYTES = 110 << 20  # interpreter, numpy, and 400 targets' features and codes at a time
+
+_log = logging.getLogger(__name__)
+
+
+def memory_estimate(work: Work) -> int:
+    """Return how many bytes the builder takes for `work` at most."""
+    return _PROCESS_BYTES + graph_memory(work.largest * INDEX_KEYPOINTS, INDEX_DIM)
+
+
+class IndexBuilder:
+    """Keeps the index of one channel up to date. Call `finish` before the process ends.
+
+    inline_rows: how many targets may be inserted in this process, while the caller waits.
+    """
+
+    def __init__(self, store: ChannelStore, *, inline_rows: int = INLINE_ROWS) -> None:
+        self._store = store
+        self._inline_rows = inline_rows
+        self._process: SpawnProcess | None = None
+
+    def nudge(self) -> None:
+        """Do, or have done, what is due. What was added is safe and found without it."""
+        try:
+            self._nudge()
+        except ChannelNotFound:
+            return
+        except ArcliError as error:
+            _log.warning("the index was not brought up to date: %s", error.message)
+
+    def _nudge(self) -> None:
+        if self._process is not None and self._process.is_alive():
+            work = work_due(self._store)
+            if work is None or work.uncovered < BACKLOG_ROWS:
+                return
+        self._join()
+        work = work_due(self._store)
+        if work is None:
+            return
+        if work.inserted <= self._inline_rows:
+            maybe_fold(self._store)
+        elif self._nobody_compacts():
+            self._start(work)
+
+    def finish(self) -> None:
+        """Wait until what is due is done."""
+        self._join()
+        self.nudge()
+        self._join()
+
+    def _nobody_compacts(self) -> bool:
+        with suppress(Locked), compacting(self._store):
+            return True
+        return False
+
+    def _start(self, work: Work) -> None:
+        _log.info(
+            "indexing %d targets in a process of its own, which takes up to %d MiB",
+            work.inserted,
+            memory_estimate(work) >> 20,
+        )
+        context = multiprocessing.get_context("spawn")
+        self._process = context.Process(target=_build, args=(self._store.folder,), daemon=True)
+        self._process.start()
+
+    def _join(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            process.join()
+        except BaseException:
+            process.kill()
+            raise
+        if process.exitcode:
+            _log.warning("the index builder ended early (%s); the next add tries again", process.exitcode)
+
+
+def _build(folder: Path) -> None:
+    """Run in the builder process, which `ps` and /proc name arcli-index."""
+    prepare_worker()
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text("arcli-index", encoding="ascii")
+    with ChannelStore.open(folder) as store:
+        maybe_fold(store)

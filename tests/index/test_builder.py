@@ -1,0 +1,44 @@
+"""Who adds does the small folds itself and has the large ones done in another process."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+
+import pytest
+
+from arcli.engine.builder import IndexBuilder
+from arcli.engine.upkeep import compacting
+from tests.index.index_samples import Shop
+
+
+@pytest.mark.parametrize(("inline_rows", "announced"), [(500, 0), (0, 1)])
+def test_a_large_fold_is_announced_and_done_in_a_process_of_its_own(
+    shop: Shop, caplog: pytest.LogCaptureFixture, inline_rows: int, announced: int
+) -> None:
+    builder = IndexBuilder(shop.store, inline_rows=inline_rows)
+    shop.add(*range(99))
+    builder.nudge()
+    assert shop.segments() == []
+    with caplog.at_level(logging.INFO):
+        shop.add(99)
+        builder.nudge()
+    assert len([record for record in caplog.records if "MiB" in record.message]) == announced
+    builder.finish()
+    assert shop.segments() == [(1, 100)]
+    shop.check()
+
+
+def test_no_builder_is_started_while_somebody_else_compacts(shop: Shop) -> None:
+    shop.add(*range(100))
+    with compacting(shop.store):
+        IndexBuilder(shop.store, inline_rows=0).finish()
+        assert shop.segments() == []
+
+
+def test_a_removed_channel_needs_no_index(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    shop.add(1)
+    shop.store.close()
+    shutil.rmtree(shop.folder)
+    IndexBuilder(shop.store).finish()
+    assert caplog.records == []
