@@ -54,9 +54,8 @@ class Lookup:
         self, name: str, data: bytes, channels: Sequence[str] | None, options: FindOptions
     ) -> FindResult:
         result = self._calls.find(name, data, requests.find_fields(channels))
-        if not options.metadata:
-            return result
-        return dataclasses.replace(result, matches=tuple(self._completed(match) for match in result.matches))
+        complete = self._completed if options.metadata else _without_metadata
+        return dataclasses.replace(result, matches=tuple(complete(match) for match in result.matches))
 
     def _completed(self, match: Match) -> Match:
         """Fetch metadata and level, which the vendor's answer lacks; ours (it has a score) has them."""
@@ -68,6 +67,11 @@ class Lookup:
             return match
         level = target.level if match.level is None else match.level
         return dataclasses.replace(match, metadata=target.metadata, level=level)
+
+
+def _without_metadata(match: Match) -> Match:
+    """Our server sends metadata unless it is asked not to, in a field that the document does not have."""
+    return dataclasses.replace(match, metadata=None)
 
 
 def _beyond_the_document(options: FindOptions) -> str | None:

@@ -25,6 +25,10 @@ class Answer(JSONResponse):
         headers = {"connection": "close"} if self._unread else None
         super().__init__(content, status_code, headers)
 
+    def render(self, content: Any) -> bytes:
+        """Write JSON; bytes are JSON already."""
+        return content if isinstance(content, bytes) else super().render(content)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._unread:
             await super().__call__(scope, receive, send)

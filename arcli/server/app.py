@@ -12,8 +12,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from arcli.server.arcloud import ArcloudCalls
+from arcli.server.extensions import Extensions
 from arcli.server.health import health_routes
+from arcli.server.pictures import PictureLinks
 from arcli.server.service import Service
+from arcli.server.tupu import TupuCalls
 
 _log = logging.getLogger(__name__)
 _FLUSH_SECONDS = 1.0  # design.md: a crash may lose the match counts of this last moment
@@ -29,8 +32,15 @@ def build_app(service: Service) -> Starlette:
         flusher.cancel()
         await asyncio.to_thread(service.close)
 
+    links = PictureLinks(service)
     app = Starlette(
-        routes=[*ArcloudCalls(service).routes(), *health_routes(service)],
+        routes=[
+            *ArcloudCalls(service).routes(),
+            *TupuCalls(service, links).routes(),
+            *links.routes(),
+            *Extensions(service).routes(),
+            *health_routes(service),
+        ],
         middleware=_middleware(service),
         lifespan=lifespan,
     )

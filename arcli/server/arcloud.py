@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from starlette.requests import Request
@@ -17,7 +16,6 @@ from starlette.routing import Route
 
 from arcli.errors import (
     ArcliError,
-    Busy,
     ChannelNotFound,
     InvalidChannelName,
     UsageError,
@@ -62,7 +60,8 @@ class ArcloudCalls:
     def _endpoint(self, call: Call, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             started = time.perf_counter()
-            body = await self._answer(request, call, handler)
+            with self._service.memory.lease() as request.state.lease:
+                body = await self._answer(request, call, handler)
             self._service.metrics.answered(call, str(body["returncode"]), time.perf_counter() - started)
             return Answer(request, body)
 
@@ -89,8 +88,7 @@ class ArcloudCalls:
 
     async def _upload(self, request: Request) -> tuple[Form, bytes]:
         """Read a form with a picture. Raises MultipartNeeded, PictureTooLarge, UsageError, Busy."""
-        with uploading(self._service):
-            form = await read_form(request, self._limits, multipart=True)
+        form = await read_form(request, self._limits, multipart=True)
         picture = form.picture()
         if picture is None:
             raise UsageError("the parameter image is missing", item="image")
@@ -176,8 +174,7 @@ class ArcloudCalls:
                 raise hidden from None
 
     async def _update(self, request: Request) -> JsonObject:
-        with uploading(self._service):
-            form = await self._form(request)
+        form = await self._form(request)
         fields, content = form.fields, form.picture()
         channel, identifier = requests.required(fields, "channel"), requests.required(fields, "identifier")
         await self._owner(request, fields, channel)
@@ -221,15 +218,3 @@ class ArcloudCalls:
             channel_given=asked is not None,
             level_is_channel=self._service.options.findimage_level == "channel",
         )
-
-
-@contextmanager
-def uploading(service: Service) -> Iterator[None]:
-    """Count a body that is being read, so that memory is bounded. Raises Busy."""
-    if service.uploads >= service.options.uploads:
-        raise Busy("the server is busy: too many pictures are being sent")
-    service.uploads += 1
-    try:
-        yield
-    finally:
-        service.uploads -= 1

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect, Request
@@ -59,10 +59,7 @@ async def read_body(request: Request, limits: BodyLimits) -> bytes:
     """Return the whole body. Raises PictureTooLarge, UsageError when it does not arrive in time."""
     chunks = bytearray()
 
-    async def take(chunk: bytes) -> None:
-        chunks.extend(chunk)
-
-    await _stream(request, limits, take)
+    await _stream(request, limits, chunks.extend)
     return bytes(chunks)
 
 
@@ -86,11 +83,7 @@ async def _read_multipart(request: Request, limits: BodyLimits, boundary: str, *
         reader = MultipartReader(
             boundary, file_bytes=limits.picture_bytes, field_bytes=FIELD_BYTES, most_parts=MOST_PARTS
         )
-
-        async def take(chunk: bytes) -> None:
-            reader.feed(chunk)
-
-        await _stream(request, limits, take)
+        await _stream(request, limits, reader.feed)
         return _sorted(reader.finish())
     except MultipartError as error:
         refusal: type[Exception] = MultipartNeeded if must else UsageError
@@ -116,10 +109,11 @@ def _decoded(part: Part) -> str:
         raise UsageError(f"the field {part.name} is not UTF-8", item=part.name) from error
 
 
-async def _stream(request: Request, limits: BodyLimits, take: Any) -> None:
+async def _stream(request: Request, limits: BodyLimits, take: Callable[[bytes], None]) -> None:
     """Hand the body on in chunks; stops at `body_bytes`, announced or arrived, and after `seconds`.
 
-    `request.state.body_read` says to `arcli.server.answers` that all of it was taken.
+    `request.state.lease` counts it (arcli.server.memory); `request.state.body_read` says to
+    arcli.server.answers that all of it was taken.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limits.body_bytes:
@@ -131,7 +125,8 @@ async def _stream(request: Request, limits: BodyLimits, take: Any) -> None:
                 received += len(chunk)
                 if received > limits.body_bytes:
                     raise _too_large(limits)
-                await take(chunk)
+                request.state.lease.take(len(chunk))
+                take(chunk)
         request.state.body_read = True
     except TimeoutError as error:
         raise UsageError(f"the body did not arrive within {limits.seconds:g} s") from error

@@ -51,23 +51,23 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
-        self._uploads = Gauge(
-            "arcli_uploads",
-            "Bodies with a picture being read.",
+        self._bodies = Gauge(
+            "arcli_body_bytes",
+            "Bytes of the requests' bodies held in memory.",
             registry=self.registry,
             multiprocess_mode="livesum",
         )
         self._watched: Callable[[], int] = lambda: 0
-        self._watched_uploads: Callable[[], int] = lambda: 0
+        self._watched_bodies: Callable[[], int] = lambda: 0
 
-    def watch(self, *, photos: Callable[[], int], uploads: Callable[[], int]) -> None:
+    def watch(self, *, photos: Callable[[], int], body_bytes: Callable[[], int]) -> None:
         """Say where the gauges are read by `sample`."""
-        self._watched, self._watched_uploads = photos, uploads
+        self._watched, self._watched_bodies = photos, body_bytes
 
     def sample(self) -> None:
         """Take the gauges; the server does each second."""
         self._jobs.set(self._watched())
-        self._uploads.set(self._watched_uploads())
+        self._bodies.set(self._watched_bodies())
 
     def answered(self, call: str, returncode: str, seconds: float) -> None:
         self._requests.labels(call, returncode).inc()

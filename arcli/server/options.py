@@ -32,7 +32,7 @@ class ServeOptions:
     access_log: bool = False
     threads: int | None = None  # recognition threads a process; None: as many as its share of the cores
     queue: int = 64  # photos that may wait for a thread in each process; one more answers 20015
-    uploads: int = 256  # bodies with a picture that may be read at a time in each process
+    body_memory: int = 512 * MIB  # bytes of all the bodies that a process holds at a time
     picture_bytes: int = 10 * MIB  # protocols.md, decision 11
     tupu_body_bytes: int = 30 * MIB  # protocols.md, section 2
     body_seconds: float = 120.0  # a request's body must have arrived by then
@@ -99,7 +99,7 @@ def _value(name: str, value: Any, hint: Any, path: Path) -> Any:
     return value
 
 
-_AT_LEAST_ONE = ("workers", "queue", "uploads", "picture_bytes", "body_seconds", "tupu_body_bytes")
+_AT_LEAST_ONE = ("workers", "queue", "body_memory", "picture_bytes", "body_seconds", "tupu_body_bytes")
 
 
 def _checked(options: ServeOptions) -> ServeOptions:

@@ -69,7 +69,7 @@ def run_process(options: ServeOptions, listener: socket.socket, metrics: Metrics
     app = build_app(Service(backend, options, metrics))
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(_config(app, options)).run(sockets=[listener])
+    uvicorn.Server(uvicorn_config(app, options)).run(sockets=[listener])
 
 
 def run_worker(options: ServeOptions, listener: socket.socket) -> None:
@@ -80,7 +80,7 @@ def run_worker(options: ServeOptions, listener: socket.socket) -> None:
     run_process(options, listener, Metrics(by_channel=options.metrics_by_channel))
 
 
-def _config(app: ASGIApp, options: ServeOptions) -> uvicorn.Config:
+def uvicorn_config(app: ASGIApp, options: ServeOptions) -> uvicorn.Config:
     """proxy_headers is off: X-Forwarded-For counts only from --trusted-proxy (arcli.server.limits)."""
     return uvicorn.Config(
         app,

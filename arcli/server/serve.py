@@ -58,6 +58,7 @@ def _channels(options: ServeOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     backend = open_backend(options.data_dir)
     try:
         channels = backend.channels.channels()
+        backend.signing_key()  # made at first start, so that clients can be given its public half
     finally:
         backend.close()
     public = tuple(channel.name for channel in channels if not channel.settings.private)

@@ -14,6 +14,7 @@ from arcli.models import Picture, Principal, Scope
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.server.access import Door
 from arcli.server.limits import ClientAddress
+from arcli.server.memory import Memory
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
 from arcli.server.work import Workers
@@ -22,6 +23,7 @@ from arcli.vision.header import read_header
 
 _QUICK_THREADS = 8  # questions to the database, below a millisecond each
 _QUICK_QUEUE = 512
+_FETCH_THREADS = 4  # pictures given by URL: no thread for photos waits for a stranger's server
 _FORMATS = ("jpeg", "png")
 
 
@@ -51,10 +53,11 @@ class Service:
         threads = options.threads or max(1, cores // options.workers)
         self.photos = Workers("photo", threads=threads, queue=options.queue)
         self.quick = Workers("quick", threads=_QUICK_THREADS, queue=_QUICK_QUEUE)
+        self.fetches = Workers("fetch", threads=_FETCH_THREADS, queue=options.queue)
         self.door = Door(backend.gatekeeper, options, self.quick)
         self.address = ClientAddress(options.trusted_proxies)
-        self.uploads = 0
-        metrics.watch(photos=lambda: self.photos.jobs, uploads=lambda: self.uploads)
+        self.memory = Memory(options.body_memory)
+        metrics.watch(photos=lambda: self.photos.jobs, body_bytes=lambda: self.memory.held)
 
     @property
     def gallery(self) -> Gallery:
@@ -75,10 +78,15 @@ class Service:
         Raises UnreadablePicture for what is neither JPEG nor PNG (a channel with the setting `any_format`
         takes whatever arcli reads), PictureTooLarge over 50 megapixels.
         """
-        header = read_header(content, "image")
-        if header.format not in _FORMATS and not any(self._any_format(name) for name in channels):
+        picture = self.readable(content)
+        exact = read_header(content, picture.name).format in _FORMATS
+        if not exact and not any(self._any_format(name) for name in channels):
             raise UnreadablePicture("the picture is neither JPEG nor PNG")
-        width, height = header.size
+        return picture
+
+    def readable(self, content: bytes) -> Picture:
+        """Return a picture of any format. Raises UnreadablePicture, PictureTooLarge."""
+        width, height = read_header(content, "image").size
         if width * height > SERVE.pixels:
             raise PictureTooLarge(f"the picture has {width} x {height} pixels, at most {SERVE.pixels:,} go")
         return Picture(name="image", data=content)
@@ -88,8 +96,8 @@ class Service:
 
     def close(self) -> None:
         """Let running jobs end, then write what is still only counted."""
-        self.photos.close()
-        self.quick.close()
+        for workers in (self.fetches, self.photos, self.quick):
+            workers.close()
         self.backend.flush()
         self.backend.close()
 

@@ -8,11 +8,14 @@ from pathlib import Path
 
 from arcli.engine import LocalGallery
 from arcli.gallery import Gallery
+from arcli.models import ChannelSettings
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.remote.arcloud import ArcloudGallery
 from arcli.remote.transport import HttpTransport
+from arcli.store.accounts import Accounts
 from tests.contract.subject import CHANNELS, Difference, Harness
 from tests.fakes.arcloud import CREDENTIALS, FakeVendor
+from tests.server.threaded import threaded_folder
 
 
 @contextmanager
@@ -35,9 +38,25 @@ def vendor(folder: Path) -> Iterator[Gallery]:
         service.stop()
 
 
+@contextmanager
+def served(folder: Path) -> Iterator[Gallery]:
+    """Our client at `arcli serve` over the embedded engine."""
+    data_dir = folder / "data"
+    with Accounts(data_dir) as accounts, LocalGallery(data_dir) as engine:
+        secretkey = accounts.add_account(username="shop").secretkey
+        for channel in CHANNELS:
+            engine.create_channel(name=channel, settings=ChannelSettings(owner="shop"))
+    credentials = Credentials(username="shop", secretkey=secretkey)
+    with threaded_folder(data_dir) as url, ArcloudGallery(HttpTransport(url), credentials) as gallery:
+        yield gallery
+
+
 _SEVEN_CALLS = "the vendor's seven calls have no field for it"
 HARNESSES = {
     "local": Harness(local),
+    "served": Harness(
+        served, {Difference.CHANNEL_MUST_EXIST: "a channel has an owner there, so it is made on purpose"}
+    ),
     "vendor": Harness(
         vendor,
         {

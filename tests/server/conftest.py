@@ -17,6 +17,9 @@ from arcli.engine import LocalGallery
 from arcli.models import ChannelSettings, KeyRequest, ListKind, Scope
 from arcli.store.accounts import Accounts
 from tests.engine.conftest import photo_of, poster
+from tests.protocols.conftest import openssl
+
+__all__ = ["openssl"]
 
 IMPORTED = "secret from the vendor"
 

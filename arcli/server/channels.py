@@ -1,0 +1,79 @@
+"""Channels administered over the wire: by their owner, with a key for everything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from arcli.errors import LimitExceeded, NotYourChannel, UsageError
+from arcli.models import ChannelInfo, ChannelSettings, Principal, Scope
+from arcli.protocols.channels import channel_json, read_settings
+from arcli.protocols.reading import JsonObject
+from arcli.server.service import Service
+
+
+class ChannelDesk:
+    """What `/arcli/v1/channels` does; blocks. Raises ChannelNotFound, NotYourChannel and what a gallery does.
+
+    Only the operator, at the machine, gives a channel to another owner or raises a quota.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._channels = service.backend.channels
+
+    def all(self, principal: Principal) -> list[JsonObject]:
+        names = self._service.channels_of(principal, Scope.FIND)
+        return [channel_json(self._channels.channel(name=name)) for name in names]
+
+    def show(self, principal: Principal, name: str) -> JsonObject:
+        self._service.authorize(principal, name, Scope.FIND)
+        return channel_json(self._channels.channel(name=name))
+
+    def create(self, principal: Principal, body: JsonObject) -> JsonObject:
+        """Make a channel that the account owns. Raises ChannelExists, LimitExceeded, UsageError."""
+        _require_full_key(principal)
+        name = body.get("name")
+        if not isinstance(name, str):
+            raise UsageError("name is missing", item="name")
+        settings = _settings(body)
+        if settings.owner not in (None, principal.username):
+            raise NotYourChannel("only the operator makes channels for others")
+        most = self._service.options.account_channels
+        if len(self._service.channels_of(principal, Scope.ALL)) >= most:
+            raise LimitExceeded(f"an account may have {most} channels here", hint="ask the operator")
+        owned = replace(settings, owner=principal.username)
+        return channel_json(self._channels.create_channel(name=name, settings=owned))
+
+    def set(self, principal: Principal, name: str, body: JsonObject) -> JsonObject:
+        now = self._owned(principal, name).settings
+        asked = _settings(body)
+        if asked.owner not in (None, now.owner):
+            raise NotYourChannel("only the operator gives a channel to another owner")
+        if now.quota is not None and (asked.quota is None or asked.quota > now.quota):
+            raise NotYourChannel("only the operator raises a quota")
+        return channel_json(self._channels.set_channel(name=name, settings=replace(asked, owner=now.owner)))
+
+    def remove(self, principal: Principal, name: str) -> JsonObject:
+        self._owned(principal, name)
+        self._channels.remove_channel(name=name)
+        return {}
+
+    def _owned(self, principal: Principal, name: str) -> ChannelInfo:
+        self._service.authorize(principal, name, Scope.ALL)
+        _require_full_key(principal)
+        info = self._channels.channel(name=name)
+        if info.settings.owner != principal.username:
+            raise NotYourChannel(f"channel {name!r} belongs to somebody else", item=name)
+        return info
+
+
+def _require_full_key(principal: Principal) -> None:
+    if principal.scope is not Scope.ALL or principal.channels is not None:
+        raise NotYourChannel("this key may not administer channels")
+
+
+def _settings(body: JsonObject) -> ChannelSettings:
+    settings = body.get("settings", {})
+    if not isinstance(settings, dict):
+        raise UsageError("settings is no JSON object", item="settings")
+    return read_settings(settings)

@@ -1,0 +1,53 @@
+"""Who asks by the Tupu protocol: a secretId whose customer's key signed the request, once, just now."""
+
+from __future__ import annotations
+
+import time
+
+from arcli.errors import ArcliError, BadSignature
+from arcli.gallery import Gatekeeper
+from arcli.models import Principal, Scope, TupuBinding
+from arcli.protocols.tupu.codes import TupuCode
+from arcli.protocols.tupu.keys import load_public_key
+from arcli.protocols.tupu.signing import Signed, fresh, sign_string, verify
+
+_NONCE_LIMIT = 128  # characters
+
+
+class TupuRefusal(Exception):
+    """A request that is answered with a code of Tupu's other than that of its error."""
+
+    def __init__(self, code: TupuCode, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+def admit(gatekeeper: Gatekeeper, secret_id: str, signed: Signed) -> Principal:
+    """Return who signed. The nonce is recorded only after the signature was found good.
+
+    Raises TupuRefusal: unknown secretId, wrong signature, more than 300 s away from now, used before.
+    """
+    binding = gatekeeper.binding(secret_id[:256])
+    if binding is None:
+        raise TupuRefusal(TupuCode.WRONG_SECRET_ID, "secretId wrong")
+    _verify(binding, signed)
+    now = time.time()
+    if not fresh(signed.timestamp, now):
+        raise TupuRefusal(TupuCode.WRONG_TIME, "the timestamp is more than 300 s away from now")
+    if len(signed.nonce) > _NONCE_LIMIT:
+        raise TupuRefusal(TupuCode.NOT_AUTHORIZED, f"the nonce has more than {_NONCE_LIMIT} characters")
+    if not gatekeeper.first_use(secret_id=secret_id, nonce=signed.nonce, now=now):
+        raise TupuRefusal(TupuCode.NOT_AUTHORIZED, "the nonce was used before")
+    return Principal(username=binding.username, key_id=secret_id, scope=Scope.FIND, channels=binding.channels)
+
+
+def _verify(binding: TupuBinding, signed: Signed) -> None:
+    data = sign_string(binding.secret_id, signed.timestamp, signed.nonce)
+    try:
+        verify(load_public_key(binding.public_key), signed.signature, data)
+    except BadSignature as error:
+        raise TupuRefusal(
+            TupuCode.NOT_AUTHORIZED, "the signature is not that of the registered key"
+        ) from error
+    except ArcliError as error:
+        raise TupuRefusal(TupuCode.NO_CERTIFICATE, "the registered public key cannot be used") from error

@@ -1,0 +1,179 @@
+"""`/arcli/v1` by hand: channels, listings, pictures, checks, and the description of it all."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+import pytest
+
+from arcli.protocols.extensions import Feature
+from tests.engine.conftest import poster
+from tests.server.conftest import Served
+from tests.server.raw import MULTIPART, code, multipart, send
+
+V1 = "/arcli/v1"
+
+
+def ask(
+    served: Served, method: str, path: str, who: str | None = "shop", body: object = None
+) -> tuple[int, Any]:
+    headers = {} if who is None else {"Authorization": basic(who.partition("/")[0], served.secrets[who])}
+    data = None if body is None else json.dumps(body).encode()
+    kind = "application/json"
+    status, _, content = send(served.url, V1 + path, data, kind, method=method, headers=headers)
+    return status, json.loads(content)
+
+
+def basic(username: str, secretkey: str) -> str:
+    return "Basic " + base64.b64encode(f"{username}:{secretkey}".encode()).decode()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def targets(served: Served) -> None:
+    for number, identifier in enumerate(("alpha", "beta_1", "beta_2"), start=1):
+        fields = served.login(channel="posters", identifier=identifier, metadata=json.dumps({"n": number}))
+        assert code(served.url, "AddImage", fields, poster(number)) == 0
+
+
+def test_capabilities_need_no_credentials(served: Served) -> None:
+    status, body = ask(served, "GET", "/capabilities", None)
+    assert (status, body["arcli"], set(body["features"])) == (200, 1, set(Feature))
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/channels"),
+        ("POST", "/channels"),
+        ("GET", "/channels/posters"),
+        ("PUT", "/channels/posters"),
+        ("DELETE", "/channels/posters"),
+        ("GET", "/channels/posters/targets"),
+        ("GET", "/channels/posters/targets/alpha/picture"),
+    ],
+)
+def test_the_rest_needs_them(served: Served, method: str, path: str) -> None:
+    for header in ({}, {"Authorization": basic("shop", "no")}, {"Authorization": "Bearer x"}):
+        body = b"{}" if method in ("POST", "PUT") else None
+        status, headers, content = send(served.url, V1 + path, body, None, method=method, headers=header)
+        assert (status, json.loads(content)["error"]["code"]) == (401, "wrong_credentials")
+        assert headers["www-authenticate"].startswith("Basic")
+
+
+def test_channels_are_those_that_the_key_may_use(served: Served) -> None:
+    def names(who: str) -> list[str]:
+        return [channel["name"] for channel in ask(served, "GET", "/channels", who)[1]["channels"]]
+
+    assert names("rival") == ["theirs"]
+    assert names("shop/app") == names("moved") == ["posters"]
+    assert names("shop") == ["full", "labels", "posters", "vault", "wide"]
+
+
+def test_a_channel_from_its_making_to_its_end(served: Served) -> None:
+    name = "plakáty & více"
+    path = "/channels/plak%C3%A1ty%20%26%20v%C3%ADce"
+    made = ask(served, "POST", "/channels", "shop", {"name": name, "settings": {"kind": "white", "quota": 5}})
+    assert (made[0], made[1]["name"], made[1]["settings"]["owner"]) == (201, name, "shop")
+    assert ask(served, "POST", "/channels", "shop", {"name": name})[0] == 409
+    settings = made[1]["settings"]
+    for who in ("rival", "shop/app"):
+        assert ask(served, "PUT", path, who, {"settings": settings})[0] == 403
+        assert ask(served, "DELETE", path, who)[0] == 403
+    refused = ({**settings, "owner": "rival"}, {**settings, "quota": 6}, {**settings, "quota": None})
+    for change in refused:
+        assert ask(served, "PUT", path, "shop", {"settings": change})[0] == 403
+    status, changed = ask(
+        served, "PUT", path, "shop", {"settings": {**settings, "private": True, "quota": 4}}
+    )
+    assert (status, changed["settings"]["private"], changed["settings"]["quota"]) == (200, True, 4)
+    assert ask(served, "GET", path)[1] == changed
+    assert ask(served, "DELETE", path) == (200, {})
+    assert ask(served, "GET", path)[0] == 404
+
+
+def test_what_is_no_channel(served: Served) -> None:
+    for body in ({}, {"name": "a/b"}, {"name": 1}, {"name": "x", "settings": []}, [], {"name": ""}):
+        assert ask(served, "POST", "/channels", "shop", body)[0] == 400
+    assert ask(served, "POST", "/channels", "shop", {"name": "x", "settings": {"owner": "rival"}})[0] == 403
+    assert ask(served, "POST", "/channels", "shop/app", {"name": "x"})[0] == 403
+    assert ask(served, "PUT", "/channels/theirs", "shop", {"settings": {}})[0] == 403
+    assert ask(served, "GET", "/channels/nowhere")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["alpha", "beta_1", "beta_2"]),
+        ("?prefix=beta", ["beta_1", "beta_2"]),
+        ("?position=1&limit=1", ["beta_1"]),
+        ("?where=n%3D2", ["beta_1"]),
+        ("?active=0", []),
+    ],
+)
+def test_targets_are_listed(served: Served, query: str, expected: list[str]) -> None:
+    status, body = ask(served, "GET", f"/channels/posters/targets{query}")
+    assert status == 200
+    assert [target["identifier"] for target in body["targets"]] == expected
+
+
+def test_listings_that_are_refused(served: Served) -> None:
+    for query, who, status in (
+        ("?position=x", "shop", 400),
+        ("?limit=5000", "shop", 400),
+        ("?where=n", "shop", 400),
+        ("", "rival", 403),
+        ("", "shop/app", 403),
+    ):
+        assert ask(served, "GET", f"/channels/posters/targets{query}", who)[0] == status
+
+
+def test_pictures_are_given_back(served: Served) -> None:
+    path = f"{V1}/channels/posters/targets/alpha/picture"
+    headers = {"Authorization": basic("shop", served.secrets["shop"])}
+    status, answer, content = send(served.url, path, None, None, method="GET", headers=headers)
+    assert (status, answer["content-type"], content[:3]) == (200, "image/jpeg", b"\xff\xd8\xff")
+    assert ask(served, "GET", "/channels/posters/targets/none/picture")[0] == 404
+    assert ask(served, "GET", "/channels/posters/targets/alpha/picture", "rival")[0] == 403
+
+
+def test_a_picture_is_rated_and_nothing_is_stored(served: Served) -> None:
+    def check(channel: str, image: bytes | None, who: str = "shop") -> tuple[int, Any]:
+        headers = {"Authorization": basic(who.partition("/")[0], served.secrets[who])}
+        body = multipart({"channel": channel}, image)
+        status, _, content = send(served.url, f"{V1}/check", body, MULTIPART, headers=headers)
+        return status, json.loads(content)
+
+    status, rating = check("posters", poster(1))
+    assert (status, rating["level"] in range(1, 6)) == (200, True)
+    assert [duplicate["identifier"] for duplicate in rating["duplicates"]] == ["alpha"]
+    assert check("nowhere", poster(1))[1]["duplicates"] == []
+    assert check("theirs", poster(1))[0] == 403
+    assert check("posters", poster(1), "shop/app")[0] == 403
+    assert check("posters", b"text")[0] == 422
+    assert check("posters", None)[0] == 400
+
+
+def test_the_description_names_every_route(served: Served) -> None:
+    description = ask(served, "GET", "/openapi.json", None)[1]
+    assert description["openapi"].startswith("3.1")
+    described = {
+        (method.upper(), path)
+        for path, item in description["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+    from arcli.server.extensions import Extensions
+
+    routed = {(method, path) for method, path, _ in Extensions.table(object.__new__(Extensions))}
+    assert described == routed
+    text = json.dumps(description)
+    for name in re.findall(r'"#/components/schemas/(\w+)"', text):
+        assert name in description["components"]["schemas"]
+
+
+def test_unknown_paths_are_404(served: Served) -> None:
+    for path in ("/", "/nothing", "/channels/a/b/c"):
+        assert send(served.url, V1 + path, None, None, method="GET")[0] == 404

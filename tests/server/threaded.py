@@ -1,0 +1,44 @@
+"""A server in a thread of the test's own process, over any backend: quick to start."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+
+from arcli.server.app import build_app
+from arcli.server.backend import open_backend
+from arcli.server.metrics import Metrics
+from arcli.server.options import ServeOptions
+from arcli.server.run import uvicorn_config
+from arcli.server.service import Backend, Service
+
+
+@contextmanager
+def threaded(backend: Backend, options: ServeOptions) -> Iterator[str]:
+    """Serve on a free port; yield the URL. The backend is closed by the server."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        options = replace(options, port=listener.getsockname()[1])
+        service = Service(backend, options, Metrics())
+        server = uvicorn.Server(uvicorn_config(build_app(service), options))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{options.port}"
+        finally:
+            server.should_exit = True
+            thread.join(60)
+    assert not thread.is_alive()
+
+
+@contextmanager
+def threaded_folder(data_dir: Path, **settings: object) -> Iterator[str]:
+    """Serve a data folder."""
+    options = replace(ServeOptions(data_dir=data_dir), **settings)  # type: ignore[arg-type]
+    with threaded(open_backend(data_dir), options) as url:
+        yield url
