@@ -10,7 +10,7 @@ from arcli.protocols.tupu.answers import BLACK, NOT_IN_GALLERY, WHITE, FileAnswe
 from arcli.server.pictures import PictureLinks
 from arcli.server.service import Service
 
-_REACHED = "beyond_limit"  # the reason of a candidate that reached its threshold too
+_REACHED = ("beyond_limit", "rival")  # the reasons of candidates that reached their threshold too
 
 
 class TupuLookup:
@@ -52,13 +52,13 @@ class TupuLookup:
         return found
 
     def _label(self, result: FindResult) -> int:
-        """Black or white by the best that reaches its threshold, black first on a tie."""
-        reached: list[Match | Candidate] = [*result.matches]
-        reached += [candidate for candidate in result.candidates if candidate.reason == _REACHED]
-        if not reached:
+        """Black or white by the list of the best match; black on a tie (one picture in both lists)."""
+        if not result.matches:
             return NOT_IN_GALLERY
-        best = max(one.score or 0.0 for one in reached)
-        kinds = [self._kind(one.channel) for one in reached if (one.score or 0.0) >= best]
+        best = result.matches[0]
+        equals: list[Match | Candidate] = [best]
+        equals += [one for one in result.candidates if one.reason in _REACHED and one.score == best.score]
+        kinds = [self._kind(one.channel) for one in equals]
         return BLACK if ListKind.BLACK in kinds else WHITE
 
     def _kind(self, channel: str | None) -> ListKind:
