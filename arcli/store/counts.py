@@ -42,6 +42,7 @@ class Counts:
         )
         self._pending: Counter[tuple[dt.date, str]] = Counter()
         self._guard = threading.Lock()
+        self._flushing = threading.Lock()
 
     def __enter__(self) -> Counts:
         return self
@@ -63,9 +64,14 @@ class Counts:
     def flush(self, *, timeout: float = 0.0) -> bool:
         """Write what is pending, waiting at most `timeout` seconds; say whether nothing is pending now.
 
-        When another process holds the lock, all stays pending for the next flush. Raises
-        StorageNotWritable in a read-only folder and DiskFull: then nothing more can be counted there.
+        When another process holds the lock, all stays pending for the next flush. While another thread
+        flushes, this waits for it: what is then read has its counts too. Raises StorageNotWritable in a
+        read-only folder and DiskFull: then nothing more can be counted there.
         """
+        with self._flushing:
+            return self._flush(timeout)
+
+    def _flush(self, timeout: float) -> bool:
         with self._guard:
             pending, self._pending = self._pending, Counter()
         if not pending:

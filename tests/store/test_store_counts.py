@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,26 @@ def test_damaged_counts_say_so(folder: Path) -> None:
             counts.flush()
         with pytest.raises(DataDamaged):
             counts.read(MAY, JULY)
+
+
+def test_a_flush_waits_for_the_one_of_another_thread(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else statistics that were asked for right after a find could miss it."""
+    with Counts(folder) as counts:
+        counts.record(["alpha"])
+        writing, go_on, add = threading.Event(), threading.Event(), counts.add
+
+        def slow_add(*args: object, **more: object) -> None:
+            writing.set()
+            go_on.wait(30)
+            add(*args, **more)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(counts, "add", slow_add)
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(counts.flush)
+            writing.wait(30)
+            second = pool.submit(counts.flush)
+            assert not wait([second], timeout=0.2).done
+            go_on.set()
+            assert first.result(30)
+            assert second.result(30)
+        assert counts.knows("alpha")
