@@ -45,7 +45,7 @@ def _tupu(settings: Settings) -> Gallery:
     from arcli.remote.tupu import TupuGallery
     from arcli.remote.tupu_calls import TupuAccount, TupuOptions
 
-    verified = settings.need("verify") == "true"
+    verified = settings.need("verify") != "false"
     public_key = _text_or_file(settings.get("public_key") or VENDOR_PUBLIC_KEY)
     account = TupuAccount(
         secret_id=settings.need("secret_id"),

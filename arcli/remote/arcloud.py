@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from arcli.errors import ArcliError, NotSupported, NotYourChannel, PictureRefused, TargetNotFound
+from arcli.errors import ArcliError, NotYourChannel, PictureRefused, TargetNotFound
 from arcli.models import (
     AddItem,
     AddOptions,
@@ -40,10 +40,10 @@ from arcli.remote.arcloud_calls import ArcloudCalls
 from arcli.remote.arcloud_channels import RemoteChannels
 from arcli.remote.arcloud_find import Lookup
 from arcli.remote.arcloud_update import Updating
-from arcli.remote.batches import in_order
+from arcli.remote.batches import Item, Result, in_order
 from arcli.remote.extended import Extended
 from arcli.remote.failures import about, ends_batch
-from arcli.remote.paging import pages, part, selected
+from arcli.remote.listing import Listing
 from arcli.remote.presence import Presence
 from arcli.remote.rating import rated
 from arcli.remote.retry import Retry
@@ -58,12 +58,14 @@ class ArcloudGallery(RemoteChannels):
         transport: HttpTransport,
         credentials: Credentials,
         *,
-        retry: Retry = Retry(),
+        retry: Retry | None = None,
         jobs: int | None = None,
     ) -> None:
-        super().__init__(Extended(transport, credentials, retry))
+        self._retry = retry or Retry()
+        super().__init__(Extended(transport, credentials, self._retry))
         self._transport, self._jobs = transport, jobs
-        self._calls = ArcloudCalls(transport, credentials, retry)
+        self._calls = ArcloudCalls(transport, credentials, self._retry)
+        self._listing = Listing(self._calls, self._extended)
         self._lookup = Lookup(self._calls, self._extended)
         self._updating = Updating(self._calls, self._extended, self._replace)
 
@@ -99,16 +101,23 @@ class ArcloudGallery(RemoteChannels):
                     image=item.picture.name, identifier=item.identifier, status=status, error=error
                 )
 
-        return in_order(one, items, jobs=options.jobs or self._jobs)
+        return self._batch(one, items, options.jobs)
 
     def _adding(self, channel: str, options: AddOptions, items: Sequence[AddItem] | None) -> Adding:
         """Ask what the service offers only where the answer matters: for more than a plain add."""
         name = valid_channel_name(channel)
-        presence = Presence(partial(self._calls.get, name), lambda: pages(partial(self._calls.page, name)))
+        presence = Presence(partial(self._calls.get, name), partial(self._listing.pages, name))
         plain = dataclasses.replace(options, jobs=None, create_channel=True) == AddOptions()
         simple = plain and items is not None and all(item.matchratio is None for item in items)
         extended = not simple and self._extended.offers(Feature.ADD_OPTIONS)
+        if options.dry_run and not extended:
+            self._calls.page(name, 0)  # GetImage alone would not tell that the credentials are wrong
         return Adding(self._calls, name, options, presence, extended=extended)
+
+    def _batch(
+        self, one: Callable[[Item], Result], items: Iterable[Item], jobs: int | None
+    ) -> Iterator[Result]:
+        return in_order(one, items, jobs=jobs or self._jobs, hurry=self._retry.hurry)
 
     def _replace(self, channel: str, item: AddItem) -> AddResult:
         return self.add(channel=channel, item=item, options=AddOptions(on_exists=OnExists.REPLACE))
@@ -123,17 +132,7 @@ class ArcloudGallery(RemoteChannels):
         return removed or any(lost)
 
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
-        name = valid_channel_name(channel)
-        fetch = partial(self._calls.page, name)
-        if query == ListQuery(position=query.position, limit=query.limit):
-            return part(fetch, query)
-        if self._extended.offers(Feature.LIST):
-            return self._extended.list(name, query)
-        if query.level is not None:
-            raise NotSupported(
-                "this service's listing does not tell levels", hint="a local profile and arcli serve do"
-            )
-        return selected(fetch, query)
+        return self._listing.list(valid_channel_name(channel), query)
 
     def get(self, *, channel: str, identifier: str) -> Target:
         return self._calls.get(valid_channel_name(channel), valid_identifier(identifier))
@@ -167,7 +166,7 @@ class ArcloudGallery(RemoteChannels):
                     raise
                 return FindResult(image=picture.name, error=error)
 
-        return in_order(one, pictures, jobs=options.jobs or self._jobs)
+        return self._batch(one, pictures, options.jobs)
 
     def check(
         self, *, pictures: Iterable[Picture], channel: str | None, jobs: int | None = None
@@ -184,7 +183,7 @@ class ArcloudGallery(RemoteChannels):
                     raise
                 return CheckResult(image=picture.name, error=about(error, picture.name))
 
-        return in_order(one, pictures, jobs=jobs or self._jobs)
+        return self._batch(one, pictures, jobs)
 
     def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
         if query.misses:

@@ -36,7 +36,8 @@ class ArcloudCalls:
 
     def page(self, channel: str, position: int) -> TargetPage:
         fields = {"channel": channel, "position": str(position)}
-        return answers.read_listed(self._send(Call.GET_IMAGES, fields, channel), channel=channel)
+        body = self._send(Call.GET_IMAGES, fields, channel)
+        return answers.read_listed(body, channel=channel, position=position)
 
     def get(self, channel: str, identifier: str) -> Target:
         """Credentials go along, for channels that are private on our server (decision 13)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,11 +15,18 @@ CONNECTIONS = 4  # requests at once when the user does not say; a phone's networ
 MOST_CONNECTIONS = 64
 
 
-def in_order(work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int | None) -> Iterator[Result]:
+def in_order(
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    jobs: int | None,
+    hurry: threading.Event | None = None,
+) -> Iterator[Result]:
     """Yield `work(item)` for each item, in order, up to `jobs` at once.
 
     `items` is read at most twice that far ahead. The first exception of `work` is raised in its place; what
-    has not begun by then is dropped.
+    has not begun by then is dropped. Where that happens, or nobody reads on (Ctrl-C), `hurry` is set until
+    what is under way has ended: it should not try again.
     """
     workers = min(max(jobs or CONNECTIONS, 1), MOST_CONNECTIONS)
     waiting: deque[Future[Result]] = deque()
@@ -31,4 +39,8 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], *, jobs: int
         while waiting:
             yield waiting.popleft().result()
     finally:
+        if waiting and hurry is not None:
+            hurry.set()
         pool.shutdown(wait=True, cancel_futures=True)
+        if hurry is not None:
+            hurry.clear()

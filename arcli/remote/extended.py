@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from arcli.errors import BadAnswer, NotSupported
@@ -14,7 +14,6 @@ from arcli.models import (
     CheckResult,
     ListQuery,
     Picture,
-    Target,
     TargetPage,
 )
 from arcli.protocols import extensions
@@ -55,17 +54,19 @@ class Extended:
         if not self.offers(feature):
             raise NotSupported(f"this service cannot {what}", hint="a local profile and arcli serve can")
 
-    def list(self, channel: str, query: ListQuery) -> TargetPage:
-        """List what `query` selects, in pages as large as the server gives."""
+    def pages(self, channel: str, query: ListQuery) -> Iterator[TargetPage]:
+        """Yield what `query` selects, in pages as large as the server gives."""
         self.require(Feature.LIST, "select targets")
-        found: list[Target] = []
+        position, left = query.position, query.limit
         while True:
-            most = LARGEST_PAGE if query.limit is None else min(LARGEST_PAGE, query.limit - len(found))
-            page = self._page(channel, query, query.position + len(found), max(most, 1))
-            found += page.targets
-            enough = query.limit is not None and len(found) >= query.limit
-            if enough or not page.targets or query.position + len(found) >= page.totalcount:
-                return TargetPage(totalcount=page.totalcount, targets=tuple(found[: query.limit]))
+            page = self._page(
+                channel, query, position, LARGEST_PAGE if left is None else min(left, LARGEST_PAGE)
+            )
+            yield page
+            position += len(page.targets)
+            left = None if left is None else left - len(page.targets)
+            if not page.targets or position >= page.totalcount or left == 0:
+                return
 
     def _page(self, channel: str, query: ListQuery, position: int, limit: int) -> TargetPage:
         parameters = extensions.list_parameters(query, position=position, limit=limit)

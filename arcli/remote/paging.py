@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from arcli.errors import BadAnswer
 from arcli.models import ListQuery, Target, TargetPage
 
 
-def pages(fetch: Callable[[int], TargetPage], position: int = 0) -> Iterator[TargetPage]:
-    """Yield pages from `position` on, until all are read or a page is empty.
+def pages(
+    fetch: Callable[[int], TargetPage], position: int = 0, first: TargetPage | None = None
+) -> Iterator[TargetPage]:
+    """Yield pages from `position` on (`first`: the one that was read already), until all are read.
 
-    A target that was yielded before (others remove targets meanwhile, so pages overlap) is left out. Raises
+    A target that was yielded before (others add targets meanwhile, so pages overlap) is left out. Raises
     BadAnswer on a page that brings nothing new: the service ignores the position.
     """
     seen: set[str] = set()
-    while True:
-        page = fetch(position)
-        if not page.targets:
-            yield TargetPage(totalcount=page.totalcount, targets=())
-            return
+    page = fetch(position) if first is None else first
+    while page.targets:
         new = {target.identifier: target for target in page.targets if target.identifier not in seen}
         if not new:
             raise BadAnswer(f"the service repeats a page of its listing (position {position})")
@@ -29,24 +28,26 @@ def pages(fetch: Callable[[int], TargetPage], position: int = 0) -> Iterator[Tar
         position += len(page.targets)
         if position >= page.totalcount:
             return
+        page = fetch(position)
+    yield page
 
 
-def part(fetch: Callable[[int], TargetPage], query: ListQuery) -> TargetPage:
-    """Return `limit` targets from `position` on of a service that cannot select."""
-    found: list[Target] = []
+def collected(read: Iterable[TargetPage], limit: int | None) -> TargetPage:
+    """Return the first `limit` targets of pages, in order, reading no more pages than needed."""
+    found: dict[str, Target] = {}
     total = 0
-    for page in pages(fetch, query.position):
+    for page in read:
         total = page.totalcount
-        found += page.targets
-        if query.limit is not None and len(found) >= query.limit:
+        found |= {target.identifier: target for target in page.targets}
+        if limit is not None and len(found) >= limit:
             break
-    ordered = sorted(found, key=lambda target: target.identifier)
-    return TargetPage(totalcount=total, targets=tuple(ordered[: query.limit]))
+    ordered = sorted(found.values(), key=lambda target: target.identifier)
+    return TargetPage(totalcount=total, targets=tuple(ordered[:limit]))
 
 
-def selected(fetch: Callable[[int], TargetPage], query: ListQuery) -> TargetPage:
+def selected(read: Iterable[TargetPage], query: ListQuery) -> TargetPage:
     """Read all pages and select here, as the embedded engine would (`level` is not in a listing)."""
-    chosen = [target for page in pages(fetch) for target in page.targets if _selects(query, target)]
+    chosen = [target for page in read for target in page.targets if _selects(query, target)]
     chosen.sort(key=lambda target: target.identifier)
     end = None if query.limit is None else query.position + query.limit
     return TargetPage(totalcount=len(chosen), targets=tuple(chosen[query.position : end]))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-import time
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from arcli.errors import ArcliError, Busy, RateLimited
@@ -36,23 +36,21 @@ class Failed(Exception):
         self.wait, self.brief, self.status = wait, brief, status
 
 
-def _sleep(seconds: float) -> None:
-    time.sleep(seconds)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
     """How often and how patiently: waits double from `first` to `longest` seconds, each cut by up to half.
 
-    A wait that the service asks for is kept up to `longest_asked` seconds.
+    A wait that the service asks for is kept up to `longest_asked` seconds. Once `hurry` is set nobody waits
+    or tries again. `sleep` takes the place of waiting, for tests.
     """
 
     attempts: int = 6
     first: float = 0.5
     longest: float = 8.0
     longest_asked: float = 60.0
-    sleep: Callable[[float], object] = _sleep
+    sleep: Callable[[float], object] | None = None
     jitter: Callable[[], float] = random.random
+    hurry: threading.Event = field(default_factory=threading.Event, compare=False)
 
     def run(
         self,
@@ -77,8 +75,16 @@ class Retry:
                 failed = caught
             if not self._again(failed, tried) or (failed.unsure and not repeatable):
                 raise failed.error from None
-            self.sleep(self.pause(tried, failed.wait))
+            self.wait(self.pause(tried, failed.wait))
+            if self.hurry.is_set():
+                raise failed.error from None
             retried(failed.unsure)
+
+    def wait(self, seconds: float) -> None:
+        if self.sleep is None:
+            self.hurry.wait(seconds)
+        else:
+            self.sleep(seconds)
 
     def pause(self, tried: int, asked: float | None) -> float:
         """Return the seconds to wait after `tried` failures."""

@@ -1,8 +1,8 @@
 """One HTTP client for every remote gallery: connection reuse, time limits, size limits, honest failures.
 
-Proxies and certificate authorities come from the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY,
-NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR). Redirects are not followed: a secret goes where the user sent it and
-nowhere else.
+Proxies (but for this machine itself) and certificate authorities come from the environment (HTTP_PROXY,
+HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR). Redirects are not followed: a secret goes
+where the user sent it and nowhere else.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class HttpTransport:
     ) -> None:
         self.url = base_url(url)
         self._timeouts, self._clock = timeouts, clock
-        self._client = _client(timeouts, connections)
+        self._client = _client(timeouts, connections, direct=is_loopback(self.url))
         self._answered = False
         if self.url.startswith("http://") and not is_loopback(self.url):
             _logger.warning(
@@ -201,7 +201,8 @@ def _not_connected(url: str, error: Exception) -> ArcliError:
     return Unreachable(f"{url}: cannot connect ({said or type(error).__name__})")
 
 
-def _client(timeouts: Timeouts, connections: int) -> httpx.Client:
+def _client(timeouts: Timeouts, connections: int, *, direct: bool) -> httpx.Client:
+    """`direct`: whatever proxies the environment names, since they cannot reach this machine's loopback."""
     import httpx
 
     from arcli import __version__
@@ -213,6 +214,7 @@ def _client(timeouts: Timeouts, connections: int) -> httpx.Client:
             timeout=httpx.Timeout(connect=timeouts.connect, read=idle, write=idle, pool=None),
             limits=httpx.Limits(max_connections=connections, keepalive_expiry=30.0),
             follow_redirects=False,
+            mounts=dict.fromkeys(("http://", "https://", "all://")) if direct else None,
         )
     except (ValueError, ImportError, OSError) as error:  # a proxy or CA setting that cannot be used
         raise UsageError(f"the proxy or certificate settings of the environment: {error}") from None

@@ -44,12 +44,13 @@ class TupuGallery(TupuCannot):
         account: TupuAccount,
         options: TupuOptions = TupuOptions(),
         *,
-        retry: Retry = Retry(),
+        retry: Retry | None = None,
         jobs: int | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._transport, self._jobs = transport, jobs
-        self._calls = TupuCalls(transport, account, options, retry, now)
+        self._retry = retry or Retry()
+        self._calls = TupuCalls(transport, account, options, self._retry, now)
         if account.public_key is None:
             _logger.warning("answers of %s are believed without their signature", transport.url)
 
@@ -84,7 +85,8 @@ class TupuGallery(TupuCannot):
     ) -> Iterator[FindResult]:
         """Up to 10 pictures go in one request."""
         _refuse_options(options)
-        for results in in_order(self._found, requests_of(pictures), jobs=options.jobs or self._jobs):
+        jobs = options.jobs or self._jobs
+        for results in in_order(self._found, requests_of(pictures), jobs=jobs, hurry=self._retry.hurry):
             yield from results
 
     def _found(self, items: Sequence[Ready | Unready]) -> list[FindResult]:
@@ -115,10 +117,7 @@ class TupuGallery(TupuCannot):
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
         """List the libraries of the secretId as targets: threshold as matchratio, the rest as metadata."""
         targets = tuple(_as_target(library, channel) for library in self._calls.libraries())
-        page = TargetPage(totalcount=len(targets), targets=targets)
-        return selected(
-            lambda position: page if position == 0 else TargetPage(totalcount=0, targets=()), query
-        )
+        return selected([TargetPage(totalcount=len(targets), targets=targets)], query)
 
     def check(
         self, *, pictures: Iterable[Picture], channel: str | None, jobs: int | None = None

@@ -43,7 +43,8 @@ class FakeVendor(FakeService):
     """Channels exist beforehand, as the vendor makes them: `default` and whatever a test adds.
 
     `numbers_as_text`: every number of an answer is a string. `channel_in_level`: FindImage without a channel
-    answers the channel's name as `level`, as the document literally says.
+    answers the channel's name as `level`, as the document literally says. `tells_total`: GetImages has its
+    optional totalcount.
     """
 
     def __init__(self, channels: tuple[str, ...] = ("default",), page: int = 4) -> None:
@@ -53,6 +54,7 @@ class FakeVendor(FakeService):
         self.channels["theirs"] = Channel(OTHER_CREDENTIALS["username"])
         self.counts: Counter[tuple[str, str, str]] = Counter()
         self.numbers_as_text = self.channel_in_level = False
+        self.tells_total = True
         self.truth = threading.Lock()
 
     @property
@@ -93,7 +95,8 @@ class FakeVendor(FakeService):
         images = self._own_channel(request).images
         start = int(request.values.get("position", "0"))
         names = sorted(images)[start : start + self.page]
-        return {"totalcount": len(images), "images": [{"identifier": n, **_info(images[n])} for n in names]}
+        total = {"totalcount": len(images)} if self.tells_total else {}
+        return {**total, "images": [{"identifier": name, **_info(images[name])} for name in names]}
 
     def call_GetImage(self, request: Request) -> dict[str, Any]:  # noqa: N802
         image = self._image(self._channel(request), request)

@@ -192,6 +192,12 @@ def test_removing_what_is_not_there_is_no_error(vendor: FakeVendor, gallery: Arc
     assert gallery.remove(channel="default", identifier="nobody") is False
 
 
+def test_a_dry_run_tells_wrong_credentials(vendor: FakeVendor, connect: Connect) -> None:
+    wrong = connect(vendor.url, {"username": "vendor-user", "secretkey": "no"})
+    with pytest.raises(errors.WrongCredentials):
+        list(wrong.add_many(channel="default", items=[item(1)], options=AddOptions(dry_run=True)))
+
+
 def test_a_dry_run_sends_nothing(vendor: FakeVendor, gallery: ArcloudGallery) -> None:
     gallery.add(channel="default", item=item(1))
     options = AddOptions(dry_run=True, on_exists=OnExists.REPLACE)
@@ -220,7 +226,7 @@ def test_every_page_is_read_in_order(vendor: FakeVendor, gallery: ArcloudGallery
     page = gallery.list(channel="default")
     assert [target.identifier for target in page.targets] == [f"card{k:03}" for k in range(11)]
     assert page.totalcount == 11
-    positions = [request.values["position"] for request in vendor.requests]
+    positions = [request.values["position"] for request in vendor.requests if request.method == "POST"]
     assert positions == ["0", "4", "8"]
 
 
@@ -258,6 +264,16 @@ def test_a_listing_that_ends_early_ends(vendor: FakeVendor, gallery: ArcloudGall
         lambda request: Reply.of({"returncode": 0, "totalcount": 9}),
     ]
     assert [target.identifier for target in gallery.list(channel="default").targets] == ["abc"]
+
+
+def test_a_listing_without_a_totalcount_is_read_to_its_end(
+    vendor: FakeVendor, gallery: ArcloudGallery
+) -> None:
+    fill(vendor, 9)
+    vendor.tells_total = False
+    page = gallery.list(channel="default")
+    assert (page.totalcount, len(page.targets)) == (9, 9)
+    assert vendor.calls.count("GetImages") == 4
 
 
 def test_selecting_happens_here(vendor: FakeVendor, gallery: ArcloudGallery) -> None:

@@ -176,7 +176,7 @@ def test_selecting_happens_on_the_server_page_by_page(server: FakeArcli, gallery
         position=1, limit=2, prefix="c a", active=False, level=4, where=(("k", "v=w"), ("k", "2"))
     )
     page = gallery.list(channel="größe", query=query)
-    assert (page.totalcount, len(page.targets), page.targets[0].channel) == (3, 2, "größe")
+    assert (page.totalcount, len(page.targets), page.targets[0].channel) == (3, 1, "größe")
     sent = [parse_qsl(urlsplit(request.path).query) for request in server.requests[1:]]
     assert sent[0] == [
         ("position", "1"),
@@ -188,6 +188,16 @@ def test_selecting_happens_on_the_server_page_by_page(server: FakeArcli, gallery
         ("where", "k=2"),
     ]
     assert sent[1][:2] == [("position", "2"), ("limit", "1")]
+
+
+def test_a_long_listing_goes_on_in_larger_pages(server: FakeArcli, gallery: ArcloudGallery) -> None:
+    path = "GET /arcli/v1/channels/default/targets"
+    server.answers["POST /GetImages"] = {"returncode": 0, "totalcount": 3, "images": [{"identifier": "abc"}]}
+    rest = [{"identifier": "bcd"}, {"identifier": "cde"}]
+    server.answers[path] = {"totalcount": 3, "targets": rest}
+    page = gallery.list(channel="default")
+    assert [target.identifier for target in page.targets] == ["abc", "bcd", "cde"]
+    assert server.last.path.endswith("?position=1&limit=1000")
 
 
 def test_a_picture_is_downloaded(server: FakeArcli, gallery: ArcloudGallery) -> None:

@@ -23,7 +23,7 @@ from arcli.errors import (
     Unreachable,
     UsageError,
 )
-from arcli.models import AddItem, AddOptions, AddStatus, OnExists, Picture
+from arcli.models import AddItem, AddOptions, AddStatus, FindOptions, OnExists, Picture
 from arcli.remote.arcloud import ArcloudGallery
 from arcli.remote.batches import in_order
 from arcli.remote.retry import Failed, Retry
@@ -223,6 +223,15 @@ def test_what_ends_a_batch_is_raised_after_the_results_before_it(
         list(results)
 
 
+def test_who_stops_reading_does_not_wait_for_retries(vendor: FakeVendor, connect: Connect) -> None:
+    gallery = connect(vendor.url, retry=Retry(first=3600, longest=3600))
+    vendor.faults = [vendor.answer, *[UNAVAILABLE] * 3]
+    results = gallery.find_many(pictures=[picture(1)] * 8, channels=("default",), options=FindOptions(jobs=4))
+    assert next(results).error is None
+    results.close()  # type: ignore[attr-defined]
+    assert gallery.list(channel="default").totalcount == 0
+
+
 def test_the_same_identifier_twice_in_a_batch_is_added_once(gallery: ArcloudGallery) -> None:
     items = [item(1, "same"), item(2, "same"), item(3, "other")]
     results = list(gallery.add_many(channel="default", items=items, options=AddOptions(jobs=4)))
@@ -336,6 +345,14 @@ def test_proxies_come_from_the_environment(
     vendor.faults = [lambda request: Reply.of({"returncode": 0, "totalcount": 0})]
     connect("http://arcloud.invalid").list(channel="default")
     assert vendor.requests[0].path == "http://arcloud.invalid/GetImages"
+
+
+def test_no_proxy_is_asked_for_this_machine(
+    vendor: FakeVendor, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert connect(vendor.url).list(channel="default").totalcount == 0
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_no_output_has_it_however_much_is_said(
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("ARCLI_DEBUG", "1")
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    monkeypatch.setattr("arcli.remote.retry.Retry.wait", lambda retry, seconds: None)
     for name, value in (("URL", vendor.url), ("USERNAME", CREDENTIALS["username"]), ("SECRETKEY", SECRET)):
         monkeypatch.setenv(f"ARCLI_{name}", value)
     vendor.faults = [failure] * 20

@@ -89,11 +89,16 @@ def listed(page: TargetPage) -> JsonObject:
     return succeeded(totalcount=page.totalcount, images=[_image(target) for target in page.targets])
 
 
-def read_listed(body: JsonObject, *, channel: str) -> TargetPage:
-    """Read a page of GetImages. Raises BadAnswer on an image without an identifier."""
+def read_listed(body: JsonObject, *, channel: str, position: int = 0) -> TargetPage:
+    """Read the page of GetImages from `position` on. Raises BadAnswer on an image without an identifier.
+
+    totalcount is optional in the document; without it there is more until a page is empty.
+    """
     targets = tuple(read_target(image, channel=channel) for image in objects(body.get("images")))
     total = whole(body.get("totalcount"))
-    return TargetPage(totalcount=len(targets) if total is None else total, targets=targets)
+    if total is None:
+        total = position + len(targets) + bool(targets)
+    return TargetPage(totalcount=total, targets=targets)
 
 
 def shown_target(target: Target) -> JsonObject:
