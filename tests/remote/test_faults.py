@@ -29,7 +29,7 @@ from arcli.remote.batches import in_order
 from arcli.remote.retry import Failed, Retry
 from arcli.remote.transport import HttpTransport, Timeouts
 from tests.fakes.arcloud import FakeVendor
-from tests.fakes.http import BUSY, FAULTS, LOST, RESET, UNAVAILABLE, Reply
+from tests.fakes.http import BUSY, FAULTS, LOST, RESET, UNAVAILABLE, Reply, Request
 from tests.remote.conftest import Clock, Connect, item, picture
 
 
@@ -225,10 +225,17 @@ def test_what_ends_a_batch_is_raised_after_the_results_before_it(
 
 def test_who_stops_reading_does_not_wait_for_retries(vendor: FakeVendor, connect: Connect) -> None:
     gallery = connect(vendor.url, retry=Retry(first=3600, longest=3600))
-    vendor.faults = [vendor.answer, *[UNAVAILABLE] * 3]
-    results = gallery.find_many(pictures=[picture(1)] * 8, channels=("default",), options=FindOptions(jobs=4))
+    first = picture(1)
+
+    def only_the_first(request: Request) -> Reply:
+        return vendor.answer(request) if request.files[0][2] == first.data else Reply(503)
+
+    vendor.faults = [only_the_first] * 8
+    pictures = [first, *[picture(2)] * 7]
+    results = gallery.find_many(pictures=pictures, channels=("default",), options=FindOptions(jobs=4))
     assert next(results).error is None
     results.close()  # type: ignore[attr-defined]
+    vendor.faults = []
     assert gallery.list(channel="default").totalcount == 0
 
 
