@@ -1,8 +1,9 @@
 """Recognition on the photo sets of ../shared/data/bench, through the command line, as one table.
 
-All gallery pictures are in one channel, with the 3,000 distractors or without them. Run it by
-`make bench-recognition`; ARGS: --sets NAME…, --without-distractors, --every N (each Nth photo),
---effort, --data-dir DIR (kept, so that a second run need not register), --output FILE.json.
+All gallery pictures are in one channel, once with the 3,000 distractors and once without them. Run it by
+`make bench-recognition`; ARGS: --sets NAME…, --every N (each Nth photo), --effort,
+--distractors with|without|both, --data-dir DIR (kept, so that a second run need not register),
+--output FILE.json.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-BENCH = Path(__file__).parents[3] / "shared" / "data" / "bench"
+from tests.benchmarks.results import ROOT, describe_run, print_table, write_json
+
+BENCH = ROOT.parent / "shared" / "data" / "bench"
 SEVERAL = ("banknotes_euro",)  # sets whose photos show several targets: --limit all
 QUERY_ROLES = ("query", "negative")
 
@@ -110,56 +113,76 @@ def _count(score: Score, entry: dict[str, Any], answers: list[str]) -> None:
         score.missed.append(photo)
 
 
-def table(scores: list[Score]) -> Iterator[str]:
-    """Yield the lines of the table, then what went wrong."""
-    heads = (
-        f"{'photos':>7}{'right':>7}{'wrong':>7}{'missed':>7}{'found':>12}{'extra':>7}{'median':>9}{'p95':>8}"
-    )
-    yield f"{'set':24}{heads}"
-    for s in scores:
-        found = f"{s.found} of {s.shown}"
-        counts = f"{s.photos:7}{s.right:7}{len(s.wrong):7}{len(s.missed):7}{found:>12}{len(s.extra):7}"
-        yield f"{s.name:24}{counts}{s.median_ms:6.0f} ms{s.p95_ms:5.0f} ms"
-    for s in scores:
-        for what, photos in (("wrong", s.wrong), ("missed", s.missed), ("extra", s.extra)):
-            if photos and not (what == "extra" and s.extra == s.wrong):
-                yield f"{s.name}, {what}: {', '.join(photos)}"
+def row(score: Score, where: str) -> list[object]:
+    """Return a set's line of the table."""
+    return [
+        f"{score.name} {where}",
+        score.photos,
+        score.right,
+        len(score.wrong),
+        len(score.missed),
+        f"{score.found} of {score.shown}",
+        len(score.extra),
+        f"{score.median_ms:.0f}",
+        f"{score.p95_ms:.0f}",
+    ]
+
+
+def remarks(score: Score, where: str) -> Iterator[str]:
+    """Yield what went wrong, photo by photo."""
+    for what, photos in (("wrong", score.wrong), ("missed", score.missed), ("extra", score.extra)):
+        if photos and not (what == "extra" and score.extra == score.wrong):
+            yield f"{score.name} {where}, {what}: {', '.join(photos)}"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sets", nargs="*")
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--effort", default="normal")
+    parser.add_argument("--distractors", choices=["with", "without", "both"], default="both")
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--output", type=Path, default=ROOT / "bench-results" / "recognition.json")
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sets", nargs="*")
-    parser.add_argument("--without-distractors", action="store_true")
-    parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--effort", default="normal")
-    parser.add_argument("--data-dir", type=Path)
-    parser.add_argument("--output", type=Path)
-    options = parser.parse_args()
+    options = arguments()
     if not BENCH.exists():
         raise SystemExit(f"the photo sets are not here: {BENCH}")
+    choices = ["without", "with"] if options.distractors == "both" else [options.distractors]
+    measured: dict[str, list[Score]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        scores = measure(options, options.data_dir or Path(folder) / "data")
-    print("\n".join(table(scores)))
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps([asdict(score) for score in scores], indent=1) + "\n")
+        for choice in choices:  # the channel without distractors first, then they are added to it
+            data_dir = options.data_dir or Path(folder) / "data"
+            measured[choice] = measure(options, data_dir, distractors=choice == "with")
+    lines = [(score, f"{choice} distractors") for choice, scores in measured.items() for score in scores]
+    heads = ["set", "photos", "right", "wrong", "missed", "found", "extra", "median ms", "p95 ms"]
+    print_table(heads, [row(score, where) for score, where in lines])
+    for score, where in lines:
+        for line in remarks(score, where):
+            print(line)
+    figures = {choice: [asdict(score) for score in scores] for choice, scores in measured.items()}
+    write_json(options.output, {**describe_run(), "effort": options.effort, "distractors": figures})
 
 
-def measure(options: argparse.Namespace, data_dir: Path) -> list[Score]:
+def measure(options: argparse.Namespace, data_dir: Path, *, distractors: bool) -> list[Score]:
     """Register everything, then judge each set that was asked for."""
     entries = manifest()
-    register(entries, data_dir, not options.without_distractors)
+    register(entries, data_dir, distractors)
     queries = [entry for entry in entries if entry["role"] in QUERY_ROLES]
-    names = options.sets or sorted({entry["set"] for entry in queries})
     scores = []
-    for name in names:
-        mine = [entry for entry in queries if entry["set"] == name][:: options.every]
-        if name == "ar_pairs":  # the fiducial sheets are told apart: see the data's README
-            sheets = [entry for entry in mine if "boof_image" in entry["file"]]
-            mine = [entry for entry in mine if entry not in sheets]
-            scores.append(judge("boof_sheets", sheets, data_dir, options.effort)) if sheets else None
-        scores.append(judge(name, mine, data_dir, options.effort))
+    for name in options.sets or sorted({entry["set"] for entry in queries}):
+        for part, chosen in parts(name, [entry for entry in queries if entry["set"] == name]):
+            if chosen := chosen[:: options.every]:
+                scores.append(judge(part, chosen, data_dir, options.effort))
     return scores
+
+
+def parts(name: str, entries: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return a set's parts: the fiducial sheets of ar_pairs are told apart (see the data's README)."""
+    sheets = [entry for entry in entries if "boof_image" in entry["file"]]
+    return [(name, [entry for entry in entries if entry not in sheets]), (f"{name}, boof_image", sheets)]
 
 
 if __name__ == "__main__":
