@@ -65,6 +65,15 @@ class AddStatus(StrEnum):
     WOULD_FAIL = "would-fail"
 
 
+WOULD = {
+    AddStatus.ADDED: AddStatus.WOULD_ADD,
+    AddStatus.REPLACED: AddStatus.WOULD_REPLACE,
+    AddStatus.SKIPPED: AddStatus.WOULD_SKIP,
+    AddStatus.FAILED: AddStatus.WOULD_FAIL,
+}
+"""What a dry run says in place of each."""
+
+
 class ListKind(StrEnum):
     """What being found in a channel means (Tupu's black and white lists)."""
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from arcli.bulk.decide import Decider
 from arcli.bulk.plan import Entry, Plan
 from arcli.bulk.report import ReportFile, start_path
-from arcli.bulk.run import WOULD, run_steps
+from arcli.bulk.run import run_steps
 from arcli.bulk.state import Known, known_of, read_start, save_start
 from arcli.errors import Conflict
 from arcli.gallery import Gallery
-from arcli.models import AddOptions, AddResult, OnExists
+from arcli.models import WOULD, AddOptions, AddResult, OnExists
 
 
 def load(

@@ -10,15 +10,9 @@ from itertools import chain
 from arcli.bulk.plan import Entry, located
 from arcli.errors import ArcliError, NotSupported, Unreachable
 from arcli.gallery import Gallery
-from arcli.models import AddOptions, AddResult, AddStatus, Hint, TargetChanges
+from arcli.models import WOULD, AddOptions, AddResult, AddStatus, Hint, TargetChanges
 
 _PATIENCE = 64  # steps in a row that need no sending before a batch ends, so that they are told of
-WOULD = {
-    AddStatus.ADDED: AddStatus.WOULD_ADD,
-    AddStatus.REPLACED: AddStatus.WOULD_REPLACE,
-    AddStatus.SKIPPED: AddStatus.WOULD_SKIP,
-    AddStatus.FAILED: AddStatus.WOULD_FAIL,
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,16 +29,19 @@ class Known:
     """A target in short: digests instead of texts, so that a large channel fits in memory."""
 
     picture_hash: str | None
-    metadata: str | None  # SHA-256, hex
+    metadata: str | None  # what `digest` makes of it
     matchratio: MatchRatio | None
     active: bool
     level: int | None
 
     @classmethod
     def of(cls, target: Target) -> Known:
-        return cls(
-            target.picture_hash, digest(target.metadata), target.matchratio, target.active, target.level
-        )
+        metadata = digest(target.metadata, exact=target.picture_hash is not None)
+        return cls(target.picture_hash, metadata, target.matchratio, target.active, target.level)
+
+    def digest(self, metadata: str | None) -> str | None:
+        """Return the digest of metadata to compare with this target's."""
+        return digest(metadata, exact=self.picture_hash is not None)
 
     def same_picture(self, entry: Entry) -> bool | None:
         """Say whether the bytes added are those of the entry; None where the gallery does not tell.
@@ -52,7 +55,7 @@ class Known:
     def same_words(self, entry: Entry) -> bool:
         """Say whether all that the entry brings beside its picture is as it stands."""
         return (
-            (entry.metadata is None or digest(entry.metadata) == self.metadata)
+            (entry.metadata is None or self.digest(entry.metadata) == self.metadata)
             and (entry.matchratio is None or str(entry.matchratio) == str(self.matchratio))
             and (entry.active is None or entry.active == self.active)
         )
@@ -63,8 +66,18 @@ def hash_of(entry: Entry) -> str:
     return hashlib.sha256(entry.picture().read()).hexdigest()
 
 
-def digest(text: str | None) -> str | None:
-    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
+def digest(text: str | None, *, exact: bool) -> str | None:
+    """Return a SHA-256 of metadata; unless `exact`, of what they mean.
+
+    A service that keeps no hashes is a vendor's, and may write JSON anew.
+    """
+    if text is None:
+        return None
+    try:
+        plain = text if exact else json.dumps(json.loads(text), sort_keys=True)
+    except (ValueError, RecursionError):
+        plain = text
+    return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def targets(gallery: Gallery, channel: str) -> Iterator[Target]:

@@ -14,6 +14,7 @@ from arcli.engine.enroll import EnrollTask, Enrolment, Unchanged, enroll
 from arcli.engine.workers import OrderedWork
 from arcli.errors import ArcliError, DuplicatePicture, LevelTooLow, TargetExists, TargetNotFound
 from arcli.models import (
+    WOULD,
     AddItem,
     AddOptions,
     AddResult,
@@ -64,6 +65,7 @@ class Loader:
         self._channel, self._options = channel, options
         self._preset = preset
         self._duplicates = duplicates
+        self._foretold = 0  # targets that a dry run would have added so far
 
     def run(self, items: Iterable[AddItem]) -> Iterator[AddResult]:
         """Yield one result an item, in order."""
@@ -138,8 +140,17 @@ class Loader:
         if writer is not None:
             new = new_target(item, enrolment, present)
             writer.replace(new) if present else writer.insert(new)
+        elif present is None:
+            self._foretell(item.identifier)
         status = AddStatus.REPLACED if present else AddStatus.ADDED
         return self._result(item, status, level=enrolment.level, hints=enrolment.hints)
+
+    def _foretell(self, identifier: str) -> None:
+        """Count a target that a dry run would add. Raises QuotaExceeded where the store would."""
+        if self._channel is not None:
+            with self._channel.store.read() as snapshot:
+                snapshot.refuse_if_full(identifier, more=self._foretold)
+        self._foretold += 1
 
     def _unchanged(self, item: AddItem, writer: WriteTransaction | None) -> AddResult:
         """The picture is the one that is there: only metadata and matchratio may differ."""
@@ -183,14 +194,6 @@ class Loader:
             hints=hints,
             error=error,
         )
-
-
-WOULD = {
-    AddStatus.ADDED: AddStatus.WOULD_ADD,
-    AddStatus.REPLACED: AddStatus.WOULD_REPLACE,
-    AddStatus.SKIPPED: AddStatus.WOULD_SKIP,
-    AddStatus.FAILED: AddStatus.WOULD_FAIL,
-}
 
 
 def new_target(item: AddItem, enrolment: Enrolment, present: TargetRow | None) -> NewTarget:

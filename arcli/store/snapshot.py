@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from arcli.errors import DataDamaged
+from arcli.errors import DataDamaged, QuotaExceeded
 from arcli.models import ListQuery
 from arcli.store.rows import COLUMNS, StoreInfo, TargetRow, settings_from, target_row
 
@@ -59,6 +59,15 @@ class Snapshot:
     def count(self) -> int:
         """Return how many targets there are, active or not."""
         return self._state("targets")
+
+    def refuse_if_full(self, identifier: str, *, more: int = 0) -> None:
+        """Raise QuotaExceeded when the quota leaves no room for a target besides `more` new ones."""
+        info = self.info()
+        quota = info.settings.quota
+        if quota is not None and self.count() + more >= quota:
+            raise QuotaExceeded(
+                f"channel {info.name!r} is full: its quota is {quota:,} targets", item=identifier
+            )
 
     def _state(self, column: str) -> int:
         row = self.connection.execute(f"SELECT {column} FROM state").fetchone()  # noqa: S608 (three literals)

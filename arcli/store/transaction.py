@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from arcli.errors import QuotaExceeded, TargetExists, TargetNotFound
+from arcli.errors import TargetExists, TargetNotFound
 from arcli.models import ChannelSettings, TargetChanges
 from arcli.store.rows import NewTarget, TargetRow, matchratio_text, now, settings_text
 from arcli.store.snapshot import Snapshot, home_of
@@ -17,11 +17,7 @@ class WriteTransaction(Snapshot):
         """Add a target and return its row id. Raises TargetExists, QuotaExceeded."""
         if self.target(new.identifier) is not None:
             raise TargetExists(f"{new.identifier} exists already", item=new.identifier)
-        quota = self.info().settings.quota
-        if quota is not None and self.count() >= quota:
-            raise QuotaExceeded(
-                f"channel {self.info().name!r} is full: its quota is {quota:,} targets", item=new.identifier
-            )
+        self.refuse_if_full(new.identifier)
         return self._insert(new, new.created or now())
 
     def replace(self, new: NewTarget) -> int:

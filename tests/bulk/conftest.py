@@ -1,11 +1,18 @@
 """A fake gallery and folders of pictures that only the fake understands."""
 
+import io
+import json
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from arcli.app import main
 from tests.bulk.fake_gallery import FakeGallery
+from tests.engine.conftest import poster
 
 
 @pytest.fixture
@@ -32,3 +39,53 @@ def draw(folder: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command line did."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)["data"]
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        return {item["identifier"]: item["status"] for item in self.data["items"]}
+
+
+Arcli = Callable[..., Ran]
+
+
+@pytest.fixture
+def arcli(tmp_path: Path, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch) -> Arcli:
+    """Run a command line in this process, in `tmp_path`, over the embedded engine."""
+    for name in ("PROFILE", "CHANNEL", "URL", "USERNAME", "SECRETKEY", "FORMAT", "DEBUG"):
+        monkeypatch.delenv(f"ARCLI_{name}", raising=False)
+    monkeypatch.setenv("ARCLI_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str | Path, stdin: bytes = b"") -> Ran:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capfdbinary.readouterr()
+        status = main([str(word) for word in words])
+        sys.stdout.flush()
+        out, err = capfdbinary.readouterr()
+        return Ran(status, out.decode(), err.decode())
+
+    return run
+
+
+@pytest.fixture
+def posters(tmp_path: Path) -> Path:
+    """A folder of four posters, p0 to p3."""
+    folder = tmp_path / "posters"
+    folder.mkdir()
+    for seed in range(4):
+        (folder / f"p{seed}_.png").write_bytes(poster(seed))
+    return folder

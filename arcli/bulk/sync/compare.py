@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from arcli.bulk.plan import Entry, located
-from arcli.bulk.state import Known, digest, hash_of
+from arcli.bulk.state import Known, hash_of
 from arcli.bulk.sync.actions import Action, Do
 from arcli.errors import ArcliError, NotSupported, PictureNotKept, Unreachable
 
@@ -83,7 +83,7 @@ def _same_picture(entry: Entry, before: Known) -> bool | None:
 def _changed_words(entry: Entry, before: Known) -> tuple[str, ...]:
     """Name what the entry would change; what it does not mention stays."""
     pairs = (
-        ("metadata", digest(entry.metadata), before.metadata),
+        ("metadata", before.digest(entry.metadata), before.metadata),
         ("matchratio", _text(entry.matchratio), _text(before.matchratio)),
         ("active", entry.active, before.active),
     )

@@ -1,0 +1,270 @@
+"""The bulk commands as users type them, over the embedded engine."""
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.bulk.conftest import Arcli
+from tests.engine.conftest import encoded, photo_of, poster, poster_pixels
+
+
+def test_a_dry_run_tells_what_a_load_would_do_and_writes_nothing(arcli: Arcli, posters: Path) -> None:
+    arcli("add", posters / "p0_.png", "--id", "taken")
+    (posters / "blank.png").write_bytes(encoded(poster_pixels(0)[:1, :1]))
+    (posters / "text.jpg").write_text("no picture")
+    (posters / "taken.png").write_bytes(poster(9))
+    small = cv2.resize(poster_pixels(1), None, fx=0.7, fy=0.7)
+    (posters / "twice.jpg").write_bytes(encoded(small, ".jpg"))
+    ran = arcli("add", posters, "--dry-run", "--no-duplicates", "--min-level", "1", "--json")
+    assert ran.status == 3
+    assert ran.statuses == {
+        "blank": "would-fail",
+        "p0_": "would-fail",
+        "p1_": "would-add",
+        "p2_": "would-add",
+        "p3_": "would-add",
+        "taken": "would-fail",
+        "text": "would-fail",
+        "twice": "would-fail",
+    }
+    codes = {Path(e["item"]).stem: e["code"] for e in json.loads(ran.out)["errors"]}
+    assert codes == {
+        "blank": "too_few_features",
+        "p0_": "duplicate_picture",
+        "taken": "target_exists",
+        "text": "unreadable_picture",
+        "twice": "duplicate_picture",
+    }
+    assert "p1_.png" in ran.err
+    assert arcli("ls", "--json").data["totalcount"] == 1
+
+
+def test_a_dry_run_into_a_channel_that_is_not_there_makes_none(arcli: Arcli, posters: Path) -> None:
+    assert set(arcli("add", posters, "-n", "-c", "new", "--json").statuses.values()) == {"would-add"}
+    assert arcli("channel", "ls", "--json").data["totalcount"] == 0
+
+
+def test_a_dry_run_counts_the_quota(arcli: Arcli, posters: Path) -> None:
+    arcli("channel", "create", "small", "--quota", "2")
+    ran = arcli("add", posters, "-c", "small", "--dry-run", "--json")
+    assert list(ran.statuses.values()) == ["would-add", "would-add", "would-fail", "would-fail"]
+    assert list(arcli("add", posters, "-c", "small", "--json").statuses.values()) == [
+        "added",
+        "added",
+        "failed",
+        "failed",
+    ]
+
+
+def test_gates_end_with_status_3_and_the_list(arcli: Arcli, posters: Path) -> None:
+    (posters / "twice.png").write_bytes(poster(0))
+    ran = arcli("add", posters, "--no-duplicates", "--min-level", "1", "--json")
+    assert (ran.status, ran.statuses["twice"], ran.data["counts"]["failed"]) == (3, "failed", 1)
+    assert arcli("add", posters / "p0_.png", "--id", "poor", "--min-level", "5", "-c", "x").status in (0, 7)
+
+
+BAD_ROWS = """image;identifier;metadata;matchratio
+posters/p0_.png;good_1;"{""a"":
+ 1}";0,5
+
+posters/p1_.png;not valid;;
+posters/nowhere.png;gone;;
+posters/p1_.png;good_1;;
+posters/p1_.png;meta;{broken;
+posters/p1_.png;ratio;;high
+posters/p1_.png;"quote;;
+;empty;;
+posters/p1_.png;short_1;;;;more
+posters/text.png;text;;
+posters/p1_.png;good_2;;
+"""
+
+
+def test_a_manifest_with_every_kind_of_bad_row_loads_the_good_ones(arcli: Arcli, posters: Path) -> None:
+    (posters / "text.png").write_text("no picture")
+    Path("m.csv").write_bytes(BAD_ROWS.encode("utf-8-sig"))
+    ran = arcli("add", "--manifest", "m.csv", "--json")
+    assert ran.status == 3
+    assert ran.data["counts"]["added"] == 2
+    told = [e["message"] for e in json.loads(ran.out)["errors"]]
+    lines = [5, 6, 7, 8, 9, 10, 11, 12, 13]
+    assert [message.partition(":")[0] for message in told] == [f"m.csv, line {line}" for line in lines]
+    assert all(f"m.csv, line {line}:" in ran.err for line in lines)
+    assert arcli("ls", "-f", "ids").out.split() == ["good_1", "good_2"]
+
+
+def test_paths_come_from_stdin_with_lines_or_nul(arcli: Arcli, posters: Path) -> None:
+    words = [f"{posters}/p0_.png", f"{posters}/p1_.png"]
+    assert (
+        arcli(
+            "add",
+            "-",
+            stdin="\n".join(words).encode(),
+        ).status
+        == 0
+    )
+    assert arcli("add", "-", "-0", "-c", "x", stdin="\0".join(words).encode()).status == 0
+    assert arcli("ls", "-c", "x", "-f", "ids").out.split() == ["p0_", "p1_"]
+
+
+def test_colliding_identifiers_send_nothing(arcli: Arcli, posters: Path) -> None:
+    (posters / "sub").mkdir()
+    (posters / "sub" / "p0_.jpg").write_bytes(poster(0))
+    ran = arcli("add", posters)
+    assert ran.status == 6
+    assert "p0_.png" in ran.err
+    assert "sub/p0_.jpg" in ran.err
+    assert arcli("ls").status == 4, "not even the channel was made"
+
+
+def test_report_and_resume(arcli: Arcli, posters: Path) -> None:
+    assert arcli("add", posters, "--report", "r.jsonl").status == 0
+    whole = Path("r.jsonl").read_bytes()
+    again = arcli("add", posters, "--report", "r.jsonl", "--json")
+    assert (again.status, json.loads(again.out)["errors"][0]["code"]) == (6, "file_exists")
+    Path("r.jsonl").write_bytes(whole[:-20])
+    ran = arcli("add", posters, "--report", "r.jsonl", "--resume", "--json")
+    assert (ran.status, ran.data["counts"]["added"]) == (0, 4)
+    assert Path("r.jsonl").read_bytes() == whole
+    assert ran.data["items"] == [json.loads(line) for line in whole.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "words", [["--resume"], ["--report", "nowhere/r.jsonl"], ["--manifest", "m.csv"], ["--id", "abc"]]
+)
+def test_options_that_do_not_fit_are_usage_errors(arcli: Arcli, posters: Path, words: list[str]) -> None:
+    Path("m.csv").write_text("image\nposters/p0_.png\n")
+    assert arcli("add", posters, *words).status == 2
+    assert not Path("data").exists()
+
+
+def test_export_and_add_make_an_equal_channel(arcli: Arcli, posters: Path) -> None:
+    big = cv2.resize(poster_pixels(7), None, fx=3, fy=3)
+    (posters / "big.jpg").write_bytes(encoded(big, ".jpg"))
+    rows = [
+        {"image": "posters/p0_.png", "metadata": ' {"n": 1.50, "é": "海"} ', "matchratio": "0.70"},
+        {"image": "posters/p1_.png", "matchratio": 0.25, "active": False},
+        {"image": "posters/big.jpg", "identifier": "..."},
+    ]
+    Path("m.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert arcli("add", "--manifest", "m.jsonl", "-c", "old").status == 0
+    assert arcli("export", "out", "-c", "old").status == 0
+    assert arcli("add", "--manifest", "out/manifest.jsonl", "-c", "new").status == 0
+    assert _targets(arcli, "new") == _targets(arcli, "old")
+    Path("photo.jpg").write_bytes(photo_of(0, 7))
+    found = [arcli("find", "photo.jpg", "-c", name, "--limit", "all", "--json") for name in ("old", "new")]
+    old, new = ([(m["identifier"], m["metadata"]) for m in f.data["results"][0]["matches"]] for f in found)
+    assert new == old
+    assert old
+
+
+def _targets(arcli: Arcli, channel: str) -> list[dict[str, object]]:
+    targets = arcli("ls", "-c", channel, "--json").data["targets"]
+    return [{k: v for k, v in t.items() if k not in ("channel", "created", "updated")} for t in targets]
+
+
+def test_sync_follows_a_folder_and_a_plan_waits_for_a_review(arcli: Arcli, posters: Path) -> None:
+    assert arcli("sync", posters).status == 0
+    (posters / "p0_.png").unlink()
+    (posters / "p1_.png").write_bytes(poster(11))
+    (posters / "new.png").write_bytes(poster(12))
+    expected = {"new": "add", "p1_": "replace", "p0_": "remove"}
+    told = arcli("sync", posters, "--delete", "--dry-run", "--json")
+    assert told.statuses == {name: f"would-{do}" for name, do in expected.items()}
+    assert arcli("sync", posters, "--delete", "--plan", "plan.jsonl").status == 0
+    assert arcli("sync", posters, "--delete", "--plan", "plan.jsonl").status == 6
+    assert arcli("ls", "-f", "ids").out.split() == ["p0_", "p1_", "p2_", "p3_"]
+    done = arcli("sync", "--plan", "plan.jsonl", "--json")
+    assert done.statuses == {"new": "added", "p1_": "replaced", "p0_": "removed"}
+    again = arcli("sync", posters, "--delete", "--json")
+    assert (again.data["items"], again.data["counts"]["unchanged"]) == ([], 4)
+
+
+def test_sync_from_another_profile(arcli: Arcli, posters: Path, tmp_path: Path) -> None:
+    arcli("profile", "add", "old", "--kind", "local", "--data-dir", tmp_path / "elsewhere")
+    arcli("--data-dir", tmp_path / "elsewhere", "add", posters, "-c", "s", "--metadata", '{"a": 1}')
+    ran = arcli("sync", "s", "--from-profile", "old", "-c", "t", "--json")
+    assert (ran.status, ran.data["counts"]["added"]) == (0, 4)
+    assert any("match counts" in note for note in ran.data["notes"])
+    assert {t["metadata"] for t in _targets(arcli, "t")} == {'{"a": 1}'}
+    again = arcli("sync", "s", "--from-profile", "old", "-c", "t", "--delete", "--json")
+    assert again.data["counts"]["unchanged"] == 4
+
+
+def test_sync_does_not_empty_a_channel_by_mistake(arcli: Arcli, posters: Path) -> None:
+    arcli("sync", posters)
+    Path("empty").mkdir()
+    for source in ("empty", "nowhere"):
+        assert arcli("sync", source, "--delete").status in (2, 7)
+    assert arcli("ls", "--json").data["totalcount"] == 4
+
+
+def test_check_sees_duplicates_in_the_batch_and_the_channel_by_recognition(
+    arcli: Arcli, posters: Path
+) -> None:
+    arcli("add", posters / "p0_.png", "--id", "known")
+    for number in (0, 1):
+        copy = cv2.resize(poster_pixels(number), None, fx=0.8, fy=0.8)
+        (posters / f"q{number}.jpg").write_bytes(encoded(copy, ".jpg"))
+    ran = arcli("check", posters, "--json")
+    assert ran.status == 0
+    found = {
+        Path(item["image"]).name: [d["identifier"] or Path(d["image"]).name for d in item["duplicates"]]
+        for item in ran.data["items"]
+    }
+    assert found == {
+        "p0_.png": ["known"],
+        "p1_.png": [],
+        "p2_.png": [],
+        "p3_.png": [],
+        "q0.jpg": ["known", "p0_.png"],
+        "q1.jpg": ["p1_.png"],
+    }
+    gated = arcli("check", posters, "--no-duplicates", "--json")
+    assert gated.status == 3
+    assert [Path(e["item"]).name for e in json.loads(gated.out)["errors"]] == ["p0_.png", "q0.jpg", "q1.jpg"]
+
+
+def test_check_tells_the_vendor_s_rules_unless_told_not_to(arcli: Arcli, posters: Path) -> None:
+    wide = cv2.cvtColor(poster_pixels(3), cv2.COLOR_BGR2GRAY)[:100]
+    Path("wide.bmp").write_bytes(encoded(wide, ".bmp"))
+    codes = [hint["code"] for hint in arcli("check", "wide.bmp", "--json").data["items"][0]["hints"]]
+    assert {"arcloud_format", "arcloud_size", "arcloud_shape"} <= set(codes)
+    own = arcli("check", "wide.bmp", "--rules", "none", "--json").data["items"][0]["hints"]
+    assert not [hint for hint in own if hint["code"].startswith("arcloud")]
+
+
+def test_statistics_go_into_a_file_that_a_cron_job_appends_to(arcli: Arcli, posters: Path) -> None:
+    arcli("add", posters)
+    Path("photo.jpg").write_bytes(photo_of(0))
+    Path("nothing.jpg").write_bytes(photo_of(77))
+    arcli("find", "photo.jpg")
+    job = ["stats", "--from", "this-month", "--output", "stats.csv", "--append"]
+    assert arcli(*job).out == ""
+    first = Path("stats.csv").read_text()
+    arcli(*job)
+    assert Path("stats.csv").read_text() == first
+    arcli("find", "photo.jpg")
+    arcli("find", "nothing.jpg")
+    arcli(*job)
+    assert Path("stats.csv").read_text() == first.replace(",p0_,1", ",p0_,2")
+    records = arcli("stats", "--by", "year", "--misses", "--json").data["records"]
+    assert [(r["identifier"], r["count"], r["missed"]) for r in records] == [
+        (None, 1, True),
+        ("p0_", 2, False),
+    ]
+
+
+def test_statistics_are_drawn(arcli: Arcli, posters: Path) -> None:
+    arcli("add", posters)
+    Path("photo.jpg").write_bytes(photo_of(0))
+    arcli("find", "photo.jpg")
+    ran = arcli("stats", "--plot", "--plot-file", "plot.svg")
+    assert "█" in ran.out
+    assert "UTC" in ran.err
+    assert b"<svg" in Path("plot.svg").read_bytes()[:500]
+    assert arcli("stats", "--plot-file", "plot.gif").status == 2
+    assert arcli("stats", "--json").data["timezone"] == "UTC"
+    assert arcli("stats", "--append").status == 2

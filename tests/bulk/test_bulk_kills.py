@@ -1,0 +1,73 @@
+"""A load killed with SIGKILL and continued ends equal to one that ran through; here, and over a server.
+
+`make bench-bulk` does the same with 3,000 pictures and 20 kills.
+"""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.bulk.kills import KilledLoad, kill, starter, stored
+from tests.bulk.servers import KillableServer
+from tests.cli.processes import arcli, environment
+from tests.engine.conftest import encoded, poster_pixels
+
+PICTURES = 60
+
+
+@pytest.fixture(scope="module")
+def posters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty posters, one of them broken, and a manifest that gives each metadata."""
+    folder = tmp_path_factory.mktemp("posters")
+    rows = []
+    for seed in range(PICTURES):
+        (folder / f"p{seed:02}.png").write_bytes(encoded(poster_pixels(seed, side=160)))
+        rows.append({"image": f"p{seed:02}.png", "metadata": {"n": seed}})
+    (folder / "p33.png").write_bytes(b"broken")
+    (folder / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(posters: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, dict[str, object]]:
+    """The report and the targets of a load that ran through."""
+    home = tmp_path_factory.mktemp("whole")
+    report = home / "report.jsonl"
+    ran = arcli(home, "add", "--manifest", posters / "all.jsonl", "--report", report)
+    assert ran.returncode == 3, ran.stderr
+    with stored(home / "data", "default") as targets:
+        return report.read_bytes(), dict(targets)
+
+
+Whole = tuple[bytes, dict[str, object]]
+
+
+def test_a_load_killed_again_and_again(posters: Path, whole: Whole, tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    words = ["add", "--manifest", posters / "all.jsonl", "--report", report, "--resume"]
+    start = starter(words, cwd=posters, env=environment(tmp_path))
+    killed = KilledLoad(start, report, PICTURES, kills=4, rng=random.Random(6))
+    assert killed.run() == 3
+    assert len(killed.struck_at) == 4
+    assert report.read_bytes() == whole[0]
+    with stored(tmp_path / "data", "default") as targets:
+        assert targets == whole[1]
+
+
+def test_a_load_over_a_server_that_is_killed_too(posters: Path, whole: Whole, tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    with KillableServer(tmp_path / "served") as server:
+        words = ["add", "--manifest", posters / "all.jsonl", "--report", report, "--resume", "--jobs", "2"]
+        start = starter(words, cwd=posters, env=environment(tmp_path, **server.login()))
+        rng = random.Random(7)
+
+        def strike(client: object) -> None:
+            server.kill_and_restart() if rng.random() < 0.5 else kill(client)
+
+        killed = KilledLoad(start, report, PICTURES, kills=4, rng=rng, strike=strike)
+        assert killed.run() == 3
+    assert report.read_bytes() == whole[0]
+    with stored(tmp_path / "served" / "data", "default") as targets:
+        assert targets == whole[1]
