@@ -15,13 +15,14 @@ from arcli.commands.apps import new_app
 from arcli.console.command import command_name
 from arcli.console.faults import as_arcli_error, is_call_for_help
 from arcli.console.session import Session
-from arcli.console.streams import ClosedPipe
+from arcli.console.streams import ClosedPipe, reserve_standard_streams
 
 _BUG = 70
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status."""
+    reserve_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     session = Session(arguments, os.environ)
     try:

@@ -31,13 +31,15 @@ class Skipped:
     hidden: int = 0
     others: int = 0
     unreadable: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
 
     def notes(self) -> tuple[str, ...]:
         """Say in words what was passed over."""
         counted = [(self.hidden, "hidden"), (self.others, "not pictures by their names")]
         told = ", ".join(f"{count:,} {what}" for count, what in counted if count)
         unreadable = tuple(f"cannot read the folder {name}" for name in self.unreadable)
-        return ((f"files passed over in folders: {told}",) if told else ()) + unreadable
+        empty = tuple(f"no pictures in {name}" for name in self.empty if name not in self.unreadable)
+        return ((f"files passed over in folders: {told}",) if told else ()) + unreadable + empty
 
 
 def pictures_of(words: Iterable[str], skipped: Skipped) -> Iterator[Found]:
@@ -96,4 +98,6 @@ def _folder(root: str, skipped: Skipped) -> Iterator[Found]:
             else:
                 image = os.path.join(folder, name)  # noqa: PTH118 - keeps "./" as the user wrote it
                 found.append(Found(image, PurePath(image).relative_to(root)))
+    if not found:
+        skipped.empty.append(root)
     yield from sorted(found, key=lambda entry: entry.relative.parts)

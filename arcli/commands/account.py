@@ -11,7 +11,7 @@ import typer
 from arcli.commands.account_view import ACCOUNTS, account_lines, account_record
 from arcli.commands.apps import new_app
 from arcli.console.command import ArcliCommand, ArcliGroup
-from arcli.console.inputs import stdin_text
+from arcli.console.inputs import stdin_bytes
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
@@ -21,6 +21,8 @@ from arcli.settings import Format
 
 if TYPE_CHECKING:
     from arcli.store.accounts import Accounts
+
+_LONGEST_SECRET = 64 * 1024  # bytes; what is longer is no secret
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
@@ -219,8 +221,12 @@ def _secret(source: str | None) -> str | None:
     if source is None:
         return None
     try:
-        text = "".join(stdin_text()) if source == "-" else Path(source).read_text()
-        return text.rstrip("\r\n")
+        if source == "-":
+            data = stdin_bytes().read(_LONGEST_SECRET)
+        else:
+            with Path(source).open("rb") as file:
+                data = file.read(_LONGEST_SECRET)
+        return data.decode().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{source}: the secret cannot be read", item=source) from error
 

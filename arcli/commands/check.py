@@ -91,6 +91,8 @@ def check(
         for result in results:
             answer.item(result, result.error)
             advance()
+    for note in given.skipped.notes():
+        session.warn(note)
     session.end(answer, {}, single=given.single)
 
 

@@ -11,7 +11,7 @@ import typer
 from arcli.bulk.identifiers import IdFrom
 from arcli.commands.eval_view import report_lines, report_record
 from arcli.console.files import write_file
-from arcli.console.options import JobsOption
+from arcli.console.options import JobsOption, ThresholdOption
 from arcli.console.record import record_view
 from arcli.console.session import Session
 from arcli.errors import UsageError
@@ -37,10 +37,7 @@ def eval(  # noqa: A001 (the verb is fixed)
             "--limit", min=1, metavar="N", help="Most targets a photo. Default: as many as labelled."
         ),
     ] = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", min=0, max=1, metavar="SCORE", help="Instead of the channel's."),
-    ] = None,
+    threshold: ThresholdOption = None,
     effort: Annotated[Effort, typer.Option("--effort", help="How long to look.")] = Effort.NORMAL,
     all_channels: Annotated[bool, typer.Option("--all-channels", help="Search every channel.")] = False,
     html: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from arcli.commands.find_view import RESULTS
-from arcli.console.options import ImagesArgument, JobsOption, NulOption
+from arcli.console.options import ImagesArgument, JobsOption, NulOption, ThresholdOption
 from arcli.console.pictures import Photos, photos
 from arcli.console.session import Session
 from arcli.console.text import plural
@@ -29,10 +29,7 @@ def find(
         int,
         typer.Option("--candidates", min=0, metavar="N", help="Also N that were not accepted, with why."),
     ] = 0,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", min=0, max=1, metavar="SCORE", help="Instead of the channel's."),
-    ] = None,
+    threshold: ThresholdOption = None,
     effort: Annotated[Effort, typer.Option("--effort", help="How long to look.")] = Effort.NORMAL,
     all_channels: Annotated[
         bool, typer.Option("--all-channels", help="Search every channel, not only --channel.")
@@ -78,6 +75,8 @@ def _look_up(
             if drawings is not None:
                 drawings.draw(result)
             advance()
+    for note in given.skipped.notes():
+        session.warn(note)
     session.end(answer, {}, single=given.single, otherwise=0 if matched else NOTHING_MATCHED)
     session.say(f"{matched:,} of {plural(looked, 'photo')} matched")
 

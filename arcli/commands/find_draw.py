@@ -12,6 +12,7 @@ from arcli.errors import FileExists, UsageError
 from arcli.models import FindResult, Picture
 
 _SIDE = 1600  # px; the drawn photo is for looking at
+_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 class Drawings:
@@ -24,6 +25,8 @@ class Drawings:
         self._used: set[str] = set()
         if self._folder and place.exists() and not place.is_dir():
             raise UsageError(f"--draw {place} is a file, and there are several photos", hint="name a folder")
+        if not self._folder:
+            _check_file(place)
 
     def noting(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Pass pictures on and remember those whose result is still to come, in order."""
@@ -64,3 +67,11 @@ class Drawings:
             name = f"{stem}-{number}.jpg"
         self._used.add(name)
         return name
+
+
+def _check_file(place: Path) -> None:
+    """Refuse before any photo is looked up what could not be written after it. Raises UsageError."""
+    if place.suffix.lower() not in _SUFFIXES:
+        raise UsageError(f"--draw {place}: drawn photos are JPEG or PNG", hint="name it .jpg or .png")
+    if not place.parent.is_dir():
+        raise UsageError(f"--draw {place}: no such folder: {place.parent}", hint="make the folder first")

@@ -29,12 +29,19 @@ def result_record(result: FindResult) -> Record:
 def _hit(hit: Match | Candidate) -> Record:
     """Return a match or candidate, its numbers to the digits that say something: 1/100 px, score 1/10,000."""
     record = asdict(hit)
-    for key, digits in (("score", 4), ("votes", 1)):
-        if record.get(key) is not None:
-            record[key] = round(record[key], digits)
+    if hit.score is not None:
+        record["score"] = _shown(hit.score)
+    if record.get("votes") is not None:
+        record["votes"] = round(record["votes"], 1)
     if hit.quad is not None:
         record["quad"] = [[round(x, 2), round(y, 2)] for x, y in hit.quad]
     return record
+
+
+def _shown(score: float) -> float:
+    """Return a score's four digits; one below 1 stays below it, as a threshold of 1 accepts none of these."""
+    digits = round(score, 4)
+    return digits if digits < 1 or score >= 1 else 0.9999
 
 
 def _rows(result: FindResult) -> Iterator[list[Any]]:

@@ -3,30 +3,63 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
+from typing import cast
 
 from arcli.errors import InvalidMetadata, UsageError
 from arcli.models import METADATA_LIMIT, MatchRatio, valid_metadata
+
+_BOM = 3  # bytes of a byte order mark
+_LONGEST = 65_536  # bytes of a line; paths have 4,096 at most
 
 
 def with_stdin(words: Iterable[str], *, nul: bool = False) -> Iterator[str]:
     """Yield the words, and in place of "-" the lines of stdin that are not empty (`nul`: ended by NUL)."""
     for word in words:
         if word == "-":
-            lines = "".join(stdin_text()).split("\0") if nul else stdin_text()
-            yield from filter(None, (line if nul else line.rstrip("\r\n") for line in lines))
+            yield from lines_of(stdin_bytes(), nul=nul)
         else:
             yield word
 
 
-def stdin_text() -> Iterator[str]:
-    """Yield the lines of stdin. Raises UsageError for a terminal, where nothing would ever come."""
-    if sys.stdin is None or sys.stdin.isatty():
+def stdin_bytes() -> BufferedIOBase:
+    """Return stdin. Raises UsageError for a terminal, where nothing would ever come, and for a closed one."""
+    if sys.stdin is None:
+        raise UsageError("- reads from stdin, which is closed", hint="pipe something into arcli")
+    if sys.stdin.isatty():
         raise UsageError("- reads from stdin, which is a terminal", hint="pipe something into arcli")
-    for line in sys.stdin.buffer:
-        yield line.decode("utf-8", "surrogateescape")
+    return cast(BufferedIOBase, sys.stdin.buffer)
+
+
+def lines_of(source: BufferedIOBase, head: bytes = b"", *, nul: bool) -> Iterator[str]:
+    """Yield the lines that are not empty as they come; they end with NUL where `nul` says so.
+
+    `head` is what was read before. Raises UsageError for what is no list of lines.
+    """
+    end = b"\0" if nul else b"\n"
+    rest, more = b"", head or source.read1(_LONGEST)
+    while more:
+        *whole, rest = (rest + more).split(end)
+        yield from filter(None, (_line(raw, nul) for raw in whole))
+        if len(rest) > _LONGEST:
+            raise _no_list("a line has no end")
+        more = source.read1(_LONGEST)
+    if last := _line(rest, nul):
+        yield last
+
+
+def _line(raw: bytes, nul: bool) -> str:
+    if b"\0" in raw:
+        raise _no_list("a line has a NUL byte")
+    return os.fsdecode(raw if nul else raw.rstrip(b"\r"))
+
+
+def _no_list(why: str) -> UsageError:
+    return UsageError(f"stdin is no list of lines: {why}", hint="-0 reads what `find -print0` writes")
 
 
 def metadata_text(given: str | None) -> str | None:
@@ -52,7 +85,9 @@ def match_ratio(given: str | None) -> MatchRatio | None:
 def _file_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            data = file.read(METADATA_LIMIT + 4)
+            data = file.read(METADATA_LIMIT + _BOM + 1)
+        if len(data) > METADATA_LIMIT + _BOM:
+            raise InvalidMetadata(f"{path} has more than 64 KiB")
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidMetadata(f"{path} is not UTF-8") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -16,6 +17,13 @@ def _flag(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
     if value not in (None, False) and param.name and ctx.obj is not None:
         name, text = ("format", Format.JSON.value) if param.name == "json" else (param.name, str(value))
         ctx.obj.flags[name] = text
+    return value
+
+
+def _number(value: float | None) -> float | None:
+    """Refuse NaN, which no range refuses."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number")
     return value
 
 
@@ -91,6 +99,12 @@ JobsOption = Annotated[
     int | None,
     typer.Option(
         "--jobs", "-j", min=1, metavar="N", help="Pictures at a time. Default: as fits the machine."
+    ),
+]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold", min=0, max=1, metavar="SCORE", help="Instead of the channel's.", callback=_number
     ),
 ]
 MetadataOption = Annotated[

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BufferedIOBase
-from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING
 
-from arcli.errors import UsageError
+from arcli.console.inputs import lines_of, stdin_bytes
 from arcli.models import PICTURE_BYTES_LIMIT, Picture
+
+if TYPE_CHECKING:
+    from arcli.bulk.walk import Skipped
 
 STDIN = "-"
 _HEAD = 64
@@ -24,40 +24,45 @@ _MAGIC = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """Pictures to go through. `total` is None where stdin still has to say; `single`: one was named."""
+    """Pictures to go through. `total` is None where stdin still has to say; `single`: one was named.
+
+    `skipped` is complete when all pictures have been taken.
+    """
 
     pictures: Iterator[Picture]
     total: int | None
     single: bool
+    skipped: Skipped
 
 
 def photos(words: Sequence[str], *, nul: bool) -> Photos:
     """Return the pictures that `words` mean; "-" is stdin, whose paths end with NUL where `nul` says so."""
+    from arcli.bulk.walk import Skipped
+
+    skipped = Skipped()
     if STDIN in words:
-        return _with_stdin(words, nul)
-    names = list(_walked(words))
-    single = len(words) == 1 and not Path(words[0]).is_dir()
-    return Photos(map(Picture.from_path, names), len(names), single)
+        return _with_stdin(words, nul, skipped)
+    names = list(_walked(words, skipped))
+    single = len(words) == 1 and not os.path.isdir(words[0])  # noqa: PTH112 - Path("") is a folder
+    return Photos(map(Picture.from_path, names), len(names), single, skipped)
 
 
-def _with_stdin(words: Sequence[str], nul: bool) -> Photos:
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("- reads from stdin, which is a terminal", hint="pipe a picture or paths into arcli")
-    source = cast(BufferedIOBase, sys.stdin.buffer)
+def _with_stdin(words: Sequence[str], nul: bool, skipped: Skipped) -> Photos:
+    source = stdin_bytes()
     head = source.read(_HEAD)
     if _MAGIC.match(head):
         data = head + source.read(PICTURE_BYTES_LIMIT + 1 - len(head))
         picture = Picture(name=STDIN, data=data)
         if len(words) == 1:
-            return Photos(iter([picture]), 1, True)
-        return Photos(_mixed(words, picture), None, False)
-    listed = _paths(source, head, b"\0" if nul else b"\n")
-    return Photos(map(Picture.from_path, _walked(_spliced(words, listed))), None, False)
+            return Photos(iter([picture]), 1, True, skipped)
+        return Photos(_mixed(words, picture, skipped), None, False, skipped)
+    listed = lines_of(source, head, nul=nul)
+    return Photos(map(Picture.from_path, _walked(_spliced(words, listed), skipped)), None, False, skipped)
 
 
-def _mixed(words: Sequence[str], picture: Picture) -> Iterator[Picture]:
+def _mixed(words: Sequence[str], picture: Picture, skipped: Skipped) -> Iterator[Picture]:
     for word in words:
-        yield from [picture] if word == STDIN else map(Picture.from_path, _walked([word]))
+        yield from [picture] if word == STDIN else map(Picture.from_path, _walked([word], skipped))
 
 
 def _spliced(words: Sequence[str], listed: Iterator[str]) -> Iterator[str]:
@@ -65,23 +70,8 @@ def _spliced(words: Sequence[str], listed: Iterator[str]) -> Iterator[str]:
         yield from listed if word == STDIN else [word]
 
 
-def _paths(source: BufferedIOBase, head: bytes, end: bytes) -> Iterator[str]:
-    """Yield the paths of a stream as they come; empty ones are left out."""
-    rest, more = b"", head
-    while more:
-        *whole, rest = (rest + more).split(end)
-        yield from filter(None, (_path(raw, end) for raw in whole))
-        more = source.read1(65536)
-    if text := _path(rest, end):
-        yield text
-
-
-def _path(raw: bytes, end: bytes) -> str:
-    return os.fsdecode(raw if end == b"\0" else raw.rstrip(b"\r"))
-
-
-def _walked(words: Iterable[str]) -> Iterator[str]:
+def _walked(words: Iterable[str], skipped: Skipped) -> Iterator[str]:
     """Yield the pictures that files, folders and globs mean, as the user would write them."""
-    from arcli.bulk.walk import Skipped, pictures_of
+    from arcli.bulk.walk import pictures_of
 
-    return (found.image for found in pictures_of(words, Skipped()))
+    return (found.image for found in pictures_of(words, skipped))

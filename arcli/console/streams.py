@@ -14,6 +14,15 @@ class ClosedPipe(Exception):
     """Whoever read our output has had enough."""
 
 
+def reserve_standard_streams() -> None:
+    """Put /dev/null where a standard stream is closed, so that no data file takes its number."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+
+
 class Streams:
     """stdout for data, stderr for words. `keep_going`: work goes on after the reader has left."""
 
@@ -35,7 +44,7 @@ class Streams:
         self.write_bytes(text.encode("utf-8", "surrogateescape"))
 
     def write_bytes(self, data: bytes) -> None:
-        if self._closed:
+        if self._closed or sys.stdout is None:
             return
         try:
             sys.stdout.buffer.write(data)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from arcli.errors import ArcliError, ChannelExists, ChannelNotFound, DataDamaged
+from arcli.errors import ArcliError, ChannelExists, ChannelNotFound, DataDamaged, StorageNotWritable
 from arcli.models import ChannelSettings, valid_channel_name
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.database import Database, sync_folder
@@ -92,6 +92,12 @@ class Catalog:
         try:
             self.channels_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.channels_dir.mkdir(mode=0o700, exist_ok=True)
+        except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
+            raise StorageNotWritable(
+                f"cannot make the data folder {self.data_dir}: {error.strerror}",
+                hint="--data-dir or ARCLI_DATA_DIR names another",
+                item=str(self.data_dir),
+            ) from error
         except OSError as error:
             raise of_os(self.channels_dir, error) from error
         self.database.create()

@@ -54,8 +54,10 @@ def decode(data: bytes, *, name: str, limits: DecodeLimits = SERVE, max_side: in
     header = read_header(data, name)
     reduction = _reduction(header, max_side)
     _check_size(header, limits, reduction, name)
-    decoder = heic.decode if header.format == "heic" else pixels.decode
-    upright = pixels.turn(decoder(data, header, reduction, name), header.orientation)
+    if header.format == "heic":  # its header says how it is coded; what is shown is cut and turned
+        shown = heic.decode(data, header, name)
+        return Decoded(shown, (shown.shape[1], shown.shape[0]), header.format, header.orientation)
+    upright = pixels.turn(pixels.decode(data, header, reduction, name), header.orientation)
     width, height = header.size
     size = (height, width) if header.orientation >= 5 else (width, height)
     return Decoded(upright, size, header.format, header.orientation)

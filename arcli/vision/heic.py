@@ -11,9 +11,11 @@ from arcli.errors import UnreadablePicture
 from arcli.vision.header_types import Header
 
 
-def decode(data: bytes, header: Header, reduction: int, name: str) -> npt.NDArray[np.uint8]:
-    """Return (H, W, 3) BGR, upright (libheif turns it). Raises UnreadablePicture."""
-    del reduction
+def decode(data: bytes, header: Header, name: str) -> npt.NDArray[np.uint8]:
+    """Return (H, W, 3) BGR, upright (libheif turns it). Raises UnreadablePicture.
+
+    It may be smaller than the header says: coders pad to even sizes and name the part to cut out.
+    """
     try:
         import pillow_heif
     except ImportError:
@@ -22,8 +24,8 @@ def decode(data: bytes, header: Header, reduction: int, name: str) -> npt.NDArra
         ) from None
     try:
         picture = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True, bgr_mode=True)
-        if tuple(picture.size) not in (header.size, header.size[::-1]):
-            raise ValueError("its size is not what its header says")
+        if max(picture.size) > max(header.size) or min(picture.size) > min(header.size):
+            raise ValueError("it is larger than its header says")
         pixels = np.asarray(picture)
     except (ValueError, OSError, RuntimeError, EOFError, SyntaxError) as error:
         raise UnreadablePicture(f"{name}: the HEIC data cannot be decoded: {error}", item=name) from error

@@ -143,6 +143,40 @@ def test_a_limit_that_is_none(run: Run, photos: Path, limit: str) -> None:
     assert run("find", "alpha.jpg", "--limit", limit).status == 2
 
 
+def test_what_is_no_list_of_paths_is_refused_at_once(run: Run, photos: Path) -> None:
+    for flags, stdin in ([], b"\0" * 200_000), ([], b"a" * 200_000), (["-0"], b"a" * 200_000):
+        ran = run("find", "-", *flags, stdin=stdin)
+        assert (ran.status, len(ran.err) < 500) == (2, True)
+        assert "no list of lines" in ran.err
+
+
+def test_a_threshold_that_is_no_number(run: Run, photos: Path) -> None:
+    assert run("find", "alpha.jpg", "--threshold", "nan").status == 2
+
+
+def test_no_name_at_all_is_one_named_picture(run: Run, photos: Path) -> None:
+    assert run("find", "").status == 7
+
+
+def test_a_folder_without_pictures_or_rights_is_told(run: Run, photos: Path) -> None:
+    Path("none").mkdir()
+    ran = run("find", "none", "sub")
+    assert "no pictures in none" in ran.err
+    assert "sub" not in ran.err
+    assert "no pictures in none" in run("check", "none").err
+
+
+def test_a_score_below_one_is_shown_below_one(run: Run, photos: Path, filled: FakeGallery) -> None:
+    from arcli.commands.find_view import result_record
+    from arcli.models import Match
+
+    shown = [
+        result_record(FindResult(image="x", matches=(Match(identifier="abc", channel="c", score=score),)))
+        for score in (0.99999, 1.0, 0.61234)
+    ]
+    assert [record["matches"][0]["score"] for record in shown] == [0.9999, 1.0, 0.6123]
+
+
 def test_no_count_leaves_the_statistics(run: Run, photos: Path, filled: FakeGallery) -> None:
     run("find", "alpha.jpg", "--no-count")
     assert filled.counts == {}
@@ -208,6 +242,14 @@ def test_draw_never_overwrites_a_photo(run: Run, photos: Path, monkeypatch: Any)
 
 def test_draw_of_several_photos_needs_a_folder(run: Run, photos: Path) -> None:
     assert run("find", "alpha.jpg", "other.jpg", "--draw", "notes.txt").status == 2
+
+
+@pytest.mark.parametrize("name", ["drawn.gif", "nowhere/drawn.jpg"])
+def test_where_nothing_can_be_drawn_is_told_before_any_lookup(
+    run: Run, photos: Path, filled: FakeGallery, name: str
+) -> None:
+    assert run("find", "alpha.jpg", "--draw", name).status == 2
+    assert filled.counts == {}
 
 
 def _draw_nothing(monkeypatch: Any) -> None:

@@ -153,3 +153,18 @@ def test_it_runs_without_a_stdin(folder: Path) -> None:
     ran = subprocess.run(["sh", "-c", command], env=environment(folder), capture_output=True, text=True)
     assert ran.returncode == 2
     assert "Traceback" not in ran.stderr
+
+
+def test_it_works_with_closed_standard_streams(tmp_path: Path, picture: Path) -> None:
+    command = f'exec "{sys.executable}" -m arcli add "{picture}" <&- >&- 2>&-'
+    ran = subprocess.run(["sh", "-c", command], env=environment(tmp_path), capture_output=True)
+    assert ran.returncode == 0
+    assert arcli(tmp_path, "ls", "-f", "ids").stdout == "carpet\n"
+
+
+def test_a_data_folder_that_cannot_be_is_told(tmp_path: Path, picture: Path) -> None:
+    place = tmp_path / "file"
+    place.write_text("no folder")
+    ran = arcli(tmp_path, "--data-dir", place, "add", picture)
+    assert ran.returncode == 5
+    assert "cannot make the data folder" in ran.stderr

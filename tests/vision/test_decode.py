@@ -87,6 +87,27 @@ def test_heic_pictures_are_read_where_the_extra_is_installed() -> None:
         decode(stream.getvalue()[:-200], name="x")
 
 
+def test_heic_pictures_of_odd_sizes_are_read() -> None:
+    """Their coder pads them; the header names the padded size."""
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs arcli[heic]")
+    pixels = np.ascontiguousarray(PIXELS[:-1, :-1])
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(pixels[:, :, ::-1])).save(stream, quality=90)
+    assert difference(stream.getvalue(), pixels) < 6
+    decoded = decode(stream.getvalue(), name="x")
+    assert decoded.size == (pixels.shape[1], pixels.shape[0])
+
+
+def test_heic_pictures_that_their_file_turns_have_the_size_that_is_shown() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs arcli[heic]")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the coder writes it as the file's own rotation
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(PIXELS)).save(stream, exif=exif.tobytes(), quality=90)
+    decoded = decode(stream.getvalue(), name="x")
+    assert decoded.size == (decoded.pixels.shape[1], decoded.pixels.shape[0]) == PIXELS.shape[:2]
+
+
 def test_without_the_extra_a_heic_picture_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
