@@ -17,6 +17,7 @@ from arcli.vision.decode import Decoded
 from arcli.vision.extract import extract, shrink
 from arcli.vision.geometry import scale_points
 from arcli.vision.options import ExtractOptions, VerifyOptions
+from arcli.vision.refine import refine
 from arcli.vision.score import score
 from arcli.vision.thumbnail import thumbnail_pixels
 from arcli.vision.verify import Verification, verify
@@ -121,6 +122,12 @@ class View:
             likeness=likeness,
         )
         return sighting, verification.quad
+
+    def exact(self, query: Features, entry: Entry, chance: Chance) -> tuple[Quad, Points] | None:
+        """Return where an accepted candidate is, to the pixel: in the displayed photo, and in the view."""
+        found = refine(query, entry.features, verify(query, entry.features, chance.verify))
+        displayed = self._displayed(found.quad)
+        return None if found.quad is None or displayed is None else (displayed, found.quad)
 
     def _compare(self, verification: Verification, entry: Entry) -> Appearance | None:
         """Compare with the stored thumbnail; None where there is none, or the geometry was refused."""

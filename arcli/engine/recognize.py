@@ -111,12 +111,19 @@ class _Search:
             found = ranked(examined)
             if not found or found[0][0].reason is not None:
                 return accepted + rivals + [sighting for sighting, _ in found]
-            best, quad = found[0]
+            best, quad = self._placed(found[0], query, entries, chance)
             accepted.append(best)
             if len(accepted) == self._options.limit or quad is None:
                 return accepted + rivals + [_passed_over(sighting) for sighting, _ in found[1:]]
             rivals += [sighting for sighting, _ in found if best.ambiguous and sighting.reason == "rival"]
             query, entries = _outside(query, quad), _hopeful(entries, examined)
+
+    def _placed(self, winner: Examined, query: Features, entries: list[Entry], chance: Chance) -> Examined:
+        """Return the winner with its exact quad: only what is answered is worth the time."""
+        sighting = winner[0]
+        entry = next(e for e in entries if (e.shelf, e.row_id) == (sighting.shelf, sighting.row_id))
+        exact = self._view.exact(query, entry, chance)
+        return winner if exact is None else (replace(sighting, quad=exact[0]), exact[1])
 
     @cached_property
     def _shortlist(self) -> list[Entry]:

@@ -69,7 +69,7 @@ def verify(query: Features, target: Features, options: VerifyOptions = VerifyOpt
     homography = _fit(seen, known, options)
     if homography is None:
         return Verification(matches, nobody, 0, None, None, Refusal.NO_HOMOGRAPHY)
-    inliers = _inliers(homography, seen, known, options)
+    inliers = supporters(homography, seen, known, options)
     count = min(places(known[inliers, :2]), places(seen[inliers, :2]))
     quad, weight = geometry.project(homography, geometry.corners(target.image_size))
     if (weight <= 0).any() or not geometry.plausible(
@@ -91,12 +91,12 @@ def _fit(
     first, _ = find_homography(known[group, :2], seen[group, :2], options.ransac_th)
     if first is None:
         return None
-    wide = _inliers(first, seen, known, replace(options, ransac_th=3 * options.ransac_th))
+    wide = supporters(first, seen, known, replace(options, ransac_th=3 * options.ransac_th))
     second, _ = find_homography(known[wide, :2], seen[wide, :2], options.ransac_th)
     return first if second is None else second
 
 
-def _inliers(
+def supporters(
     homography: npt.NDArray[np.float64],
     seen: npt.NDArray[np.float32],
     known: npt.NDArray[np.float32],

@@ -6,6 +6,7 @@ import numpy as np
 from arcli.vision.decode import decode
 from arcli.vision.extract import extract
 from arcli.vision.geometry import corners, project
+from arcli.vision.refine import refine
 from arcli.vision.score import default_threshold, score
 from arcli.vision.verify import Refusal, verify
 from tests.vision.pictures import textured
@@ -43,3 +44,21 @@ def test_a_photo_that_is_decoded_small_says_its_full_size() -> None:
     decoded = decode(photo, name="photo.jpg", max_side=400)
     assert decoded.size == (1600, 1200)
     assert decoded.pixels.shape == (300, 400, 3)
+
+
+def test_a_refined_quad_is_exact_to_a_pixel() -> None:
+    target = textured(1)
+    homography = np.array([[0.9, 0.15, 60], [-0.1, 0.8, 70], [0.0002, 0.0001, 1]])
+    photo = cv2.warpPerspective(target, homography, (480, 400), borderValue=(90, 120, 90))
+    query = extract(photo, max_side=480, max_keypoints=500)
+    known = extract(target, max_side=400, max_keypoints=400)
+    found = refine(query, known, verify(query, known))
+    truth, _ = project(homography, corners((320, 240)))
+    assert np.hypot(*(found.quad - truth).T).max() < 1.0
+
+
+def test_refining_what_was_not_found_changes_nothing() -> None:
+    query = extract(textured(1), max_side=400, max_keypoints=500)
+    other = extract(textured(2), max_side=400, max_keypoints=300)
+    found = verify(query, other)
+    assert refine(query, other, found) is found
