@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -116,6 +117,11 @@ def _checked(options: ServeOptions) -> ServeOptions:
         raise UsageError("the public URL begins with http:// or https://")
     if (options.tls_cert is None) != (options.tls_key is None):
         raise UsageError("TLS needs both --tls-cert and --tls-key")
+    for network in options.trusted_proxies:
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError as error:
+            raise UsageError(f"a trusted proxy is an address or a network, not {network!r}") from error
     if options.save_misses and options.save_misses.is_file():
         raise FileExists(f"{options.save_misses} is a file, not a folder", item=str(options.save_misses))
     return options

@@ -1,0 +1,325 @@
+"""What an operator relies on: workers, stopping, counts, TLS, CORS, metrics, proxies, limits, settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from arcli.app import main
+from arcli.engine import LocalGallery
+from arcli.errors import ArcliError
+from arcli.models import AddItem, Picture
+from arcli.server.limits import Buckets
+from arcli.server.options import load_options
+from tests.engine.conftest import photo_of, poster
+from tests.protocols.conftest import OpenSsl
+from tests.server.conftest import Served, clean_env, populate, serving
+from tests.server.raw import call, code, send
+from tests.server.threaded import threaded_folder
+
+YEARS = {"startdate": "2020", "enddate": "2099"}
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    populate(folder)
+    with LocalGallery(folder) as gallery:
+        item = AddItem(picture=Picture(name="p", data=poster(1)), identifier="poster1")
+        gallery.add(channel="posters", item=item)
+    return folder
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> dict[str, str]:
+    return populate(tmp_path / "data")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def metrics_of(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        return str(answer.read().decode())
+
+
+def test_several_workers_share_folder_counts_and_metrics(tmp_path: Path, secrets: dict[str, str]) -> None:
+    login, port = {"username": "shop", "secretkey": secrets["shop"]}, free_port()
+    with serving(tmp_path / "data", "--workers", "2", "--metrics-port", str(port)) as served:
+        fields = login | {"channel": "posters", "identifier": "poster1"}
+        assert code(served.url, "AddImage", fields, poster(1)) == 0
+        with ThreadPoolExecutor(8) as clients:
+            photo = photo_of(1)
+            found = list(clients.map(lambda _: call(served.url, "FindImage", login, photo), range(12)))
+        assert {answer["identifier"] for answer in found} == {"poster1"}
+        text = metrics_of(port)
+        lines = [line for line in text.splitlines() if line.startswith("arcli_lookups_total")]
+        assert lines == ['arcli_lookups_total{matched="yes"} 12.0']
+        assert "posters" not in text
+    with threaded_folder(tmp_path / "data") as url:
+        records = call(url, "Statistics", login | YEARS)["records"]
+        assert [(record["channel"], record["count"]) for record in records] == [("posters", 12)]
+
+
+def test_a_worker_that_dies_is_replaced(tmp_path: Path, secrets: dict[str, str]) -> None:
+    login = {"username": "shop", "secretkey": secrets["shop"], "channel": "posters"}
+    with serving(tmp_path / "data", "--workers", "2") as served:
+        assert code(served.url, "GetImages", login) == 0
+        for child in children(served.process.pid):
+            os.kill(child, signal.SIGKILL)
+        assert code(served.url, "GetImages", login) == 0
+
+
+def children(pid: int) -> list[int]:
+    """Return the spawned workers of a server (its other child tracks resources)."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+            found.append(int(child))
+    return found
+
+
+def test_stopping_lets_requests_end_and_keeps_counts(tmp_path: Path, secrets: dict[str, str]) -> None:
+    login = {"username": "shop", "secretkey": secrets["shop"]}
+    with LocalGallery(tmp_path / "data") as gallery:
+        item = AddItem(picture=Picture(name="p", data=poster(1)), identifier="poster1")
+        gallery.add(channel="posters", item=item)
+    with serving(tmp_path / "data") as served, ThreadPoolExecutor(4) as clients:
+        photo = photo_of(1)
+        assert call(served.url, "FindImage", login, photo)["identifier"] == "poster1"
+        running = [clients.submit(call, served.url, "FindImage", login, photo) for _ in range(4)]
+        answered = running[0].result(60)
+        served.process.terminate()
+        ended = [answered] + [client.result(60) for client in running[1:] if client.exception(60) is None]
+        assert served.process.wait(60) == 0
+    assert all(answer["identifier"] == "poster1" for answer in ended)
+    with threaded_folder(tmp_path / "data") as url:
+        (record,) = call(url, "Statistics", login | YEARS)["records"]
+        assert record["count"] == 1 + len(ended)
+
+
+def test_tls_by_certificate_files(tmp_path: Path, secrets: dict[str, str], openssl: OpenSsl) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    openssl.run(
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(cert), *names
+    )
+    with serving(tmp_path / "data", "--tls-cert", str(cert), "--tls-key", str(key)) as served:
+        assert served.url.startswith("https://")
+        context = ssl.create_default_context(cafile=str(cert))
+        with urllib.request.urlopen(f"{served.url}/readyz", timeout=30, context=context) as answer:
+            assert json.loads(answer.read()) == {"status": "ready"}
+
+
+def test_web_pages_of_configured_origins_may_call(tmp_path: Path, secrets: dict[str, str]) -> None:
+    ask = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+    with serving(tmp_path / "data", "--cors-origin", "https://app.example") as served:
+        headers = send(served.url, "/FindImage", None, None, method="OPTIONS", headers=ask)[1]
+        assert headers["access-control-allow-origin"] == "https://app.example"
+        headers = send(served.url, "/FindImage", b"", headers={"Origin": "https://app.example"})[1]
+        assert headers["access-control-allow-origin"] == "https://app.example"
+        other = {"Origin": "https://evil.example"}
+        assert "access-control-allow-origin" not in send(served.url, "/FindImage", b"", headers=other)[1]
+
+
+def test_without_cors_settings_no_page_may_call(served: Served) -> None:
+    headers = send(served.url, "/FindImage", b"", headers={"Origin": "https://app.example"})[1]
+    assert not [name for name in headers if name.startswith("access-control")]
+
+
+def test_metrics_name_channels_only_on_request(data_dir: Path) -> None:
+    port = free_port()
+    secret = populate_key(data_dir)
+    login = {"username": "shop", "secretkey": secret}
+    with serving(data_dir, "--metrics-port", str(port), config="metrics_by_channel = true") as served:
+        assert code(served.url, "FindImage", login, photo_of(1)) == 0
+        text = metrics_of(port)
+        assert 'arcli_lookups_total{channel="posters",matched="yes"} 1.0' in text
+        assert 'arcli_requests_total{call="FindImage",returncode="0"} 1.0' in text
+        assert 'arcli_request_seconds_count{call="FindImage"} 1.0' in text
+        assert send(served.url, "/metrics", None, None, method="GET")[0] == 404
+
+
+def populate_key(data_dir: Path) -> str:
+    from arcli.models import KeyRequest
+    from arcli.store.accounts import Accounts
+
+    with Accounts(data_dir) as accounts:
+        return accounts.add_key(username="shop", key=KeyRequest()).secretkey
+
+
+def test_wrong_keys_are_slowed_down_but_nobody_is_locked_out(data_dir: Path) -> None:
+    secret = populate_key(data_dir)
+    proxy = {"trusted_proxies": ("127.0.0.1",), "failures_per_address": 3, "failures_per_account": 6}
+    with threaded_folder(data_dir, **proxy) as url:
+
+        def ask(address: str, secretkey: str, username: str = "shop") -> int:
+            fields = {"username": username, "secretkey": secretkey, "channel": "posters"}
+            return code(url, "GetImages", fields, headers={"X-Forwarded-For": f"6.6.6.6, {address}"})
+
+        assert ask("10.0.0.1", secret) == 0
+        assert [ask("10.0.0.2", "no") for _ in range(4)] == [20001, 20001, 20001, 20015]
+        assert ask("10.0.0.2", secret) == 20015
+        assert ask("10.0.0.2", "no", "rival") == 20015
+        assert [ask("10.0.0.3", "no") for _ in range(3)] == [20001, 20001, 20001]
+        assert ask("10.0.0.4", secret) == 20015  # the account is being guessed at from everywhere
+        assert ask("10.0.0.1", secret) == 0  # who had it right goes on
+
+
+def test_forwarded_addresses_count_only_from_a_trusted_proxy(data_dir: Path) -> None:
+    with threaded_folder(data_dir, failures_per_address=2) as url:
+        answers = []
+        for number in range(4):
+            fields = {"username": "nobody", "secretkey": "x", "channel": "posters"}
+            answers.append(code(url, "GetImages", fields, headers={"X-Forwarded-For": f"10.0.0.{number}"}))
+        assert answers == [20001, 20001, 20015, 20015]
+
+
+def test_get_image_is_limited_for_strangers_only(data_dir: Path) -> None:
+    secret = populate_key(data_dir)
+    target = {"channel": "posters", "identifier": "poster1"}
+    with threaded_folder(data_dir, anonymous_rate=0.4) as url:
+        assert [code(url, "GetImage", target) for _ in range(3)] == [0, 0, 20015]
+        login = {"username": "shop", "secretkey": secret}
+        assert [code(url, "GetImage", login | target) for _ in range(4)] == [0] * 4
+
+
+def test_buckets_leak() -> None:
+    now = 0.0
+    buckets = Buckets(burst=2, rate=0.5, clock=lambda: now)
+    assert [buckets.take("a") for _ in range(3)] == [True, True, False]
+    assert buckets.take("b")
+    now = 2.0
+    assert [buckets.take("a") for _ in range(2)] == [True, False]
+
+
+def test_photos_that_match_nothing_are_kept_on_request(data_dir: Path, tmp_path: Path) -> None:
+    login = {"username": "shop", "secretkey": populate_key(data_dir)}
+    with threaded_folder(data_dir, save_misses=tmp_path / "misses") as url:
+        for photo in (photo_of(1), photo_of(9)):
+            assert code(url, "FindImage", login, photo) == 0
+    (kept,) = (tmp_path / "misses").iterdir()
+    assert kept.read_bytes() == photo_of(9)
+
+
+def test_the_vendors_slip_is_served_on_request(data_dir: Path) -> None:
+    login = {"username": "shop", "secretkey": populate_key(data_dir)}
+    with threaded_folder(data_dir, findimage_level="channel") as url:
+        assert call(url, "FindImage", login, photo_of(1))["level"] == "posters"
+        named = call(url, "FindImage", login | {"channel": "posters"}, photo_of(1))
+        assert named["level"] in range(1, 6)
+
+
+def test_what_cannot_be_served_is_said(tmp_path: Path, capfdbinary: Any) -> None:
+    data_dir = tmp_path / "data"
+
+    def serve_fails(data_dir: Path, *options: str) -> tuple[int, str]:
+        status = main(["--data-dir", str(data_dir), "serve", "--json", *options])
+        return status, json.loads(capfdbinary.readouterr().out)["errors"][0]["message"]
+
+    config = tmp_path / "serve.toml"
+    config.write_text("nonsense = 1")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status, message = serve_fails(data_dir, "--port", port)
+        assert (status, "cannot listen" in message) == (2, True)
+        status, message = serve_fails(data_dir, "--port", "0", "--metrics-port", port)
+        assert (status, "metrics cannot be served" in message) == (2, True)
+    assert serve_fails(data_dir, "--tls-cert", str(config))[0] == 2
+    assert serve_fails(data_dir, "--tls-cert", str(config), "--tls-key", str(config))[0] == 2
+    status, message = serve_fails(data_dir, "--config", str(config))
+    assert (status, "nonsense" in message) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "port = 70000",
+        "port = 'x'",
+        "workers = 0",
+        "port = true",
+        "cors_origins = [1]",
+        "public_url = 'ftp://x'",
+        "findimage_level = 'both'",
+        "queue = 1.5",
+        "= 3",
+        "trusted_proxies = ['not an address']",
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "serve.toml"
+    file.write_text(text)
+    with pytest.raises(ArcliError) as caught:
+        load_options(file, {"data_dir": tmp_path})
+    assert caught.value.exit_status == 2
+
+
+def test_flags_go_before_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "serve.toml"
+    file.write_text('port = 1000\nhost = "::1"\ntls_cert = "c.pem"\ntls_key = "k.pem"\nbody_seconds = 5')
+    options = load_options(file, {"data_dir": tmp_path, "port": 2000})
+    assert (options.port, options.base_url) == (2000, "https://[::1]:2000")
+    assert (options.tls_cert, options.body_seconds) == (tmp_path / "c.pem", 5.0)
+
+
+@pytest.fixture
+def arcli(tmp_path: Path) -> Callable[..., str]:
+    def run(*words: str, stdin: str = "", status: int = 0) -> str:
+        command = [sys.executable, "-m", "arcli", "--data-dir", str(tmp_path / "first"), *words]
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, env=clean_env(), check=False
+        )
+        assert done.returncode == status, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_the_first_run_of_a_newcomer(tmp_path: Path, arcli: Callable[..., str]) -> None:
+    """The path of docs/server.md."""
+    made = json.loads(arcli("account", "add", "shop", "--json"))["data"]
+    assert made["username"] == "shop"
+    arcli("channel", "create", "posters", "--owner", "shop")
+    picture = tmp_path / "poster1.png"
+    picture.write_bytes(poster(1))
+    arcli("add", str(picture), "--channel", "posters")
+    imported = json.loads(
+        arcli(
+            "account",
+            "add",
+            "old",
+            "--secretkey-file",
+            "-",
+            "--channel",
+            "posters",
+            "--json",
+            stdin="s3cret\n",
+        )
+    )
+    assert imported["data"]["secretkey"] is None
+    arcli("account", "add", "shop", status=6)
+    listed = json.loads(arcli("account", "ls", "--json"))["data"]["accounts"]
+    assert [account["username"] for account in listed] == ["old", "shop"]
+    assert made["secretkey"] not in json.dumps(listed)
+    with serving(tmp_path / "first") as served:
+        for username, secretkey in (("shop", made["secretkey"]), ("old", "s3cret")):
+            login = {"username": username, "secretkey": secretkey}
+            assert call(served.url, "FindImage", login, photo_of(1))["identifier"] == "poster1"
+        rotated = json.loads(arcli("account", "rotate", "shop", "--json"))["data"]["secretkey"]
+        for secretkey, expected in ((made["secretkey"], 20001), (rotated, 0)):
+            login = {"username": "shop", "secretkey": secretkey, "channel": "posters"}
+            assert code(served.url, "GetImages", login) == expected
