@@ -1,8 +1,17 @@
-"""Lets `python -m arcli` do what `arcli` does."""
+"""Where `arcli` and `python -m arcli` begin: Ctrl-C ends them quietly also while they load."""
 
 import sys
 
-from arcli.app import main
+
+def main() -> int:
+    """Run the command line of this process and return its exit status."""
+    try:
+        from arcli import app
+
+        return app.main()
+    except KeyboardInterrupt:
+        return 130
+
 
 if __name__ == "__main__":
     sys.exit(main())

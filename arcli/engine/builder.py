@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from arcli.engine.coverage import INDEX_KEYPOINTS
 from arcli.engine.upkeep import Work, compacting, maybe_fold, work_due
-from arcli.engine.workers import prepare_worker
+from arcli.engine.workers import deaf_children, prepare_worker
 from arcli.errors import ArcliError, ChannelNotFound, Locked
 from arcli.features import INDEX_DIM
 from arcli.index.hnsw import graph_memory
@@ -84,7 +84,8 @@ class IndexBuilder:
         )
         context = multiprocessing.get_context("spawn")
         self._process = context.Process(target=_build, args=(self._store.folder,), daemon=True)
-        self._process.start()
+        with deaf_children():
+            self._process.start()
 
     def _join(self) -> None:
         process, self._process = self._process, None

@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
+from multiprocessing import resource_tracker
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -126,14 +127,24 @@ class OrderedWork(Generic[T, R]):
                 )
                 stack.enter_context(pool)
                 try:
-                    yield task, _outcome(pool.submit(self._function, task))
+                    yield task, _outcome(_submit(pool, self._function, task))
                 except BrokenProcessPool:
                     yield task, UnreadablePicture("reading this picture ended its worker process")
 
 
+@contextmanager
+def deaf_children() -> Iterator[None]:
+    """Processes started inside leave Ctrl-C to this one, from their first instruction on."""
+    resource_tracker.ensure_running()  # starting it would lift the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def prepare_worker() -> None:
-    """Leave Ctrl-C to the parent, take one thread, and end when the parent ends, however it does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Take one thread, and end when the parent ends, however it does."""
     os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")  # read when numpy is first imported
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -146,8 +157,11 @@ def _end_with_parent() -> None:
 
 
 def _submit(executor: Executor, function: Callable[[T], R], task: T) -> Future[R]:
-    try:
+    if isinstance(executor, InlineExecutor):
         return executor.submit(function, task)
+    try:
+        with deaf_children():  # the first task starts the processes
+            return executor.submit(function, task)
     except BrokenProcessPool as error:
         broken: Future[R] = Future()
         broken.set_exception(error)

@@ -168,3 +168,20 @@ def test_a_data_folder_that_cannot_be_is_told(tmp_path: Path, picture: Path) -> 
     ran = arcli(tmp_path, "--data-dir", place, "add", picture)
     assert ran.returncode == 5
     assert "cannot make the data folder" in ran.stderr
+
+
+def test_an_interrupt_while_it_loads_ends_it_quietly(tmp_path: Path) -> None:
+    code = """
+import sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from arcli.__main__ import main
+sys.exit(main())
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")

@@ -26,6 +26,10 @@ def double_or_die(number: int) -> int:
     return double(number)
 
 
+def interruptible(_number: int) -> bool:
+    return signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 def flat(batches: Iterator[list[tuple[int, int | Exception]]]) -> list[tuple[int, int | Exception]]:
     return [pair for batch in batches for pair in batch]
 
@@ -107,3 +111,9 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_interrupts_reach_the_parent_alone() -> None:
+    outcomes = flat(OrderedWork(interruptible, jobs=2).run(range(INLINE_LIMIT + 4)))
+    assert not any(outcome for _, outcome in outcomes)
+    assert interruptible(0)
