@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition lowest wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-index lowest wheel constraints clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -49,6 +49,9 @@ bench: .venv/ready ## the performance statements, as a table and as JSON in benc
 
 bench-recognition: .venv/ready ## recognition on the photo sets of ../shared/data/bench, through the CLI
 	$(BIN)/python -m tests.benchmarks.recognition $(ARGS)
+
+bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.growth $(ARGS)
 
 lowest: .venv-lowest/ready ## the tests of the seam with the lowest versions that pyproject.toml declares
 	.venv-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not bench" $(LOWEST_TESTS) $(ARGS)

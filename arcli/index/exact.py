@@ -47,6 +47,7 @@ class _Scan:
     doubled: Scores
     squares: Scores
     best: Scores  # (Q, k) lower bounds of the k best scores
+    raising: bool  # whether they are looked for here, or were given
     hits: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Scores]]
 
     @classmethod
@@ -56,13 +57,14 @@ class _Scan:
         best = np.full((len(queries), k), -np.inf, np.float32)
         if bounds is not None:
             best[:] = (squares - bounds)[:, None]
-        return cls(2 * wide, squares, best, [])
+        return cls(2 * wide, squares, best, not np.isfinite(best).all(), [])
 
     def take(self, codes: Codes, start: int) -> None:
         wide = codes.astype(np.float32)
         scores = self.doubled @ wide.T
         scores -= np.einsum("cd,cd->c", wide, wide)
-        self._raise_bounds(scores)
+        if self.raising:
+            self._raise_bounds(scores)
         flat = np.flatnonzero(scores >= self.best.min(axis=1)[:, None])
         query, column = np.divmod(flat, scores.shape[1])
         self.hits.append((query, column + start, scores.ravel()[flat]))
