@@ -131,7 +131,7 @@ class TupuGallery(TupuCannot):
 
     def probe(self, *, channel: str | None = None) -> Iterator[Finding]:
         count = len(self._calls.libraries())
-        message = f"answers, and takes the signature; {count} libraries"
+        message = f"answers, and takes the signature; libraries: {count}"
         yield Finding(subject=self._transport.url, ok=True, message=message)
 
 

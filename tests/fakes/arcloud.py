@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import ssl
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -47,8 +48,13 @@ class FakeVendor(FakeService):
     optional totalcount.
     """
 
-    def __init__(self, channels: tuple[str, ...] = ("default",), page: int = 4) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        channels: tuple[str, ...] = ("default",),
+        page: int = 4,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(tls)
         self.page, self.largest = page, 4_000_000
         self.channels = {name: Channel(CREDENTIALS["username"]) for name in channels}
         self.channels["theirs"] = Channel(OTHER_CREDENTIALS["username"])

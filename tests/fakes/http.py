@@ -6,6 +6,7 @@ import contextlib
 import json
 import random
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -53,7 +54,7 @@ class FakeService:
 
     busy: Reply = Reply.of({"returncode": 20015})
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.faults: list[str | Callable[[Request], Reply]] = []
         self.rate, self.random = 0.0, random.Random(5)
@@ -62,12 +63,17 @@ class FakeService:
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
+        self._scheme = "http" if tls is None else "https"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def stop(self) -> None:
         self._server.shutdown()
