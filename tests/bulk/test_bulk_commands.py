@@ -1,6 +1,7 @@
 """The bulk commands as users type them, over the embedded engine."""
 
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -268,3 +269,18 @@ def test_statistics_are_drawn(arcli: Arcli, posters: Path) -> None:
     assert arcli("stats", "--plot-file", "plot.gif").status == 2
     assert arcli("stats", "--json").data["timezone"] == "UTC"
     assert arcli("stats", "--append").status == 2
+
+
+def test_a_folder_from_a_phone_needs_the_extra_and_says_so(
+    arcli: Arcli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="HEIC needs arcli[heic]")
+    (tmp_path / "phone").mkdir()
+    rgb = cv2.cvtColor(poster_pixels(5), cv2.COLOR_BGR2RGB)
+    picture = heif.from_bytes("RGB", (rgb.shape[1], rgb.shape[0]), rgb.tobytes())
+    picture.save(tmp_path / "phone" / "IMG_0001.HEIC")
+    assert arcli("add", "phone", "--json").statuses == {"IMG_0001": "added"}
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    ran = arcli("add", "phone", "-c", "without", "--json")
+    assert (ran.status, ran.statuses) == (3, {"IMG_0001": "failed"})
+    assert "arcli[heic]" in ran.err

@@ -1,0 +1,136 @@
+"""The commands of docs/automation.md do what the page says; so do the examples of docs/bulk.md."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from arcli.bulk.identifiers import made_valid
+from tests.bulk.servers import KillableServer
+from tests.cli.processes import ROOT, arcli, environment
+from tests.engine.conftest import photo_of, poster
+
+AUTOMATION = (ROOT / "docs" / "automation.md").read_text(encoding="utf-8")
+BULK = (ROOT / "docs" / "bulk.md").read_text(encoding="utf-8")
+
+
+def block(language: str, containing: str) -> str:
+    """Return the code block of a page that contains some words."""
+    (found,) = [
+        text for text in re.findall(rf"```{language}\n(.*?)```", AUTOMATION, re.DOTALL) if containing in text
+    ]
+    return found
+
+
+def shell(command: str, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as cron would, with an `arcli` that is this one."""
+    tools = home / "bin"
+    if not tools.exists():
+        tools.mkdir()
+        (tools / "arcli").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m arcli "$@"\n')
+        (tools / "arcli").chmod(0o755)
+    env = environment(home, HOME=str(home), PATH=f"{tools}:{os.environ['PATH']}", **more)
+    return subprocess.run(["sh", "-c", command], env=env, cwd=home, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a gallery in which something was found today."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "p.png").write_bytes(poster(1))
+    (folder / "photo.jpg").write_bytes(photo_of(1))
+    arcli(folder, "add", folder / "p.png", "--id", "poster", "-c", "posters")
+    assert arcli(folder, "find", folder / "photo.jpg", "-c", "posters").returncode == 0
+    return folder
+
+
+def exported(path: Path) -> list[tuple[str, str]]:
+    with path.open(newline="") as file:
+        return [(row["identifier"], row["count"]) for row in csv.DictReader(file)]
+
+
+def test_the_nightly_line_of_a_crontab(home: Path) -> None:
+    line = block("crontab", "--append")
+    command = line.split(maxsplit=5)[5]
+    for _ in range(2):
+        ran = shell(command, home)
+        assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
+        assert exported(home / "statistics" / "posters.csv") == [("poster", "1")]
+
+
+def test_the_monthly_line_of_a_crontab(home: Path) -> None:
+    pytest.importorskip("matplotlib", reason="charts need arcli[plot]")
+    (home / "statistics").mkdir(exist_ok=True)
+    ran = shell(block("crontab", "--plot-file").split(maxsplit=5)[5], home)
+    assert ran.returncode == 0, ran.stderr
+    assert (home / "statistics" / "last-month.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_systemd_service(home: Path) -> None:
+    unit = block("ini", "ExecStart=").replace("%h", str(home))
+    settings = dict(re.findall(r"^Environment=(\w+)=(.*)$", unit, re.MULTILINE))
+    for key in ("ExecStartPre", "ExecStart"):
+        (command,) = re.findall(rf"^{key}=(.*)$", unit, re.MULTILINE)
+        ran = shell(command, home, **settings)
+        assert ran.returncode == 0, ran.stderr
+    assert ("poster", "1") in exported(home / "statistics" / "posters.csv")
+
+
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    if not Path("/usr/bin/systemd-analyze").exists():
+        pytest.skip("systemd-analyze is not installed")
+    names = ("arcli-statistics.service", "arcli-statistics.timer")
+    for name, containing in zip(names, ("ExecStart=", "OnCalendar="), strict=True):
+        (tmp_path / name).write_text(block("ini", containing))
+    units = [str(tmp_path / name) for name in names]
+    ran = subprocess.run(["systemd-analyze", "--user", "verify", *units], capture_output=True, text=True)
+    assert "arcli-statistics" not in ran.stderr, ran.stderr
+
+
+def job_steps() -> tuple[dict[str, str], list[str]]:
+    """Return the plain settings of the job, and the commands of its steps."""
+    job = block("yaml", "jobs:")
+    settings = dict(re.findall(r"^      (ARCLI_\w+): ([^$\s]+)$", job, re.MULTILINE))
+    return settings, re.findall(r"^        run: (.+)$", job, re.MULTILINE)
+
+
+def test_the_steps_of_the_ci_job_over_a_server(tmp_path: Path) -> None:
+    gallery = tmp_path / "gallery"
+    gallery.mkdir()
+    rows = ["image,metadata"]
+    for seed in range(3):
+        (gallery / f"poster_{seed}.png").write_bytes(poster(seed))
+        rows.append(f'poster_{seed}.png,"{{""n"": {seed}}}"')
+    (gallery / "posters.csv").write_text("\n".join(rows))
+    settings, steps = job_steps()
+    with KillableServer(tmp_path / "served", settings["ARCLI_CHANNEL"]) as server:
+        for command in steps[1:]:  # not pip
+            ran = shell(command, tmp_path, **settings, **server.login())
+            assert ran.returncode == 0, ran.stderr
+        first = json.loads((tmp_path / "gallery.json").read_text())
+        assert first["data"]["totalcount"] == 3
+        (gallery / "copy.png").write_bytes(poster(0))
+        failed = shell(steps[1], tmp_path, **settings, **server.login())
+        assert failed.returncode == 3
+        assert "poster_0.png: shows the same picture" in failed.stderr
+
+
+def test_the_first_load_of_the_ci_page(tmp_path: Path) -> None:
+    (tmp_path / "gallery").mkdir()
+    (tmp_path / "gallery" / "abc.png").write_bytes(poster(0))
+    (tmp_path / "gallery" / "posters.csv").write_text("image\nabc.png\n")
+    for _ in range(2):
+        ran = shell(block("sh", "--resume"), tmp_path)
+        assert ran.returncode == 0, ran.stderr
+    assert len((tmp_path / "load.jsonl").read_text().splitlines()) == 1
+
+
+def test_the_identifiers_of_the_page_on_bulk_loading() -> None:
+    shown = re.findall(r"`(\S+)` → `(\S+)`", BULK)
+    assert len(shown) >= 3
+    assert [made_valid(name) for name, _ in shown] == [identifier for _, identifier in shown]
