@@ -17,10 +17,11 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, exclusive: bool = False) -> Iterator[IO[bytes]]:
     """Give a file that takes the place of `path` when the block ends well, and vanishes otherwise.
 
-    The mode of a file that is there already is kept; a link is followed. Raises OSError.
+    The mode of a file that is there already is kept; a link is followed. Raises OSError; FileExistsError
+    where `exclusive` and there is a file by then.
     """
     path = path.resolve()
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
@@ -30,12 +31,27 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fchmod(file.fileno(), _mode(path))
             os.fsync(file.fileno())
-        os.replace(name, path)  # noqa: PTH105 - both are plain names
+        _put(name, path, exclusive)
     except BaseException:
         with suppress(OSError):
             os.unlink(name)  # noqa: PTH108
         raise
     sync(path.parent)
+
+
+def _put(name: str, path: Path, exclusive: bool) -> None:
+    """Give the file at `name` the name `path` instead."""
+    if exclusive:
+        try:
+            path.hardlink_to(name)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            exclusive = False
+    if exclusive:
+        os.unlink(name)  # noqa: PTH108
+    else:
+        os.replace(name, path)  # noqa: PTH105 - both are plain names
 
 
 def _mode(path: Path) -> int:

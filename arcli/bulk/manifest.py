@@ -53,6 +53,10 @@ class Manifest:
 def open_manifest(path: Path, encoding: str | None = None) -> Manifest:
     """Read the head of a manifest. Raises InvalidManifest, UsageError for an unknown `encoding`."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise InvalidManifest(
+                f"{path} is no regular file", hint="a manifest is read twice: save it to a file first"
+            )
         stamp = _stamp(path)
         found = TextEncoding(_known(encoding)) if encoding else encoding_of(path)
     except OSError as error:

@@ -7,11 +7,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from arcli.errors import ArcliError, InvalidManifest
 from arcli.models import Picture, valid_identifier
 
 _HEADER = ("photo", "identifier")
+_LINE_LIMIT = 1 << 20  # characters; what is longer is no list of photos
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +33,18 @@ def read_photos(path: Path) -> list[LabelledPhoto]:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(_rows(path, file))
+            return list(_rows(path, _lines(path, file)))
     except OSError as error:
         raise InvalidManifest(f"{path}: {error.strerror}", item=str(path)) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidManifest(f"{path}: not CSV in UTF-8: {error}", item=str(path)) from error
+
+
+def _lines(path: Path, file: IO[str]) -> Iterator[str]:
+    while line := file.readline(_LINE_LIMIT):
+        if len(line) == _LINE_LIMIT:
+            raise InvalidManifest(f"{path}: a line of over {_LINE_LIMIT:,} characters", item=str(path))
+        yield line
 
 
 def _rows(path: Path, lines: Iterator[str]) -> Iterator[LabelledPhoto]:

@@ -178,3 +178,8 @@ def test_a_manifest_that_changes_meanwhile_is_noticed(tmp_path: Path) -> None:
     reading: Iterator[Row] = manifest.rows()
     with pytest.raises(Conflict):
         next(reading)
+
+
+def test_a_device_is_no_manifest() -> None:
+    with pytest.raises(InvalidManifest, match="no regular file"):
+        open_manifest(Path("/dev/zero"))

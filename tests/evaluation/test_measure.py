@@ -123,3 +123,10 @@ def test_a_bad_listing_is_refused_with_its_line(tmp_path: Path, text: str, sente
     listing.write_text(text)
     with pytest.raises(InvalidManifest, match=sentence):
         read_photos(listing)
+
+
+def test_a_listing_whose_line_has_no_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "photos.csv"
+    path.write_bytes(b"photo,identifier\n" + b"x" * (2 << 20))
+    with pytest.raises(InvalidManifest, match="a line of over"):
+        read_photos(path)

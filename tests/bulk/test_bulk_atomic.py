@@ -1,0 +1,36 @@
+"""Files are the old ones or the new ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arcli.bulk.atomic import replacing
+
+
+def test_what_fails_leaves_the_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(TypeError), replacing(path) as file:
+        file.write(None)  # type: ignore[arg-type]
+    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("file", "old")]
+
+
+def test_exclusively_nothing_that_appeared_meanwhile_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with pytest.raises(FileExistsError), replacing(path, exclusive=True):
+        path.write_text("somebody else's")
+    with replacing(tmp_path / "free", exclusive=True) as file:
+        file.write(b"new")
+    contents = {found.name: found.read_text() for found in tmp_path.iterdir()}
+    assert contents == {"file": "somebody else's", "free": "new"}
+
+
+def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(0o640)
+    with replacing(path) as file:
+        file.write(b"new")
+    assert path.stat().st_mode & 0o777 == 0o640
