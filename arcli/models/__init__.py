@@ -1,0 +1,110 @@
+"""What goes into and comes out of a ``Gallery``: frozen dataclasses, the same for every backend.
+
+Conventions: an identifier matches ``[A-Za-z0-9@_.]{3,50}``; metadata is JSON *text*, never parsed here;
+dates are UTC days; points are x, y in pixels of the photo as displayed (EXIF orientation applied).
+"""
+
+from arcli.models.accounts import (
+    Account,
+    AccountKey,
+    Grant,
+    KeyRequest,
+    NewKey,
+    Principal,
+    Scope,
+    TupuBinding,
+)
+from arcli.models.channels import (
+    Capabilities,
+    ChannelInfo,
+    ChannelSettings,
+    Finding,
+    IndexKind,
+    ListKind,
+    SegmentFile,
+    SegmentInfo,
+)
+from arcli.models.lookups import (
+    Candidate,
+    CheckResult,
+    Duplicate,
+    Effort,
+    FindOptions,
+    FindResult,
+    Match,
+    Quad,
+)
+from arcli.models.names import (
+    DEFAULT_CHANNEL,
+    METADATA_LIMIT,
+    MatchRatio,
+    usable_matchratio,
+    valid_channel_name,
+    valid_identifier,
+    valid_metadata,
+    valid_username,
+)
+from arcli.models.pictures import PICTURE_BYTES_LIMIT, Hint, Picture
+from arcli.models.statistics import StatisticsQuery, StatRecord
+from arcli.models.targets import (
+    WOULD,
+    AddItem,
+    AddOptions,
+    AddResult,
+    AddStatus,
+    ListQuery,
+    OnExists,
+    Target,
+    TargetChanges,
+    TargetPage,
+)
+
+__all__ = [
+    "DEFAULT_CHANNEL",
+    "METADATA_LIMIT",
+    "PICTURE_BYTES_LIMIT",
+    "WOULD",
+    "Account",
+    "AccountKey",
+    "AddItem",
+    "AddOptions",
+    "AddResult",
+    "AddStatus",
+    "Candidate",
+    "Capabilities",
+    "ChannelInfo",
+    "ChannelSettings",
+    "CheckResult",
+    "Duplicate",
+    "Effort",
+    "FindOptions",
+    "FindResult",
+    "Finding",
+    "Grant",
+    "Hint",
+    "IndexKind",
+    "KeyRequest",
+    "ListKind",
+    "ListQuery",
+    "Match",
+    "MatchRatio",
+    "NewKey",
+    "OnExists",
+    "Picture",
+    "Principal",
+    "Quad",
+    "Scope",
+    "SegmentFile",
+    "SegmentInfo",
+    "StatRecord",
+    "StatisticsQuery",
+    "Target",
+    "TargetChanges",
+    "TargetPage",
+    "TupuBinding",
+    "usable_matchratio",
+    "valid_channel_name",
+    "valid_identifier",
+    "valid_metadata",
+    "valid_username",
+]

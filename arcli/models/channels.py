@@ -1,0 +1,106 @@
+"""Channels: what can be set on them, how they stand, what a doctor finds; what a backend can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class ListKind(StrEnum):
+    """What being found in a channel means (Tupu's black and white lists)."""
+
+    PLAIN = "plain"
+    BLACK = "black"
+    WHITE = "white"
+
+
+class IndexKind(StrEnum):
+    """How a channel's segments are searched."""
+
+    AUTO = "auto"
+    FLAT = "flat"
+    HNSW = "hnsw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSettings:
+    """What can be set on a channel. `threshold` None: the preset's default.
+
+    `any_format`: `serve` takes every picture format that arcli reads, not only JPEG and PNG.
+    """
+
+    kind: ListKind = ListKind.PLAIN
+    threshold: float | None = None
+    index: IndexKind = IndexKind.AUTO
+    quota: int | None = None
+    keep_pictures: bool = True
+    private: bool = False
+    any_format: bool = False
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFile:
+    """A file of an index as it was published: the store keeps this, the index opens nothing else by it.
+
+    dim: numbers a descriptor; ef: candidates while searching (hnsw). bytes, crc32 and sha256 (hex) are the
+    whole file's.
+    """
+
+    name: str
+    kind: str
+    dim: int
+    ef: int
+    descriptors: int
+    bytes: int
+    crc32: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentInfo:
+    """One published segment of a channel's index."""
+
+    name: str
+    kind: str
+    first_row: int
+    last_row: int
+    rows: int
+    descriptors: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelInfo:
+    """A channel as it stands."""
+
+    name: str
+    settings: ChannelSettings
+    preset: str
+    targets: int
+    created: str
+    segments: tuple[SegmentInfo, ...] = ()
+    delta_rows: int = 0
+    tombstones: int = 0
+    store_bytes: int = 0
+    index_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that `doctor` looked at. `ok` False: `message` says what is wrong, `hint` what to do."""
+
+    subject: str
+    ok: bool
+    message: str
+    hint: str | None = None
+    repaired: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a backend can do beyond the protocol that every backend shares."""
+
+    backend: str
+    version: str | None = None
+    features: frozenset[str] = field(default_factory=frozenset)

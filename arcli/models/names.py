@@ -1,0 +1,87 @@
+"""What identifiers, usernames, channel names, metadata and matchratio may be."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+
+from arcli.errors import (
+    InvalidChannelName,
+    InvalidIdentifier,
+    InvalidMetadata,
+    UsageError,
+)
+
+DEFAULT_CHANNEL = "default"
+
+
+METADATA_LIMIT = 64 * 1024  # bytes of UTF-8; protocols.md, decision 11
+
+
+MatchRatio = int | float | str
+"""A target's own threshold: a number in [0, 1] is used, anything else is kept verbatim and ignored."""
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9@_.]{3,50}")
+
+
+_USERNAME = re.compile(r"[A-Za-z0-9@_.+-]{1,64}")
+
+
+_USERNAME_HINT = "an account name has 1 to 64 characters out of A-Z a-z 0-9 @ _ . + -"
+
+
+_NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def valid_identifier(text: str) -> str:
+    """Return `text`, or raise InvalidIdentifier unless all of it is `[A-Za-z0-9@_.]{3,50}`."""
+    if not _IDENTIFIER.fullmatch(text):
+        raise InvalidIdentifier(f"not a valid identifier: {text!r}", item=text)
+    return text
+
+
+def valid_username(text: str) -> str:
+    """Return `text`, or raise UsageError unless all of it is `[A-Za-z0-9@_.+-]{1,64}`."""
+    if not _USERNAME.fullmatch(text):
+        raise UsageError(f"not a valid account name: {text!r}", hint=_USERNAME_HINT, item=text)
+    return text
+
+
+def valid_channel_name(text: str) -> str:
+    """Return `text` in NFC, or raise InvalidChannelName.
+
+    1 to 64 characters of any script; no control, surrogate or separator characters, no leading or
+    trailing space, not "." or "..".
+    """
+    name = unicodedata.normalize("NFC", text)
+    printable = not _NOT_IN_NAMES.search(name) and all(
+        unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Cf", "Zl", "Zp") for c in name
+    )
+    if not 1 <= len(name) <= 64 or not printable or name != name.strip() or name in (".", ".."):
+        raise InvalidChannelName(f"not a valid channel name: {text!r}", item=text)
+    return name
+
+
+def valid_metadata(text: str) -> str:
+    """Return `text` unchanged, or raise InvalidMetadata unless it is JSON of at most 64 KiB."""
+    try:
+        size = len(text.encode())
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidMetadata(f"metadata is not JSON: {error}") from error
+    if size > METADATA_LIMIT:
+        raise InvalidMetadata(f"metadata has {size:,} bytes")
+    return text
+
+
+def usable_matchratio(value: MatchRatio | None) -> float | None:
+    """Return `value` as a number if it is one in [0, 1] (a number in text counts), else None."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if 0.0 <= number <= 1.0 else None

@@ -1,0 +1,60 @@
+"""A picture as the user named it, and what can be said against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from arcli.errors import (
+    PictureNotFound,
+    PictureTooLarge,
+    UnreadablePicture,
+)
+
+PICTURE_BYTES_LIMIT = 64 * 1024 * 1024  # a file at the command line; `serve` has a lower limit of its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture as the user named it: a path that is read only when needed, or bytes already at hand."""
+
+    name: str
+    path: Path | None = None
+    data: bytes | None = None
+
+    @classmethod
+    def from_path(cls, path: str | Path) -> Picture:
+        return cls(name=str(path), path=Path(path))
+
+    def read(self, limit: int = PICTURE_BYTES_LIMIT) -> bytes:
+        """Return the encoded bytes.
+
+        Raises PictureNotFound (no such file, a folder, no permission), PictureTooLarge (over `limit`
+        bytes), UnreadablePicture (the medium fails).
+        """
+        data = self.data if self.data is not None else self._read_file(limit)
+        if len(data) > limit:
+            raise PictureTooLarge(f"{self.name}: over {limit:,} bytes", item=self.name)
+        return data
+
+    def _read_file(self, limit: int) -> bytes:
+        assert self.path is not None, "a Picture has a path or data"
+        try:
+            if not self.path.is_file():
+                what = "is no regular file" if self.path.exists() else "no such file"
+                raise PictureNotFound(f"{self.name}: {what}", item=self.name)
+            with self.path.open("rb") as file:
+                return file.read(limit + 1)
+        except PermissionError as error:
+            raise PictureNotFound(f"{self.name}: permission denied", item=self.name) from error
+        except (OSError, ValueError) as error:
+            raise UnreadablePicture(f"{self.name}: {error}", item=self.name) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """One reason why a picture is hard to find (`message`) and what would help (`advice`)."""
+
+    code: str
+    message: str
+    advice: str | None = None

@@ -1,0 +1,122 @@
+"""Targets, and what adding, listing and changing them takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from arcli.errors import (
+    ArcliError,
+)
+from arcli.models.names import MatchRatio
+from arcli.models.pictures import Hint, Picture
+
+
+class OnExists(StrEnum):
+    """What `add` does with an identifier that is taken."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+    REPLACE = "replace"
+
+
+class AddStatus(StrEnum):
+    """What became of one item of an `add`."""
+
+    ADDED = "added"
+    REPLACED = "replaced"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    WOULD_ADD = "would-add"
+    WOULD_REPLACE = "would-replace"
+    WOULD_SKIP = "would-skip"
+    WOULD_FAIL = "would-fail"
+
+
+WOULD = {
+    AddStatus.ADDED: AddStatus.WOULD_ADD,
+    AddStatus.REPLACED: AddStatus.WOULD_REPLACE,
+    AddStatus.SKIPPED: AddStatus.WOULD_SKIP,
+    AddStatus.FAILED: AddStatus.WOULD_FAIL,
+}
+"""What a dry run says in place of each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A registered picture. `picture_hash` is the SHA-256 (hex) of the bytes that were added, where known."""
+
+    identifier: str
+    channel: str
+    metadata: str | None = None
+    matchratio: MatchRatio | None = None
+    level: int | None = None
+    active: bool = True
+    created: str | None = None
+    updated: str | None = None
+    picture_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetPage:
+    """A page of a listing; `totalcount` counts everything that the query selects."""
+
+    totalcount: int
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery:
+    """Which targets to list, ordered by identifier (code points). `where`: metadata key = value, as text."""
+
+    position: int = 0
+    limit: int | None = None
+    prefix: str | None = None
+    active: bool | None = None
+    level: int | None = None
+    where: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetChanges:
+    """What `update` changes; None leaves a field as it is."""
+
+    metadata: str | None = None
+    matchratio: MatchRatio | None = None
+    active: bool | None = None
+    picture: Picture | None = None
+    rename: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddItem:
+    """One picture to register."""
+
+    picture: Picture
+    identifier: str
+    metadata: str | None = None
+    matchratio: MatchRatio | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOptions:
+    """How to register. `jobs` None: as many as the backend finds best. `dry_run`: everything but writing."""
+
+    on_exists: OnExists = OnExists.FAIL
+    create_channel: bool = True
+    min_level: int | None = None
+    no_duplicates: bool = False
+    jobs: int | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddResult:
+    """What became of one item; `error` only with a failed status."""
+
+    image: str
+    identifier: str
+    status: AddStatus
+    level: int | None = None
+    hints: tuple[Hint, ...] = ()
+    error: ArcliError | None = None
