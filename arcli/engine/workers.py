@@ -144,8 +144,7 @@ def deaf_children() -> Iterator[None]:
 
 
 def prepare_worker() -> None:
-    """Take one thread, and end when the parent ends, however it does."""
-    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")  # read when numpy is first imported
+    """End when the parent ends, however it does."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -185,3 +185,13 @@ sys.exit(main())
         [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True
     )
     assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")
+
+
+def test_one_thread_multiplies_matrices() -> None:
+    program = (
+        "import arcli, os, numpy as np; a = np.ones((800, 800), np.float32); a @ a;"
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert ran.stdout == "1\n"
