@@ -18,6 +18,7 @@ _BOMS = (
 )
 _CHUNK = 1 << 20
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods; .xls
 
 
@@ -33,7 +34,7 @@ def encoding_of(path: Path) -> TextEncoding:
     """Return the encoding of the text in `path`.
 
     A byte order mark or valid UTF-8 settles it; zero bytes tell UTF-16; otherwise it is a guess between
-    gb18030 and cp1252. Raises InvalidManifest for a workbook and for bytes that are neither.
+    gb18030 and cp1252. Raises InvalidManifest for a workbook, a picture and bytes that are neither.
     """
     with path.open("rb") as file:
         head = file.read(4096)
@@ -41,6 +42,8 @@ def encoding_of(path: Path) -> TextEncoding:
         raise InvalidManifest(
             f"{path}: this is a workbook, not a text file", hint="save the sheet as CSV (UTF-8) and name that"
         )
+    if head.startswith(_PICTURES):
+        raise InvalidManifest(f"{path}: this is a picture, not a list of pictures")
     for mark, name in _BOMS:
         if head.startswith(mark):
             return TextEncoding(name)

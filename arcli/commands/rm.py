@@ -64,7 +64,8 @@ def rm(
 
 def _names(session: Session, given: list[str], everything: bool) -> list[str]:
     if everything == bool(given):
-        raise UsageError("give identifiers or --all, not both", hint="arcli rm ID…, or arcli rm --all")
+        wrong = "identifiers and --all exclude each other" if given else "nothing to remove"
+        raise UsageError(wrong, hint="arcli rm ID…, or arcli rm --all")
     if everything:
         return [target.identifier for target in session.gallery.list(channel=session.channel).targets]
     return list(dict.fromkeys(with_stdin(given)))

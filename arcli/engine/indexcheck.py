@@ -40,7 +40,7 @@ def verify_index(store: ChannelStore) -> Iterator[Finding]:
     for message, hint in problems:
         yield Finding(subject=subject, ok=False, message=message, hint=hint)
     if not problems:
-        message = f"{len(records)} segments are as published; {uncovered:,} targets are searched without"
+        message = f"segments as published: {len(records)}; targets searched without: {uncovered:,}"
         yield Finding(subject=subject, ok=True, message=message)
 
 

@@ -35,7 +35,7 @@ def verify_catalog(data_dir: Path) -> Iterator[Finding]:
 
 def _without_catalog(catalog: Catalog) -> Iterator[Finding]:
     stores = catalog.stores()
-    message = f"the catalog is gone, {len(stores)} channels are there" if stores else "no gallery yet"
+    message = f"the catalog is gone; channels that are there: {len(stores)}" if stores else "no gallery yet"
     yield Finding(
         subject=str(catalog.database.path),
         ok=not stores,

@@ -147,6 +147,7 @@ def test_a_bad_line_of_json_is_one_bad_row(tmp_path: Path, line: str) -> None:
         ("m.csv", b"name,price\na,1\n", "name, price"),
         ("m.csv", b"image,picture\na,b\n", "both mean image"),
         ("m.csv", b"PK\x03\x04rest", "workbook"),
+        ("m.jpg", b"\xff\xd8\xff\xe0rest", "picture"),
         ("m.csv", b"image\n\x81\x8d\xff.jpg\n\xff\xff", "encoding"),
         ("missing.csv", None, "No such file"),
         ("m.jsonl", b'{"image": "' + b"x" * 2_000_000 + b'"}', "characters"),

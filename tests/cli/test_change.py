@@ -149,3 +149,8 @@ def test_channel_create_twice_and_rm_unknown(run: Run, filled: FakeGallery) -> N
     assert run("channel", "rm", "nowhere", "--yes").status == 4
     assert run("channel", "show", "nowhere").status == 4
     assert run("channel", "create", "../x").status == 2
+
+
+def test_rm_says_what_is_wrong_with_its_words(run: Run, filled: FakeGallery) -> None:
+    assert "nothing to remove" in run("rm", "--yes").err
+    assert "exclude each other" in run("rm", "alpha", "--all", "--yes").err
