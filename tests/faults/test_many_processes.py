@@ -23,8 +23,8 @@ Lines = list[dict[str, Any]]
 class Crew:
     """Starts workers on one gallery and collects what they logged."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, worker: str) -> None:
+        self.folder, self.worker = folder, worker
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self, *words: object) -> subprocess.Popen[bytes]:
@@ -34,7 +34,7 @@ class Crew:
             [
                 sys.executable,
                 "-m",
-                "tests.faults.gallery_worker",
+                self.worker,
                 command,
                 self.folder / "data",
                 log,
@@ -82,10 +82,15 @@ def verdicts(changes: Lines, look: dict[str, Any]) -> list[str]:
     ]
 
 
-def run_crew(folder: Path, *, adders: int, removers: int, finders: int, each: int) -> Crew:
+PICTURES, CODES = "tests.faults.gallery_worker", "tests.faults.index_crew"
+
+
+def run_crew(
+    folder: Path, *, adders: int, removers: int, finders: int, each: int, worker: str = PICTURES
+) -> Crew:
     with LocalGallery(folder / "data") as gallery:
         gallery.create_channel(name=CHANNEL, settings=ChannelSettings())
-    crew = Crew(folder)
+    crew = Crew(folder, worker)
     try:
         seeds = [seed for start in range(adders) for seed in range(100 * start, 100 * start + each)]
         seeds += [seed + 5000 for seed in seeds if seed % 3 == 0]
@@ -94,7 +99,7 @@ def run_crew(folder: Path, *, adders: int, removers: int, finders: int, each: in
         busy = [crew.start("add", 100 * number, each) for number in range(adders)]
         busy += [crew.start("remove", 100 * number, each) for number in range(removers)]
         for process in busy:
-            assert process.wait(timeout=300) == 0
+            assert process.wait(timeout=600) == 0
         for process in endless:
             process.communicate(b"", timeout=60)
             assert process.returncode == 0
@@ -133,6 +138,17 @@ def test_every_answer_could_be_true(tmp_path: Path) -> None:
 def test_every_answer_could_be_true_with_a_larger_crew(tmp_path: Path) -> None:
     crew = run_crew(tmp_path, adders=4, removers=2, finders=4, each=25)
     check(crew, adders=4, removers=2, each=25)
+
+
+def test_every_answer_could_be_true_while_segments_are_published_and_merged(tmp_path: Path) -> None:
+    crew = run_crew(tmp_path, adders=2, removers=1, finders=2, each=20, worker=CODES)
+    check(crew, adders=2, removers=1, each=20)
+
+
+@pytest.mark.bench
+def test_every_answer_could_be_true_for_a_minute_of_publishing_and_merging(tmp_path: Path) -> None:
+    crew = run_crew(tmp_path, adders=4, removers=2, finders=4, each=100, worker=CODES)
+    check(crew, adders=4, removers=2, each=100)
 
 
 def test_the_model_notices_a_lie() -> None:

@@ -1,0 +1,115 @@
+"""Processes on one channel's index, without pictures: python -m tests.faults.index_crew COMMAND DATA LOG …
+
+The same commands and log as gallery_worker, but each picture is made-up features and each adder folds a delta
+of five rows, so that segments are published and merged all the time.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from arcli.engine.plan import UpkeepOptions
+from arcli.engine.shortlist import Shortlister
+from arcli.engine.upkeep import compact as compact_store
+from arcli.engine.upkeep import maybe_fold
+from arcli.errors import Locked
+from arcli.store.channel import ChannelStore
+from arcli.store.rows import NewTarget
+from tests.faults.gallery_worker import Log
+from tests.index.index_samples import blurred, features
+
+SMALL = UpkeepOptions(delta_rows=5)
+_SURE = 25  # of 50 keypoints; a stranger gets about 8 votes
+
+
+def write(store: ChannelStore, name: str, seed: int, *, replacing: bool) -> bool:
+    """Store a picture; False when there is nothing left to replace."""
+    new = NewTarget(identifier=name, features=features(seed).to_bytes())
+    with store.write() as txn:
+        if replacing and txn.target(name) is None:
+            return False
+        txn.replace(new) if replacing else txn.insert(new)
+    return True
+
+
+def add(store: ChannelStore, log: Log, first: str, count: str) -> None:
+    """Add one at a time, replace every third, and fold after each."""
+    for seed in range(int(first), int(first) + int(count)):
+        name = f"poster{seed}"
+        log(lambda n=name, s=seed: write(store, n, s, replacing=False), target=name, comes=seed)
+        if seed % 3 == 0:
+            other = seed + 5000
+            log(
+                lambda n=name, s=other: write(store, n, s, replacing=True),
+                target=name,
+                comes=other,
+                goes=seed,
+            )
+        maybe_fold(store, SMALL)
+
+
+def remove(store: ChannelStore, log: Log, first: str, count: str) -> None:
+    """Remove every second one when it has come."""
+    left = {seed for seed in range(int(first), int(first) + int(count)) if seed % 2 == 0}
+    while left:
+        for seed in sorted(left):
+            name = f"poster{seed}"
+            with store.read() as snapshot:
+                there = snapshot.target(name) is not None
+            if there:
+                log(lambda n=name: removed(store, n), target=name, goes="*")
+                left.discard(seed)
+
+
+def removed(store: ChannelStore, name: str) -> bool:
+    with store.write() as txn:
+        return txn.remove(name) is not None
+
+
+def find(store: ChannelStore, log: Log, step: str, *seeds: str) -> None:
+    """Look all pictures up again and again until stdin closes."""
+    search = Shortlister(store)
+    order = sorted(map(int, seeds), key=lambda seed: seed * int(step) % 101)
+    os.set_blocking(0, False)
+    while True:
+        for seed in order:
+            if sys.stdin.buffer.read(1) is not None:
+                return
+            log(lambda s=seed: found(store, search, s), photo=seed)
+
+
+def found(store: ChannelStore, search: Shortlister, seed: int) -> list[str]:
+    with store.read() as snapshot:
+        votes = search.search(snapshot, blurred(features(seed).codes), limit=30)
+        rows = snapshot.rows(vote.row_id for vote in votes)
+    return [rows[vote.row_id].identifier for vote in votes if vote.votes > _SURE and vote.row_id in rows]
+
+
+def compact(store: ChannelStore, log: Log) -> None:
+    os.set_blocking(0, False)
+    while sys.stdin.buffer.read(1) is None:
+        log(lambda: compacted(store))
+
+
+def compacted(store: ChannelStore) -> str:
+    try:
+        compact_store(store)
+    except Locked:
+        return "busy"
+    return "done"
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"add": add, "remove": remove, "find": find, "compact": compact}
+
+
+def main(command: str, data_dir: str, log: str, *words: str) -> None:
+    (folder,) = (Path(data_dir) / "channels").glob("*/")
+    with ChannelStore.open(folder) as store:
+        COMMANDS[command](store, Log(log), *words)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
