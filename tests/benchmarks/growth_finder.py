@@ -12,7 +12,7 @@ from typing import Any
 from arcli.engine.shortlist import Shortlister
 from arcli.errors import Locked
 from arcli.features import Features
-from arcli.store import database
+from arcli.store import connections, database
 from arcli.store.channel import ChannelStore
 
 
@@ -26,7 +26,7 @@ def finder(folder: Path, pipe: Connection) -> None:
         return lock(*args, **options)
 
     lock, database.file_lock = database.file_lock, counted_lock
-    database._BUSY_TIMEOUT = 0.0  # a lock that SQLite would wait for is an error
+    connections._BUSY_TIMEOUT = 0.0  # a lock that SQLite would wait for is an error
     missed, times = [], []
     with ChannelStore.open(folder) as store:
         search = Shortlister(store)

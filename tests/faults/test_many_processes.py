@@ -92,12 +92,12 @@ def run_crew(
         gallery.create_channel(name=CHANNEL, settings=ChannelSettings())
     crew = Crew(folder, worker)
     try:
-        seeds = [seed for start in range(adders) for seed in range(100 * start, 100 * start + each)]
+        seeds = [seed for start in range(adders) for seed in range(1000 * start, 1000 * start + each)]
         seeds += [seed + 5000 for seed in seeds if seed % 3 == 0]
         endless = [crew.start("find", 7 + number, *seeds) for number in range(finders)]
         endless.append(crew.start("compact"))
-        busy = [crew.start("add", 100 * number, each) for number in range(adders)]
-        busy += [crew.start("remove", 100 * number, each) for number in range(removers)]
+        busy = [crew.start("add", 1000 * number, each) for number in range(adders)]
+        busy += [crew.start("remove", 1000 * number, each) for number in range(removers)]
         for process in busy:
             assert process.wait(timeout=600) == 0
         for process in endless:
@@ -119,7 +119,7 @@ def check(crew: Crew, *, removers: int, adders: int, each: int) -> None:
     assert kinds[False], "something was not there yet, or no longer"
     assert "done" in {line["answer"] for line in crew.lines("compact")}
     kept = {
-        f"poster{100 * number + seed}"
+        f"poster{1000 * number + seed}"
         for number in range(adders)
         for seed in range(each)
         if number >= removers or seed % 2
@@ -147,8 +147,8 @@ def test_every_answer_could_be_true_while_segments_are_published_and_merged(tmp_
 
 @pytest.mark.bench
 def test_every_answer_could_be_true_for_a_minute_of_publishing_and_merging(tmp_path: Path) -> None:
-    crew = run_crew(tmp_path, adders=4, removers=2, finders=4, each=100, worker=CODES)
-    check(crew, adders=4, removers=2, each=100)
+    crew = run_crew(tmp_path, adders=4, removers=2, finders=4, each=200, worker=CODES)
+    check(crew, adders=4, removers=2, each=200)
 
 
 def test_the_model_notices_a_lie() -> None:

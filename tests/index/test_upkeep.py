@@ -8,11 +8,15 @@ import pytest
 
 from arcli.engine import plan
 from arcli.engine.plan import UpkeepOptions
-from arcli.engine.upkeep import LOCK_FILE, compact, maybe_fold
+from arcli.engine.shortlist import Shortlister
+from arcli.engine.upkeep import LOCK_FILE, compact, compacting, maybe_fold
 from arcli.errors import Locked, MemoryLimit
-from arcli.models import IndexKind
+from arcli.models import IndexKind, TargetChanges
+from arcli.store import connections, database
 from arcli.store.locks import file_lock
-from tests.index.index_samples import Shop
+from arcli.store.rows import NewTarget
+from arcli.store.snapshot import Snapshot
+from tests.index.index_samples import Shop, features
 
 SMALL = UpkeepOptions(delta_rows=10)
 
@@ -133,3 +137,67 @@ def test_an_index_over_the_memory_limit_is_refused_and_the_delta_answers(
     assert refused.value.hint
     assert not maybe_fold(shop.store, SMALL)
     assert shop.votes(3)[0] == "pic3"
+
+
+def test_a_search_waits_for_nobody(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.add(*range(12))
+    compact(shop.store)
+    shop.add(12)
+
+    def refused(*args: object, **options: object) -> None:
+        raise AssertionError("a search takes no lock")
+
+    with compacting(shop.store), shop.store.write() as txn:
+        txn.remove("pic3")  # not yet committed
+        monkeypatch.setattr(database, "file_lock", refused)
+        monkeypatch.setattr(connections, "_BUSY_TIMEOUT", 0.0)
+        fresh = Shop(shop.folder)
+        assert [fresh.votes(seed)[0] for seed in (3, 12)] == ["pic3", "pic12"]
+        monkeypatch.undo()
+    assert fresh.votes(3)[0] != "pic3"
+    fresh.store.close()
+
+
+def test_a_warm_search_reads_no_features_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.add(*range(12))
+    compact(shop.store)
+    shop.add(12, 13)
+    shop.votes(12)
+    read: list[int] = []
+    features = Snapshot.features
+    monkeypatch.setattr(Snapshot, "features", lambda self, rows: read.extend([*rows]) or features(self, rows))
+    shop.votes(3)
+    assert read == []
+    shop.add(14)
+    assert shop.votes(14)[0] == "pic14"
+    assert read == [15]
+
+
+def test_many_dead_sisters_do_not_crowd_out_the_living_one(shop: Shop) -> None:
+    """A picture that was added 40 times: 39 of them are removed, and the last is still the answer."""
+    data = features(500).to_bytes()
+    with shop.store.write() as txn:
+        for number in range(40):
+            txn.insert(NewTarget(identifier=f"twin{number}", features=data))
+    shop.add(*range(200, 260))
+    with shop.store.write() as txn:
+        settings = txn.info().settings
+        txn.set_settings(type(settings)(index=IndexKind.FLAT))
+    compact(shop.store)
+    with shop.store.write() as txn:
+        for number in range(39):
+            txn.remove(f"twin{number}")
+    assert shop.votes(500, Shortlister(shop.store))[0] == "twin39"
+
+
+def test_what_is_inactive_gets_no_vote_until_it_is_active_again(shop: Shop) -> None:
+    shop.add(*range(12))
+    compact(shop.store)
+    shop.add(12)
+    for active in (False, True):
+        with shop.store.write() as txn:
+            for name in ("pic3", "pic12"):
+                txn.update(name, TargetChanges(active=active))
+        for seed in (3, 12):
+            assert (f"pic{seed}" in shop.votes(seed)) is active
+            assert (f"pic{seed}" in shop.votes(seed, Shortlister(shop.store))) is active
