@@ -23,6 +23,7 @@ from arcli.errors import ArcliError
 from arcli.models import AddItem, Picture
 from arcli.server.limits import Buckets
 from arcli.server.options import load_options
+from arcli.server.run import listen
 from tests.engine.conftest import photo_of, poster
 from tests.protocols.conftest import OpenSsl
 from tests.server.conftest import Served, clean_env, populate, serving
@@ -323,3 +324,11 @@ def test_the_first_run_of_a_newcomer(tmp_path: Path, arcli: Callable[..., str]) 
         for secretkey, expected in ((made["secretkey"], 20001), (rotated, 0)):
             login = {"username": "shop", "secretkey": secretkey, "channel": "posters"}
             assert code(served.url, "GetImages", login) == expected
+
+
+def test_answers_are_sent_without_waiting_for_acknowledgements(tmp_path: Path) -> None:
+    options, listener = listen(load_options(None, {"data_dir": tmp_path, "port": 0}))
+    with listener, socket.create_connection((options.host, options.port)):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +14,15 @@ from arcli.server.app import build_app
 from arcli.server.backend import open_backend
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
-from arcli.server.run import uvicorn_config
+from arcli.server.run import listen, uvicorn_config
 from arcli.server.service import Backend, Service
 
 
 @contextmanager
 def threaded(backend: Backend, options: ServeOptions) -> Iterator[str]:
     """Serve on a free port; yield the URL. The backend is closed by the server."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        options = replace(options, port=listener.getsockname()[1])
+    options, listener = listen(replace(options, port=0))
+    with listener:
         service = Service(backend, options, Metrics())
         server = uvicorn.Server(uvicorn_config(build_app(service), options))
         thread = threading.Thread(target=server.run, args=([listener],))
