@@ -1,0 +1,103 @@
+"""A simulated camera: what a phone makes of a flat picture. Fits the level, and tests geometry.
+
+Each view places the picture on a plain ground, tilted, at a distance, and degrades the photo as phones do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from arcli.vision import geometry
+from arcli.vision.opencv import cv2
+
+Image = npt.NDArray[np.uint8]
+PHOTO = (800, 600)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """share: long side of the picture as a share of the photo's height (.1..1). tilt: degrees out of the
+    plane (0..75). roll: degrees in the plane. blur: sigma in px of the photo. noise: sigma in gray levels.
+    light: gain (.1..1.5). glare: strength of a white spot (0..1). quality: JPEG (10..95)."""
+
+    share: float = 0.7
+    tilt: float = 0.0
+    roll: float = 0.0
+    blur: float = 0.5
+    noise: float = 2.0
+    light: float = 1.0
+    glare: float = 0.0
+    quality: int = 85
+
+
+VIEWS = (
+    Camera(share=0.8, tilt=15, roll=5),
+    Camera(share=0.5, tilt=30, roll=-15, noise=4, quality=75),
+    Camera(share=0.7, tilt=45, roll=20, blur=1.0),
+    Camera(share=0.7, tilt=20, roll=90, blur=2.2, noise=4, light=0.7),
+    Camera(share=0.6, tilt=25, roll=-30, noise=14, light=0.35, quality=60),
+    Camera(share=0.8, tilt=30, roll=10, glare=0.9, quality=70),
+    Camera(share=0.28, tilt=20, roll=-8, blur=0.8, noise=4),
+    Camera(share=0.6, tilt=60, roll=-25, blur=0.8, noise=3),
+    Camera(share=0.3, tilt=40, roll=40, blur=1.6, noise=8, light=0.5, quality=50),
+    Camera(share=0.2, tilt=35, roll=-60, blur=1.2, noise=6, light=0.8, quality=60),
+)
+"""From easy to hard: what the level is fitted to (docs/recognition.md)."""
+
+
+def photograph(picture: Image, camera: Camera, *, seed: int) -> tuple[Image, npt.NDArray[np.float64]]:
+    """Return an 800 x 600 photo of (H, W, 3) BGR, and the (3, 3) homography from picture to photo."""
+    rng = np.random.default_rng(seed)
+    height, width = picture.shape[:2]
+    homography = _placement((width, height), camera)
+    ground = tuple(float(level) for level in rng.integers(40, 200, 3))
+    reduced, smaller = _prefiltered(picture, camera)
+    photo = cv2.warpPerspective(
+        reduced, homography @ smaller, PHOTO, flags=cv2.INTER_LINEAR, borderValue=ground
+    ).astype(np.float32)
+    photo = cv2.GaussianBlur(photo, (0, 0), max(camera.blur, 0.1)) * camera.light
+    photo += 255 * camera.glare * _spot(homography, (width, height), rng)[:, :, None]
+    photo += rng.normal(0, camera.noise, photo.shape)
+    options = [cv2.IMWRITE_JPEG_QUALITY, camera.quality]
+    encoded = cv2.imencode(".jpg", photo.clip(0, 255).astype(np.uint8), options)[1]
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8), homography
+
+
+def _placement(size: geometry.Size, camera: Camera) -> npt.NDArray[np.float64]:
+    """Return the homography of a pinhole camera, focal length the photo's width, to the picture's middle."""
+    tilt, roll = np.deg2rad(camera.tilt), np.deg2rad(camera.roll)
+    unit = camera.share * PHOTO[1] / max(size)
+    about_axis = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
+    in_plane = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+    rotation = about_axis @ in_plane
+    focal = float(PHOTO[0])
+    centred = np.array(
+        [[unit, 0, -unit * (size[0] - 1) / 2], [0, unit, -unit * (size[1] - 1) / 2], [0, 0, 1]]
+    )
+    pose = np.column_stack([rotation[:, 0], rotation[:, 1], [0, 0, focal]])
+    lens = np.array([[focal, 0, (PHOTO[0] - 1) / 2], [0, focal, (PHOTO[1] - 1) / 2], [0, 0, 1]])
+    homography = lens @ pose @ centred
+    return np.asarray(homography / homography[2, 2])
+
+
+def _prefiltered(picture: Image, camera: Camera) -> tuple[Image, npt.NDArray[np.float64]]:
+    """Shrink the picture to about the size it will have, against aliasing; also the map back to it."""
+    factor = min(1.0, 1.5 * camera.share * PHOTO[1] / max(picture.shape))
+    height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
+    reduced = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    x, y = picture.shape[1] / width, picture.shape[0] / height
+    return np.asarray(reduced, np.uint8), np.array([[x, 0, x / 2 - 0.5], [0, y, y / 2 - 0.5], [0, 0, 1]])
+
+
+def _spot(
+    homography: npt.NDArray[np.float64], size: geometry.Size, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Return an (H, W) bright spot of about a third of the picture, somewhere on it."""
+    quad, _ = geometry.project(homography, geometry.corners(size))
+    middle = quad.mean(0) + rng.uniform(-0.25, 0.25, 2) * np.ptp(quad, axis=0)
+    radius = np.ptp(quad, axis=0).max() / 5
+    x, y = np.meshgrid(np.arange(PHOTO[0]), np.arange(PHOTO[1]))
+    return np.asarray(np.exp(-((x - middle[0]) ** 2 + (y - middle[1]) ** 2) / (2 * radius**2)), np.float32)
