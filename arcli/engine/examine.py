@@ -84,18 +84,44 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chance:
-    """What counts as a match, and how much the place has to look like the target at least (-1..1)."""
+    """What counts as a match, how much the place has to look like the target at least (-1..1), and how many
+    candidates are tried (None: all)."""
 
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     min_likeness: float = -1.0
+    candidates: int | None = None
+
+
+class Extractions:
+    """The features of one photo: each size is extracted once, with as many keypoints as any stage wants.
+
+    A photo smaller than two stages' sizes has the same size in both.
+    """
+
+    def __init__(self, photo: Decoded, stages: Sequence[ExtractOptions]) -> None:
+        self._photo = photo
+        self._most: dict[int, int] = {}
+        for stage in stages:
+            side = self._side(stage)
+            self._most[side] = max(self._most.get(side, 0), stage.max_keypoints)
+        self._done: dict[int, Features] = {}
+
+    def at(self, stage: ExtractOptions) -> Features:
+        side = self._side(stage)
+        if side not in self._done:
+            most = self._most[side]
+            self._done[side] = extract(self._photo.pixels, max_side=stage.max_side, max_keypoints=most)
+        return self._done[side].head(stage.max_keypoints)
+
+    def _side(self, stage: ExtractOptions) -> int:
+        return min(stage.max_side, max(self._photo.size))
 
 
 class View:
     """A photo at one resolution of the cascade: its pixels, its features, and how they map back."""
 
-    def __init__(self, photo: Decoded, stage: ExtractOptions) -> None:
-        self._photo, self._stage = photo, stage
-        self.query = extract(photo.pixels, max_side=stage.max_side, max_keypoints=stage.max_keypoints)
+    def __init__(self, photo: Decoded, stage: ExtractOptions, query: Features) -> None:
+        self._photo, self._stage, self.query = photo, stage, query
 
     @cached_property
     def _pixels(self) -> npt.NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice, zip_longest
 
-from arcli.engine.examine import Chance, Entry, Points, Shelf, Sighting, View, Vote
+from arcli.engine.examine import Chance, Entry, Extractions, Points, Shelf, Sighting, View, Vote
 from arcli.engine.rivals import Examined, ranked
 from arcli.errors import TooFewFeatures
 from arcli.features import Features
@@ -37,7 +37,7 @@ class RecognizeOptions:
     rival_votes: float = 0.5  # a candidate with this share of the best's votes may be its sister
     second_chance: Chance = field(  # for a photo where nothing was found: matches that are less distinct,
         # if then the place looks like the target (chance ends at .35 there, docs/recognition.md)
-        default_factory=lambda: Chance(verify=VerifyOptions(ratio=0.92), min_likeness=0.4)
+        default_factory=lambda: Chance(verify=VerifyOptions(ratio=0.92), min_likeness=0.4, candidates=15)
     )
 
 
@@ -53,8 +53,10 @@ def recognize(
     """
     best: list[Sighting] = []
     searches: list[_Search] = []
+    extractions = Extractions(photo, stages(options))
     for stage in stages(options):
-        searches.append(_Search(View(photo, stage), shelves, options, tuning))
+        view = View(photo, stage, extractions.at(stage))
+        searches.append(_Search(view, shelves, options, tuning))
         best = max(best, searches[-1].run(Chance()), key=_worth)  # the earlier one where they are equal
         if any(is_certain(sighting, tuning) for sighting in best):
             return best
@@ -103,7 +105,7 @@ class _Search:
         """Accept the best, look again at the keypoints outside its quad, until nothing is accepted."""
         if self.num_keypoints < self._tuning.min_keypoints:
             return []
-        entries, query = self._shortlist, self._view.query
+        entries, query = self._shortlist[: chance.candidates], self._view.query
         accepted: list[Sighting] = []
         rivals: list[Sighting] = []
         while True:

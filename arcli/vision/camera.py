@@ -43,6 +43,9 @@ VIEWS = (
     Camera(share=0.28, tilt=20, roll=-8, blur=0.8, noise=4),
     Camera(share=0.6, tilt=60, roll=-25, blur=0.8, noise=3),
     Camera(share=0.3, tilt=40, roll=40, blur=1.6, noise=8, light=0.5, quality=50),
+    Camera(share=0.6, tilt=70, roll=15, blur=0.8, noise=3),
+    Camera(share=0.6, tilt=20, roll=25, blur=4.0, noise=6, light=0.6),
+    Camera(share=0.14, tilt=20, roll=12, blur=0.8, noise=5),
     Camera(share=0.2, tilt=35, roll=-60, blur=1.2, noise=6, light=0.8, quality=60),
 )
 """From easy to hard: what the level is fitted to (docs/recognition.md)."""

@@ -12,10 +12,11 @@ from arcli.vision.decode import Decoded
 from arcli.vision.match import squared_distances
 from arcli.vision.verify import places
 
-MIN_KEYPOINTS = 20
-"""Distinct places below which a picture cannot be found: 12 inliers never come from fewer."""
+MIN_KEYPOINTS = 8
+"""Distinct places below which no view of the simulated camera found a picture (docs/recognition.md)."""
 
-_LEVELS = (60, 110, 170, 230)  # useful places from which the level is 2, 3, 4, 5
+_LEVELS = (4, 25, 70, 220)  # useful places from which the level is 2, 3, 4, 5 (docs/recognition.md)
+_FEW = 120  # distinct places below which more would help
 _GRID = 6  # cells a side when looking at the spread
 _COMPARED = 120  # strongest keypoints that are compared with each other: 0.4 ms
 _SMALL_SIDE = 240  # px, long side
@@ -73,7 +74,7 @@ def _hints(level: int, distinct: int, covered: float, repeated: float, side: int
         found.append(
             Hint(code="small", message=f"the long side is only {side} px", advice="use about 800 px")
         )
-    if distinct < _LEVELS[2]:
+    if distinct < _FEW:
         found.append(
             Hint(
                 code="few_details",
