@@ -32,9 +32,11 @@ def replacing(path: Path, *, exclusive: bool = False) -> Iterator[IO[bytes]]:
             os.fchmod(file.fileno(), _mode(path))
             os.fsync(file.fileno())
         _put(name, path, exclusive)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             os.unlink(name)  # noqa: PTH108
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # writing to a full disk names no file
         raise
     sync(path.parent)
 

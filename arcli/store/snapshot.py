@@ -103,11 +103,6 @@ class Snapshot:
         """Return those of `row_ids` that exist, active or not."""
         return {row.row_id: row for row in self._rows(f"row_id {_AMONG}", (_json(row_ids),))}
 
-    def hashes(self, identifiers: Iterable[str]) -> dict[str, str | None]:
-        """Return the picture hash of those of `identifiers` that exist."""
-        select = f"SELECT identifier, picture_hash FROM targets WHERE identifier {_AMONG}"  # noqa: S608
-        return dict(self.connection.execute(select, (_json(identifiers),)))
-
     def features(self, row_ids: Iterable[int]) -> dict[int, bytes]:
         """Return the features of those of `row_ids` that exist."""
         return self._blobs("features", row_ids)

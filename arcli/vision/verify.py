@@ -43,16 +43,6 @@ class Verification:
     quad: npt.NDArray[np.float64] | None
     refusal: Refusal | None
 
-    @property
-    def query_inliers(self) -> npt.NDArray[np.intp]:
-        """Indices of the query keypoints that agree."""
-        return self.matches.query[self.inliers]
-
-    @property
-    def target_inliers(self) -> npt.NDArray[np.intp]:
-        """Indices of the target keypoints that agree, in the order of `query_inliers`."""
-        return self.matches.target[self.inliers]
-
 
 def verify(query: Features, target: Features, options: VerifyOptions = VerifyOptions()) -> Verification:
     """Match two pictures' features and fit a homography.

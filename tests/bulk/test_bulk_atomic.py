@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,14 @@ def test_exclusively_nothing_that_appeared_meanwhile_is_lost(tmp_path: Path) -> 
         file.write(b"new")
     contents = {found.name: found.read_text() for found in tmp_path.iterdir()}
     assert contents == {"file": "somebody else's", "free": "new"}
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path: Path) -> None:
+    """A write that fails for want of space names no file by itself."""
+    path = tmp_path / "file"
+    with pytest.raises(OSError, match=r"No space left on device: .*file"), replacing(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
