@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,28 +33,33 @@ def memory_estimate(work: Work) -> int:
 
 
 class IndexBuilder:
-    """Keeps the index of one channel up to date. Call `finish` before the process ends.
+    """Keeps the index of one channel up to date. Threads may share it; `finish` before the process ends.
 
-    inline_rows: how many targets may be inserted in this process, while the caller waits.
+    inline_rows: how many targets may be inserted in this process, while the caller waits; 0: nobody waits.
     """
 
     def __init__(self, store: ChannelStore, *, inline_rows: int = INLINE_ROWS) -> None:
         self._store = store
         self._inline_rows = inline_rows
         self._process: SpawnProcess | None = None
+        self._lock = threading.Lock()
 
     def nudge(self) -> None:
         """Do, or have done, what is due. What was added is safe and found without it."""
+        if not self._lock.acquire(blocking=False):
+            return  # another thread is at it
         try:
             self._nudge()
         except ChannelNotFound:
             return
         except ArcliError as error:
             _log.warning("the index was not brought up to date: %s", error.message)
+        finally:
+            self._lock.release()
 
     def _nudge(self) -> None:
         if self._process is not None and self._process.is_alive():
-            work = work_due(self._store)
+            work = work_due(self._store) if self._inline_rows else None
             if work is None or work.uncovered < BACKLOG_ROWS:
                 return
         self._join()

@@ -27,6 +27,7 @@ class OpenChannel:
     def __init__(self, record: ChannelRecord, *, background: bool = False) -> None:
         self.record = record
         self._background = background
+        self._guard = threading.Lock()
         self._builder: IndexBuilder | None = None
         self._removed = False
         self.store = ChannelStore.open(record.folder)
@@ -49,16 +50,19 @@ class OpenChannel:
         """Return the search over the channel's index, which keeps opened segments between lookups."""
         from arcli.engine.shortlist import Shortlister
 
-        if self._shortlister is None:
-            self._shortlister = Shortlister(self.store)
-        return self._shortlister
+        with self._guard:
+            if self._shortlister is None:
+                self._shortlister = Shortlister(self.store)
+            return self._shortlister
 
     def fold(self) -> None:
         """Bring the index up to date if its delta has grown; the caller has acknowledged what it added."""
         from arcli.engine.builder import INLINE_ROWS, IndexBuilder
 
-        if self._builder is None:
-            self._builder = IndexBuilder(self.store, inline_rows=0 if self._background else INLINE_ROWS)
+        with self._guard:
+            if self._builder is None:
+                inline_rows = 0 if self._background else INLINE_ROWS
+                self._builder = IndexBuilder(self.store, inline_rows=inline_rows)
         self._builder.nudge()
 
     def fold_at_close(self) -> None:

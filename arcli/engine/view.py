@@ -80,7 +80,9 @@ class View:
         lists = [segment.search(queries, k, self.dead) for segment in self.opened]
         if not lists:
             return self.delta_index.search(queries, k)
-        found = merged(lists, k)
+        found = merged(lists, k) if len(lists) > 1 or len(self.dead) else lists[0]
+        if not self.delta:
+            return found
         recent = self.delta_index.search(queries, k, found.distances[:, -1])
         return merged([found, recent], k)
 

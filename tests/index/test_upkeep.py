@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from arcli.engine import plan
@@ -16,7 +17,7 @@ from arcli.store import connections, database
 from arcli.store.locks import file_lock
 from arcli.store.rows import NewTarget
 from arcli.store.snapshot import Snapshot
-from tests.index.index_samples import Shop, features
+from tests.index.index_samples import Shop, blurred, features
 
 SMALL = UpkeepOptions(delta_rows=10)
 
@@ -201,3 +202,33 @@ def test_what_is_inactive_gets_no_vote_until_it_is_active_again(shop: Shop) -> N
         for seed in (3, 12):
             assert (f"pic{seed}" in shop.votes(seed)) is active
             assert (f"pic{seed}" in shop.votes(seed, Shortlister(shop.store))) is active
+
+
+def test_segments_with_dead_rows_and_a_delta_answer_like_one_fresh_segment(shop: Shop) -> None:
+    with shop.store.write() as txn:
+        settings = txn.info().settings
+        txn.set_settings(type(settings)(index=IndexKind.HNSW))
+    for start in range(0, 150, 15):
+        shop.add(*range(start, start + 15))
+        maybe_fold(shop.store, SMALL)
+        shop.remove(f"pic{start}")
+    shop.add(150, 151)
+    assert len(shop.segments()) > 1
+    grown = first_answers(shop)
+    compact(shop.store)
+    fresh = first_answers(shop)
+    assert 0.3 < np.mean(fresh) < 1, "hard enough to tell"
+    assert abs(np.mean(grown) - np.mean(fresh)) <= 0.05
+
+
+def first_answers(shop: Shop) -> list[bool]:
+    """Look up photos in which all but two keypoints are of something else."""
+    search, answers = Shortlister(shop.store), []
+    for identifier, seed in shop.told.items():
+        codes = blurred(features(seed).codes, seed)
+        codes[2:] = features(seed + 10_000).codes[2:]
+        with shop.store.read() as snapshot:
+            votes = search.search(snapshot, codes, limit=1)
+            rows = snapshot.rows([votes[0].row_id])
+        answers.append(rows[votes[0].row_id].identifier == identifier)
+    return answers
