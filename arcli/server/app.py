@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from arcli.server.accesslog import AccessLog
 from arcli.server.arcloud import ArcloudCalls
 from arcli.server.extensions import Extensions
 from arcli.server.health import health_routes
@@ -49,18 +50,20 @@ def build_app(service: Service) -> Starlette:
 
 
 def _middleware(service: Service) -> list[Middleware]:
-    """Let web pages of the configured origins call; credentials travel in the body, so no cookies."""
+    """Log, and let web pages of the configured origins call (credentials are in the body: no cookies)."""
     origins = service.options.cors_origins
+    logging_ = [Middleware(AccessLog)] if service.options.access_log else []
     if not origins:
-        return []
+        return logging_
     return [
+        *logging_,
         Middleware(
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["authorization", "content-type"],
             max_age=3600,
-        )
+        ),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -332,3 +333,15 @@ def test_answers_are_sent_without_waiting_for_acknowledgements(tmp_path: Path) -
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+def test_the_access_log_tells_no_secret(data_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    secret = populate_key(data_dir)
+    login = {"username": "shop", "secretkey": secret, "channel": "posters"}
+    with caplog.at_level(logging.INFO), threaded_folder(data_dir, access_log=True) as url:
+        assert code(url, "GetImages", login) == 0
+        for path in (f"/GetImages?secretkey={secret}", f"/pictures/{secret}/posters/poster1"):
+            send(url, path, None, None, method="GET")
+    assert "POST '/GetImages' 200" in caplog.text
+    assert "GET '/pictures/…/posters/poster1' 404" in caplog.text
+    assert secret not in caplog.text
