@@ -43,18 +43,23 @@ class Skipped:
 
 
 def pictures_of(words: Iterable[str], skipped: Skipped) -> Iterator[Found]:
-    """Yield the pictures that `words` name, folders in sorted order; a path named twice counts once.
+    """Yield what `each_picture` does, but a path that is named twice only once."""
+    seen: set[str] = set()
+    for found in each_picture(words, skipped):
+        key = os.path.normpath(found.image)
+        if key not in seen:
+            seen.add(key)
+            yield found
+
+
+def each_picture(words: Iterable[str], skipped: Skipped) -> Iterator[Found]:
+    """Yield the pictures that `words` name, folders in sorted order, as often as they are named.
 
     A word that names nothing is tried as a glob (`**` for any depth). A file that is named is taken
     whatever its name is. Raises PictureNotFound for a word that means nothing.
     """
-    seen: set[str] = set()
     for word in words:
-        for found in _meaning(word, skipped):
-            key = os.path.normpath(found.image)
-            if key not in seen:
-                seen.add(key)
-                yield found
+        yield from _meaning(word, skipped)
 
 
 def _meaning(word: str, skipped: Skipped) -> Iterator[Found]:

@@ -71,7 +71,10 @@ def _spliced(words: Sequence[str], listed: Iterator[str]) -> Iterator[str]:
 
 
 def _walked(words: Iterable[str], skipped: Skipped) -> Iterator[str]:
-    """Yield the pictures that files, folders and globs mean, as the user would write them."""
-    from arcli.bulk.walk import pictures_of
+    """Yield the pictures that files, folders and globs mean, as the user would write them.
 
-    return (found.image for found in pictures_of(words, skipped))
+    One named twice comes twice: scripts pair answers with what they asked.
+    """
+    from arcli.bulk.walk import each_picture
+
+    return (found.image for found in each_picture(words, skipped))

@@ -66,6 +66,11 @@ def test_one_entry_a_photo_in_order_and_a_failed_one_has_its_error(run: Run, pho
     assert [(e["code"], e["item"]) for e in ran.json["errors"]] == [("too_few_features", "blank.jpg")]
 
 
+def test_a_photo_named_twice_is_answered_twice(run: Run, photos: Path) -> None:
+    words = ["alpha.jpg", "other.jpg", "./alpha.jpg", "alpha.jpg"]
+    assert [result["image"] for result in run("find", *words, "--json").data["results"]] == words
+
+
 def test_jsonl_is_one_photo_a_line_and_carries_errors(run: Run, photos: Path) -> None:
     lines = run("find", "blank.jpg", "alpha.jpg", "-f", "jsonl").lines
     assert lines[0]["error"]["code"] == "too_few_features"
