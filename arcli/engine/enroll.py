@@ -7,7 +7,7 @@ worker processes, so that what goes in and out can be pickled.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arcli.errors import ArcliError, TooFewFeatures
 from arcli.models import Hint, Picture
@@ -63,9 +63,13 @@ def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
     from arcli.vision.extract import extract
     from arcli.vision.options import ENROLL
     from arcli.vision.rate import enough_features, rate
-    from arcli.vision.thumbnail import KEPT_SIDE, kept_picture, thumbnail
+    from arcli.vision.thumbnail import KEPT_SIDE, kept_as_it_is, kept_picture, thumbnail
 
     decoded = decode(data, name=task.picture.name, limits=LOCAL, max_side=KEPT_SIDE)
+    kept = kept_picture(decoded, data) if task.keep_picture else None
+    if kept is not None and kept_as_it_is(decoded, data) is None:
+        # What is stored is taken of what is kept: an exported picture, added again, gives the same target.
+        decoded = replace(decoded, pixels=decode(kept, name=task.picture.name, limits=LOCAL).pixels)
     features = extract(
         decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints, preset=task.preset
     )
@@ -81,5 +85,5 @@ def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
         level=rating.level,
         hints=rating.hints,
         thumbnail=thumbnail(decoded),
-        picture=kept_picture(decoded, data) if task.keep_picture else None,
+        picture=kept,
     )

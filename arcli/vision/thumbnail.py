@@ -21,11 +21,16 @@ def kept_picture(decoded: Decoded, data: bytes) -> bytes:
 
     `data`: the file that `decoded` came from. A JPEG that is small and upright is not encoded again.
     """
+    return kept_as_it_is(decoded, data) or encode_jpeg(shrink(decoded.pixels, KEPT_SIDE), quality=85)
+
+
+def kept_as_it_is(decoded: Decoded, data: bytes) -> bytes | None:
+    """Return the file without EXIF, profile and comment where it can be kept so, else None."""
     if decoded.format == "jpeg" and decoded.orientation == 1 and max(decoded.size) <= KEPT_SIDE:
         stripped = strip_jpeg(data)
         if len(stripped) <= KEPT_BYTES:
             return stripped
-    return encode_jpeg(shrink(decoded.pixels, KEPT_SIDE), quality=85)
+    return None
 
 
 def thumbnail(decoded: Decoded) -> bytes:
