@@ -16,8 +16,10 @@ import pytest
 
 from arcli.engine.indexcheck import verify_index
 from arcli.engine.shortlist import Shortlister
+from arcli.features import Features
 from arcli.index.faultpoints import FaultPoint
 from arcli.models import ChannelSettings, IndexKind
+from arcli.store.check import verify_store
 from arcli.store.snapshot import Snapshot
 from tests.index.index_samples import Shop
 
@@ -81,7 +83,8 @@ class Changes:
 
 def expect_clean(shop: Shop) -> None:
     shop.check(3)
-    assert [finding.message for finding in verify_index(shop.store) if not finding.ok] == []
+    findings = [*verify_store(shop.store, Features.from_bytes), *verify_index(shop.store)]
+    assert [finding.message for finding in findings if not finding.ok] == []
 
 
 @pytest.mark.parametrize("command", ["fold", "compact"])
