@@ -10,7 +10,10 @@ from collections.abc import Iterator
 import cv2
 
 # A damaged picture is reported by an error of ours, not by a line on stderr.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+if hasattr(cv2, "setLogLevel"):
+    cv2.setLogLevel(0)
+else:  # OpenCV 5 has moved it
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 cv2.setNumThreads(1)
 
 __all__ = ["cv2", "silenced", "use_threads"]
