@@ -21,6 +21,7 @@ from arcli.models import (
     Finding,
     FindOptions,
     FindResult,
+    Grant,
     KeyRequest,
     ListQuery,
     NewKey,
@@ -153,12 +154,29 @@ class AccountAdmin(Protocol):
     def accounts(self) -> Sequence[Account]: ...
     def account(self, *, username: str) -> Account: ...
 
-    def add_account(self, *, username: str, key: KeyRequest = KeyRequest()) -> NewKey:
-        """Make an account with its first key. Raises AccountExists, UsageError."""
+    def add_account(
+        self,
+        *,
+        username: str,
+        key: KeyRequest = KeyRequest(),
+        grants: Sequence[Grant] = (),
+        binding: TupuBinding | None = None,
+    ) -> NewKey:
+        """Make an account with its first key, and all that goes with it or nothing.
+
+        Raises AccountExists, UsageError (a name or secret that cannot be), ChannelNotFound, Conflict.
+        """
         ...
 
-    def add_key(self, *, username: str, key: KeyRequest) -> NewKey:
-        """Give an account one more key. Raises UsageError for a secret that cannot be imported."""
+    def add_key(
+        self,
+        *,
+        username: str,
+        key: KeyRequest,
+        grants: Sequence[Grant] = (),
+        binding: TupuBinding | None = None,
+    ) -> NewKey:
+        """Give an account one more key, and of `grants` what it cannot do yet. Raises as add_account."""
         ...
 
     def rotate_key(self, *, username: str, key_id: str | None = None) -> NewKey:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from arcli.commands.account_input import named_channels, read_binding, read_secret
 from arcli.commands.account_view import ACCOUNTS, account_lines, account_record
 from arcli.commands.apps import new_app
 from arcli.console.command import ArcliCommand, ArcliGroup
-from arcli.console.inputs import stdin_bytes
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import NotFound, UsageError
-from arcli.models import KeyRequest, NewKey, Scope, TupuBinding, valid_channel_name
+from arcli.models import Grant, KeyRequest, NewKey, Scope, TupuBinding
 from arcli.settings import Format
 
 if TYPE_CHECKING:
     from arcli.store.accounts import Accounts
-
-_LONGEST_SECRET = 64 * 1024  # bytes; what is longer is no secret
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
@@ -72,17 +69,17 @@ def add(
     Example: arcli account add shop
     """
     session = Session.of(ctx)
-    channels = _named(session, more)
+    channels = named_channels(session, more)
     scope = Scope.FIND if scan_only else Scope.ALL
     limited = tuple(channels) if scan_only and channels else None
-    request = KeyRequest(scope=scope, channels=limited, secretkey=_secret(secretkey_file))
+    request = KeyRequest(scope=scope, channels=limited, secretkey=read_secret(secretkey_file))
+    binding = read_binding(name, channels, tupu_public_key, secret_id)
+    grants = [Grant(channel=channel, scope=scope) for channel in channels]
     with _accounts(session) as accounts:
         known = any(found.username == name for found in accounts.accounts())
         make = accounts.add_key if known and (new_key or scan_only) else accounts.add_account
-        key = make(username=name, key=request)
-        _grant_missing(accounts, name, channels, scope)
-        bound = _bind(accounts, name, channels, tupu_public_key, secret_id)
-    _show_key(session, key, secretkey_file is not None, bound)
+        key = make(username=name, key=request, grants=grants, binding=binding)
+    _show_key(session, key, secretkey_file is not None, binding)
 
 
 @app.command("ls", cls=ArcliCommand)
@@ -149,17 +146,20 @@ def grant(
     Example: arcli account grant app --channel posters --scan-only
     """
     session = Session.of(ctx)
-    channels = _named(session, more) or [session.channel]
+    channels = named_channels(session, more) or [session.channel]
+    scope = Scope.FIND if scan_only or tupu_public_key else Scope.ALL
+    binding = read_binding(name, channels, tupu_public_key, secret_id)
     with _accounts(session) as accounts:
-        scope = Scope.FIND if scan_only else Scope.ALL
-        if tupu_public_key is None:
-            for channel in channels:
-                accounts.grant(username=name, channel=channel, scope=scope)
-        else:
-            _grant_missing(accounts, name, channels, scope)
-        bound = _bind(accounts, name, channels, tupu_public_key, secret_id)
         found = accounts.account(username=name)
-    session.record(account_record(found) | {"secret_id": bound}, name=name, lines=account_lines(found))
+        usable = {*found.owns, *(held.channel for held in found.grants)}
+        for channel in channels:
+            if binding is None or channel not in usable:
+                accounts.grant(username=name, channel=channel, scope=scope)
+        if binding is not None:
+            accounts.bind(binding)
+        found = accounts.account(username=name)
+    secret = {"secret_id": None if binding is None else binding.secret_id}
+    session.record(account_record(found) | secret, name=name, lines=account_lines(found))
 
 
 @app.command(cls=ArcliCommand)
@@ -210,62 +210,10 @@ def _accounts(session: Session) -> Accounts:
     return account_admin(session.settings)
 
 
-def _named(session: Session, more: list[str] | None) -> list[str]:
-    """Return the channels named on the command line, none when there are none."""
-    first = [session.channel] if session.named("channel") else []
-    return list(dict.fromkeys([*first, *(valid_channel_name(name) for name in more or [])]))
-
-
-def _secret(source: str | None) -> str | None:
-    """Read the secret to import, from a file or stdin (`-`), without the end of its line."""
-    if source is None:
-        return None
-    try:
-        if source == "-":
-            data = stdin_bytes().read(_LONGEST_SECRET)
-        else:
-            with Path(source).open("rb") as file:
-                data = file.read(_LONGEST_SECRET)
-        return data.decode().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{source}: the secret cannot be read", item=source) from error
-
-
-def _grant_missing(accounts: Accounts, name: str, channels: list[str], scope: Scope) -> None:
-    """Grant what the account cannot do yet in the channels named."""
-    found = accounts.account(username=name)
-    full = {*found.owns, *(held.channel for held in found.grants if held.scope is Scope.ALL)}
-    enough = full | ({held.channel for held in found.grants} if scope is Scope.FIND else set())
-    for channel in channels:
-        if channel not in enough:
-            accounts.grant(username=name, channel=channel, scope=scope)
-
-
-def _bind(
-    accounts: Accounts, name: str, channels: list[str], public_key: Path | None, secret_id: str | None
-) -> str | None:
-    """Register a Tupu client and return its secretId; None without a public key."""
-    if public_key is None:
-        if secret_id is not None:
-            raise UsageError("a secretId comes with --tupu-public-key")
-        return None
-    if not channels:
-        raise UsageError("a secretId needs the channels it searches", hint="add --channel NAME")
-    from arcli.protocols.tupu.keys import load_public_key, public_pem
-
-    try:
-        text = public_key.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{public_key}: the key cannot be read", item=str(public_key)) from error
-    chosen = secret_id or secrets.token_hex(12)
-    pem = public_pem(load_public_key(text))
-    accounts.bind(TupuBinding(secret_id=chosen, username=name, channels=tuple(channels), public_key=pem))
-    return chosen
-
-
-def _show_key(session: Session, key: NewKey, imported: bool, secret_id: str | None) -> None:
+def _show_key(session: Session, key: NewKey, imported: bool, binding: TupuBinding | None) -> None:
     """Show a new secret; one that was imported is known already."""
     secret = None if imported else key.secretkey
+    secret_id = None if binding is None else binding.secret_id
     record = {"username": key.username, "secretkey": secret, "key": key.key_id, "secret_id": secret_id}
     session.record(record, name=key.username)
     if secret:

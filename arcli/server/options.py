@@ -76,12 +76,20 @@ def _read(path: Path) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: {error}", item=str(path)) from error
+    table |= _compat(table.pop("compat", {}), path)
     hints = get_type_hints(ServeOptions)
     known = {field.name for field in fields(ServeOptions)} - {"data_dir"}
     for name in table:
         if name not in known:
             raise UsageError(f"{path}: no such setting: {name}", hint=f"there are {', '.join(sorted(known))}")
     return {name: _value(name, value, hints[name], path) for name, value in table.items()}
+
+
+def _compat(table: Any, path: Path) -> dict[str, Any]:
+    """Read `compat.findimage_level`, the name of protocols.md for what reads like the vendor's slips."""
+    if not isinstance(table, dict) or table.keys() - {"findimage_level"}:
+        raise UsageError(f"{path}: compat has one setting, findimage_level", item=str(path))
+    return table
 
 
 def _value(name: str, value: Any, hint: Any, path: Path) -> Any:

@@ -70,6 +70,8 @@ def _open_metrics(options: ServeOptions, metrics: Metrics | None, stack: ExitSta
     if options.metrics_port == 0:
         return None
     port = options.metrics_port or options.port + 1
+    if port > 65535:
+        return None
     try:
         stop = serve_metrics(options.metrics_host, port, metrics.registry if metrics else None)
     except UsageError:

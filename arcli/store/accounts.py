@@ -66,7 +66,14 @@ class Accounts:
         with self._catalog.database.read() as connection:
             return _account(connection, username, _created(connection, username))
 
-    def add_account(self, *, username: str, key: KeyRequest = KeyRequest()) -> NewKey:
+    def add_account(
+        self,
+        *,
+        username: str,
+        key: KeyRequest = KeyRequest(),
+        grants: Sequence[Grant] = (),
+        binding: TupuBinding | None = None,
+    ) -> NewKey:
         """Make an account with its first key, and the data folder if there is none."""
         valid_username(username)
         self.make()
@@ -75,11 +82,18 @@ class Accounts:
                 hint = "account add --new-key gives it one more key"
                 raise AccountExists(f"account {username} exists already", hint=hint, item=username)
             connection.execute("INSERT INTO accounts VALUES (?, ?)", (username, now()))
-            return self._insert_key(connection, username, key)
+            return self._equip(connection, username, key, grants, binding)
 
-    def add_key(self, *, username: str, key: KeyRequest) -> NewKey:
+    def add_key(
+        self,
+        *,
+        username: str,
+        key: KeyRequest,
+        grants: Sequence[Grant] = (),
+        binding: TupuBinding | None = None,
+    ) -> NewKey:
         with self._changing(username) as connection:
-            return self._insert_key(connection, username, key)
+            return self._equip(connection, username, key, grants, binding)
 
     def rotate_key(self, *, username: str, key_id: str | None = None) -> NewKey:
         with self._changing(username) as connection:
@@ -104,13 +118,8 @@ class Accounts:
         return orphans
 
     def grant(self, *, username: str, channel: str, scope: Scope) -> None:
-        channel = valid_channel_name(channel)
         with self._changing(username) as connection:
-            if not connection.execute("SELECT 1 FROM channels WHERE name = ?", (channel,)).fetchone():
-                raise ChannelNotFound(f"no channel {channel!r}", item=channel)
-            connection.execute(
-                "INSERT OR REPLACE INTO grants VALUES (?, ?, ?)", (username, channel, scope.value)
-            )
+            _grant(connection, username, Grant(channel=channel, scope=scope))
 
     def revoke_grant(self, *, username: str, channel: str) -> bool:
         with self._changing(username) as connection:
@@ -118,16 +127,8 @@ class Accounts:
             return connection.execute(query, (username, valid_channel_name(channel))).rowcount > 0
 
     def bind(self, binding: TupuBinding) -> None:
-        channels = json.dumps([valid_channel_name(name) for name in binding.channels])
         with self._changing(binding.username) as connection:
-            query = "SELECT username FROM bindings WHERE secret_id = ?"
-            owner = connection.execute(query, (binding.secret_id,)).fetchone()
-            if owner is not None and owner[0] != binding.username:
-                raise Conflict(f"secretId {binding.secret_id} belongs to another account")
-            connection.execute(
-                "INSERT OR REPLACE INTO bindings VALUES (?, ?, ?, ?)",
-                (binding.secret_id, binding.username, channels, binding.public_key),
-            )
+            _bind(connection, binding)
 
     def unbind(self, *, username: str, secret_id: str) -> bool:
         with self._changing(username) as connection:
@@ -141,6 +142,23 @@ class Accounts:
         with self._catalog.database.write() as connection:
             _created(connection, username)
             yield connection
+
+    def _equip(
+        self,
+        connection: sqlite3.Connection,
+        username: str,
+        key: KeyRequest,
+        grants: Sequence[Grant],
+        binding: TupuBinding | None,
+    ) -> NewKey:
+        """Give an account a key, of `grants` those that it lacks, and a binding."""
+        held = _account(connection, username, "")
+        for grant in grants:
+            if not _has(held, grant):
+                _grant(connection, username, grant)
+        if binding is not None:
+            _bind(connection, binding)
+        return self._insert_key(connection, username, key)
 
     def _insert_key(self, connection: sqlite3.Connection, username: str, request: KeyRequest) -> NewKey:
         imported = request.secretkey is not None
@@ -157,6 +175,32 @@ class Accounts:
             (key_id, username, kind.value, digest, request.scope.value, names, now()),
         )
         return NewKey(username=username, key_id=key_id, secretkey=secretkey)
+
+
+def _has(account: Account, wanted: Grant) -> bool:
+    """Say whether the account may do that already."""
+    name = valid_channel_name(wanted.channel)
+    enough = (Scope.ALL, wanted.scope)
+    return name in account.owns or any(g.channel == name and g.scope in enough for g in account.grants)
+
+
+def _grant(connection: sqlite3.Connection, username: str, grant: Grant) -> None:
+    name = valid_channel_name(grant.channel)
+    if not connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
+        raise ChannelNotFound(f"no channel {name!r}", item=name)
+    connection.execute("INSERT OR REPLACE INTO grants VALUES (?, ?, ?)", (username, name, grant.scope.value))
+
+
+def _bind(connection: sqlite3.Connection, binding: TupuBinding) -> None:
+    query = "SELECT username FROM bindings WHERE secret_id = ?"
+    owner = connection.execute(query, (binding.secret_id,)).fetchone()
+    if owner is not None and owner[0] != binding.username:
+        raise Conflict(f"secretId {binding.secret_id} belongs to another account", item=binding.secret_id)
+    channels = json.dumps(_valid_names(binding.channels))
+    connection.execute(
+        "INSERT OR REPLACE INTO bindings VALUES (?, ?, ?, ?)",
+        (binding.secret_id, binding.username, channels, binding.public_key),
+    )
 
 
 def _valid_names(channels: tuple[str, ...]) -> list[str]:

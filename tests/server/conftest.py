@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,7 @@ class Served:
     url: str
     data_dir: Path
     process: subprocess.Popen[bytes]
+    started: dict[str, Any] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
 
     def login(self, account: str = "shop", **more: str) -> dict[str, str]:
@@ -76,7 +78,8 @@ def serving(data_dir: Path, *options: str, config: str = "") -> Iterator[Served]
     line = process.stdout.readline()
     assert line, f"serve ended with status {process.wait(30)}"
     try:
-        yield Served(json.loads(line)["data"]["url"], data_dir, process)
+        started = json.loads(line)["data"]
+        yield Served(started["url"], data_dir, process, started)
     finally:
         process.terminate()
         status = process.wait(60)

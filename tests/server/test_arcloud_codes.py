@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from arcli.engine import LocalGallery
+from arcli.models import AddItem, Picture
 from tests.engine.conftest import encoded, poster, poster_pixels
 from tests.server.conftest import Served
 from tests.server.raw import MULTIPART, URLENCODED, call, code, multipart, send, urlencoded
@@ -304,3 +306,29 @@ def test_routes(served: Served) -> None:
         assert (status, json.loads(content)["returncode"]) == (200, 29001)
     assert send(served.url, "/healthz", method="GET")[0] == 200
     assert send(served.url, "/readyz", method="GET")[0] == 200
+
+
+def test_pages_have_100_images_in_the_order_of_code_points(served: Served) -> None:
+    names = [f"{first}{number:02}" for first in "Zz@a" for number in range(30)]
+    with LocalGallery(served.data_dir) as gallery:
+        picture = Picture(name="p", data=encoded(poster_pixels(8, side=160)))
+        items = [AddItem(picture=picture, identifier=name) for name in names]
+        assert {result.error for result in gallery.add_many(channel="labels", items=items)} == {None}
+    listed: list[str] = []
+    for size in (100, 20, 0):
+        answer = call(served.url, "GetImages", served.login(channel="labels", position=str(len(listed))))
+        assert (answer["totalcount"], len(answer["images"])) == (120, size)
+        listed += [image["identifier"] for image in answer["images"]]
+    assert listed == sorted(names)
+    larger = call(served.url, "GetImages", served.login(channel="labels", limit="1000", position="5"))
+    assert len(larger["images"]) == 115
+
+
+def test_a_matchratio_outside_its_range_is_kept_and_ignored(served: Served, photo: bytes) -> None:
+    fields = served.login(channel="posters", identifier="poster1", matchratio="75")
+    assert call(served.url, "UpdateImageInfo", fields)["matchratio"] == 75
+    assert call(served.url, "FindImage", served.login(channel="posters"), photo)["identifier"] == "poster1"
+    strict = fields | {"matchratio": "1"}
+    assert call(served.url, "UpdateImageInfo", strict)["matchratio"] == 1
+    assert "identifier" not in call(served.url, "FindImage", served.login(channel="posters"), photo)
+    assert code(served.url, "UpdateImageInfo", fields | {"matchratio": "0.5"}) == 0

@@ -256,7 +256,9 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, capfdbinary: Any) -> None
         "port = true",
         "cors_origins = [1]",
         "public_url = 'ftp://x'",
-        "findimage_level = 'both'",
+        "compat.findimage_level = 'both'",
+        "compat = 1",
+        "compat.other = 1",
         "queue = 1.5",
         "= 3",
         "trusted_proxies = ['not an address']",
@@ -272,9 +274,11 @@ def test_settings_that_make_no_sense_are_refused(tmp_path: Path, text: str) -> N
 
 def test_flags_go_before_the_file(tmp_path: Path) -> None:
     file = tmp_path / "serve.toml"
-    file.write_text('port = 1000\nhost = "::1"\ntls_cert = "c.pem"\ntls_key = "k.pem"\nbody_seconds = 5')
+    lines = ['compat.findimage_level = "channel"', "port = 1000", 'host = "::1"', "body_seconds = 5"]
+    file.write_text("\n".join([*lines, 'tls_cert = "c.pem"', 'tls_key = "k.pem"']))
     options = load_options(file, {"data_dir": tmp_path, "port": 2000})
     assert (options.port, options.base_url) == (2000, "https://[::1]:2000")
+    assert options.findimage_level == "channel"
     assert (options.tls_cert, options.body_seconds) == (tmp_path / "c.pem", 5.0)
 
 
@@ -321,6 +325,10 @@ def test_the_first_run_of_a_newcomer(tmp_path: Path, arcli: Callable[..., str]) 
         for username, secretkey in (("shop", made["secretkey"]), ("old", "s3cret")):
             login = {"username": username, "secretkey": secretkey}
             assert call(served.url, "FindImage", login, photo_of(1))["identifier"] == "poster1"
+        assert served.started["public_channels"] == ["posters"]
+        picture.write_bytes(poster(2))
+        arcli("add", str(picture), "--id", "second", "--channel", "posters")
+        assert call(served.url, "FindImage", login, photo_of(2))["identifier"] == "second"
         rotated = json.loads(arcli("account", "rotate", "shop", "--json"))["data"]["secretkey"]
         for secretkey, expected in ((made["secretkey"], 20001), (rotated, 0)):
             login = {"username": "shop", "secretkey": secretkey, "channel": "posters"}

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arcli.engine import LocalGallery
 from arcli.models import AddItem, ChannelSettings, ListKind, Picture, TargetChanges, TupuBinding
@@ -24,6 +26,7 @@ from tests.server.conftest import clean_env
 from tests.server.raw import MULTIPART, multipart, send
 from tests.server.threaded import threaded_folder
 
+JSON = "application/json"
 TASK = "5c8f44ca25ade48455a63bad"
 SECRET_ID = "0123456789abcdef01234567"
 PUBLIC_URL = "https://pictures.example/gallery"
@@ -151,7 +154,7 @@ def test_several_pictures_with_tags_in_both_forms(customer: Customer) -> None:
         "tags": ["a", "b"],
     }
     path = f"/v3/recognition/image/sync/base64/{SECRET_ID}"
-    by_json = customer.post(json.dumps(body).encode(), "application/json", path=path)[TASK]["fileList"]
+    by_json = customer.post(json.dumps(body).encode(), JSON, path=path)[TASK]["fileList"]
     unnamed = [{**file, "name": ""} for file in by_form]
     assert [{**file, "name": ""} for file in by_json] == unnamed
 
@@ -193,7 +196,7 @@ def test_a_request_works_once_also_under_another_form(customer: Customer) -> Non
     assert customer.post(multipart(signed, photo_of(2)))["code"] == 1
     search = json.dumps({**signed, "secretId": SECRET_ID}).encode()
     path = "/v3/management/image-library/search"
-    assert customer.post(search, "application/json", path=path)["code"] == 1
+    assert customer.post(search, JSON, path=path)["code"] == 1
 
 
 def test_a_wrong_signature_does_not_use_up_a_nonce(customer: Customer) -> None:
@@ -235,7 +238,7 @@ def test_pictures_that_cannot_be_taken(customer: Customer) -> None:
     assert customer.post(multipart(urls, photo_of(1)))["code"] in (1, 3)
     task = [*customer.signed().items(), ("task", "another")]
     assert customer.post(multipart(task, photo_of(1)))["code"] == 7
-    assert customer.post(b"{}", "application/json")["code"] == 3
+    assert customer.post(b"{}", JSON)["code"] == 3
 
 
 def test_urls_of_private_addresses_are_refused_where_urls_are_enabled(customer: Customer) -> None:
@@ -249,9 +252,36 @@ def test_libraries_are_the_bound_channels(customer: Customer) -> None:
 
     def search(**more: str) -> list[tuple[str, str]]:
         body = json.dumps({**customer.signed(), "secretId": SECRET_ID, **more}).encode()
-        answer = customer.post(body, "application/json", path=path)
+        answer = customer.post(body, JSON, path=path)
         return [(library["name"], library["type"]) for library in answer["imageLibraries"]]
 
     assert search() == [("bad", "black"), ("good", "white"), ("plain", "plain")]
     assert search(name="good") == [("good", "white")]
     assert search(name="other") == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.binary(max_size=200),
+    st.sampled_from(["", "/image/sync/base64"]),
+    st.sampled_from([MULTIPART, JSON, "x"]),
+)
+def test_any_body_gets_a_signed_refusal(customer: Customer, body: bytes, form: str, kind: str) -> None:
+    answer = json.loads(send(customer.url, f"/v3/recognition{form}/{SECRET_ID}", body, kind)[2])
+    assert json.loads(answer["json"])["code"] in (1, 3)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["images", "tags", "tasks", "timestamp", "nonce", "signature", "uid", "secretId"]),
+        st.recursive(
+            st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=9),
+            lambda inner: st.lists(inner, max_size=3),
+        ),
+    )
+)
+def test_any_json_gets_a_signed_refusal(customer: Customer, body: dict[str, Any]) -> None:
+    for path in (f"/v3/recognition/image/sync/base64/{SECRET_ID}", "/v3/management/image-library/search"):
+        answer = json.loads(send(customer.url, path, json.dumps(body).encode(), JSON)[2])
+        assert json.loads(answer["json"])["code"] in (1, 3, 6, 12)

@@ -1,0 +1,58 @@
+"""What the `account` commands are given: channels, a secret to import, a Tupu client's key."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from arcli.console.inputs import stdin_bytes
+from arcli.console.session import Session
+from arcli.errors import UsageError
+from arcli.models import TupuBinding, valid_channel_name
+
+_LONGEST_SECRET = 64 * 1024  # bytes; what is longer is no secret
+
+
+def named_channels(session: Session, more: list[str] | None) -> list[str]:
+    """Return the channels named on the command line, none when there are none."""
+    first = [session.channel] if session.named("channel") else []
+    return list(dict.fromkeys([*first, *(valid_channel_name(name) for name in more or [])]))
+
+
+def read_secret(source: str | None) -> str | None:
+    """Read the secret to import, from a file or stdin (`-`), without the end of its line."""
+    if source is None:
+        return None
+    try:
+        if source == "-":
+            data = stdin_bytes().read(_LONGEST_SECRET)
+        else:
+            with Path(source).open("rb") as file:
+                data = file.read(_LONGEST_SECRET)
+        return data.decode().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{source}: the secret cannot be read", item=source) from error
+
+
+def read_binding(
+    username: str, channels: list[str], public_key: Path | None, secret_id: str | None
+) -> TupuBinding | None:
+    """Return the Tupu client to register; None without a public key. Raises UsageError."""
+    if public_key is None:
+        if secret_id is not None:
+            raise UsageError("a secretId comes with --tupu-public-key")
+        return None
+    if not channels:
+        raise UsageError("a secretId needs the channels it searches", hint="add --channel NAME")
+    from arcli.protocols.tupu.keys import load_public_key, public_pem
+
+    try:
+        text = public_key.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{public_key}: the key cannot be read", item=str(public_key)) from error
+    return TupuBinding(
+        secret_id=secret_id or secrets.token_hex(12),
+        username=username,
+        channels=tuple(channels),
+        public_key=public_pem(load_public_key(text)),
+    )
