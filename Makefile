@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-index lowest wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-bulk bench-index lowest wheel constraints clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -52,6 +52,9 @@ bench-recognition: .venv/ready ## recognition on the photo sets of ../shared/dat
 
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.growth $(ARGS)
+
+bench-bulk: .venv/ready ## loads of 3,000 killed 20 times, failing networks, 20,000 pictures: CPU and memory
+	$(BIN)/python -m tests.benchmarks.bulk $(ARGS)
 
 lowest: .venv-lowest/ready ## the tests of the seam with the lowest versions that pyproject.toml declares
 	.venv-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not bench" $(LOWEST_TESTS) $(ARGS)

@@ -3,13 +3,16 @@
 `make bench-bulk` does the same with 3,000 pictures and 20 kills.
 """
 
+import itertools
 import json
 import random
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.bulk.kills import KilledLoad, kill, starter, stored
+from tests.bulk.kills import KilledLoad, Strike, kill, starter, stored
 from tests.bulk.servers import KillableServer
 from tests.cli.processes import arcli, environment
 from tests.engine.conftest import encoded, poster_pixels
@@ -24,7 +27,7 @@ def posters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = []
     for seed in range(PICTURES):
         (folder / f"p{seed:02}.png").write_bytes(encoded(poster_pixels(seed, side=160)))
-        rows.append({"image": f"p{seed:02}.png", "metadata": {"n": seed}})
+        rows.append({"image": f"p{seed:02}.png", "metadata": {"n": seed}, "active": seed % 7 != 0})
     (folder / "p33.png").write_bytes(b"broken")
     (folder / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
@@ -41,6 +44,20 @@ def whole(posters: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[byte
         return report.read_bytes(), dict(targets)
 
 
+def interrupt_or_kill() -> Strike:
+    """Press Ctrl-C and kill -9 by turns."""
+    turns = itertools.count()
+
+    def strike(process: subprocess.Popen[bytes]) -> None:
+        if next(turns) % 2:
+            kill(process)
+            return
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) in (130, -signal.SIGINT), "SIGINT ends it at once while Python still starts"
+
+    return strike
+
+
 Whole = tuple[bytes, dict[str, object]]
 
 
@@ -48,9 +65,9 @@ def test_a_load_killed_again_and_again(posters: Path, whole: Whole, tmp_path: Pa
     report = tmp_path / "report.jsonl"
     words = ["add", "--manifest", posters / "all.jsonl", "--report", report, "--resume"]
     start = starter(words, cwd=posters, env=environment(tmp_path))
-    killed = KilledLoad(start, report, PICTURES, kills=4, rng=random.Random(6))
+    killed = KilledLoad(start, report, PICTURES, kills=5, rng=random.Random(6), strike=interrupt_or_kill())
     assert killed.run() == 3
-    assert len(killed.struck_at) == 4
+    assert len(killed.struck_at) == 5
     assert report.read_bytes() == whole[0]
     with stored(tmp_path / "data", "default") as targets:
         assert targets == whole[1]
