@@ -43,6 +43,14 @@ def add(folder: Path, prefix: str, count: str) -> None:
             say(identifier)
 
 
+def add_and_wait(folder: Path, prefix: str, count: str) -> None:
+    """Do what `add` does while a reader keeps the log from being emptied, then wait to be killed."""
+    with ChannelStore.open(folder) as store, store.read() as snapshot:
+        snapshot.info()
+        add(folder, prefix, count)
+        sys.stdin.read()
+
+
 def add_limited(folder: Path, prefix: str, count: str, size: str) -> None:
     """Insert while no file may grow beyond `size` bytes, then say the error."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
