@@ -35,7 +35,8 @@ def memory_estimate(work: Work) -> int:
 class IndexBuilder:
     """Keeps the index of one channel up to date. Threads may share it; `finish` before the process ends.
 
-    inline_rows: how many targets may be inserted in this process, while the caller waits; 0: nobody waits.
+    inline_rows: how many targets may be inserted in this process, while the caller waits. 0: nobody waits,
+    and `finish` ends the builder, whose work the next one does.
     """
 
     def __init__(self, store: ChannelStore, *, inline_rows: int = INLINE_ROWS) -> None:
@@ -72,9 +73,14 @@ class IndexBuilder:
             self._start(work)
 
     def finish(self) -> None:
-        """Wait until what is due is done."""
-        self._join()
-        self.nudge()
+        """Wait until what is due is done, or end it where nobody waits."""
+        if self._inline_rows:
+            self._join()
+            self.nudge()
+        elif self._process is not None:
+            self._process.kill()
+            self._process.join()
+            return
         self._join()
 
     def _nobody_compacts(self) -> bool:

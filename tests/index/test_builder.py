@@ -12,19 +12,36 @@ from arcli.engine.upkeep import compacting
 from tests.index.index_samples import Shop
 
 
-@pytest.mark.parametrize(("inline_rows", "announced"), [(500, 0), (0, 1)])
-def test_a_large_fold_is_announced_and_done_in_a_process_of_its_own(
-    shop: Shop, caplog: pytest.LogCaptureFixture, inline_rows: int, announced: int
-) -> None:
-    builder = IndexBuilder(shop.store, inline_rows=inline_rows)
+def test_small_folds_are_done_at_once(shop: Shop) -> None:
+    builder = IndexBuilder(shop.store)
     shop.add(*range(99))
     builder.nudge()
     assert shop.segments() == []
-    with caplog.at_level(logging.INFO):
-        shop.add(99)
-        builder.nudge()
-    assert len([record for record in caplog.records if "MiB" in record.message]) == announced
+    shop.add(99)
+    builder.nudge()
+    assert shop.segments() == [(1, 100)]
     builder.finish()
+
+
+def test_a_large_fold_is_announced_and_done_in_a_process_of_its_own(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    builder = IndexBuilder(shop.store, inline_rows=99)
+    shop.add(*range(100))
+    with caplog.at_level(logging.INFO):
+        builder.nudge()
+    assert "MiB" in caplog.text
+    builder.finish()
+    assert shop.segments() == [(1, 100)]
+    shop.check()
+
+
+def test_where_nobody_waits_the_builder_is_ended_and_the_next_one_does_its_work(shop: Shop) -> None:
+    shop.add(*range(100))
+    hasty = IndexBuilder(shop.store, inline_rows=0)
+    hasty.nudge()
+    hasty.finish()
+    IndexBuilder(shop.store).finish()
     assert shop.segments() == [(1, 100)]
     shop.check()
 
