@@ -13,7 +13,8 @@ from arcli.vision.match import squared_distances
 from arcli.vision.verify import places
 
 MIN_KEYPOINTS = 8
-"""Distinct places below which no view of the simulated camera found a picture (docs/recognition.md)."""
+"""Distinct places a picture needs. Three pictures with fewer were found in no view of the simulated camera,
+one with 8 in 8 % of them (docs/recognition.md)."""
 
 _LEVELS = (4, 25, 70, 220)  # useful places from which the level is 2, 3, 4, 5 (docs/recognition.md)
 _FEW = 120  # distinct places below which more would help
