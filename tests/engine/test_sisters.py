@@ -1,0 +1,74 @@
+"""Sisters share most of their picture; copies are one target several times in a photo."""
+
+import pytest
+
+from arcli.engine import LocalGallery
+from arcli.models import AddItem, FindOptions, Picture
+
+from .conftest import cv2, encoded, item, np, photo_of, poster_pixels
+
+LABEL = slice(120, 200)  # rows of the part in which sisters differ: a quarter
+
+
+def sister_pixels(seed: int, other: int) -> np.ndarray:
+    """The poster of `seed` with the middle of another."""
+    pixels = poster_pixels(seed).copy()
+    pixels[LABEL] = poster_pixels(other)[LABEL]
+    return pixels
+
+
+def hung(*pictures: np.ndarray) -> Picture:
+    """A photo of these pictures side by side on a wall, a little turned."""
+    wall = np.full((500, 340 * len(pictures) + 60, 3), 200, np.uint8)
+    for place, pixels in enumerate(pictures):
+        turn = cv2.getRotationMatrix2D((120, 160), 8, 1.0)
+        turn[:, 2] += (60 + 340 * place, 80)
+        cv2.warpAffine(pixels, turn, wall.shape[1::-1], wall, borderMode=cv2.BORDER_TRANSPARENT)
+    return Picture(name="photo", data=encoded(wall, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 85))
+
+
+@pytest.fixture
+def sisters(gallery: LocalGallery) -> LocalGallery:
+    """`red` and `blue`, which differ in their label, and some posters that are no relatives."""
+    for name, other in (("red", 21), ("blue", 22)):
+        picture = Picture(name=f"{name}.png", data=encoded(sister_pixels(20, other)))
+        gallery.add(channel="default", item=AddItem(picture=picture, identifier=name))
+    list(gallery.add_many(channel="default", items=[item(seed) for seed in range(3)]))
+    return gallery
+
+
+@pytest.mark.parametrize(("name", "other"), [("red", 21), ("blue", 22)])
+def test_sisters_are_told_apart_by_the_part_that_differs(
+    sisters: LocalGallery, name: str, other: int
+) -> None:
+    [match] = sisters.find(picture=hung(sister_pixels(20, other)), channels=None).matches
+    assert (match.identifier, match.ambiguous) == (name, False)
+
+
+@pytest.mark.parametrize("limit", [1, None])
+def test_where_the_photo_hides_what_differs_both_are_named_unasked(
+    sisters: LocalGallery, limit: int | None
+) -> None:
+    covered = sister_pixels(20, 21)
+    covered[LABEL] = 90
+    result = sisters.find(picture=hung(covered), channels=None, options=FindOptions(limit=limit))
+    [match] = result.matches
+    [rival] = result.candidates
+    assert match.ambiguous
+    assert rival.reason == "rival"
+    assert {match.identifier, rival.identifier} == {"red", "blue"}
+
+
+def test_a_poster_without_a_sister_is_not_ambiguous_and_names_nobody_else(sisters: LocalGallery) -> None:
+    result = sisters.find(picture=Picture(name="photo", data=photo_of(1)), channels=None)
+    assert [(match.identifier, match.ambiguous) for match in result.matches] == [("poster1", False)]
+    assert result.candidates == ()
+
+
+def test_two_copies_of_a_target_are_two_matches_at_two_places(sisters: LocalGallery) -> None:
+    options = FindOptions(limit=None)
+    result = sisters.find(picture=Picture(name="photo", data=photo_of(1, 1)), channels=None, options=options)
+    assert [match.identifier for match in result.matches] == ["poster1", "poster1"]
+    lefts = sorted(min(x for x, _ in match.quad) for match in result.matches if match.quad)
+    assert len(lefts) == 2
+    assert lefts[1] - lefts[0] == pytest.approx(340, abs=6)  # px: photo_of hangs them that far apart
