@@ -50,6 +50,12 @@ bench: .venv/ready ## the performance statements, as a table and as JSON in benc
 bench-recognition: .venv/ready ## recognition on the photo sets of ../shared/data/bench, through the CLI
 	$(BIN)/python -m tests.benchmarks.recognition $(ARGS)
 
+bench-geometry: .venv/ready ## how near the corners are to the truth, on oxford_affine of ../shared/data
+	$(BIN)/python -m tests.benchmarks.geometry $(ARGS)
+
+bench-openset: .venv/ready ## what is accepted in photos of ../shared/data that show no target
+	$(BIN)/python -m tests.benchmarks.openset $(ARGS)
+
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.growth $(ARGS)
 
