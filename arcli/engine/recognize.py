@@ -33,10 +33,10 @@ class RecognizeOptions:
     min_keypoints: int = 8  # a photo with fewer cannot reach the inliers that acceptance takes
     certain_inliers: int = 30  # chance ends at about 12 (recognition.md, step 5)
     likely_inliers: int = 15  # as certain as that, when the target's place also looks like it:
-    likely_likeness: float = 0.6  # chance ends at about .3 (docs/recognition.md)
+    likely_likeness: float = 0.6  # chosen on the photos of docs/recognition.md
     rival_votes: float = 0.5  # a candidate with this share of the best's votes may be its sister
     second_chance: Chance = field(  # for a photo where nothing was found: matches that are less distinct,
-        # if then the place looks like the target (chance ends at .35 there, docs/recognition.md)
+        # if then the place looks like the target (.4: chosen on the photos of docs/recognition.md)
         default_factory=lambda: Chance(verify=VerifyOptions(ratio=0.92), min_likeness=0.4, candidates=15)
     )
 
