@@ -8,10 +8,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from arcli.errors import Busy, ChannelNotFound
 from arcli.models import FindOptions, FindResult, Principal, Scope
 from arcli.server.service import Service
 
 _log = logging.getLogger(__name__)
+_TRIES = 3
 _MOST_MISSES = 10_000  # files in the folder of --save-misses
 
 
@@ -27,16 +29,25 @@ async def find_photo(
     Raises ChannelNotFound, NotYourChannel, a PictureRefused, Busy.
     """
     searched = await service.quick.run(_searched, service, principal, channels)
+    for _ in range(_TRIES):
+        try:
+            result = await service.photos.run(_find, service, content, searched, options)
+        except ChannelNotFound:
+            if channels is not None:
+                raise
+            # One of all was removed meanwhile, which nobody asked for by name.
+            searched = await service.quick.run(_searched, service, principal, None)
+        else:
+            service.metrics.looked_up(result)
+            return result
+    raise Busy("the channels change faster than they can be searched")
 
-    def find() -> FindResult:
-        picture = service.picture(content, searched)
-        result = service.gallery.find(picture=picture, channels=searched, options=options)
-        if not result.matched and service.options.save_misses is not None:
-            _save_miss(service.options.save_misses, content)
-        return result
 
-    result = await service.photos.run(find)
-    service.metrics.looked_up(result)
+def _find(service: Service, content: bytes, channels: Sequence[str], options: FindOptions) -> FindResult:
+    picture = service.picture(content, channels)
+    result = service.gallery.find(picture=picture, channels=channels, options=options)
+    if not result.matched and service.options.save_misses is not None:
+        _save_miss(service.options.save_misses, content)
     return result
 
 

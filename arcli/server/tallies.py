@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from arcli.errors import TargetNotFound
+from arcli.errors import ChannelNotFound, TargetNotFound
 from arcli.models import StatisticsQuery, StatRecord
 from arcli.server.service import Service
 
@@ -20,25 +21,24 @@ def match_counts(
     service.backend.flush()
     if query.channel is not None:
         return list(service.gallery.statistics(query=query))
-    channels = own_channels()
-    if query.identifier is None:
-        mine = frozenset(channels)
-        records = service.gallery.statistics(query=query)
-        return [record for record in records if record.channel in mine]
-    return _of_identifier(service, query, channels)
+    return _by_channel(service, query, own_channels())
 
 
-def _of_identifier(service: Service, query: StatisticsQuery, channels: Sequence[str]) -> list[StatRecord]:
-    """Ask channel by channel, so that nothing is told of the channels of others."""
-    records: list[StatRecord] = []
-    unknown: TargetNotFound | None = TargetNotFound(f"no target {query.identifier}", item=query.identifier)
+def _by_channel(service: Service, query: StatisticsQuery, channels: Sequence[str]) -> list[StatRecord]:
+    """Ask channel by channel, so that nothing is told of the channels of others; one may go meanwhile."""
+    sums: Counter[tuple[str, str, bool]] = Counter()
+    known = query.identifier is None
     for channel in channels:
         try:
             counted = service.gallery.statistics(query=replace(query, channel=channel))
-        except TargetNotFound:
+        except (TargetNotFound, ChannelNotFound):
             continue
-        unknown = None
-        records += [replace(record, identifier=None) for record in counted]
-    if unknown is not None:
-        raise unknown
-    return sorted(records, key=lambda record: (record.date, record.channel or ""))
+        known = True
+        for record in counted:
+            sums[record.date, channel, record.missed] += record.count
+    if not known:
+        raise TargetNotFound(f"no target {query.identifier}, and it was never found", item=query.identifier)
+    return [
+        StatRecord(date=date, channel=channel, identifier=None, count=count, missed=missed)
+        for (date, channel, missed), count in sorted(sums.items())
+    ]

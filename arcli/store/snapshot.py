@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from arcli.errors import DataDamaged, QuotaExceeded
+from arcli.errors import ChannelNotFound, DataDamaged, QuotaExceeded
 from arcli.models import ListQuery
 from arcli.store.rows import COLUMNS, StoreInfo, TargetRow, settings_from, target_row
 
@@ -146,8 +146,14 @@ class Snapshot:
 
 
 def home_of(path: Path) -> str:
-    """Return what tells the file at `path` from a copy of it: its inode and its folder's."""
-    return f"{path.stat().st_ino}:{path.parent.stat().st_ino}"
+    """Return what tells the file at `path` from a copy of it: its inode and its folder's.
+
+    Raises ChannelNotFound when the channel was removed since the file was opened.
+    """
+    try:
+        return f"{path.stat().st_ino}:{path.parent.stat().st_ino}"
+    except FileNotFoundError as error:
+        raise ChannelNotFound(f"the channel in {path.parent} was removed", item=str(path.parent)) from error
 
 
 def _bytes(row_id: int, data: object) -> bytes:

@@ -227,3 +227,25 @@ def test_any_damage_to_a_form_is_answered(served: Served, seed: int, cut: int, n
 )
 def test_forms_with_too_much_of_something(served: Served, body: bytes) -> None:
     assert json.loads(send(served.url, "/FindImage", body)[2])["returncode"] == 20005
+
+
+def test_a_channel_that_goes_while_all_are_searched_is_left_out(tmp_path: Path) -> None:
+    secret = populate(tmp_path / "data")["shop"]
+    backend = open_backend(tmp_path / "data")
+
+    class Shrinking(Blocking):
+        """Removes a channel when it is about to be searched."""
+
+        def find(self, **asked: Any) -> FindResult:
+            for name in set(asked["channels"]) & {"labels", "vault"}:
+                backend.channels.remove_channel(name=name)
+                break
+            found: FindResult = self._gallery.find(**asked)
+            return found
+
+    options = ServeOptions(data_dir=tmp_path / "data")
+    with threaded(replace(backend, gallery=Shrinking(backend.gallery)), options) as url:
+        login = {"username": "shop", "secretkey": secret}
+        assert code(url, "FindImage", login, SMALL) == 0
+        assert code(url, "Statistics", login | {"startdate": "2026", "enddate": "2026"}) == 0
+        assert code(url, "FindImage", login | {"channel": "labels"}, SMALL) == 20003

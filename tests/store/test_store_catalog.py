@@ -189,3 +189,14 @@ def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
         Catalog.open(tmp_path / "data", create=True)
     with Catalog.open(tmp_path / "data", create=False) as catalog:
         assert catalog.channels() == []
+
+
+def test_who_reads_a_channel_that_is_removed_is_told_so(data: Path) -> None:
+    with (
+        Catalog.open(data, create=False) as catalog,
+        ChannelStore.open(catalog.channel("cards").folder) as store,
+        store.read() as snapshot,
+    ):
+        catalog.remove_channel("cards")
+        with pytest.raises(ChannelNotFound, match="was removed"):
+            snapshot.info()
