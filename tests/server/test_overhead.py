@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,11 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def undisturbed(times: Sequence[float]) -> float:
+    """Return the lower quartile: what else goes on on the machine counts little in it."""
+    return statistics.quantiles(times, n=4)[0]
+
+
 @pytest.mark.bench
 def test_a_lookup_through_the_server_costs_little_more(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
@@ -47,7 +52,7 @@ def test_a_lookup_through_the_server_costs_little_more(tmp_path: Path) -> None:
                     here = seconds(lambda photo=photo: local.find(picture=photo, channels=["default"]))
                     there = seconds(lambda photo=photo: remote.find(picture=photo, channels=["default"]))
                     pairs.append((here, there))
-                here, there = (statistics.median(column) for column in zip(*pairs, strict=True))
+                here, there = (undisturbed(column) for column in zip(*pairs, strict=True))
                 ratios.append(there / here)
                 print(f"{photo.name:40} {here * 1000:7.1f} ms {there * 1000:7.1f} ms {there / here:5.2f}")
     assert statistics.median(ratios) <= MOST
