@@ -10,7 +10,7 @@ from arcli.bulk.plan import Entry, Plan
 from arcli.bulk.report import ReportFile, start_path
 from arcli.bulk.run import run_steps
 from arcli.bulk.state import Known, known_of, read_start, save_start
-from arcli.errors import Conflict
+from arcli.errors import Busy, Conflict, LimitExceeded, Unreachable
 from arcli.gallery import Gallery
 from arcli.models import WOULD, AddOptions, AddResult, OnExists
 
@@ -23,7 +23,12 @@ def load(
     What is unchanged is not sent again. A result is in the report before it is yielded. Raises what
     stops the whole load (unreachable, disk full, channel unknown): then run it again with the report.
     """
-    yield from _Load(gallery, channel, plan, options, report).run()
+    try:
+        yield from _Load(gallery, channel, plan, options, report).run()
+    except (Unreachable, Busy, LimitExceeded) as error:
+        if report is not None:
+            error.hint = "the same command with --resume continues"
+        raise
 
 
 class _Load:

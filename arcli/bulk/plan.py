@@ -11,7 +11,7 @@ from arcli.bulk.columns import Row
 from arcli.bulk.identifiers import IdFrom, identifier_for
 from arcli.bulk.manifest import Manifest
 from arcli.bulk.walk import Found, Skipped, pictures_of
-from arcli.errors import ArcliError, Conflict, InvalidIdentifier, UsageError
+from arcli.errors import ArcliError, Conflict, InvalidIdentifier, PictureNotFound, UsageError
 from arcli.models import AddItem, MatchRatio, Picture, valid_identifier
 
 _TOLD = 5  # collisions named in a sentence
@@ -72,6 +72,8 @@ class Plan:
 def plan_words(words: Sequence[str], rule: IdFrom, defaults: Defaults, identifier: str | None = None) -> Plan:
     """Plan files, folders and globs; `identifier` is for one picture.
 
+    A folder that cannot be read is an entry with an error: what it holds is not known.
+
     Raises Conflict for a collision, PictureNotFound for a glob without a match, UsageError for an
     identifier given to several pictures, InvalidIdentifier.
     """
@@ -82,7 +84,7 @@ def plan_words(words: Sequence[str], rule: IdFrom, defaults: Defaults, identifie
             raise UsageError(f"an identifier for one picture, but {len(found):,} are named")
         names = [valid_identifier(identifier)]
     else:
-        names = [identifier_for(one.relative, rule) for one in found]
+        names = [identifier_for(PurePath(one.relative), rule) for one in found]
     _refuse_collisions(found, names)
 
     def entries() -> Iterator[Entry]:
@@ -94,8 +96,12 @@ def plan_words(words: Sequence[str], rule: IdFrom, defaults: Defaults, identifie
                 metadata=defaults.metadata,
                 matchratio=defaults.matchratio,
             )
+        for folder in skipped.unreadable:
+            yield Entry(
+                image=folder, error=PictureNotFound(f"{folder}: cannot read this folder", item=folder)
+            )
 
-    return Plan(entries, len(found), frozenset(names), skipped.notes())
+    return Plan(entries, len(found) + len(skipped.unreadable), frozenset(names), skipped.passed_over())
 
 
 def _refuse_collisions(found: Iterable[Found], names: list[str]) -> None:

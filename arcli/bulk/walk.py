@@ -21,12 +21,12 @@ class Found:
     """A picture: `image` as answers show it, `relative` to the folder that was named."""
 
     image: str
-    relative: PurePath
+    relative: str
 
 
 @dataclass(slots=True)
 class Skipped:
-    """What folders hold beside pictures."""
+    """What folders hold beside pictures. `unreadable`: folders whose pictures are not known."""
 
     hidden: int = 0
     others: int = 0
@@ -34,12 +34,14 @@ class Skipped:
     empty: list[str] = field(default_factory=list)
 
     def notes(self) -> tuple[str, ...]:
-        """Say in words what was passed over."""
+        """Say in words what was passed over, and which folders could not be read."""
+        return self.passed_over() + tuple(f"cannot read the folder {name}" for name in self.unreadable)
+
+    def passed_over(self) -> tuple[str, ...]:
         counted = [(self.hidden, "hidden"), (self.others, "not pictures by their names")]
         told = ", ".join(f"{count:,} {what}" for count, what in counted if count)
-        unreadable = tuple(f"cannot read the folder {name}" for name in self.unreadable)
         empty = tuple(f"no pictures in {name}" for name in self.empty if name not in self.unreadable)
-        return ((f"files passed over in folders: {told}",) if told else ()) + unreadable + empty
+        return ((f"files passed over in folders: {told}",) if told else ()) + empty
 
 
 def pictures_of(words: Iterable[str], skipped: Skipped) -> Iterator[Found]:
@@ -66,7 +68,7 @@ def _meaning(word: str, skipped: Skipped) -> Iterator[Found]:
     if os.path.isdir(word):  # noqa: PTH112 - Path() would change how the user wrote it
         yield from _folder(word, skipped)
     elif os.path.lexists(word) or not glob.has_magic(word):
-        yield Found(word, PurePath(word))
+        yield Found(word, word)
     else:
         names = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - keeps the words' own form
         if not names:
@@ -77,7 +79,7 @@ def _meaning(word: str, skipped: Skipped) -> Iterator[Found]:
 
 def _by_name(name: str, skipped: Skipped) -> Iterator[Found]:
     if is_picture_name(name):
-        yield Found(name, PurePath(name))
+        yield Found(name, name)
     else:
         skipped.others += 1
 
@@ -102,7 +104,7 @@ def _folder(root: str, skipped: Skipped) -> Iterator[Found]:
                 skipped.others += 1
             else:
                 image = os.path.join(folder, name)  # noqa: PTH118 - keeps "./" as the user wrote it
-                found.append(Found(image, PurePath(image).relative_to(root)))
+                found.append(Found(image, os.path.relpath(image, root)))
     if not found:
         skipped.empty.append(root)
-    yield from sorted(found, key=lambda entry: entry.relative.parts)
+    yield from sorted(found, key=lambda entry: PurePath(entry.relative).parts)

@@ -132,7 +132,7 @@ def _notes(source: Source, tally: Tally, how: How) -> Iterator[str]:
         what = "were replaced" if how.again else "were left as they are (--replace-unknown)"
         yield f"{tally.unknown:,} pictures cannot be compared with what the channel has: they {what}"
     if how.delete and tally.unnamed:
-        yield f"nothing was removed: {tally.unnamed:,} rows could not be read, and may name targets"
+        yield f"nothing was removed: {tally.unnamed:,} rows or folders cannot be read, and may hold targets"
 
 
 def _show(

@@ -273,8 +273,9 @@ def test_a_lost_connection_stops_the_load_and_it_continues(
             raise Unreachable("no answer")
 
     gallery.fault = lost
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable) as lost_at:
         reported(gallery, plan_of(folder), report)
+    assert "--resume" in (lost_at.value.hint or "")
     gallery.fault = lambda item: None
     assert {r.status.value for r in reported(gallery, plan_of(folder), report)} == {"added"}
     assert len(report.read_text().splitlines()) == 9

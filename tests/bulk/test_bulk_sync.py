@@ -1,6 +1,7 @@
 """A channel is made equal to a folder, a manifest or another channel; a plan can be reviewed in between."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -105,6 +106,23 @@ def test_a_broken_row_removes_nothing_for_it_may_name_a_target(
     sync(gallery, of_folder(tmp_path / "pictures"))
     entries = manifest_entries(tmp_path, '{"image": "pictures/abc.jpg"}', '{"image": "pictures/d')
     assert sync(gallery, entries, remove=True) == {"abc": "unchanged", "": "failed"}
+    assert sorted(gallery.channels["c"]) == ["abc", "def"]
+
+
+def test_a_folder_that_cannot_be_read_removes_nothing(
+    gallery: FakeGallery, folder: Path, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw("abc.jpg"), draw("locked/def.jpg")
+    sync(gallery, of_folder(folder))
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert sync(gallery, of_folder(folder), remove=True) == {"abc": "unchanged", "": "failed"}
     assert sorted(gallery.channels["c"]) == ["abc", "def"]
 
 
