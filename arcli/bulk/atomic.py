@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from arcli.errors import UsageError
+
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Put `data` at `path`. Raises OSError; then `path` is as it was."""
@@ -20,11 +22,11 @@ def write_atomically(path: Path, data: bytes) -> None:
 def replacing(path: Path, *, exclusive: bool = False) -> Iterator[IO[bytes]]:
     """Give a file that takes the place of `path` when the block ends well, and vanishes otherwise.
 
-    The mode of a file that is there already is kept; a link is followed. Raises OSError; FileExistsError
-    where `exclusive` and there is a file by then.
+    The mode of a file that is there already is kept; a link is followed. Raises UsageError without a
+    folder to put it in, OSError; FileExistsError where `exclusive` and there is a file by then.
     """
     path = path.resolve()
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
+    descriptor, name = tempfile.mkstemp(dir=folder_of(path), prefix=f".{path.name[:80]}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -39,6 +41,14 @@ def replacing(path: Path, *, exclusive: bool = False) -> Iterator[IO[bytes]]:
             error.filename = str(path)  # writing to a full disk names no file
         raise
     sync(path.parent)
+
+
+def folder_of(path: Path) -> Path:
+    """Return the folder that `path` is in, or would be in. Raises UsageError where there is none."""
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise UsageError(f"no such folder: {folder}", item=str(path))
+    return folder
 
 
 def _put(name: str, path: Path, exclusive: bool) -> None:

@@ -55,8 +55,8 @@ def export(gallery: Gallery, *, channel: str, folder: Path) -> Iterator[Exported
 def _make_empty(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise UsageError(f"{folder} is no folder", item=str(folder)) from error
+    except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"{folder} is no folder and cannot be made one", item=str(folder)) from error
     if any(folder.iterdir()):
         raise FileExists(f"{folder} is not empty", hint="name a new folder", item=str(folder))
 

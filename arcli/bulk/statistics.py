@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from arcli.bulk.atomic import replacing
+from arcli.bulk.atomic import folder_of, replacing
 from arcli.errors import Conflict
 from arcli.models import StatRecord
 
@@ -83,7 +83,7 @@ def append_statistics(path: Path, records: Sequence[StatRecord], *, misses: bool
     added twice and a day that had not ended is completed. Two jobs at once wait for each other. Raises
     Conflict for a file that is not such a CSV file or sums up other periods; it stays as it is.
     """
-    with _alone(path.resolve().parent):
+    with _alone(folder_of(path)):
         sums = dict(_rows(path, misses)) if path.exists() else {}
         sums |= {_key(record.date, record): record.count for record in records}
         if len({len(key[0]) for key in sums}) > 1:

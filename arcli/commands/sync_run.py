@@ -11,7 +11,7 @@ from pathlib import Path
 from arcli.bulk.atomic import replacing
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.state import Known, targets
-from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_plan
+from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head
 from arcli.bulk.sync.apply import KEPT, SyncResult, apply, foretell
 from arcli.bulk.sync.compare import Tally, compare
 from arcli.commands.sync_source import Source, Wanted, opened_source, other_channel
@@ -80,7 +80,7 @@ def _applied(session: Session, channel: str, actions: Iterable[Action], how: How
 
 def apply_plan(session: Session, path: Path, how: How) -> None:
     """Do what a plan says, as far as nothing has changed since. Raises Conflict for another profile's."""
-    head, actions = read_plan(path)
+    head, actions = read_head(path), read_actions(path)
     profile, channel = session.settings.profile.value, session.channel
     if head.profile != profile or (session.named("channel") and head.channel != channel):
         meant = f"channel {head.channel} of profile {head.profile}"

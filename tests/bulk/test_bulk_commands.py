@@ -142,6 +142,25 @@ def test_options_that_do_not_fit_are_usage_errors(arcli: Arcli, posters: Path, w
     assert not Path("data").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "stats --output nowhere/x.csv",
+        "stats --output nowhere/x.csv --append",
+        "stats --plot-file nowhere/x.svg",
+        "sync posters --plan nowhere/plan",
+        "sync --plan nowhere",
+        "export file/below",
+    ],
+)
+def test_files_that_cannot_be_there_are_usage_errors(arcli: Arcli, posters: Path, words: str) -> None:
+    arcli("channel", "create", "default")
+    Path("file").touch()
+    ran = arcli(*words.split())
+    assert ran.status == 2, ran.err
+    assert not Path("nowhere").exists()
+
+
 def test_export_and_add_make_an_equal_channel(arcli: Arcli, posters: Path) -> None:
     big = cv2.resize(poster_pixels(7), None, fx=3, fy=3)
     (posters / "big.jpg").write_bytes(encoded(big, ".jpg"))
@@ -193,8 +212,14 @@ def test_sync_follows_a_folder_and_a_plan_waits_for_a_review(arcli: Arcli, poste
 def test_sync_from_another_profile(arcli: Arcli, posters: Path, tmp_path: Path) -> None:
     arcli("profile", "add", "old", "--kind", "local", "--data-dir", tmp_path / "elsewhere")
     arcli("--data-dir", tmp_path / "elsewhere", "add", posters, "-c", "s", "--metadata", '{"a": 1}')
+    told = arcli("sync", "s", "--from-profile", "old", "-c", "t", "--plan", "plan.jsonl", "--json")
+    assert set(told.statuses.values()) == {"would-add"}
+    assert arcli("sync", "--plan", "plan.jsonl", "-c", "other").status == 6, "it is for channel t"
+    assert arcli("sync", "--plan", "plan.jsonl", "--json").data["counts"]["added"] == 4
+    (posters / "p3_.png").write_bytes(poster(13))
+    arcli("--data-dir", tmp_path / "elsewhere", "add", posters, "-c", "s", "--on-exists", "replace")
     ran = arcli("sync", "s", "--from-profile", "old", "-c", "t", "--json")
-    assert (ran.status, ran.data["counts"]["added"]) == (0, 4)
+    assert (ran.status, ran.statuses) == (0, {"p3_": "replaced"})
     assert any("match counts" in note for note in ran.data["notes"])
     assert {t["metadata"] for t in _targets(arcli, "t")} == {'{"a": 1}'}
     again = arcli("sync", "s", "--from-profile", "old", "-c", "t", "--delete", "--json")

@@ -6,6 +6,7 @@
 import itertools
 import json
 import random
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from tests.bulk.kills import KilledLoad, Strike, kill, starter, stored
 from tests.bulk.servers import KillableServer
-from tests.cli.processes import arcli, environment
+from tests.cli.processes import arcli, at_terminal, environment
 from tests.engine.conftest import encoded, poster_pixels
 
 PICTURES = 60
@@ -88,3 +89,16 @@ def test_a_load_over_a_server_that_is_killed_too(posters: Path, whole: Whole, tm
     assert report.read_bytes() == whole[0]
     with stored(tmp_path / "served" / "data", "default") as targets:
         assert targets == whole[1]
+
+
+def test_a_terminal_shows_rate_and_time_left_and_a_file_nothing(posters: Path, tmp_path: Path) -> None:
+    words = ["add", "--manifest", posters / "all.jsonl", "--jobs", "1"]
+    status, screen = at_terminal(tmp_path, *words, "-c", "seen", "-f", "json", answers={})
+    assert status == 3
+    assert re.search(r"\d+/60", screen)
+    assert re.search(r"\d+\.\d/s", screen)
+    assert re.search(r"\d:\d\d:\d\d", screen)
+    silent = arcli(tmp_path, *words, "-c", "unseen", "-f", "jsonl")
+    assert len(silent.stdout.splitlines()) == 60, "as they come, one line of JSON each"
+    words_only = [line for line in silent.stderr.splitlines() if not line.startswith(("error: ", "hint: "))]
+    assert words_only == []

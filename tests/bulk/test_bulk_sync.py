@@ -13,7 +13,7 @@ from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, Entry, plan_manifest, plan_words
 from arcli.bulk.state import Known, targets
-from arcli.bulk.sync.actions import Action, Head, action_line, head_line, read_plan
+from arcli.bulk.sync.actions import Action, Head, action_line, head_line, read_actions, read_head
 from arcli.bulk.sync.apply import apply, foretell
 from arcli.bulk.sync.compare import Tally, compare
 from arcli.bulk.sync.source import ChannelSource
@@ -181,9 +181,8 @@ EXPECTED = {
 
 
 def test_a_plan_is_applied_as_it_was_made(gallery: FakeGallery, reviewed: Path) -> None:
-    head, planned = read_plan(reviewed)
-    assert head == Head(profile="p", channel="c", source="pictures")
-    assert run(gallery, planned, reviewed=True) == EXPECTED
+    assert read_head(reviewed) == Head(profile="p", channel="c", source="pictures")
+    assert run(gallery, read_actions(reviewed), reviewed=True) == EXPECTED
 
 
 def test_a_plan_does_nothing_about_what_has_changed_since(
@@ -193,7 +192,7 @@ def test_a_plan_does_nothing_about_what_has_changed_since(
     gallery.remove(channel="c", identifier="change")
     draw("new.jpg", "changed meanwhile")
     expected = EXPECTED | {"change": "failed", "new": "failed", "gone": "failed"}
-    assert run(gallery, read_plan(reviewed)[1], reviewed=True) == expected
+    assert run(gallery, read_actions(reviewed), reviewed=True) == expected
     assert "gone" in gallery.channels["c"]
 
 
@@ -205,7 +204,7 @@ def test_a_file_that_is_no_plan_is_refused(tmp_path: Path, content: str) -> None
     path = tmp_path / "plan.jsonl"
     path.write_text(content)
     with pytest.raises(InvalidManifest):
-        read_plan(path)
+        read_head(path)
 
 
 def test_a_line_that_is_no_action_is_named(reviewed: Path) -> None:
@@ -213,7 +212,7 @@ def test_a_line_that_is_no_action_is_named(reviewed: Path) -> None:
     lines[2] = json.dumps({"do": "explode", "identifier": "abc"})
     reviewed.write_text("\n".join(lines))
     with pytest.raises(InvalidManifest, match="line 3"):
-        list(read_plan(reviewed)[1])
+        list(read_actions(reviewed))
 
 
 def fill(gallery: FakeGallery) -> None:
@@ -286,5 +285,5 @@ def test_a_plan_over_channels_fetches_the_pictures_when_it_is_applied(
     source = ChannelSource(other, "s", label="other:s")
     save(tmp_path / "plan", actions(gallery, source.entries()))
     later = ChannelSource(other, "s", label="other:s")
-    planned = later.attached(read_plan(tmp_path / "plan")[1])
+    planned = later.attached(read_actions(tmp_path / "plan"))
     assert set(run(gallery, planned, reviewed=True).values()) == {"added"}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from arcli.bulk.jsonlines import json_line
+from arcli.bulk.manifest import LINE_LIMIT
 from arcli.bulk.plan import Entry
 from arcli.bulk.report import error_object, error_of
 from arcli.bulk.state import Known
@@ -83,26 +85,26 @@ def action_line(action: Action) -> bytes:
     return json_line(record)
 
 
-def read_plan(path: Path) -> tuple[Head, Iterator[Action]]:
-    """Open a plan. Raises InvalidManifest, also later for a line that is no action, and OSError."""
-    file = path.open("rb")
+def read_head(path: Path) -> Head:
+    """Read a plan's first line. Raises InvalidManifest."""
     try:
-        record = _object(file.readline(), path, 1)
-        if record.pop("arcli_sync", None) != _FORMAT:
-            raise InvalidManifest(f"{path} is no plan that arcli sync wrote", item=str(path))
-        head = Head(**record)
-    except TypeError as error:
-        file.close()
-        raise InvalidManifest(f"{path} is no plan that arcli sync wrote", item=str(path)) from error
-    except BaseException:
-        file.close()
-        raise
-    return head, _actions(file, path)
+        with path.open("rb") as file:
+            record = _object(file.readline(LINE_LIMIT), path, 1)
+    except OSError as error:
+        hint = "write a plan first: arcli sync SOURCE --plan FILE"
+        raise InvalidManifest(f"cannot read the plan {path}: {error.strerror}", hint=hint) from error
+    if record.pop("arcli_sync", None) == _FORMAT:
+        with suppress(TypeError):
+            return Head(**record)
+    raise InvalidManifest(f"{path} is no plan that arcli sync wrote", item=str(path))
 
 
-def _actions(file: IO[bytes], path: Path) -> Iterator[Action]:
-    with file:
-        for number, line in enumerate(file, start=2):
+def read_actions(path: Path) -> Iterator[Action]:
+    """Read a plan's actions. Raises InvalidManifest for a line that is none, OSError."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if number == 1:
+                continue
             record = _object(line, path, number)
             try:
                 yield _action(record)
