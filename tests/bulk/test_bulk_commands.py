@@ -122,13 +122,14 @@ def test_colliding_identifiers_send_nothing(arcli: Arcli, posters: Path) -> None
 
 
 def test_report_and_resume(arcli: Arcli, posters: Path) -> None:
-    assert arcli("add", posters, "--report", "r.jsonl").status == 0
+    (posters / "text.png").write_text("no picture")
+    assert arcli("add", posters, "--report", "r.jsonl").status == 3
     whole = Path("r.jsonl").read_bytes()
     again = arcli("add", posters, "--report", "r.jsonl", "--json")
     assert (again.status, json.loads(again.out)["errors"][0]["code"]) == (6, "file_exists")
     Path("r.jsonl").write_bytes(whole[:-20])
     ran = arcli("add", posters, "--report", "r.jsonl", "--resume", "--json")
-    assert (ran.status, ran.data["counts"]["added"]) == (0, 4)
+    assert (ran.status, ran.data["counts"]["added"], ran.data["counts"]["failed"]) == (3, 4, 1)
     assert Path("r.jsonl").read_bytes() == whole
     assert ran.data["items"] == [json.loads(line) for line in whole.splitlines()]
 
