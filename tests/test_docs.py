@@ -45,6 +45,19 @@ def test_a_broken_link_is_seen(tmp_path: Path) -> None:
     assert broken_links(page) == ["gone.md", "page.md#nowhere"]
 
 
+def test_every_page_of_docs_can_be_reached_from_the_readme() -> None:
+    seen: set[Path] = set()
+    to_read = [ROOT / "README.md"]
+    while to_read:
+        page = to_read.pop().resolve()
+        if page in seen or page.suffix != ".md" or not page.exists():
+            continue
+        seen.add(page)
+        targets = (target for target, _ in _LINK.findall(page.read_text(encoding="utf-8")))
+        to_read.extend(page.parent / target for target in targets if target and "://" not in target)
+    assert [str(page.relative_to(ROOT)) for page in PAGES if page.resolve() not in seen] == []
+
+
 def test_no_committed_text_names_a_path_of_the_machine_it_was_written_on() -> None:
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
     for name in filter(None, listing.stdout.split("\0")):
