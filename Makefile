@@ -77,6 +77,7 @@ wheel: .venv/ready ## build dist/*.whl
 
 .venv/ready: pyproject.toml constraints.txt tools/requirements.py
 	@test -n "$(PYTHON)" || { echo "arcli needs Python 3.11 or newer with venv and pip (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "installing into .venv, once; hnswlib is compiled, which takes a minute or two"
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python tools/requirements.py group dev > .venv/dev.txt
 	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[$(EXTRAS)]' -r .venv/dev.txt
