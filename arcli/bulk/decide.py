@@ -33,8 +33,10 @@ class Decider:
             return Send(entry)  # the gallery says what is wrong with it
 
     def _there(self, entry: Entry, before: Known | None, now: Known) -> Step:
-        if (self.start is None or before is None) and _stored(entry, now):
+        if self.start is None and now.same_words(entry) and now.same_picture(entry) is not False:
             return Settled(entry, AddStatus.ADDED, now.level, look=True)
+        if before is None and _begun(entry, now):
+            return _taken_up(entry, AddStatus.ADDED, now)
         if before is None or self.on_exists is OnExists.FAIL:
             return Send(entry)
         if self.on_exists is OnExists.SKIP:
@@ -43,11 +45,19 @@ class Decider:
             if before.same_words(entry):
                 return Settled(entry, AddStatus.SKIPPED, before.level)
             return Reword(entry, before.level)
-        if before != now and _stored(entry, now):
-            return Settled(entry, AddStatus.REPLACED, now.level, look=True)
+        if before != now and _begun(entry, now):
+            return _taken_up(entry, AddStatus.REPLACED, now)
         return Send(entry)
 
 
-def _stored(entry: Entry, now: Known) -> bool:
-    """Say whether the target is what this entry would make; a gallery without hashes is believed."""
-    return now.same_words(entry) and now.same_picture(entry) is not False
+def _begun(entry: Entry, now: Known) -> bool:
+    """Say whether the target is what this entry makes, whose matchratio and state may be set only then.
+
+    A gallery without hashes is believed.
+    """
+    metadata = entry.metadata is None or now.digest(entry.metadata) == now.metadata
+    return metadata and now.same_picture(entry) is not False
+
+
+def _taken_up(entry: Entry, status: AddStatus, now: Known) -> Settled:
+    return Settled(entry, status, now.level, look=True, mend=not now.same_words(entry))

@@ -24,12 +24,16 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Nothing is left to do but to say so. `look`: what the gallery would say of the picture is wanted."""
+    """The picture needs no sending. `look`: what the gallery would say of it is wanted.
+
+    `mend`: matchratio or state are not yet as the entry has them.
+    """
 
     entry: Entry
     status: AddStatus
     level: int | None = None
     look: bool = False
+    mend: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,16 @@ class _Runner:
 
     def _with_state(self, entry: Entry, result: AddResult) -> AddResult:
         """Make a target that was just stored active or inactive."""
+        return self._completed(entry, result, TargetChanges(active=entry.active))
+
+    def _completed(self, entry: Entry, result: AddResult, changes: TargetChanges) -> AddResult:
+        """Change what a stored target does not have yet; where that fails, the item has failed."""
         try:
-            self._update(entry, TargetChanges(active=entry.active))
+            self._update(entry, changes)
         except Unreachable:
             raise
         except ArcliError as error:
-            error.message = f"{result.status.value}, but not made inactive: {error.message}"
+            error.message = f"{result.status.value}, but not all of it: {error.message}"
             return replace(result, status=AddStatus.FAILED, error=located(error, entry))
         return result
 
@@ -113,7 +121,7 @@ class _Runner:
             return self._reworded(step)
         status = WOULD[step.status] if self.options.dry_run else step.status
         hints = self._hints(entry) if step.look else ()
-        return AddResult(
+        result = AddResult(
             image=entry.image,
             identifier=entry.identifier,
             status=status,
@@ -121,6 +129,9 @@ class _Runner:
             hints=hints,
             error=entry.error,
         )
+        if not step.mend:
+            return result
+        return self._completed(entry, result, TargetChanges(matchratio=entry.matchratio, active=entry.active))
 
     def _reworded(self, step: Reword) -> AddResult:
         entry = step.entry
@@ -144,6 +155,7 @@ class _Runner:
     def _hints(self, entry: Entry) -> tuple[Hint, ...]:
         """Ask again what the gallery had said of a picture before its line could be written."""
         try:
-            return next(iter(self.gallery.check(pictures=[entry.picture()], channel=None))).hints
+            results = self.gallery.check(pictures=[entry.picture()], channel=self.channel)
+            return next(iter(results)).hints
         except NotSupported:
             return ()

@@ -37,7 +37,8 @@ def check(
 ) -> Iterator[CheckResult]:
     """Yield a verdict on each picture, in order; also against the pictures before it. Writes nothing."""
     preset = channel.preset if channel else DEFAULT_PRESET
-    tasks = (EnrollTask(picture=picture, preset=preset, keep_picture=False) for picture in pictures)
+    keep = channel is None or channel.settings.keep_pictures  # as `add` would, for the same level and hints
+    tasks = (EnrollTask(picture=picture, preset=preset, keep_picture=keep) for picture in pictures)
     with _Batch() as batch:
         for done in OrderedWork(enroll, jobs=jobs).run(tasks):
             for task, outcome in done:

@@ -22,6 +22,7 @@ from arcli.models import (
     Finding,
     FindOptions,
     FindResult,
+    Hint,
     ListQuery,
     OnExists,
     Picture,
@@ -112,7 +113,14 @@ class ArcloudGallery(RemoteChannels):
         extended = not simple and self._extended.offers(Feature.ADD_OPTIONS)
         if options.dry_run and not extended:
             self._calls.page(name, 0)  # GetImage alone would not tell that the credentials are wrong
-        return Adding(self._calls, name, options, presence, extended=extended)
+        return Adding(
+            self._calls, name, options, presence, extended=extended, hints=partial(self._hints, name)
+        )
+
+    def _hints(self, channel: str, picture: Picture) -> tuple[Hint, ...]:
+        """Ask our server again what it said of a picture when it added it."""
+        (result,) = self.check(pictures=[picture], channel=channel)
+        return result.hints
 
     def _batch(
         self, one: Callable[[Item], Result], items: Iterable[Item], jobs: int | None

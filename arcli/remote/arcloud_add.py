@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 
 from arcli.errors import ArcliError, NotSupported, TargetExists, TargetNotFound
 from arcli.models import (
@@ -11,7 +12,9 @@ from arcli.models import (
     AddOptions,
     AddResult,
     AddStatus,
+    Hint,
     OnExists,
+    Picture,
     Target,
     TargetChanges,
     valid_identifier,
@@ -26,11 +29,22 @@ from arcli.remote.uploads import upload
 
 
 class Adding:
-    """Adds items to one channel. `extended`: the service understands our fields of AddImage."""
+    """Adds items to one channel. `extended`: the service understands our fields of AddImage.
+
+    `hints` asks for what a lost answer said of a picture.
+    """
 
     def __init__(
-        self, calls: ArcloudCalls, channel: str, options: AddOptions, presence: Presence, *, extended: bool
+        self,
+        calls: ArcloudCalls,
+        channel: str,
+        options: AddOptions,
+        presence: Presence,
+        *,
+        extended: bool,
+        hints: Callable[[Picture], tuple[Hint, ...]],
     ) -> None:
+        self._hints = hints
         self._calls, self._channel, self._options = calls, channel, options
         self._presence, self._extended = presence, extended
         if options.no_duplicates and not extended:
@@ -101,7 +115,8 @@ class Adding:
             raise error from None
         if absent and _same_metadata(there, item):
             self._presence.note(item.identifier)
-            return _result(item, AddStatus.ADDED, there.level)
+            added = _result(item, AddStatus.ADDED, there.level)
+            return dataclasses.replace(added, hints=self._hints(item.picture)) if self._extended else added
         raise TargetExists(
             f"{item.identifier} is taken; an answer was lost before that, so it may have been added just now",
             hint="compare it with arcli get",

@@ -84,7 +84,7 @@ def test_a_load_over_a_server_that_is_killed_too(posters: Path, whole: Whole, tm
         def strike(client: object) -> None:
             server.kill_and_restart() if rng.random() < 0.5 else kill(client)
 
-        killed = KilledLoad(start, report, PICTURES, kills=4, rng=rng, strike=strike)
+        killed = KilledLoad(start, report, PICTURES, kills=6, rng=rng, strike=strike)
         assert killed.run() == 3
     assert report.read_bytes() == whole[0]
     with stored(tmp_path / "served" / "data", "default") as targets:

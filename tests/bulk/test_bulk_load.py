@@ -214,6 +214,30 @@ def test_a_killed_load_ends_as_if_never_interrupted(
     assert sorted(gallery.channels["c"]) == sorted(whole.channels["c"])
 
 
+def test_a_target_that_was_killed_before_it_was_made_inactive(
+    tmp_path: Path, draw: Draw, report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gallery = FakeGallery(hashes=False)
+    draw("abc.jpg")
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text(
+        '{"image": "pictures/abc.jpg", "metadata": [1], "matchratio": 0.3, "active": false}\n'
+    )
+    plan = plan_manifest(open_manifest(manifest), IdFrom.STEM, Defaults())
+
+    def killed(**changes: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gallery, "update", killed)
+        with pytest.raises(Killed):
+            reported(gallery, plan, report)
+    (result,) = reported(gallery, plan, report)
+    target = gallery.get(channel="c", identifier="abc")
+    assert (result.status.value, target.active, target.matchratio) == ("added", False, 0.3)
+    assert gallery.sent == ["abc"]
+
+
 @pytest.mark.parametrize("on_exists", list(OnExists))
 @pytest.mark.parametrize("stored", range(0, 9, 2))
 def test_what_was_there_before_is_told_apart_from_what_a_killed_load_stored(
