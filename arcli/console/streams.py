@@ -53,6 +53,11 @@ class Streams:
             self.leave()
             if not self.keep_going:
                 raise ClosedPipe from error
+        except (
+            OSError
+        ):  # a full disk: what is left in the buffer would fail once more at exit, with status 120
+            self.leave()
+            raise
 
     def leave(self) -> None:
         """Send what is still buffered nowhere, so that the interpreter's exit stays quiet."""
