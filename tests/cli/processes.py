@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -49,13 +50,19 @@ def at_terminal(folder: Path, *words: str | Path, answers: dict[str, str], **mor
             [sys.executable, "-m", "arcli", *map(str, words)],
             environment(folder, **more),
         )
-    screen, waiting = "", dict(answers)
+    screen, waiting, last = "", dict(answers), ""
     while True:
+        if last and not select.select([terminal], [], [], 3)[0]:
+            os.write(
+                terminal, last.encode()
+            )  # a Ctrl-C just before the read begins is lost; people press again
+            continue
         try:
             screen += os.read(terminal, 65536).decode()
         except OSError:  # the child has left
             break
         for question in [question for question in waiting if re.search(question, screen)]:
-            os.write(terminal, waiting.pop(question).encode())
+            last = waiting.pop(question)
+            os.write(terminal, last.encode())
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), screen
