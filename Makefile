@@ -10,6 +10,8 @@ PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 # hnswlib is compiled here: without this it would use instructions that other machines lack.
 export HNSWLIB_NO_NATIVE = 1
+# Tests load numpy before arcli can say so: threads over small matrices cost more than they give.
+export OPENBLAS_NUM_THREADS = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-ENROLL_SIDE, ENROLL_KEYPOINTS = 400, 300  # what the engine registers
+ENROLL_SIDE, ENROLL_KEYPOINTS = 400, 400  # what the engine registers
 QUERY_SIDE, QUERY_KEYPOINTS = 640, 800  # what a lookup is compared with
 
 
@@ -21,6 +21,9 @@ class Cost:
     seconds: float
     cpu: float
     items: int
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.seconds + other.seconds, self.cpu + other.cpu, self.items + other.items)
 
     @property
     def cpu_ms(self) -> float:

@@ -86,8 +86,10 @@ def add(data_dir: Path, entries: Sequence[tuple[Path, str]]) -> tuple[Cost, Inde
 def measure_adding(data_dir: Path, count: int) -> dict[str, Any]:
     entries = pictures("distractor")[:count]
     processes = default_jobs()
-    bare = register_bare([path for path, _ in entries], processes)
+    paths = [path for path, _ in entries]
+    before = register_bare(paths[::2], processes)  # half before, half after: a machine's mood changes
     ours, indexing = add(data_dir, entries)
+    bare = before + register_bare(paths[1::2], processes)
     return {
         "pictures": ours.items,
         "processes": processes,
