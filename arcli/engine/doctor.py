@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from arcli.engine.channels import Channels
 from arcli.engine.indexcheck import repair_index, verify_index
@@ -15,6 +15,21 @@ from arcli.store.rebuild import rebuild_catalog, verify_catalog
 
 def verify(channels: Channels, name: str | None) -> Iterator[Finding]:
     """Check everything, or one channel; changes nothing. Raises ChannelNotFound."""
+    return _once(_verify(channels, name))
+
+
+def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Leave out the problems that were told already: catalog, repair and channel notice the same ones."""
+    told: set[tuple[str, str]] = set()
+    for finding in findings:
+        problem = (finding.subject, finding.message)
+        if finding.ok or problem not in told:
+            yield finding
+        if not finding.ok:
+            told.add(problem)
+
+
+def _verify(channels: Channels, name: str | None) -> Iterator[Finding]:
     if name is None:
         yield from verify_catalog(channels.data_dir)
     for each in [name] if name is not None else _names(channels):
@@ -23,6 +38,10 @@ def verify(channels: Channels, name: str | None) -> Iterator[Finding]:
 
 def repair(channels: Channels, name: str | None) -> Iterator[Finding]:
     """Put right what can be, then check. Raises ChannelNotFound."""
+    return _once(_repair(channels, name))
+
+
+def _repair(channels: Channels, name: str | None) -> Iterator[Finding]:
     if name is None:
         channels.close()
         yield from rebuild_catalog(channels.data_dir)
@@ -33,7 +52,7 @@ def repair(channels: Channels, name: str | None) -> Iterator[Finding]:
             yield from repair_counts(channels.get(each).counts)
         except ArcliError as error:
             yield Finding(subject=each, ok=False, message=error.message, hint=advice(error))
-    yield from verify(channels, name)
+    yield from _verify(channels, name)
 
 
 def _names(channels: Channels) -> Sequence[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 
-from arcli.errors import ArcliError, DataDamaged, DataTooNew
+from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, DataTooNew
 from arcli.models import Finding
 from arcli.store.channel import ChannelStore
 from arcli.store.counts import Counts
@@ -25,7 +25,8 @@ _BLOB_TABLES = ("features", "pictures", "thumbnails")
 
 def advice(error: ArcliError) -> str | None:
     """Return what to do about a channel's store that cannot be opened (the hint names doctor itself)."""
-    return _RESTORE if type(error) is DataDamaged and error.hint == DataDamaged.default_hint else error.hint
+    lost = isinstance(error, ChannelNotFound) or type(error) is DataDamaged
+    return _RESTORE if lost and error.hint in (None, DataDamaged.default_hint) else error.hint
 
 
 def verify_database(database: Database, *, full: bool, hint: str = _RESTORE) -> Iterator[Finding]:
@@ -137,15 +138,17 @@ def repair_store(store: ChannelStore) -> Iterator[Finding]:
     """Put counters and strays right. Damaged pages are beyond it. Raises DataDamaged for those."""
     with store.write() as transaction:
         connection = transaction.connection
-        wrong = [message for message, _ in _inconsistencies(connection, transaction.count())]
+        wrong = [*_inconsistencies(connection, transaction.count())]
         for table in _BLOB_TABLES:
             connection.execute("DELETE " + _ORPHANS.format(table=table))
         connection.execute("DELETE FROM dead WHERE row_id IN (SELECT row_id FROM targets)")
         connection.execute(
             "UPDATE state SET targets = (SELECT count(*) FROM targets), dead_changes = dead_changes + 1"
         )
-        still = [message for message, _ in _inconsistencies(connection, transaction.count())]
+        still = [*_inconsistencies(connection, transaction.count())]
         name = transaction.info().name
-    for message in wrong:
-        repaired = message not in still
-        yield Finding(subject=name, ok=repaired, message=message, repaired=repaired)
+    for message, hint in wrong:
+        left = (message, hint) in still
+        yield Finding(
+            subject=name, ok=not left, message=message, hint=hint if left else None, repaired=not left
+        )

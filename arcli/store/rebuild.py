@@ -14,6 +14,7 @@ from arcli.store.channel import ChannelStore
 from arcli.store.check import advice, is_damaged, verify_database
 
 _REPAIR = "run: arcli doctor --repair"
+_GONE = "restore the channel's folder, or take it off the list by: arcli doctor --repair"
 
 
 def verify_catalog(data_dir: Path) -> Iterator[Finding]:
@@ -53,7 +54,8 @@ def _differences(catalog: Catalog) -> Iterator[Finding]:
         try:
             real = read_record(folder)
         except ArcliError as error:
-            yield Finding(subject=subject, ok=False, message=error.message, hint=advice(error))
+            hint = advice(error) if folder.exists() else _GONE
+            yield Finding(subject=subject, ok=False, message=error.message, hint=hint)
             continue
         if real == record:
             yield Finding(subject=subject, ok=True, message="the catalog agrees with the channel")
@@ -132,7 +134,8 @@ def _enter_one(
     try:
         real = read_record(folder)
     except ArcliError as error:
-        yield Finding(subject=str(folder), ok=False, message=error.message, hint=advice(error))
+        subject = listed.name if listed else str(folder)
+        yield Finding(subject=subject, ok=False, message=error.message, hint=advice(error))
         return
     if listed == real:
         return

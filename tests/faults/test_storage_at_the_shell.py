@@ -161,3 +161,16 @@ def test_reading_where_there_is_nothing_makes_nothing(tmp_path: Path) -> None:
     for words, expected in ((["channel", "ls"], 0), (["ls"], 4), (["stats", "--all-channels"], 0)):
         assert arcli(tmp_path, *words)[0] == expected
     assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("loss", ["damaged", "gone"])
+def test_doctor_tells_of_a_destroyed_channel_once_and_how_to_get_it_back(place: Path, loss: str) -> None:
+    store = store_of(place)
+    if loss == "gone":
+        store.unlink()
+    else:
+        store.write_bytes(b"no database at all " * 500)
+    for words in (["doctor"], ["doctor", "--repair"], ["doctor", "--channel", "default"]):
+        status, answer = arcli(place, *words)
+        assert status == 9
+        assert "restore this channel from a backup" in only_error(answer)["hint"]
