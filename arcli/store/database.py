@@ -184,6 +184,7 @@ class Database:
             with contextlib.closing(self._writer()) as connection:
                 self._format(connection)
                 migrate(connection, self.schema, self.path)
+                connection.execute(f"PRAGMA busy_timeout = {int(1000 * timeout)}")  # others, without our lock
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection

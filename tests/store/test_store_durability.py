@@ -155,3 +155,21 @@ def test_the_connections_settings(folder: Path) -> None:
         assert txn.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert txn.connection.execute("PRAGMA page_size").fetchone() == (8192,)
         assert snapshot.connection.execute("PRAGMA query_only").fetchone() == (1,)
+
+
+def test_a_writer_waits_for_other_programs_as_long_as_for_its_own_kind(folder: Path) -> None:
+    with ChannelStore.open(folder) as store:
+        for seconds in (0, 2):
+            with store.write(timeout=seconds) as txn:
+                assert txn.connection.execute("PRAGMA busy_timeout").fetchone() == (1000 * seconds,)
+
+
+def test_a_write_transaction_is_one_from_its_beginning(folder: Path) -> None:
+    """BEGIN IMMEDIATE: one that began by reading could not go on after somebody else has written."""
+    with (
+        ChannelStore.open(folder) as store,
+        store.write(),
+        contextlib.closing(sqlite3.connect(folder / "store.sqlite", timeout=0)) as other,
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
