@@ -94,9 +94,12 @@ def verify_content(folder: Path, file: SegmentFile) -> Path:
     """
     path = checked_path(folder, file)
     value = 0
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            value = zlib.crc32(block, value)
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                value = zlib.crc32(block, value)
+    except FileNotFoundError as error:
+        raise FileGone(file.name) from error
     if value != file.crc32:
         raise DataDamaged(f"{file.name}: its content is not what was published")
     return path

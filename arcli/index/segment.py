@@ -10,7 +10,7 @@ import numpy as np
 from arcli.errors import DataDamaged
 from arcli.index import flat
 from arcli.index.faultpoints import FaultPoint, reached
-from arcli.index.files import checked_path, checksums, new_name, verify_content, write_durably
+from arcli.index.files import FileGone, checked_path, checksums, new_name, verify_content, write_durably
 from arcli.index.hnsw import HnswBuilder, HnswIndex, HnswSettings
 from arcli.index.seam import Codes, DescriptorIndex, Rows
 from arcli.models import IndexKind, SegmentFile
@@ -29,8 +29,17 @@ def kind_for(setting: IndexKind, descriptors: int) -> IndexKind:
 
 
 def open_segment(folder: Path, file: SegmentFile) -> DescriptorIndex:
-    """Open a published segment after checking its bytes. Raises FileGone, DataDamaged."""
+    """Open a published segment after checking its bytes. Raises FileGone, DataDamaged, OSError."""
     path = verify_content(folder, file)
+    try:
+        return _load(path, file)
+    except (DataDamaged, OSError) as error:
+        if not path.exists():  # collected between the check and the loading
+            raise FileGone(file.name) from error
+        raise
+
+
+def _load(path: Path, file: SegmentFile) -> DescriptorIndex:
     if file.kind == IndexKind.FLAT:
         return flat.load(path, dim=file.dim, descriptors=file.descriptors)
     if file.kind == IndexKind.HNSW:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,40 @@ def test_a_target_given_in_two_parts_is_noticed(sample: Codes) -> None:
     builder.add(sample.codes[:20], sample.rows[:20])
     with pytest.raises(ValueError, match="at once"):
         builder.add(sample.codes[20:PER_TARGET], sample.rows[20:PER_TARGET])
+
+
+def test_threads_may_add_at_once(sample: Codes) -> None:
+    builder = HnswBuilder(len(sample.codes), 32)
+
+    def add(start: int) -> None:
+        builder.add(sample.codes[start : start + PER_TARGET], sample.rows[start : start + PER_TARGET])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(0, len(sample.codes), PER_TARGET)))
+    assert builder.descriptors == len(sample.codes)
+
+
+def test_the_effort_of_a_search_is_that_of_the_record(sample: Codes, graph: Path) -> None:
+    """hnswlib does not save it."""
+    nearest = sample.nearest(10)
+    hits = [
+        np.isin(
+            HnswIndex.load(graph, dim=32, descriptors=6000, ef=ef).search(sample.queries, 10).distances,
+            nearest,
+        )
+        for ef in (10, 200)
+    ]
+    assert hits[0].mean() < hits[1].mean() > 0.99
+
+
+def test_hnswlib_says_nothing_to_the_user(
+    sample: Codes, graph: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    builder = HnswBuilder(7000, 32, base=(graph, 6000))
+    builder.add(sample.codes[:PER_TARGET], sample.rows[:PER_TARGET] + 10_000)
+    builder.save(tmp_path / "more")
+    load(tmp_path / "more", 6000 + PER_TARGET).search(sample.queries, 10)
+    (tmp_path / "cut").write_bytes(graph.read_bytes()[:20_000])
+    with pytest.raises(DataDamaged):
+        load(tmp_path / "cut")
+    assert capfd.readouterr() == ("", "")
