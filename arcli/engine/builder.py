@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 INLINE_ROWS = 500  # targets to insert, some 2.5 s; a process of its own takes half a second to start
 BACKLOG_ROWS = 1000  # targets without a segment (0.2 s a photo) from which adding waits for the builder
+_ROUNDS = 10  # folds in a row: what was added during one is folded by the next, which is smaller
 _PROCESS_BYTES = 80 << 20  # interpreter, numpy, 400 targets at a time: 77 MiB with 37 of graph, 231 with 183
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class IndexBuilder:
         work = work_due(self._store)
         if work is None:
             return
-        if work.inserted <= self._inline_rows:
+        if self._inline_rows and work.inserted <= self._inline_rows:
             maybe_fold(self._store)
         elif self._nobody_compacts():
             self._start(work)
@@ -118,4 +119,6 @@ def _build(folder: Path) -> None:
     with suppress(OSError):
         Path("/proc/self/comm").write_text("arcli-index", encoding="ascii")
     with ChannelStore.open(folder) as store:
-        maybe_fold(store)
+        for _ in range(_ROUNDS):
+            if not maybe_fold(store):
+                break

@@ -29,7 +29,7 @@ class OpenChannel:
         self._background = background
         self._guard = threading.Lock()
         self._builder: IndexBuilder | None = None
-        self._removed = False
+        self._owing = False
         self.store = ChannelStore.open(record.folder)
         self.counts = Counts(record.folder)
         self._shortlister: Shortlister | None = None
@@ -65,13 +65,23 @@ class OpenChannel:
                 self._builder = IndexBuilder(self.store, inline_rows=inline_rows)
         self._builder.nudge()
 
-    def fold_at_close(self) -> None:
-        """Bring the index up to date when the channel is closed: something was removed."""
-        self._removed = True
+    def fold_later(self) -> None:
+        """Let the caller acknowledge one change first: fold before the next one, or at the end.
+
+        In the background it begins now.
+        """
+        self._owing = True
+        if self._background:
+            self.fold_owed()
+
+    def fold_owed(self) -> None:
+        """Do what `fold_later` has put off."""
+        owing, self._owing = self._owing, False
+        if owing:
+            self.fold()
 
     def close(self) -> None:
-        if self._removed:
-            self.fold()
+        self.fold_owed()
         if self._builder is not None:
             self._builder.finish()
         if self._shortlister is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,25 +60,35 @@ class LocalGallery(LocalAdmin):
         """Write the match counts noted so far; what cannot be written at once stays for the next time."""
         flush(self._channels.opened(), patience=patience)
 
+    def look_after_indexes(self) -> None:
+        """Have done what is due in the open channels, also what others were killed in or have damaged."""
+        for opened in self._channels.opened():
+            opened.fold()
+
     def capabilities(self) -> Capabilities:
         features = {"channels", "maintenance", "picture", "check", "candidates", "prefix", "replace"}
         return Capabilities(backend="local", version=__version__, features=frozenset(features))
 
     def add(self, *, channel: str, item: AddItem, options: AddOptions = AddOptions()) -> AddResult:
-        (result,) = self.add_many(channel=channel, items=[item], options=options)
+        with closing(self.add_many(channel=channel, items=[item], options=options)) as results:
+            result = next(results)
         if result.error is not None:
             raise result.error
+        if not options.dry_run:
+            self._channels.get(channel).fold_later()
         return result
 
     def add_many(
         self, *, channel: str, items: Iterable[AddItem], options: AddOptions = AddOptions()
-    ) -> Iterator[AddResult]:
+    ) -> Generator[AddResult]:
         from arcli.engine.checking import duplicate_search
         from arcli.engine.loading import Loader
         from arcli.vision.presets import DEFAULT_PRESET
 
         target = self._channel_to_add(channel, options)
         preset = target.preset if target else DEFAULT_PRESET
+        if target is not None:
+            target.fold_owed()
         with duplicate_search(target, options) as duplicates:
             yield from Loader(target, options, preset=preset, duplicates=duplicates).run(items)
 
@@ -99,9 +110,10 @@ class LocalGallery(LocalAdmin):
         with opened.store.read() as snapshot:
             if snapshot.target(identifier) is None:
                 return False
+        opened.fold_owed()
         with opened.store.write() as writer:
             removed = writer.remove(identifier) is not None
-        opened.fold_at_close()
+        opened.fold_later()
         return removed
 
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
@@ -143,12 +155,13 @@ class LocalGallery(LocalAdmin):
         from arcli.engine.loading import renewed
 
         enrolment = self._enroll(opened, row, changes.picture) if changes.picture else None
+        opened.fold_owed()
         with opened.store.write() as writer:
             present = writer.target(identifier)  # as it is now: somebody may have changed it meanwhile
             if enrolment is not None and present is not None:
                 writer.replace(renewed(present, enrolment))
             row = writer.update(identifier, changes)
-        opened.fold()
+        opened.fold_later()
         return row.as_target()
 
     def _enroll(self, opened: OpenChannel, row: TargetRow, picture: Picture) -> Enrolment | None:

@@ -20,6 +20,7 @@ from arcli.server.service import Service
 from arcli.server.tupu import TupuCalls
 
 _log = logging.getLogger(__name__)
+_UPKEEP_SECONDS = 10.0  # asking whether an index needs work costs about a millisecond a channel
 _FLUSH_SECONDS = 1.0  # design.md: a crash may lose the match counts of this last moment
 
 
@@ -28,9 +29,10 @@ def build_app(service: Service) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        flusher = asyncio.create_task(_keep_flushing(service))
+        chores = [asyncio.create_task(chore(service)) for chore in (_keep_flushing, _keep_up)]
         yield
-        flusher.cancel()
+        for chore in chores:
+            chore.cancel()
         await asyncio.to_thread(service.close)
 
     links = PictureLinks(service)
@@ -75,3 +77,12 @@ async def _keep_flushing(service: Service) -> None:
             await service.quick.run(service.backend.flush)
         except Exception as error:
             _log.warning("counts could not be written: %s", error)
+
+
+async def _keep_up(service: Service) -> None:
+    while True:
+        await asyncio.sleep(_UPKEEP_SECONDS)
+        try:
+            await service.quick.run(service.backend.upkeep)
+        except Exception as error:
+            _log.warning("an index was not looked after: %s", error)

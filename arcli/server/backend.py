@@ -28,6 +28,7 @@ def open_backend(data_dir: Path) -> Backend:
         pepper=connect.server_pepper(data_dir),
         signing_key=lambda: connect.server_signing_key(data_dir),
         flush=flush,
+        upkeep=gallery.look_after_indexes,
         ready=lambda: gatekeeper.binding(""),
         close=close,
     )

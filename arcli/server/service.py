@@ -31,7 +31,8 @@ _FORMATS = ("jpeg", "png")
 class Backend:
     """What is served. `pepper` keys what must not be guessed, `signing_key` (PEM) signs Tupu answers.
 
-    `flush` writes what is still only counted; `ready` raises when the data cannot be read.
+    `flush` writes what is still only counted; `upkeep` begins what is due in the background; `ready` raises
+    when the data cannot be read.
     """
 
     gallery: Gallery
@@ -40,6 +41,7 @@ class Backend:
     pepper: bytes
     signing_key: Callable[[], str]
     flush: Callable[[], None]
+    upkeep: Callable[[], None]
     ready: Callable[[], object]
     close: Callable[[], None]
 

@@ -117,3 +117,13 @@ def test_interrupts_reach_the_parent_alone() -> None:
     outcomes = flat(OrderedWork(interruptible, jobs=2).run(range(INLINE_LIMIT + 4)))
     assert not any(outcome for _, outcome in outcomes)
     assert interruptible(0)
+
+
+def test_workers_are_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A forked child would close the parent's SQLite files and so drop its locks."""
+
+    def forbidden() -> int:
+        raise AssertionError("a process was forked")
+
+    monkeypatch.setattr(os, "fork", forbidden)
+    assert len(flat(OrderedWork(double, jobs=2).run(range(INLINE_LIMIT + 1)))) == INLINE_LIMIT + 1
