@@ -192,7 +192,10 @@ def test_a_copy_takes_over_the_segments_that_came_along(shop: Shop, tmp_path: Pa
     copy.store.close()
 
 
-def test_an_older_state_put_back_answers_by_what_it_holds(shop: Shop, tmp_path: Path) -> None:
+@pytest.mark.parametrize("as_a_new_file", [False, True])
+def test_an_older_state_put_back_answers_by_what_it_holds(
+    shop: Shop, tmp_path: Path, as_a_new_file: bool
+) -> None:
     shop.add(*range(15))
     compact(shop.store)
     shop.store.close()
@@ -202,11 +205,14 @@ def test_an_older_state_put_back_answers_by_what_it_holds(shop: Shop, tmp_path: 
     shop.remove("pic3")
     compact(shop.store)
     shop.store.close()
+    if as_a_new_file:
+        (shop.folder / "store.sqlite").rename(tmp_path / "kept")  # else its inode is given out again
     shutil.copy(tmp_path / "backup" / "store.sqlite", shop.folder)
     back = shop.at(shop.folder)
     back.told = told
     back.check()
     back.add(300)
+    assert bool(back.segments()) is not as_a_new_file, "another epoch, so not searched before it is compared"
     back.check()
     compact(back.store)
     back.check()
