@@ -63,11 +63,12 @@ def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
     from arcli.vision.extract import extract
     from arcli.vision.options import ENROLL
     from arcli.vision.rate import enough_features, rate
-    from arcli.vision.thumbnail import KEPT_SIDE, kept_as_it_is, kept_picture, thumbnail
+    from arcli.vision.thumbnail import KEPT_SIDE, encoded_to_keep, kept_as_it_is, thumbnail
 
     decoded = decode(data, name=task.picture.name, limits=LOCAL, max_side=KEPT_SIDE)
-    kept = kept_picture(decoded, data) if task.keep_picture else None
-    if kept is not None and kept_as_it_is(decoded, data) is None:
+    kept = kept_as_it_is(decoded, data) if task.keep_picture else None
+    if task.keep_picture and kept is None:
+        kept = encoded_to_keep(decoded)
         # What is stored is taken of what is kept: an exported picture, added again, gives the same target.
         decoded = replace(decoded, pixels=decode(kept, name=task.picture.name, limits=LOCAL).pixels)
     features = extract(

@@ -51,7 +51,8 @@ def spread(features: Features) -> float:
     if len(features) == 0:
         return 0.0
     cells = (features.keypoints[:, :2] / np.array(features.image_size) * _GRID).astype(int)
-    return len(np.unique(cells.clip(0, _GRID - 1), axis=0)) / _GRID**2
+    columns, rows = cells.clip(0, _GRID - 1).T
+    return len(set((rows * _GRID + columns).tolist())) / _GRID**2
 
 
 def repetition(features: Features) -> float:
@@ -59,10 +60,10 @@ def repetition(features: Features) -> float:
     features = features.head(_COMPARED)
     if len(features) < 2:
         return 0.0
-    points = features.keypoints[:, :2]
-    same_place = np.abs(points[:, None] - points[None]).max(2) < 0.02 * max(features.image_size)
+    x, y = np.ascontiguousarray(features.keypoints[:, :2].T)
+    apart = np.maximum(np.abs(x[:, None] - x), np.abs(y[:, None] - y))
     distances = squared_distances(features.codes, features.codes)
-    distances[same_place] = np.inf
+    distances[apart < 0.02 * max(features.image_size)] = np.inf
     codes = features.codes.astype(np.float32)
     norm = float(np.median(np.einsum("ij,ij->i", codes, codes)))
     return float((distances.min(1) < 0.15 * norm).mean())

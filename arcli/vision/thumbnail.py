@@ -16,21 +16,21 @@ THUMBNAIL_SIDE = 128  # px; recognition.md, look-alikes: 16 px blocks of 128 px 
 _SHOWN = {0xE0, 0xEE}  # JFIF and Adobe segments: how to decode; the other APPn and comments are about people
 
 
-def kept_picture(decoded: Decoded, data: bytes) -> bytes:
-    """Return the picture as JPEG, long side at most 640, upright, without EXIF, profile or comment.
-
-    `data`: the file that `decoded` came from. A JPEG that is small and upright is not encoded again.
-    """
-    return kept_as_it_is(decoded, data) or encode_jpeg(shrink(decoded.pixels, KEPT_SIDE), quality=85)
-
-
 def kept_as_it_is(decoded: Decoded, data: bytes) -> bytes | None:
-    """Return the file without EXIF, profile and comment where it can be kept so, else None."""
+    """Return the file without EXIF, profile and comment where it is small and upright, else None.
+
+    `data`: the file that `decoded` came from.
+    """
     if decoded.format == "jpeg" and decoded.orientation == 1 and max(decoded.size) <= KEPT_SIDE:
         stripped = strip_jpeg(data)
         if len(stripped) <= KEPT_BYTES:
             return stripped
     return None
+
+
+def encoded_to_keep(decoded: Decoded) -> bytes:
+    """Return the picture as JPEG, long side at most 640, upright, without EXIF, profile or comment."""
+    return encode_jpeg(shrink(decoded.pixels, KEPT_SIDE), quality=85)
 
 
 def thumbnail(decoded: Decoded) -> bytes:

@@ -117,4 +117,4 @@ def find_homography(
 def places(points: npt.NDArray[np.float32]) -> int:
     """Count distinct places among (N, 2) points."""
     cells = np.rint(points / _CELL).astype(np.int64)
-    return len(np.unique(cells[:, 0] * 100_003 + cells[:, 1])) if len(points) else 0
+    return len(set((cells[:, 0] * 100_003 + cells[:, 1]).tolist()))

@@ -11,7 +11,7 @@ from arcli.vision.decode import Decoded, decode
 from arcli.vision.draw import Outline, draw
 from arcli.vision.extract import extract
 from arcli.vision.rate import enough_features, rate
-from arcli.vision.thumbnail import kept_picture, thumbnail, thumbnail_pixels
+from arcli.vision.thumbnail import encoded_to_keep, kept_as_it_is, thumbnail, thumbnail_pixels
 from tests.vision.pictures import encoded, textured
 
 
@@ -50,8 +50,9 @@ def test_a_small_jpeg_is_kept_as_it_is_but_for_what_it_tells_about_people() -> N
     exif[0x010E] = "Grandma at home, 51.5 N"
     data = encoded(textured(1), "JPEG", exif=exif, comment=b"secret comment")
     decoded = decode(data, name="x")
-    kept = kept_picture(decoded, data + b"trailing secret")
+    kept = kept_as_it_is(decoded, data + b"trailing secret")
     assert b"Grandma" in data
+    assert kept is not None
     assert not any(word in kept for word in (b"Grandma", b"secret", b"Exif"))
     assert (decode(kept, name="x").pixels == decoded.pixels).all()
 
@@ -62,7 +63,8 @@ def test_a_kept_picture_is_a_small_upright_jpeg(size: tuple[int, int]) -> None:
     exif[0x0112] = 8
     data = encoded(textured(2, size), "JPEG", exif=exif)
     decoded = decode(data, name="x", max_side=640)
-    again = Image.open(io.BytesIO(kept_picture(decoded, data)))
+    assert kept_as_it_is(decoded, data) is None, "it is turned"
+    again = Image.open(io.BytesIO(encoded_to_keep(decoded)))
     assert again.format == "JPEG"
     assert max(again.size) <= 640
     assert (again.size[0] < again.size[1]) == (decoded.size[0] < decoded.size[1])
