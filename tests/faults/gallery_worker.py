@@ -23,6 +23,8 @@ from arcli.models import AddItem, AddOptions, Picture, TargetChanges
 from tests.engine.conftest import encoded
 
 CHANNEL = "default"
+BLOCK = 2500  # pictures that an adder may bring
+REPLACED = 4 * BLOCK  # what is added to the number of a picture that replaces another
 
 
 def pixels_of(seed: int) -> np.ndarray:
@@ -68,11 +70,11 @@ def add(gallery: LocalGallery, log: Log, first: str, count: str) -> None:
             comes=seed,
         )
         if seed % 3 == 0:
-            changes = TargetChanges(picture=picture_of(seed + 5000))
+            changes = TargetChanges(picture=picture_of(seed + REPLACED))
             log(
                 lambda name=name, changes=changes: replace(gallery, name, changes),
                 target=name,
-                comes=seed + 5000,
+                comes=seed + REPLACED,
                 goes=seed,
             )
 

@@ -1,7 +1,7 @@
 """Processes on one channel's index, without pictures: python -m tests.faults.index_crew COMMAND DATA LOG …
 
 The same commands and log as gallery_worker, but each picture is made-up features and each adder folds a delta
-of five rows, so that segments are published and merged all the time.
+of five rows, so that segments are published and merged all the time. All end when stdin closes.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from arcli.engine.upkeep import maybe_fold
 from arcli.errors import Locked
 from arcli.store.channel import ChannelStore
 from arcli.store.rows import NewTarget
-from tests.faults.gallery_worker import Log
+from tests.faults.gallery_worker import BLOCK, REPLACED, Log
 from tests.index.index_samples import blurred, features
 
 SMALL = UpkeepOptions(delta_rows=5)
 _SURE = 25  # of 50 keypoints; a stranger gets about 8 votes
+
+
+def stopped() -> bool:
+    return sys.stdin.buffer.read(1) is not None
 
 
 def write(store: ChannelStore, name: str, seed: int, *, replacing: bool) -> bool:
@@ -38,10 +42,12 @@ def write(store: ChannelStore, name: str, seed: int, *, replacing: bool) -> bool
 def add(store: ChannelStore, log: Log, first: str, count: str) -> None:
     """Add one at a time, replace every third, and fold after each."""
     for seed in range(int(first), int(first) + int(count)):
+        if stopped():
+            return
         name = f"poster{seed}"
         log(lambda n=name, s=seed: write(store, n, s, replacing=False), target=name, comes=seed)
         if seed % 3 == 0:
-            other = seed + 5000
+            other = seed + REPLACED
             log(
                 lambda n=name, s=other: write(store, n, s, replacing=True),
                 target=name,
@@ -54,7 +60,7 @@ def add(store: ChannelStore, log: Log, first: str, count: str) -> None:
 def remove(store: ChannelStore, log: Log, first: str, count: str) -> None:
     """Remove every second one when it has come."""
     left = {seed for seed in range(int(first), int(first) + int(count)) if seed % 2 == 0}
-    while left:
+    while left and not stopped():
         for seed in sorted(left):
             name = f"poster{seed}"
             with store.read() as snapshot:
@@ -70,13 +76,14 @@ def removed(store: ChannelStore, name: str) -> bool:
 
 
 def find(store: ChannelStore, log: Log, step: str, *seeds: str) -> None:
-    """Look all pictures up again and again until stdin closes."""
+    """Look up again and again what may be there, and what will come soon."""
     search = Shortlister(store)
     order = sorted(map(int, seeds), key=lambda seed: seed * int(step) % 101)
-    os.set_blocking(0, False)
     while True:
-        for seed in order:
-            if sys.stdin.buffer.read(1) is not None:
+        with store.read() as snapshot:
+            soon = snapshot.last_row() // 4 + 20
+        for seed in [seed for seed in order if seed % BLOCK < soon]:
+            if stopped():
                 return
             log(lambda s=seed: found(store, search, s), photo=seed)
 
@@ -89,8 +96,7 @@ def found(store: ChannelStore, search: Shortlister, seed: int) -> list[str]:
 
 
 def compact(store: ChannelStore, log: Log) -> None:
-    os.set_blocking(0, False)
-    while sys.stdin.buffer.read(1) is None:
+    while not stopped():
         log(lambda: compacted(store))
 
 
@@ -106,6 +112,7 @@ COMMANDS: dict[str, Callable[..., None]] = {"add": add, "remove": remove, "find"
 
 
 def main(command: str, data_dir: str, log: str, *words: str) -> None:
+    os.set_blocking(0, False)
     (folder,) = (Path(data_dir) / "channels").glob("*/")
     with ChannelStore.open(folder) as store:
         COMMANDS[command](store, Log(log), *words)
