@@ -9,7 +9,7 @@ from pathlib import Path
 
 from arcli.errors import ChannelNotFound, InvalidChannelName, NotYourChannel, WrongCredentials
 from arcli.models import Principal, Scope, TupuBinding, valid_channel_name
-from arcli.store.accounts import binding_of, channels_of
+from arcli.store.account_rows import binding_of, channels_of
 from arcli.store.catalog import Catalog
 from arcli.store.digests import SecretDigests
 from arcli.store.keyfile import pepper

@@ -1,0 +1,118 @@
+"""Rows of accounts, keys, grants and bindings: what is asked of the catalog's tables."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from arcli.errors import AccountNotFound, ChannelNotFound, Conflict, NotFound, UsageError
+from arcli.models import Account, AccountKey, Grant, Scope, TupuBinding, valid_channel_name
+from arcli.store.digests import DigestKind
+
+_KEYS = "SELECT key_id, kind, scope, channels, created, last_used, revoked FROM keys WHERE username = ?"
+_OWNED = "SELECT name FROM channels WHERE json_extract(settings, '$.owner') = ? ORDER BY name"
+
+
+def has(account: Account, wanted: Grant) -> bool:
+    """Say whether the account may do that already."""
+    name = valid_channel_name(wanted.channel)
+    enough = (Scope.ALL, wanted.scope)
+    return name in account.owns or any(g.channel == name and g.scope in enough for g in account.grants)
+
+
+def insert_grant(connection: sqlite3.Connection, username: str, grant: Grant) -> None:
+    """Let an account use a channel. Raises ChannelNotFound."""
+    name = valid_channel_name(grant.channel)
+    if not connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
+        raise ChannelNotFound(f"no channel {name!r}", item=name)
+    connection.execute("INSERT OR REPLACE INTO grants VALUES (?, ?, ?)", (username, name, grant.scope.value))
+
+
+def insert_binding(connection: sqlite3.Connection, binding: TupuBinding) -> None:
+    """Bind a Tupu secretId to channels. Raises Conflict where another account has it."""
+    query = "SELECT username FROM bindings WHERE secret_id = ?"
+    owner = connection.execute(query, (binding.secret_id,)).fetchone()
+    if owner is not None and owner[0] != binding.username:
+        raise Conflict(f"secretId {binding.secret_id} belongs to another account", item=binding.secret_id)
+    channels = json.dumps(valid_names(binding.channels))
+    connection.execute(
+        "INSERT OR REPLACE INTO bindings VALUES (?, ?, ?, ?)",
+        (binding.secret_id, binding.username, channels, binding.public_key),
+    )
+
+
+def valid_names(channels: tuple[str, ...]) -> list[str]:
+    """Return the names. Raises InvalidChannelName."""
+    return [valid_channel_name(name) for name in channels]
+
+
+def created(connection: sqlite3.Connection, username: str) -> str:
+    """Return when an account was made. Raises AccountNotFound."""
+    row = connection.execute("SELECT created FROM accounts WHERE username = ?", (username,)).fetchone()
+    if row is None:
+        raise unknown(username)
+    return str(row[0])
+
+
+def read_account(connection: sqlite3.Connection, username: str, created: str) -> Account:
+    """Return all of an account."""
+    owned = connection.execute(_OWNED, (username,)).fetchall()
+    grants = "SELECT channel, scope FROM grants WHERE username = ? ORDER BY channel"
+    bindings = "SELECT secret_id, username, channels, public_key FROM bindings WHERE username = ?"
+    return Account(
+        username=username,
+        created=created,
+        keys=tuple(keys(connection, username)),
+        owns=tuple(name for (name,) in owned),
+        grants=tuple(
+            Grant(channel=channel, scope=Scope(scope))
+            for channel, scope in connection.execute(grants, (username,))
+        ),
+        bindings=tuple(binding_of(row) for row in connection.execute(bindings, (username,))),
+    )
+
+
+def keys(connection: sqlite3.Connection, username: str) -> list[AccountKey]:
+    """Return an account's keys, also those that were revoked, the oldest first."""
+    rows = connection.execute(f"{_KEYS} ORDER BY created, key_id", (username,))
+    return [
+        AccountKey(
+            key_id=key_id,
+            scope=Scope(scope),
+            channels=channels_of(channels),
+            imported=kind == DigestKind.IMPORTED,
+            created=created,
+            last_used=last_used,
+            revoked=revoked,
+        )
+        for key_id, kind, scope, channels, created, last_used, revoked in rows
+    ]
+
+
+def channels_of(text: str | None) -> tuple[str, ...] | None:
+    """Read a stored list of channel names; None stays None (no limit)."""
+    return None if text is None else tuple(json.loads(text))
+
+
+def binding_of(row: tuple[str, str, str, str]) -> TupuBinding:
+    """Read a row secret_id, username, channels, public_key."""
+    secret_id, username, channels, public_key = row
+    names = channels_of(channels) or ()
+    return TupuBinding(secret_id=secret_id, username=username, channels=names, public_key=public_key)
+
+
+def key_in_force(keys: list[AccountKey], username: str, key_id: str | None) -> AccountKey:
+    """Return the key that is meant. Raises NotFound, UsageError when it is not clear which."""
+    standing = [key for key in keys if key.revoked is None and key_id in (None, key.key_id)]
+    if not standing:
+        which = f"key {key_id}" if key_id else "key in force"
+        raise NotFound(f"account {username} has no {which}", item=key_id or username)
+    if len(standing) > 1:
+        names = ", ".join(key.key_id for key in standing)
+        raise UsageError(f"account {username} has several keys", hint=f"name one of them: {names}")
+    return standing[0]
+
+
+def unknown(username: str) -> AccountNotFound:
+    """Return the error to raise for an account that is not there."""
+    return AccountNotFound(f"no account {username!r}", item=username)
