@@ -5,6 +5,7 @@ A manifest is read twice (to find collisions, then to load) and never held in me
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -110,10 +111,11 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _known(encoding: str) -> str:
+    """Return the codec to read with: one of UTF-8 that does not mind a byte order mark."""
     try:
         "".encode(encoding)
-    except LookupError as error:
+    except (LookupError, UnicodeError) as error:
         raise UsageError(
             f"unknown encoding: {encoding}", hint="for example utf-8, cp1252, gb18030"
         ) from error
-    return encoding
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding

@@ -12,7 +12,7 @@ from arcli.bulk.identifiers import IdFrom, identifier_for
 from arcli.bulk.manifest import Manifest
 from arcli.bulk.walk import Found, Skipped, pictures_of
 from arcli.errors import ArcliError, Conflict, InvalidIdentifier, PictureNotFound, UsageError
-from arcli.models import AddItem, MatchRatio, Picture, valid_identifier
+from arcli.models import AddItem, MatchRatio, Picture, usable_matchratio, valid_identifier
 
 _TOLD = 5  # collisions named in a sentence
 
@@ -122,9 +122,10 @@ def plan_manifest(manifest: Manifest, rule: IdFrom, defaults: Defaults) -> Plan:
     """Plan a manifest's rows. A bad row, or one whose identifier an earlier row has, becomes an error."""
     first: dict[str, int] = {}
     taken: dict[int, int] = {}
-    total = 0
+    total = unused = 0
     for row in manifest.rows():
         total += 1
+        unused += row.matchratio is not None and usable_matchratio(row.matchratio) is None
         if row.error is None:
             earlier = first.setdefault(_identifier(row, rule), row.line)
             if earlier != row.line:
@@ -134,7 +135,9 @@ def plan_manifest(manifest: Manifest, rule: IdFrom, defaults: Defaults) -> Plan:
         for row in manifest.rows():
             yield _entry(row, manifest.path, rule, defaults, taken.get(row.line))
 
-    return Plan(entries, total, frozenset(first), manifest.notes)
+    told = f"{manifest.path}: rows with a matchratio outside 0 to 1, which arcli's own engine does not use"
+    notes = (*manifest.notes, f"{told}: {unused:,}") if unused else manifest.notes
+    return Plan(entries, total, frozenset(first), notes)
 
 
 def _identifier(row: Row, rule: IdFrom) -> str:

@@ -76,7 +76,7 @@ def add(
     session = Session.of(ctx)
     if resume and report is None:
         raise UsageError("--resume continues a report", hint="name it: --report FILE --resume")
-    defaults = Defaults(metadata=metadata_text(metadata), matchratio=match_ratio(ratio))
+    defaults = Defaults(metadata=metadata_text(metadata), matchratio=match_ratio(ratio, session.warn))
     if manifest is not None:
         plan = _manifest_plan(manifest, encoding, paths, identifier, id_from, defaults)
     else:

@@ -34,7 +34,7 @@ def update(
     session = Session.of(ctx)
     changes = TargetChanges(
         metadata=metadata_text(metadata),
-        matchratio=match_ratio(ratio),
+        matchratio=match_ratio(ratio, session.warn),
         active=active,
         picture=None if image is None else Picture.from_path(image),
         rename=None if rename is None else valid_identifier(rename),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BufferedIOBase
 from pathlib import Path
 from typing import cast
 
 from arcli.errors import InvalidMetadata, UsageError
-from arcli.models import METADATA_LIMIT, MatchRatio, valid_metadata
+from arcli.models import METADATA_LIMIT, MatchRatio, usable_matchratio, valid_metadata
 
 _BOM = 3  # bytes of a byte order mark
 _LONGEST = 65_536  # bytes of a line; paths have 4,096 at most
@@ -69,10 +69,15 @@ def metadata_text(given: str | None) -> str | None:
     return valid_metadata(_file_text(Path(given[1:])) if given.startswith("@") else given)
 
 
-def match_ratio(given: str | None) -> MatchRatio | None:
-    """Return a number where one was given, else the text: a vendor's values are passed on as they are."""
+def match_ratio(given: str | None, warn: Callable[[str], None]) -> MatchRatio | None:
+    """Return a number where one was given, else the text: a vendor's values are passed on as they are.
+
+    `warn` is told of a value that the engine's own searches do not use.
+    """
     if given is None:
         return None
+    if usable_matchratio(given) is None:
+        warn(f"match ratio {given!r} is passed on as it is; arcli's own engine uses numbers from 0 to 1 only")
     for kind in (int, float):
         try:
             number = kind(given)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from arcli.app import main
 from tests.bulk.fake_gallery import FakeGallery
-from tests.engine.conftest import poster
+from tests.engine.conftest import encoded, poster, poster_pixels
 
 
 @pytest.fixture
@@ -61,6 +62,12 @@ class Ran:
 Arcli = Callable[..., Ran]
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder that a user's data are in; SQLite's own side files are none."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): path.read_bytes() for path in files if not path.name.endswith(("-shm", "-wal"))}
+
+
 @pytest.fixture
 def arcli(tmp_path: Path, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch) -> Arcli:
     """Run a command line in this process, in `tmp_path`, over the embedded engine."""
@@ -89,3 +96,10 @@ def posters(tmp_path: Path) -> Path:
     for seed in range(4):
         (folder / f"p{seed}_.png").write_bytes(poster(seed))
     return folder
+
+
+def poor() -> bytes:
+    """A picture with some details in one corner, and nothing else."""
+    pixels = np.full((320, 320, 3), 220, np.uint8)
+    pixels[:40, :40] = poster_pixels(30)[:40, :40]
+    return encoded(pixels)

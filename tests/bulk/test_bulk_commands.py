@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.bulk.conftest import Arcli
+from tests.bulk.conftest import Arcli, contents, poor
 from tests.bulk.kills import stored
 from tests.engine.conftest import encoded, photo_of, poster, poster_pixels
 
@@ -17,12 +17,15 @@ def test_a_dry_run_tells_what_a_load_would_do_and_writes_nothing(arcli: Arcli, p
     (posters / "blank.png").write_bytes(encoded(poster_pixels(0)[:1, :1]))
     (posters / "text.jpg").write_text("no picture")
     (posters / "taken.png").write_bytes(poster(9))
+    (posters / "poor.png").write_bytes(poor())
     small = cv2.resize(poster_pixels(1), None, fx=0.7, fy=0.7)
     (posters / "twice.jpg").write_bytes(encoded(small, ".jpg"))
-    ran = arcli("add", posters, "--dry-run", "--no-duplicates", "--min-level", "1", "--json")
+    before = contents(Path("data"))
+    ran = arcli("add", posters, "--dry-run", "--no-duplicates", "--min-level", "3", "--json")
     assert ran.status == 3
     assert ran.statuses == {
         "blank": "would-fail",
+        "poor": "would-fail",
         "p0_": "would-fail",
         "p1_": "would-add",
         "p2_": "would-add",
@@ -35,12 +38,21 @@ def test_a_dry_run_tells_what_a_load_would_do_and_writes_nothing(arcli: Arcli, p
     assert codes == {
         "blank": "too_few_features",
         "p0_": "duplicate_picture",
+        "poor": "level_too_low",
         "taken": "target_exists",
         "text": "unreadable_picture",
         "twice": "duplicate_picture",
     }
     assert "p1_.png" in ran.err
-    assert arcli("ls", "--json").data["totalcount"] == 1
+    assert contents(Path("data")) == before
+
+
+def test_a_dry_run_tells_which_identifiers_are_not_valid(arcli: Arcli, posters: Path) -> None:
+    Path("m.csv").write_text("image,identifier\nposters/p0_.png,good_1\nposters/p1_.png,not valid\n")
+    ran = arcli("add", "--manifest", "m.csv", "--dry-run", "--json")
+    assert (ran.status, list(ran.statuses.values())) == (3, ["would-add", "would-fail"])
+    assert json.loads(ran.out)["errors"][0]["code"] == "invalid_identifier"
+    assert not Path("data").exists()
 
 
 def test_a_dry_run_into_a_channel_that_is_not_there_makes_none(arcli: Arcli, posters: Path) -> None:
@@ -62,9 +74,24 @@ def test_a_dry_run_counts_the_quota(arcli: Arcli, posters: Path) -> None:
 
 def test_gates_end_with_status_3_and_the_list(arcli: Arcli, posters: Path) -> None:
     (posters / "twice.png").write_bytes(poster(0))
-    ran = arcli("add", posters, "--no-duplicates", "--min-level", "1", "--json")
-    assert (ran.status, ran.statuses["twice"], ran.data["counts"]["failed"]) == (3, "failed", 1)
-    assert arcli("add", posters / "p0_.png", "--id", "poor", "--min-level", "5", "-c", "x").status in (0, 7)
+    (posters / "poor.png").write_bytes(poor())
+    ran = arcli("add", posters, "--no-duplicates", "--min-level", "3", "--json")
+    assert (ran.status, ran.data["counts"]["added"], ran.data["counts"]["failed"]) == (3, 4, 2)
+    told = {Path(error["item"]).name: error["code"] for error in json.loads(ran.out)["errors"]}
+    assert told == {"poor.png": "level_too_low", "twice.png": "duplicate_picture"}
+    assert all(name in ran.err for name in told)
+    assert arcli("ls", "-f", "ids").out.split() == ["p0_", "p1_", "p2_", "p3_"]
+
+
+def test_a_match_ratio_that_no_search_uses_is_told(arcli: Arcli, posters: Path) -> None:
+    told = "outside 0 to 1"
+    Path("m.csv").write_text("image,matchratio\nposters/p0_.png,70\nposters/p1_.png,-1\nposters/p2_.png,1\n")
+    ran = arcli("add", "--manifest", "m.csv", "--json")
+    assert (ran.status, ran.data["counts"]["added"]) == (0, 3)
+    assert f"{told}, which arcli's own engine does not use: 2" in ran.err
+    assert told not in arcli("add", "--manifest", "m.csv", "-c", "x", "--quiet").err
+    assert "'70'" in arcli("add", posters / "p3_.png", "--match-ratio", "70").err
+    assert arcli("add", posters / "p3_.png", "--match-ratio", "0.7", "-c", "x").err.count("ratio") == 0
 
 
 BAD_ROWS = """image;identifier;metadata;matchratio
@@ -233,75 +260,6 @@ def test_sync_does_not_empty_a_channel_by_mistake(arcli: Arcli, posters: Path) -
     for source in ("empty", "nowhere"):
         assert arcli("sync", source, "--delete").status in (2, 7)
     assert arcli("ls", "--json").data["totalcount"] == 4
-
-
-def test_check_sees_duplicates_in_the_batch_and_the_channel_by_recognition(
-    arcli: Arcli, posters: Path
-) -> None:
-    arcli("add", posters / "p0_.png", "--id", "known")
-    for number in (0, 1):
-        copy = cv2.resize(poster_pixels(number), None, fx=0.8, fy=0.8)
-        (posters / f"q{number}.jpg").write_bytes(encoded(copy, ".jpg"))
-    ran = arcli("check", posters, "--json")
-    assert ran.status == 0
-    found = {
-        Path(item["image"]).name: [d["identifier"] or Path(d["image"]).name for d in item["duplicates"]]
-        for item in ran.data["items"]
-    }
-    assert found == {
-        "p0_.png": ["known"],
-        "p1_.png": [],
-        "p2_.png": [],
-        "p3_.png": [],
-        "q0.jpg": ["known", "p0_.png"],
-        "q1.jpg": ["p1_.png"],
-    }
-    gated = arcli("check", posters, "--no-duplicates", "--json")
-    assert gated.status == 3
-    assert [Path(e["item"]).name for e in json.loads(gated.out)["errors"]] == ["p0_.png", "q0.jpg", "q1.jpg"]
-
-
-def test_check_tells_the_vendor_s_rules_unless_told_not_to(arcli: Arcli, posters: Path) -> None:
-    wide = cv2.cvtColor(poster_pixels(3), cv2.COLOR_BGR2GRAY)[:100]
-    Path("wide.bmp").write_bytes(encoded(wide, ".bmp"))
-    codes = [hint["code"] for hint in arcli("check", "wide.bmp", "--json").data["items"][0]["hints"]]
-    assert {"arcloud_format", "arcloud_size", "arcloud_shape"} <= set(codes)
-    own = arcli("check", "wide.bmp", "--rules", "none", "--json").data["items"][0]["hints"]
-    assert not [hint for hint in own if hint["code"].startswith("arcloud")]
-
-
-def test_statistics_go_into_a_file_that_a_cron_job_appends_to(arcli: Arcli, posters: Path) -> None:
-    arcli("add", posters)
-    Path("photo.jpg").write_bytes(photo_of(0))
-    Path("nothing.jpg").write_bytes(photo_of(77))
-    arcli("find", "photo.jpg")
-    job = ["stats", "--from", "this-month", "--output", "stats.csv", "--append"]
-    assert arcli(*job).out == ""
-    first = Path("stats.csv").read_text()
-    arcli(*job)
-    assert Path("stats.csv").read_text() == first
-    arcli("find", "photo.jpg")
-    arcli("find", "nothing.jpg")
-    arcli(*job)
-    assert Path("stats.csv").read_text() == first.replace(",p0_,1", ",p0_,2")
-    records = arcli("stats", "--by", "year", "--misses", "--json").data["records"]
-    assert [(r["identifier"], r["count"], r["missed"]) for r in records] == [
-        (None, 1, True),
-        ("p0_", 2, False),
-    ]
-
-
-def test_statistics_are_drawn(arcli: Arcli, posters: Path) -> None:
-    arcli("add", posters)
-    Path("photo.jpg").write_bytes(photo_of(0))
-    arcli("find", "photo.jpg")
-    ran = arcli("stats", "--plot", "--plot-file", "plot.svg")
-    assert "█" in ran.out
-    assert "UTC" in ran.err
-    assert b"<svg" in Path("plot.svg").read_bytes()[:500]
-    assert arcli("stats", "--plot-file", "plot.gif").status == 2
-    assert arcli("stats", "--json").data["timezone"] == "UTC"
-    assert arcli("stats", "--append").status == 2
 
 
 def test_a_folder_from_a_phone_needs_the_extra_and_says_so(

@@ -9,6 +9,7 @@ import random
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,15 @@ def test_a_terminal_shows_rate_and_time_left_and_a_file_nothing(posters: Path, t
     assert len(silent.stdout.splitlines()) == 60, "as they come, one line of JSON each"
     words_only = [line for line in silent.stderr.splitlines() if not line.startswith(("error: ", "hint: "))]
     assert words_only == []
+
+
+def test_lines_of_json_come_while_the_load_goes_on(posters: Path, tmp_path: Path) -> None:
+    words = ["add", "--manifest", posters / "all.jsonl", "--jobs", "1", "-f", "jsonl"]
+    command = [sys.executable, "-m", "arcli", *map(str, words)]
+    with subprocess.Popen(command, env=environment(tmp_path), stdout=subprocess.PIPE) as loading:
+        assert loading.stdout is not None
+        first = json.loads(loading.stdout.readline())
+        loading.kill()
+        lines = loading.stdout.read().splitlines()
+    assert (Path(first["image"]).name, first["status"]) == ("p00.png", "added")
+    assert len(lines) < PICTURES - 1, "it was killed half way"

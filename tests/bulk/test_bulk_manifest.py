@@ -25,8 +25,8 @@ def csv_rows(tmp_path: Path, text: str) -> list[Row]:
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
 )
-@pytest.mark.parametrize("delimiter", [";", ",", "\t"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_encodings_delimiters_and_line_ends(tmp_path: Path, encoding: str, delimiter: str, end: str) -> None:
     text = ROWS.replace(";", delimiter).replace("\n", end)
     first, second = rows(tmp_path / "m.csv", text.encode(encoding))
@@ -165,10 +165,17 @@ def test_what_is_no_manifest_is_refused_in_a_sentence(
 def test_an_unknown_encoding_and_one_that_does_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_bytes("image\nCafé.jpg\n".encode("cp1252"))
-    with pytest.raises(UsageError, match="klingon"):
-        open_manifest(path, "klingon")
+    for name in ("klingon", "undefined", "hex"):
+        with pytest.raises(UsageError, match=name):
+            open_manifest(path, name)
     with pytest.raises(InvalidManifest, match="not utf-8"):
         list(open_manifest(path, "utf-8").rows())
+
+
+@pytest.mark.parametrize(("name", "text"), [("m.csv", "image\na.jpg\n"), ("m.jsonl", '{"image": "a.jpg"}\n')])
+def test_a_byte_order_mark_is_no_part_of_utf_8_that_was_named(tmp_path: Path, name: str, text: str) -> None:
+    (row,) = rows(tmp_path / name, text.encode("utf-8-sig"), "UTF-8")
+    assert (row.image, row.error) == ("a.jpg", None)
 
 
 def test_a_manifest_that_changes_meanwhile_is_noticed(tmp_path: Path) -> None:

@@ -104,7 +104,9 @@ def test_update_changes_what_is_named(run: Run, filled: FakeGallery, tmp_path: P
 
 
 def test_a_match_ratio_that_no_search_uses_is_kept_and_flagged(run: Run, filled: FakeGallery) -> None:
-    assert run("update", "alpha", "--match-ratio", "vendor", "--json").data["matchratio"] == "vendor"
+    ran = run("update", "alpha", "--match-ratio", "vendor", "--json")
+    assert ran.data["matchratio"] == "vendor"
+    assert "uses numbers from 0 to 1" in ran.err
     assert run("update", "beta_1", "--match-ratio", "7", "--json").data["matchratio"] == 7
     out = run("ls").out
     assert "vendor (not used)" in out
