@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -15,14 +15,16 @@ from arcli.models import Quad
 from arcli.vision.appearance import Appearance, appearance
 from arcli.vision.decode import Decoded
 from arcli.vision.extract import extract, shrink
-from arcli.vision.geometry import scale_points
-from arcli.vision.options import ExtractOptions, VerifyOptions
+from arcli.vision.geometry import project, scale_points
+from arcli.vision.options import ExtractOptions, TiltOptions, VerifyOptions
 from arcli.vision.refine import refine
 from arcli.vision.score import score
 from arcli.vision.thumbnail import thumbnail_pixels
+from arcli.vision.tilt import squeezed
 from arcli.vision.verify import Verification, verify
 
 Points = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.uint8]
 
 
 class Vote(Protocol):
@@ -69,6 +71,16 @@ class Sighting:
     reason: str | None
     likeness: float | None = None
     ambiguous: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examined:
+    """A candidate and what speaks for it. quad: (4, 2) in pixels of the view. evidence: the keypoints of the
+    query that are its inliers, as indices."""
+
+    sighting: Sighting
+    quad: Points | None
+    evidence: npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +130,24 @@ class Extractions:
 
 
 class View:
-    """A photo at one resolution of the cascade: its pixels, its features, and how they map back."""
+    """A photo as one attempt sees it: at one resolution, straight or from the side.
 
-    def __init__(self, photo: Decoded, stage: ExtractOptions, query: Features) -> None:
-        self._photo, self._stage, self.query = photo, stage, query
+    query: its features. pixels: called for the (H, W, 3) BGR that they are of. displayed: moves (N, 2) points
+    from there to the displayed photo.
+    """
+
+    def __init__(
+        self, query: Features, pixels: Callable[[], Pixels], displayed: Callable[[Points], Points]
+    ) -> None:
+        self.query = query
+        self._lazy_pixels, self._to_displayed = pixels, displayed
 
     @cached_property
-    def _pixels(self) -> npt.NDArray[np.uint8]:
-        return shrink(self._photo.pixels, self._stage.max_side)
+    def _pixels(self) -> Pixels:
+        return self._lazy_pixels()
 
-    def examine(self, query: Features, entry: Entry, chance: Chance) -> tuple[Sighting, Points | None]:
-        """Verify `entry` against keypoints of this view; also return its quad in the view's pixels."""
+    def examine(self, query: Features, entry: Entry, chance: Chance) -> Examined:
+        """Verify `entry` against keypoints of this view."""
         verification = verify(query, entry.features, chance.verify)
         looks = self._compare(verification, entry)
         value = score(verification, entry.features.preset, appearance=looks)
@@ -147,7 +166,7 @@ class View:
             reason=reason,
             likeness=likeness,
         )
-        return sighting, verification.quad
+        return Examined(sighting, verification.quad, verification.matches.query[verification.inliers])
 
     def exact(self, query: Features, entry: Entry, chance: Chance) -> tuple[Quad, Points] | None:
         """Return where an accepted candidate is, to the pixel: in the displayed photo, and in the view."""
@@ -166,9 +185,29 @@ class View:
         return appearance(self._pixels, verification.homography, entry.features.image_size, pixels)
 
     def _displayed(self, quad: Points | None) -> Quad | None:
-        """Move a quad from pixels at extraction size to pixels of the displayed photo."""
+        """Move a quad from pixels of the view to pixels of the displayed photo."""
         if quad is None:
             return None
-        moved = scale_points(quad, self.query.image_size, self._photo.size)
-        a, b, c, d = ((float(x), float(y)) for x, y in moved)
+        a, b, c, d = ((float(x), float(y)) for x, y in self._to_displayed(quad))
         return a, b, c, d
+
+
+def straight(photo: Decoded, stage: ExtractOptions, query: Features) -> View:
+    """Return the photo at one resolution of the cascade."""
+
+    def displayed(points: Points) -> Points:
+        return scale_points(points, query.image_size, photo.size)
+
+    return View(query, lambda: shrink(photo.pixels, stage.max_side), displayed)
+
+
+def from_the_side(photo: Decoded, options: TiltOptions) -> View:
+    """Return the photo as if the camera stood further to one side."""
+    pixels, back = squeezed(photo.pixels, options)
+    height, width = shrink(photo.pixels, options.max_side).shape[:2]
+
+    def displayed(points: Points) -> Points:
+        return scale_points(project(back, points)[0], (width, height), photo.size)
+
+    query = extract(pixels, max_side=max(pixels.shape), max_keypoints=options.max_keypoints)
+    return View(query, lambda: pixels, displayed)

@@ -11,14 +11,33 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice, zip_longest
 
-from arcli.engine.examine import Chance, Entry, Extractions, Points, Shelf, Sighting, View, Vote
-from arcli.engine.rivals import Examined, ranked
+from arcli.engine.examine import (
+    Chance,
+    Entry,
+    Examined,
+    Extractions,
+    Shelf,
+    Sighting,
+    View,
+    Vote,
+    from_the_side,
+    straight,
+)
+from arcli.engine.rivals import beside, is_fold, ranked
 from arcli.errors import TooFewFeatures
 from arcli.features import Features
 from arcli.models import FindOptions
 from arcli.vision.decode import Decoded
 from arcli.vision.geometry import inside
-from arcli.vision.options import CASCADE, CASCADE_MANY, ExtractOptions, VerifyOptions
+from arcli.vision.options import (
+    CASCADE,
+    CASCADE_MANY,
+    TILTS,
+    TILTS_MANY,
+    ExtractOptions,
+    TiltOptions,
+    VerifyOptions,
+)
 
 __all__ = ["RecognizeOptions", "Shelf", "Sighting", "Vote", "recognize", "stages"]
 
@@ -37,8 +56,11 @@ class RecognizeOptions:
     rival_votes: float = 0.5  # a candidate with this share of the best's votes may be its sister
     second_chance: Chance = field(  # for a photo where nothing was found: matches that are less distinct,
         # if then the place looks like the target (.4: chosen on the photos of docs/recognition.md)
-        default_factory=lambda: Chance(verify=VerifyOptions(ratio=0.92), min_likeness=0.4, candidates=15)
+        default_factory=lambda: Chance(verify=VerifyOptions(ratio=0.92), min_likeness=0.4, candidates=10)
     )
+    # of 380 right targets none was beyond rank 8 at 400 px, where later steps follow
+    first: Chance = field(default_factory=lambda: Chance(candidates=15))
+    aside: Chance = field(default_factory=lambda: Chance(candidates=8))  # in a view from the side
 
 
 def recognize(
@@ -55,13 +77,19 @@ def recognize(
     searches: list[_Search] = []
     extractions = Extractions(photo, stages(options))
     for stage in stages(options):
-        view = View(photo, stage, extractions.at(stage))
+        view = straight(photo, stage, extractions.at(stage))
         searches.append(_Search(view, shelves, options, tuning))
-        best = max(best, searches[-1].run(Chance()), key=_worth)  # the earlier one where they are equal
+        chance = Chance() if stage is stages(options)[-1] else tuning.first
+        best = max(best, searches[-1].run(chance), key=_worth)  # the earlier one where they are equal
         if any(is_certain(sighting, tuning) for sighting in best):
             return best
-    if options.limit == 1 and not any(sighting.reason is None for sighting in best):
+    if options.limit == 1 and not _accepted(best):
         best = max(best, searches[0].run(tuning.second_chance), key=_worth)
+    for tilt in () if _accepted(best) else sides(options):
+        aside = _Search(from_the_side(photo, tilt), shelves, options, tuning)
+        best = max(best, aside.run(tuning.aside), key=_worth)
+        if any(is_certain(sighting, tuning) for sighting in best):
+            return best
     richest = max(search.num_keypoints for search in searches)
     if richest < tuning.min_keypoints:
         raise TooFewFeatures(
@@ -76,12 +104,21 @@ def stages(options: FindOptions) -> Sequence[ExtractOptions]:
     return CASCADE[options.effort] if options.limit == 1 else CASCADE_MANY[options.effort]
 
 
+def sides(options: FindOptions) -> Sequence[TiltOptions]:
+    """Return the views from the side to try in turn."""
+    return TILTS[options.effort] if options.limit == 1 else TILTS_MANY[options.effort]
+
+
 def is_certain(sighting: Sighting, tuning: RecognizeOptions) -> bool:
     """Say whether looking further cannot change the answer."""
     if sighting.reason is not None or sighting.ambiguous:
         return False
     likely = sighting.inliers >= tuning.likely_inliers and (sighting.likeness or 0) >= tuning.likely_likeness
     return likely or sighting.inliers >= tuning.certain_inliers
+
+
+def _accepted(sightings: list[Sighting]) -> bool:
+    return any(sighting.reason is None for sighting in sightings)
 
 
 def _worth(sightings: list[Sighting]) -> tuple[int, float, int, bool]:
@@ -105,27 +142,40 @@ class _Search:
         """Accept the best, look again at the keypoints outside its quad, until nothing is accepted."""
         if self.num_keypoints < self._tuning.min_keypoints:
             return []
-        entries, query = self._shortlist[: chance.candidates], self._view.query
-        accepted: list[Sighting] = []
+        entries, query = self._entries(chance), self._view.query
+        accepted: list[Examined] = []
         rivals: list[Sighting] = []
         while True:
             examined = list(self._verify(query, entries, chance))
             found = ranked(examined)
-            if not found or found[0][0].reason is not None:
-                return accepted + rivals + [sighting for sighting, _ in found]
-            best, quad = self._placed(found[0], query, entries, chance)
-            accepted.append(best)
-            if len(accepted) == self._options.limit or quad is None:
-                return accepted + rivals + [_passed_over(sighting) for sighting, _ in found[1:]]
-            rivals += [sighting for sighting, _ in found if best.ambiguous and sighting.reason == "rival"]
-            query, entries = _outside(query, quad), _hopeful(entries, examined)
+            if not found or found[0].sighting.reason is not None:
+                return [one.sighting for one in accepted] + rivals + [one.sighting for one in found]
+            best = self._placed(found[0], query, entries, chance)
+            if not any(is_fold(best, other) for other in accepted):
+                accepted.append(best)
+            if len(accepted) == self._options.limit or best.quad is None:
+                passed = [_passed_over(one.sighting) for one in found[1:]]
+                return [one.sighting for one in accepted] + rivals + passed
+            if best.sighting.ambiguous:
+                rivals += [one.sighting for one in found if one.sighting.reason == "rival"]
+            query, entries = _unexplained(query, best, found), _hopeful(entries, examined)
 
     def _placed(self, winner: Examined, query: Features, entries: list[Entry], chance: Chance) -> Examined:
         """Return the winner with its exact quad: only what is answered is worth the time."""
-        sighting = winner[0]
+        sighting = winner.sighting
         entry = next(e for e in entries if (e.shelf, e.row_id) == (sighting.shelf, sighting.row_id))
         exact = self._view.exact(query, entry, chance)
-        return winner if exact is None else (replace(sighting, quad=exact[0]), exact[1])
+        if exact is None:
+            return winner
+        return replace(winner, sighting=replace(sighting, quad=exact[0]), quad=exact[1])
+
+    def _entries(self, chance: Chance) -> list[Entry]:
+        """Return the part of the shortlist that is tried; all of it when candidates are to be listed."""
+        if chance.candidates is None or self._options.candidates:
+            return self._shortlist
+        return self._shortlist[
+            : chance.candidates + self._tuning.per_extra_channel * (len(self._shelves) - 1)
+        ]
 
     @cached_property
     def _shortlist(self) -> list[Entry]:
@@ -157,7 +207,7 @@ class _Search:
                 return
             examined = self._view.examine(query, entry, chance)
             yield examined
-            if self._may_stop and is_certain(examined[0], self._tuning):
+            if self._may_stop and is_certain(examined.sighting, self._tuning):
                 enough = max(enough, entry.votes * self._tuning.rival_votes)
 
     @property
@@ -168,9 +218,8 @@ class _Search:
 def _hopeful(entries: list[Entry], examined: list[Examined]) -> list[Entry]:
     """Return the entries that may yet be found with fewer keypoints: what had no plane will have none."""
     pairs = zip(entries, examined, strict=True)
-    return [
-        entry for entry, (seen, _) in pairs if seen.reason in (None, "below_threshold", "implausible_quad")
-    ]
+    open_yet = (None, "below_threshold", "implausible_quad")
+    return [entry for entry, one in pairs if one.sighting.reason in open_yet]
 
 
 def _passed_over(sighting: Sighting) -> Sighting:
@@ -178,7 +227,13 @@ def _passed_over(sighting: Sighting) -> Sighting:
     return sighting if sighting.reason is not None else replace(sighting, reason="beyond_limit")
 
 
-def _outside(query: Features, quad: Points) -> Features:
-    """Return the query keypoints outside a quad."""
-    kept = ~inside(query.keypoints[:, :2], quad)
+def _unexplained(query: Features, best: Examined, found: Sequence[Examined]) -> Features:
+    """Return the query keypoints outside the quad of `best`, and those inside that speak for a target
+    beside it: one that covers it, or that it covers, lies in its quad for the greater part."""
+    assert best.quad is not None
+    kept = ~inside(query.keypoints[:, :2], best.quad)
+    for one in found:
+        if beside(one, best):
+            kept[one.evidence] = True
+    kept[best.evidence] = False
     return Features(query.keypoints[kept], query.codes[kept], query.image_size, query.preset)

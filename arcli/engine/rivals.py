@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from arcli.engine.examine import Points, Sighting
-from arcli.vision.geometry import quad_overlap
+import numpy as np
 
-Examined = tuple[Sighting, Points | None]
+from arcli.engine.examine import Examined, Sighting
+from arcli.vision.geometry import quad_overlap
 
 _RIVAL = 0.2  # share of the best's inliers from which a candidate may be its sister (recognition.md)
 _SAME_PLACE = 0.3  # intersection over union of two quads
+_COVERED = 0.5  # the same, from which of two targets only one can be seen
+_SHARED = 0.1  # share of the candidate's inliers that the best has too, above which they are sisters
 _DIM = 0.05  # likeness that counts at least: a folded or glossy target correlates with nothing
 _CLOSE = 0.8  # share of the winner's strength from which the choice is not sure
 
@@ -22,15 +24,15 @@ def ranked(examined: Sequence[Examined]) -> list[Examined]:
     The winner is ambiguous when an accepted rival is nearly as strong.
     """
     order = sorted(examined, key=_plain)
-    if not order or order[0][0].reason is not None:
+    if not order or order[0].sighting.reason is not None:
         return order
     rivals = [one for one in order if _is_rival(one, order[0])]
-    rivals.sort(key=lambda one: (-strength(one[0]), _plain(one)))
+    rivals.sort(key=lambda one: (-strength(one.sighting), _plain(one)))
     winner, others = rivals[0], rivals[1:]
-    unsure = any(strength(one[0]) >= _CLOSE * strength(winner[0]) for one in others)
+    unsure = any(strength(one.sighting) >= _CLOSE * strength(winner.sighting) for one in others)
     rest = [one for one in order if one not in rivals]
-    lost = [(replace(sighting, reason="rival"), quad) for sighting, quad in others]
-    return [(replace(winner[0], ambiguous=unsure), winner[1]), *lost, *rest]
+    lost = [replace(one, sighting=replace(one.sighting, reason="rival")) for one in others]
+    return [replace(winner, sighting=replace(winner.sighting, ambiguous=unsure)), *lost, *rest]
 
 
 def strength(sighting: Sighting) -> float:
@@ -39,19 +41,36 @@ def strength(sighting: Sighting) -> float:
     return sighting.inliers * likeness
 
 
+def beside(one: Examined, best: Examined) -> bool:
+    """Say whether an accepted candidate is seen next to the best: none of its evidence is the best's too, and
+    there is room for both. Quads of notes in a fan overlap, what is seen of them does not."""
+    if one.sighting.reason is not None or one.quad is None or best.quad is None:
+        return False
+    shared = np.isin(one.evidence, best.evidence).mean()
+    return bool(shared <= _SHARED and quad_overlap(one.quad, best.quad) < _COVERED)
+
+
+def is_fold(one: Examined, other: Examined) -> bool:
+    """Say whether two finds of one target are one thing: its other half, folded or bent."""
+    same = (one.sighting.shelf, one.sighting.row_id) == (other.sighting.shelf, other.sighting.row_id)
+    if not same or one.quad is None or other.quad is None:
+        return False
+    return quad_overlap(one.quad, other.quad) >= _SAME_PLACE
+
+
 def _is_rival(one: Examined, best: Examined) -> bool:
     """Say whether an accepted candidate claims the place of the best."""
     if one is best:
         return True
-    if one[0].reason is not None or one[1] is None or best[1] is None:
+    if one.sighting.reason is not None or one.quad is None or best.quad is None:
         return False
-    enough = one[0].inliers >= _RIVAL * best[0].inliers
-    return enough and quad_overlap(one[1], best[1]) >= _SAME_PLACE
+    enough = one.sighting.inliers >= _RIVAL * best.sighting.inliers
+    return enough and quad_overlap(one.quad, best.quad) >= _SAME_PLACE and not beside(one, best)
 
 
 def _plain(one: Examined) -> tuple[bool, float, int, float, str, int]:
     """Order: accepted first, then by score, inliers, votes; ties by channel and row, for stable answers."""
-    sighting = one[0]
+    sighting = one.sighting
     return (
         sighting.reason is not None,
         -round(sighting.score, 3),

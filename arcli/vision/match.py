@@ -25,12 +25,15 @@ def match(query: npt.NDArray[np.int8], target: npt.NDArray[np.int8], ratio: floa
     if len(query) == 0 or len(target) < 2:
         nothing = np.zeros(0, np.intp)
         return Matches(nothing, nothing, np.zeros(0, np.float32))
-    distances = squared_distances(query, target)
+    left, right = query.astype(np.float32), target.astype(np.float32)
+    distances = left @ (-2 * right).T  # less what is the same for a whole row; exact: below 2**24
+    distances += np.einsum("ij,ij->i", right, right)
     rows = np.arange(len(query))
     nearest = distances.argmin(1)
     first = distances[rows, nearest]
     distances[rows, nearest] = np.inf
-    quotient = np.sqrt(first / np.maximum(distances.min(1), 1e-6))
+    same = np.einsum("ij,ij->i", left, left)
+    quotient = np.sqrt((first + same) / np.maximum(distances.min(1) + same, 1e-6))
     order = np.argsort(quotient, kind="stable")
     order = order[quotient[order] <= ratio]
     _, keep = np.unique(nearest[order], return_index=True)

@@ -39,6 +39,35 @@ CASCADE_MANY = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TiltOptions:
+    """A view of a photo from the side. max_side: long side in px before it is squeezed (400..800). factor: of
+    squeezing (1.4..3; 2 stands for 60 degrees). direction: degrees (0..180). max_keypoints: as above."""
+
+    max_side: int
+    factor: float
+    direction: float
+    max_keypoints: int
+
+
+def _sides(max_side: int, factor: float, max_keypoints: int, *directions: int) -> tuple[TiltOptions, ...]:
+    return tuple(
+        TiltOptions(max_side=max_side, factor=factor, direction=direction, max_keypoints=max_keypoints)
+        for direction in directions
+    )
+
+
+TILTS = {
+    Effort.FAST: (),
+    Effort.NORMAL: _sides(400, 2.0, 300, 0, 90),
+    Effort.THOROUGH: _sides(560, 2.0, 600, 0, 90, 45, 135) + _sides(560, 2.8, 600, 0, 90, 36, 126, 72),
+}
+"""Views for a photo that shows nothing so far. Cameras tip and turn more than they roll, so those two
+directions come first; four are a full round (docs/recognition.md)."""
+
+TILTS_MANY = {**TILTS, Effort.NORMAL: _sides(400, 2.0, 300, 0, 90, 45, 135)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOptions:
     """ratio: nearest to second nearest distance, at most (0.7..0.95; .85 measured, recognition.md step 4).
 

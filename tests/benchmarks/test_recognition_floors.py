@@ -18,6 +18,7 @@ FLOORS = {
     "banknotes_iran": (4, 22, 20, 1),
 }
 NEGATIVES = 12
+SEVERAL = "banknotes_euro"
 
 
 def photos(name: str, every: int) -> list[dict[str, Any]]:
@@ -30,7 +31,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data_dir = tmp_path_factory.mktemp("recognition") / "data"
     rows = manifest()
     distractors = [row for row in rows if row["role"] == "distractor"][:: 3000 // DISTRACTORS]
-    gallery = [row for row in rows if row["role"] == "gallery" and row["set"] in FLOORS]
+    gallery = [row for row in rows if row["role"] == "gallery" and row["set"] in (*FLOORS, SEVERAL)]
     register(gallery + distractors, data_dir, True)
     return data_dir
 
@@ -47,4 +48,15 @@ def test_photos_are_answered_with_what_they_show(registered: Path, name: str) ->
 def test_photos_that_show_nothing_are_not_answered(registered: Path) -> None:
     score = judge("negatives", photos("negatives", NEGATIVES), registered, "normal")
     assert score.photos == 300 // NEGATIVES
+    assert score.extra == []
+
+
+def test_every_note_of_a_photo_is_found_and_no_other(registered: Path) -> None:
+    """Fans, overlapping notes, and a stack that is seen from the side."""
+    rows = [
+        row for row in photos(SEVERAL, 1) if isinstance(row["id"], list) or row["file"].endswith("/100.jpg")
+    ]
+    score = judge(SEVERAL, rows, registered, "normal")
+    assert score.shown == 24
+    assert score.found >= 23, score.missed
     assert score.extra == []
