@@ -78,7 +78,7 @@ def write_segment(
         name=name,
         kind=kind,
         dim=dim,
-        ef=settings.ef,
+        ef=settings.ef_for(content.descriptors),
         descriptors=content.descriptors,
         bytes=(folder / name).stat().st_size,
         crc32=crc32,

@@ -146,6 +146,10 @@ def test_the_effort_of_a_search_is_that_of_the_record(sample: Codes, graph: Path
     assert hits[0].mean() < hits[1].mean() > 0.99
 
 
+def test_a_large_graph_is_searched_with_more_effort() -> None:
+    assert HnswSettings().ef_for(hnsw.LARGE) < HnswSettings().ef_for(hnsw.LARGE + 1)
+
+
 def test_hnswlib_says_nothing_to_the_user(
     sample: Codes, graph: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
