@@ -2,7 +2,7 @@
 
 Run it by `make bench-index`. ARGS: --targets N (20000), --jobs N, --features FILE (kept for a second run),
 --data-dir DIR, --output FILE.json. What issue 4 asks: bytes written at most 10 times the final index; the
-acknowledgement of the last hundreds within 1.3 of the first; no lock waits; recall within .005.
+acknowledgement in a full channel within 1.3 of that in a new one; no lock waits; recall within .005.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import argparse
 import multiprocessing
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
@@ -19,10 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from arcli.engine.coverage import index_codes
 from arcli.engine.shortlist import Shortlister
 from arcli.engine.upkeep import compact, maybe_fold
-from arcli.features import Features
+from arcli.features import INDEX_DIM, Features
 from arcli.index import segment
+from arcli.index.exact import ExactIndex
 from arcli.models import ChannelSettings
 from arcli.store import segments
 from arcli.store.channel import ChannelStore
@@ -36,6 +38,7 @@ from tests.benchmarks.recognition import BENCH, expected_of, manifest
 from tests.benchmarks.results import describe_run, print_table, write_json
 
 BATCH = 100
+PAIRS = 20
 RANKS = (1, 5, 30)
 
 
@@ -80,6 +83,7 @@ def load(store: ChannelStore, targets: Iterator[list[NewTarget]]) -> dict[str, A
     ours, theirs = context.Pipe()
     process = context.Process(target=finder, args=(store.folder, theirs), daemon=True)
     process.start()
+    ours.recv()  # it is ready
     for batch in targets:
         began = perf_counter()
         with store.write() as writer:
@@ -100,7 +104,6 @@ def load(store: ChannelStore, targets: Iterator[list[NewTarget]]) -> dict[str, A
         "bytes_written": written.bytes,
         "ack_ms_first": round(1000 * statistics.median(acks[:few]), 2),
         "ack_ms_last": round(1000 * statistics.median(acks[-few:]), 2),
-        "ack_ratio": round(statistics.median(acks[-few:]) / statistics.median(acks[:few]), 3),
         "fold_seconds": round(sum(folds), 1),
         "segments_mean": round(statistics.mean(counts), 2),
         "segments_most": max(counts),
@@ -149,11 +152,46 @@ def recall(store: ChannelStore, queries: list[Photo]) -> tuple[dict[int, float],
     return found, round(statistics.median(times), 1)
 
 
+def acknowledgement(full: ChannelStore, small: ChannelStore, data: Sequence[bytes]) -> dict[str, float]:
+    """Add hundreds to a full channel and to a new one in turn: what else the machine does slows both."""
+    times: dict[ChannelStore, list[float]] = {full: [], small: []}
+    for pair in range(PAIRS):
+        for store, taken in times.items():
+            began = perf_counter()
+            with store.write() as writer:
+                for number, features in enumerate(data):
+                    writer.insert(NewTarget(identifier=f"pair{pair}.{number}", features=features))
+            taken.append(1000 * (perf_counter() - began))
+    medians = [statistics.median(each) for each in times.values()]
+    return {
+        "ack_ms_full": round(medians[0], 2),
+        "ack_ms_new": round(medians[1], 2),
+        "ack_ratio": round(medians[0] / medians[1], 3),
+    }
+
+
+def delta_ms(data: Sequence[bytes], queries: list[Photo]) -> float:
+    """Return the median time of a search in a delta that is about to be folded."""
+    codes = [index_codes(features) for features in data]
+    index = ExactIndex(np.concatenate(codes), np.repeat(np.arange(len(codes)), [len(c) for c in codes]))
+    times = []
+    for _, query in queries:
+        began = perf_counter()
+        index.search(query[:, :INDEX_DIM], 10)
+        times.append(1000 * (perf_counter() - began))
+    return round(statistics.median(times), 1)
+
+
+def new_channel(folder: Path) -> ChannelStore:
+    folder.mkdir()
+    ChannelStore.create(folder, name="growth", settings=ChannelSettings(), preset=1, created="")
+    return ChannelStore.open(folder)
+
+
 def measure(folder: Path, features: Path, count: int) -> dict[str, Any]:
     real, source = gallery(), growth_pictures.read(features)
     queries = photos()
-    ChannelStore.create(folder, name="growth", settings=ChannelSettings(), preset=1, created="")
-    with ChannelStore.open(folder) as store:
+    with new_channel(folder) as store:
         figures: dict[str, Any] = {"targets": count} | load(store, batches(source, real, count))
         extra = enumerate(islice(source, BATCH // 2))
         disturb(store, [NewTarget(identifier=f"late{at}", features=data) for at, data in extra])
@@ -166,6 +204,10 @@ def measure(folder: Path, features: Path, count: int) -> dict[str, Any]:
         figures["fresh"], figures["fresh_ms"] = recall(store, queries)
         with store.read() as snapshot:
             figures["index_bytes"] = sum(record.file.bytes for record in segments.live(snapshot))
+        hundred = [*islice(source, BATCH)]
+        figures["delta_ms"] = delta_ms(hundred, queries)
+        with new_channel(folder.with_name("new")) as small:
+            figures |= acknowledgement(store, small, hundred)
     figures["amplification"] = round(figures["bytes_written"] / figures["index_bytes"], 2)
     return figures
 
@@ -174,7 +216,7 @@ def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
     apart = max(abs(figures["grown"][rank] - figures["fresh"][rank]) for rank in RANKS)
     return {
         "bytes written at most 10 times the index": figures["amplification"] <= 10,
-        "acknowledgement within 1.3": figures["ack_ratio"] <= 1.3,
+        "acknowledgement within 1.3": 1 / 1.3 <= figures["ack_ratio"] <= 1.3,
         "no lock waits": figures["finder"]["waits"] == 0,
         "each acknowledged target seen at once": figures["finder"]["missed"] == [],
         "recall within .005 of a fresh build": apart <= 0.005,
@@ -192,10 +234,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=asked.data_dir) as scratch:
         features = asked.features or Path(scratch) / "features"
         if not features.exists():
-            growth_pictures.make(features, asked.targets + BATCH, asked.jobs)
-        folder = Path(scratch) / "channel"
-        folder.mkdir()
-        figures = describe_run() | measure(folder, features, asked.targets)
+            growth_pictures.make(features, asked.targets + 2 * BATCH, asked.jobs)
+        figures = describe_run() | measure(Path(scratch) / "channel", features, asked.targets)
     figures["holds"] = verdicts(figures)
     print_table(["what", "figure"], [(key, value) for key, value in figures.items() if key != "holds"])
     print_table(["holds", ""], [*figures["holds"].items()])

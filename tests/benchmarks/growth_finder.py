@@ -30,6 +30,7 @@ def finder(folder: Path, pipe: Connection) -> None:
     missed, times = [], []
     with ChannelStore.open(folder) as store:
         search = Shortlister(store)
+        pipe.send("ready")
         while (row := pipe.recv()) is not None:
             began = perf_counter()
             try:

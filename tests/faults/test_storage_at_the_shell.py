@@ -24,10 +24,11 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A gallery with one target, and pictures beside it."""
+    """A gallery with one target, in a segment of its index, and pictures beside it."""
     folder = tmp_path_factory.mktemp("sound")
     with LocalGallery(folder / "data") as gallery:
         gallery.add(channel="default", item=item(1))
+        gallery.compact(channel="default")
     (folder / "poster2.png").write_bytes(poster(2))
     (folder / "photo.jpg").write_bytes(photo_of(1))
     return folder
