@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from arcli.bulk.atomic import replacing, sync
+from arcli.atomic import replacing, sync
 from arcli.bulk.jsonlines import json_line
 from arcli.bulk.state import targets
 from arcli.errors import ArcliError, FileExists, NotSupported, PictureNotKept, TargetNotFound, UsageError

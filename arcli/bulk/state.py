@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from arcli.bulk.atomic import write_atomically
+from arcli.atomic import write_atomically
 from arcli.bulk.plan import Entry
 from arcli.errors import ChannelNotFound, Conflict, TargetNotFound
 from arcli.gallery import Gallery

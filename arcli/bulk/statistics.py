@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from arcli.bulk.atomic import folder_of, replacing
+from arcli.atomic import folder_of, replacing
 from arcli.errors import Conflict
 from arcli.models import StatRecord
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from arcli.console.inputs import match_ratio, metadata_text, with_stdin
 from arcli.console.options import JobsOption, MatchRatioOption, MetadataOption, MinLevelOption, NulOption
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.errors import UsageError
+from arcli.errors import Interrupted, UsageError
 from arcli.models import AddOptions, AddStatus, OnExists
 
 
@@ -90,8 +91,21 @@ def add(
         jobs=jobs,
         dry_run=dry_run,
     )
-    with ReportFile.open(report, resume=resume) if report is not None else nullcontext() as reporting:
-        _load(session, plan, options, reporting, single=plan.total == 1 and _one_file(paths))
+    single = plan.total == 1 and _one_file(paths)
+    if report is None:
+        _load(session, plan, options, None, single=single)
+        return
+    with ReportFile.open(report, resume=resume) as reporting, _continuable():
+        _load(session, plan, options, reporting, single=single)
+
+
+@contextmanager
+def _continuable() -> Iterator[None]:
+    """Tell who presses Ctrl-C how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted("interrupted", hint="the same command with --resume continues") from error
 
 
 def _named(paths: list[str] | None) -> list[str]:

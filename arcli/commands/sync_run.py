@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from arcli.bulk.atomic import replacing
+from arcli.atomic import replacing
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.state import Known, targets
 from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from arcli.bulk.atomic import replacing
+from arcli.atomic import replacing
 from arcli.errors import FileExists, UsageError
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from arcli.atomic import write_atomically
 from arcli.errors import ProfileExists, ProfileNotFound, StorageNotWritable, UsageError
 
 BUILT_IN = "local"
@@ -120,27 +119,10 @@ class ProfileFile:
     def _write(self, data: dict[str, Any]) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _replace(self.path, _HEAD + _to_toml(data))
+            write_atomically(self.path, (_HEAD + _to_toml(data)).encode(), private=True)
         except OSError as error:
             raise StorageNotWritable(f"cannot write {self.path}: {error.strerror}") from error
         self._data = data
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file aside (mode 0600), make it durable, and put it in place."""
-    import tempfile
-
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(aside).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(aside).unlink()
-        raise
 
 
 def _to_toml(data: Mapping[str, Any]) -> str:

@@ -10,6 +10,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -106,13 +108,27 @@ def test_a_terminal_shows_rate_and_time_left_and_a_file_nothing(posters: Path, t
     assert words_only == []
 
 
+@contextmanager
+def loading(posters: Path, home: Path, *words: str | Path) -> Iterator[tuple[subprocess.Popen[bytes], bytes]]:
+    """Give a load that has told of its first picture, and that line."""
+    command = [sys.executable, "-m", "arcli", "add", "--manifest", posters / "all.jsonl", "--jobs", "1"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*command, "-f", "jsonl", *words], env=environment(home), **pipes) as process:
+        assert process.stdout is not None
+        yield process, process.stdout.readline()
+
+
 def test_lines_of_json_come_while_the_load_goes_on(posters: Path, tmp_path: Path) -> None:
-    words = ["add", "--manifest", posters / "all.jsonl", "--jobs", "1", "-f", "jsonl"]
-    command = [sys.executable, "-m", "arcli", *map(str, words)]
-    with subprocess.Popen(command, env=environment(tmp_path), stdout=subprocess.PIPE) as loading:
-        assert loading.stdout is not None
-        first = json.loads(loading.stdout.readline())
-        loading.kill()
-        lines = loading.stdout.read().splitlines()
+    with loading(posters, tmp_path) as (process, line):
+        process.kill()
+        others, _ = process.communicate()
+    first = json.loads(line)
     assert (Path(first["image"]).name, first["status"]) == ("p00.png", "added")
-    assert len(lines) < PICTURES - 1, "it was killed half way"
+    assert len(others.splitlines()) < PICTURES - 1, "it was killed half way"
+
+
+def test_who_presses_ctrl_c_is_told_how_to_go_on(posters: Path, tmp_path: Path) -> None:
+    with loading(posters, tmp_path, "--report", tmp_path / "r.jsonl") as (process, _):
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate()
+    assert (process.returncode, b"--resume continues" in told) == (130, True)

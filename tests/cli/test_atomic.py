@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from arcli.bulk.atomic import replacing
+from arcli.atomic import replacing, write_atomically
 
 
 def test_what_fails_leaves_the_file_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -44,3 +44,11 @@ def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
     with replacing(path) as file:
         file.write(b"new")
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_private_file_is_nobody_else_s_also_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(0o644)
+    write_atomically(path, b"secret", private=True)
+    assert (path.stat().st_mode & 0o777, path.read_text()) == (0o600, "secret")

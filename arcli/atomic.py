@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,26 +11,29 @@ from typing import IO
 from arcli.errors import UsageError
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Put `data` at `path`. Raises OSError; then `path` is as it was."""
-    with replacing(path) as file:
+def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Put `data` at `path`. Raises what `replacing` raises; then `path` is as it was."""
+    with replacing(path, private=private) as file:
         file.write(data)
 
 
 @contextmanager
-def replacing(path: Path, *, exclusive: bool = False) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, exclusive: bool = False, private: bool = False) -> Iterator[IO[bytes]]:
     """Give a file that takes the place of `path` when the block ends well, and vanishes otherwise.
 
-    The mode of a file that is there already is kept; a link is followed. Raises UsageError without a
-    folder to put it in, OSError; FileExistsError where `exclusive` and there is a file by then.
+    The mode of a file that is there already is kept, unless it is to be `private` (0600); a link is
+    followed. Raises UsageError without a folder to put it in, OSError; FileExistsError where `exclusive`
+    and there is a file by then.
     """
+    import tempfile
+
     path = path.resolve()
     descriptor, name = tempfile.mkstemp(dir=folder_of(path), prefix=f".{path.name[:80]}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
-            os.fchmod(file.fileno(), _mode(path))
+            os.fchmod(file.fileno(), 0o600 if private else _mode(path))
             os.fsync(file.fileno())
         _put(name, path, exclusive)
     except BaseException as error:
