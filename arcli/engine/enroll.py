@@ -10,7 +10,8 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from arcli.errors import ArcliError, TooFewFeatures
-from arcli.models import Hint, Picture
+from arcli.models import AddItem, Hint, MatchRatio, Picture
+from arcli.store.rows import NewTarget, TargetRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,4 +88,49 @@ def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
         hints=rating.hints,
         thumbnail=thumbnail(decoded),
         picture=kept,
+    )
+
+
+def new_target(item: AddItem, enrolment: Enrolment, present: TargetRow | None) -> NewTarget:
+    """Return the row to store; what the item does not say stays as the replaced target had it."""
+    if present is not None:
+        return renewed(present, enrolment, metadata=item.metadata, matchratio=item.matchratio)
+    return _row(item.identifier, enrolment, item.metadata, item.matchratio, active=True)
+
+
+def renewed(
+    present: TargetRow,
+    enrolment: Enrolment,
+    *,
+    metadata: str | None = None,
+    matchratio: MatchRatio | None = None,
+) -> NewTarget:
+    """Return the row that shows a new picture of a target, keeping what is not given anew."""
+    return _row(
+        present.identifier,
+        enrolment,
+        present.metadata if metadata is None else metadata,
+        present.matchratio if matchratio is None else matchratio,
+        active=present.active,
+    )
+
+
+def _row(
+    identifier: str,
+    enrolment: Enrolment,
+    metadata: str | None,
+    matchratio: MatchRatio | None,
+    *,
+    active: bool,
+) -> NewTarget:
+    return NewTarget(
+        identifier=identifier,
+        features=enrolment.features,
+        metadata=metadata,
+        matchratio=matchratio,
+        level=enrolment.level,
+        active=active,
+        picture_hash=enrolment.picture_hash,
+        picture=enrolment.picture,
+        thumbnail=enrolment.thumbnail,
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from arcli.engine.enroll import EnrollTask, Enrolment, Unchanged, enroll
+from arcli.engine.enroll import EnrollTask, Enrolment, Unchanged, enroll, new_target
 from arcli.engine.workers import OrderedWork
 from arcli.errors import ArcliError, DuplicatePicture, LevelTooLow, TargetExists, TargetNotFound
 from arcli.models import (
@@ -21,16 +21,15 @@ from arcli.models import (
     AddStatus,
     Duplicate,
     Hint,
-    MatchRatio,
     OnExists,
     TargetChanges,
     valid_identifier,
     valid_metadata,
 )
-from arcli.store.rows import NewTarget, TargetRow
 
 if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
+    from arcli.store.rows import TargetRow
     from arcli.store.transaction import WriteTransaction
 
 Outcome = Enrolment | Unchanged | None
@@ -194,51 +193,6 @@ class Loader:
             hints=hints,
             error=error,
         )
-
-
-def new_target(item: AddItem, enrolment: Enrolment, present: TargetRow | None) -> NewTarget:
-    """Return the row to store; what the item does not say stays as the replaced target had it."""
-    if present is not None:
-        return renewed(present, enrolment, metadata=item.metadata, matchratio=item.matchratio)
-    return _row(item.identifier, enrolment, item.metadata, item.matchratio, active=True)
-
-
-def renewed(
-    present: TargetRow,
-    enrolment: Enrolment,
-    *,
-    metadata: str | None = None,
-    matchratio: MatchRatio | None = None,
-) -> NewTarget:
-    """Return the row that shows a new picture of a target, keeping what is not given anew."""
-    return _row(
-        present.identifier,
-        enrolment,
-        present.metadata if metadata is None else metadata,
-        present.matchratio if matchratio is None else matchratio,
-        active=present.active,
-    )
-
-
-def _row(
-    identifier: str,
-    enrolment: Enrolment,
-    metadata: str | None,
-    matchratio: MatchRatio | None,
-    *,
-    active: bool,
-) -> NewTarget:
-    return NewTarget(
-        identifier=identifier,
-        features=enrolment.features,
-        metadata=metadata,
-        matchratio=matchratio,
-        level=enrolment.level,
-        active=active,
-        picture_hash=enrolment.picture_hash,
-        picture=enrolment.picture,
-        thumbnail=enrolment.thumbnail,
-    )
 
 
 def refuse_duplicates(item: AddItem, duplicates: list[Duplicate]) -> None:

@@ -152,7 +152,7 @@ class LocalGallery(LocalAdmin):
             valid_identifier(changes.rename)
         opened = self._channels.get(channel)
         row = self._row(opened, identifier)
-        from arcli.engine.loading import renewed
+        from arcli.engine.enroll import renewed
 
         enrolment = self._enroll(opened, row, changes.picture) if changes.picture else None
         opened.fold_owed()
