@@ -166,6 +166,30 @@ def test_a_segment_is_on_the_disk_before_the_store_names_it(
     assert (steps[: len(SAFE)] == SAFE) is safe
 
 
+CHANGING = ("write", "pwrite64", "fsync", "fdatasync", "rename", "unlink", "flock")
+
+
+@pytest.mark.bench
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize("command", ["fold", "compact"])
+@pytest.mark.parametrize("call", CHANGING)
+def test_killed_before_every_system_call_that_changes_anything(shop: Shop, command: str, call: str) -> None:
+    """Inside SQLite's commit too, where no fault point can be."""
+    changes = Changes(shop)
+    for number in range(1, 1000):
+        changes.make()
+        kill = f"inject={call}:signal=SIGKILL:when={number}"
+        traced = ("strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", kill)
+        process = worker(command, shop.folder, before=traced)
+        process.communicate(timeout=120)
+        if process.returncode > 0:
+            pytest.skip("strace may not trace here")
+        expect_clean(shop)
+        if process.returncode == 0:
+            break
+    assert number > 1, f"{call} was not reached"
+
+
 @pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.HNSW])
 def test_random_damage_never_crashes_hangs_or_lies(shop: Shop, mortal: Mortal, kind: IndexKind) -> None:
     with shop.store.write() as txn:
