@@ -132,14 +132,18 @@ class Extractions:
 class View:
     """A photo as one attempt sees it: at one resolution, straight or from the side.
 
-    query: its features. pixels: called for the (H, W, 3) BGR that they are of. displayed: moves (N, 2) points
-    from there to the displayed photo.
+    query: its features; the strongest `voters` of them search the index (None: all). pixels: called for the
+    (H, W, 3) BGR that they are of. displayed: moves (N, 2) points from there to the displayed photo.
     """
 
     def __init__(
-        self, query: Features, pixels: Callable[[], Pixels], displayed: Callable[[Points], Points]
+        self,
+        query: Features,
+        pixels: Callable[[], Pixels],
+        displayed: Callable[[Points], Points],
+        voters: int | None = None,
     ) -> None:
-        self.query = query
+        self.query, self.voters = query, query if voters is None else query.head(voters)
         self._lazy_pixels, self._to_displayed = pixels, displayed
 
     @cached_property
@@ -198,7 +202,7 @@ def straight(photo: Decoded, stage: ExtractOptions, query: Features) -> View:
     def displayed(points: Points) -> Points:
         return scale_points(points, query.image_size, photo.size)
 
-    return View(query, lambda: shrink(photo.pixels, stage.max_side), displayed)
+    return View(query, lambda: shrink(photo.pixels, stage.max_side), displayed, stage.voters)
 
 
 def from_the_side(photo: Decoded, options: TiltOptions) -> View:

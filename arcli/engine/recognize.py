@@ -182,7 +182,7 @@ class _Search:
         """Return the most voted targets of all channels, the channels taking turns by rank."""
         tuning = self._tuning
         each = tuning.shortlist if self._options.limit == 1 else tuning.shortlist_many
-        query = self._view.query
+        query = self._view.voters
         ranked_votes = [[(shelf, vote) for vote in shelf.shortlist(query, each)] for shelf in self._shelves]
         turns = (pair for turn in zip_longest(*ranked_votes) for pair in turn if pair is not None)
         chosen = list(islice(turns, each + tuning.per_extra_channel * (len(self._shelves) - 1)))
