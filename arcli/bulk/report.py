@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -73,11 +72,14 @@ def start_path(report: Path) -> Path:
 
 
 class ReportFile:
-    """A report that is open for writing, locked against a second load. Close it, or use it in `with`."""
+    """A report that is open for writing, locked against a second load. Close it, or use it in `with`.
 
-    def __init__(self, path: Path, file: IO[bytes], begun: bool) -> None:
+    begun: it was there before, so this load continues. lines: how many items it told of then.
+    """
+
+    def __init__(self, path: Path, file: IO[bytes], *, begun: bool, lines: int) -> None:
         self.path = path
-        self.begun = begun  # it was there before: this load continues
+        self.begun, self.lines = begun, lines
         self._file = file
 
     @classmethod
@@ -100,24 +102,20 @@ class ReportFile:
         file = os.fdopen(descriptor, "r+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            begun = _mend(file, path)
+            begun, lines = _mend(file, path)
         except BlockingIOError as error:
             file.close()
             raise Locked(f"another load is writing the report {path}", item=str(path)) from error
         except BaseException:
             file.close()
             raise
-        return cls(path, file, begun)
+        return cls(path, file, begun=begun, lines=lines)
 
     def results(self) -> Iterator[AddResult]:
         """Yield what was reported before this load."""
         with self.path.open("rb") as file:
             for line in file:
                 yield result_of(json.loads(line))
-
-    def done(self) -> Counter[tuple[str, str]]:
-        """Count the (image, identifier) that were reported before."""
-        return Counter((result.image, result.identifier) for result in self.results())
 
     def write(self, result: AddResult) -> None:
         """Append one line; it survives a kill of this process at once."""
@@ -137,18 +135,18 @@ class ReportFile:
         self.close()
 
 
-def _mend(file: IO[bytes], path: Path) -> bool:
-    """Cut a torn last line off, leave `file` at its end, and say whether anything was in it.
+def _mend(file: IO[bytes], path: Path) -> tuple[bool, int]:
+    """Cut a torn last line off, leave `file` at its end; return whether anything was in it, and its lines.
 
     Raises Conflict for a line in the middle that is none of a report's: then it is some other file.
     """
-    good = 0
+    good = lines = 0
     torn: int | None = None
     for number, line in enumerate(file, start=1):
         if torn is not None:
             raise Conflict(f"{path}: line {torn} is not a report's line", hint="name the right file")
         if _is_line(line):
-            good += len(line)
+            good, lines = good + len(line), number
         else:
             torn = number
     if torn == 1 and not _may_be_torn(path):
@@ -156,7 +154,7 @@ def _mend(file: IO[bytes], path: Path) -> bool:
     begun = file.seek(0, os.SEEK_END) > 0
     file.truncate(good)
     file.seek(good)
-    return begun
+    return begun, lines
 
 
 def _is_line(line: bytes) -> bool:

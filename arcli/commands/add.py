@@ -141,11 +141,15 @@ def _load(
     shown = [status for status in AddStatus if status.startswith("would-") == options.dry_run]
     counts = Counter({status.value: 0 for status in shown})
     gallery, channel = session.gallery, session.channel
-    with session.progress("checking" if options.dry_run else "adding", plan.total) as advance:
-        for result in load(gallery, channel=channel, plan=plan, options=options, report=report):
+    told_before = report.lines if report is not None else 0
+    label = "checking" if options.dry_run else "adding"
+    with session.progress(label, plan.total, told_before) as advance:
+        results = load(gallery, channel=channel, plan=plan, options=options, report=report)
+        for number, result in enumerate(results):
             counts[result.status.value] += 1
             answer.item(result, result.error)
-            advance()
+            if number >= told_before:
+                advance()
     session.end(answer, {"counts": dict(counts)}, single=single)
     told = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
     session.say(f"channel {channel}: {told or plural(0, 'picture')}")

@@ -15,8 +15,13 @@ Advance = Callable[[], None]
 
 
 @contextmanager
-def progress(streams: Streams, label: str, total: int | None, *, visible: bool) -> Iterator[Advance]:
-    """Give a function that says "one more is done"; a bar shows it where stderr is a terminal."""
+def progress(
+    streams: Streams, label: str, total: int | None, *, done: int = 0, visible: bool
+) -> Iterator[Advance]:
+    """Give a function that says "one more is done"; a bar shows it where stderr is a terminal.
+
+    `done`: how many were before, which count neither into the rate nor into the time left.
+    """
     if not visible or streams.quiet or not streams.terminal("stderr"):
         yield _nothing
         return
@@ -39,7 +44,7 @@ def progress(streams: Streams, label: str, total: int | None, *, visible: bool) 
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task(label, total=total)
+        task = bar.add_task(label, total=total, completed=done)
         yield lambda: bar.advance(task)
 
 

@@ -99,13 +99,13 @@ class Session:
 
         confirm(question, yes=yes)
 
-    def progress(self, label: str, total: int | None) -> AbstractContextManager[Advance]:
-        """Show a bar on stderr; not where items go to the same terminal as they come."""
+    def progress(self, label: str, total: int | None, done: int = 0) -> AbstractContextManager[Advance]:
+        """Show a bar on stderr, which begins at `done`; not where items go to the same terminal."""
         from arcli.console.progress import progress
 
         streaming = self.format in (Format.JSONL, Format.CSV, Format.IDS)
         visible = not (streaming and self.streams.terminal("stdout"))
-        return progress(self.streams, label, total, visible=visible)
+        return progress(self.streams, label, total, done=done, visible=visible)
 
     def answer(self, view: View[Item], *, changes: bool = False) -> Answer[Item]:
         """Begin the answer. `changes`: the command changes data, and goes on when its reader leaves."""

@@ -108,6 +108,18 @@ def test_a_terminal_shows_rate_and_time_left_and_a_file_nothing(posters: Path, t
     assert words_only == []
 
 
+def test_a_bar_of_a_load_that_continues_begins_where_it_stopped(
+    posters: Path, whole: Whole, tmp_path: Path
+) -> None:
+    """What was told before would make the rate a lie."""
+    report = tmp_path / "r.jsonl"
+    report.write_bytes(b"".join(whole[0].splitlines(keepends=True)[:50]))
+    words = ["add", "--manifest", posters / "all.jsonl", "--report", report, "--resume"]
+    _, screen = at_terminal(tmp_path, *words, "-f", "json", answers={})
+    assert re.findall(r"(\d+)/60", screen)[0] == "50"
+    assert report.read_bytes() == whole[0]
+
+
 @contextmanager
 def loading(posters: Path, home: Path, *words: str | Path) -> Iterator[tuple[subprocess.Popen[bytes], bytes]]:
     """Give a load that has told of its first picture, and that line."""
