@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from arcli.vision.appearance import Appearance, appearance
 from arcli.vision.decode import Decoded
 from arcli.vision.extract import extract, shrink
 from arcli.vision.geometry import project, scale_points
-from arcli.vision.options import ExtractOptions, TiltOptions, VerifyOptions
+from arcli.vision.options import ExtractOptions, TiltOptions
 from arcli.vision.refine import refine
 from arcli.vision.score import score
 from arcli.vision.thumbnail import thumbnail_pixels
@@ -94,41 +94,6 @@ class Entry:
     threshold: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chance:
-    """What counts as a match, how much the place has to look like the target at least (-1..1), and how many
-    candidates are tried (None: all)."""
-
-    verify: VerifyOptions = field(default_factory=VerifyOptions)
-    min_likeness: float = -1.0
-    candidates: int | None = None
-
-
-class Extractions:
-    """The features of one photo: each size is extracted once, with as many keypoints as any stage wants.
-
-    A photo smaller than two stages' sizes has the same size in both.
-    """
-
-    def __init__(self, photo: Decoded, stages: Sequence[ExtractOptions]) -> None:
-        self._photo = photo
-        self._most: dict[int, int] = {}
-        for stage in stages:
-            side = self._side(stage)
-            self._most[side] = max(self._most.get(side, 0), stage.max_keypoints)
-        self._done: dict[int, Features] = {}
-
-    def at(self, stage: ExtractOptions) -> Features:
-        side = self._side(stage)
-        if side not in self._done:
-            most = self._most[side]
-            self._done[side] = extract(self._photo.pixels, max_side=stage.max_side, max_keypoints=most)
-        return self._done[side].head(stage.max_keypoints)
-
-    def _side(self, stage: ExtractOptions) -> int:
-        return min(stage.max_side, max(self._photo.size))
-
-
 class View:
     """A photo as one attempt sees it: at one resolution, straight or from the side.
 
@@ -150,14 +115,14 @@ class View:
     def _pixels(self) -> Pixels:
         return self._lazy_pixels()
 
-    def examine(self, query: Features, entry: Entry, chance: Chance) -> Examined:
+    def examine(self, query: Features, entry: Entry) -> Examined:
         """Verify `entry` against keypoints of this view."""
-        verification = verify(query, entry.features, chance.verify)
+        verification = verify(query, entry.features)
         looks = self._compare(verification, entry)
         value = score(verification, entry.features.preset, appearance=looks)
         reason = verification.refusal.value if verification.refusal else None
         likeness = looks.correlation if looks else None
-        if reason is None and (value < entry.threshold or (likeness or 0.0) < chance.min_likeness):
+        if reason is None and value < entry.threshold:
             reason = "below_threshold"
         sighting = Sighting(
             shelf=entry.shelf,
@@ -172,9 +137,9 @@ class View:
         )
         return Examined(sighting, verification.quad, verification.matches.query[verification.inliers])
 
-    def exact(self, query: Features, entry: Entry, chance: Chance) -> tuple[Quad, Points] | None:
+    def exact(self, query: Features, entry: Entry) -> tuple[Quad, Points] | None:
         """Return where an accepted candidate is, to the pixel: in the displayed photo, and in the view."""
-        found = refine(query, entry.features, verify(query, entry.features, chance.verify))
+        found = refine(query, entry.features, verify(query, entry.features))
         displayed = self._displayed(found.quad)
         return None if found.quad is None or displayed is None else (displayed, found.quad)
 
@@ -196,8 +161,9 @@ class View:
         return a, b, c, d
 
 
-def straight(photo: Decoded, stage: ExtractOptions, query: Features) -> View:
+def straight(photo: Decoded, stage: ExtractOptions) -> View:
     """Return the photo at one resolution of the cascade."""
+    query = extract(photo.pixels, max_side=stage.max_side, max_keypoints=stage.max_keypoints)
 
     def displayed(points: Points) -> Points:
         return scale_points(points, query.image_size, photo.size)

@@ -7,15 +7,13 @@ more targets in the same photo. Climbs a cascade of query resolutions until some
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice, zip_longest
 
 from arcli.engine.examine import (
-    Chance,
     Entry,
     Examined,
-    Extractions,
     Shelf,
     Sighting,
     View,
@@ -36,7 +34,6 @@ from arcli.vision.options import (
     TILTS_MANY,
     ExtractOptions,
     TiltOptions,
-    VerifyOptions,
 )
 
 __all__ = ["RecognizeOptions", "Shelf", "Sighting", "Vote", "recognize", "stages"]
@@ -54,13 +51,9 @@ class RecognizeOptions:
     likely_inliers: int = 15  # as certain as that, when the target's place also looks like it:
     likely_likeness: float = 0.6  # chosen on the photos of docs/recognition.md
     rival_votes: float = 0.5  # a candidate with this share of the best's votes may be its sister
-    second_chance: Chance = field(  # for a photo where nothing was found: matches that are less distinct,
-        # if then the place looks like the target (.4: chosen on the photos of docs/recognition.md)
-        default_factory=lambda: Chance(verify=VerifyOptions(ratio=0.92), min_likeness=0.4, candidates=10)
-    )
-    # of 380 right targets none was beyond rank 8 at 400 px, where later steps follow
-    first: Chance = field(default_factory=lambda: Chance(candidates=15))
-    aside: Chance = field(default_factory=lambda: Chance(candidates=8))  # in a view from the side
+    # Tried before later steps: of 380 right targets none was beyond rank 8 at 400 px (docs/recognition.md).
+    first_candidates: int = 15
+    aside_candidates: int = 8  # the same, in a view from the side
 
 
 def recognize(
@@ -74,23 +67,20 @@ def recognize(
     Raises TooFewFeatures when the photo has next to no keypoints at any resolution.
     """
     best: list[Sighting] = []
-    searches: list[_Search] = []
-    extractions = Extractions(photo, stages(options))
-    for stage in stages(options):
-        view = straight(photo, stage, extractions.at(stage))
-        searches.append(_Search(view, shelves, options, tuning))
-        chance = Chance() if stage is stages(options)[-1] else tuning.first
-        best = max(best, searches[-1].run(chance), key=_worth)  # the earlier one where they are equal
+    richest = 0
+    resolutions = _distinct(photo, stages(options))
+    for stage in resolutions:
+        search = _Search(straight(photo, stage), shelves, options, tuning)
+        richest = max(richest, search.num_keypoints)
+        most = None if stage is resolutions[-1] else tuning.first_candidates
+        best = max(best, search.run(most), key=_worth)  # the earlier one where they are equal
         if any(is_certain(sighting, tuning) for sighting in best):
             return best
-    if options.limit == 1 and not _accepted(best):
-        best = max(best, searches[0].run(tuning.second_chance), key=_worth)
     for tilt in () if _accepted(best) else sides(options):
-        aside = _Search(from_the_side(photo, tilt), shelves, options, tuning)
-        best = max(best, aside.run(tuning.aside), key=_worth)
+        search = _Search(from_the_side(photo, tilt), shelves, options, tuning)
+        best = max(best, search.run(tuning.aside_candidates), key=_worth)
         if any(is_certain(sighting, tuning) for sighting in best):
             return best
-    richest = max(search.num_keypoints for search in searches)
     if richest < tuning.min_keypoints:
         raise TooFewFeatures(
             f"the photo has too few features ({richest} keypoints)",
@@ -107,6 +97,13 @@ def stages(options: FindOptions) -> Sequence[ExtractOptions]:
 def sides(options: FindOptions) -> Sequence[TiltOptions]:
     """Return the views from the side to try in turn."""
     return TILTS[options.effort] if options.limit == 1 else TILTS_MANY[options.effort]
+
+
+def _distinct(photo: Decoded, resolutions: Sequence[ExtractOptions]) -> list[ExtractOptions]:
+    """Leave out those where a small photo has the same size as at the next, which takes more keypoints."""
+    sizes = [min(stage.max_side, max(photo.size)) for stage in resolutions]
+    later = [*sizes[1:], 0]
+    return [stage for stage, size, after in zip(resolutions, sizes, later, strict=True) if size != after]
 
 
 def is_certain(sighting: Sighting, tuning: RecognizeOptions) -> bool:
@@ -138,19 +135,22 @@ class _Search:
         self._options, self._tuning = options, tuning
         self.num_keypoints = len(view.query)
 
-    def run(self, chance: Chance) -> list[Sighting]:
-        """Accept the best, look again at the keypoints outside its quad, until nothing is accepted."""
+    def run(self, candidates: int | None) -> list[Sighting]:
+        """Accept the best, look again at the keypoints outside its quad, until nothing is accepted.
+
+        candidates: how many are tried, None for all of the shortlist.
+        """
         if self.num_keypoints < self._tuning.min_keypoints:
             return []
-        entries, query = self._entries(chance), self._view.query
+        entries, query = self._entries(candidates), self._view.query
         accepted: list[Examined] = []
         rivals: list[Sighting] = []
         while True:
-            examined = list(self._verify(query, entries, chance))
+            examined = list(self._verify(query, entries))
             found = ranked(examined)
             if not found or found[0].sighting.reason is not None:
                 return [one.sighting for one in accepted] + rivals + [one.sighting for one in found]
-            best = self._placed(found[0], query, entries, chance)
+            best = self._placed(found[0], query, entries)
             if not any(is_fold(best, other) for other in accepted):
                 accepted.append(best)
             if len(accepted) == self._options.limit or best.quad is None:
@@ -160,22 +160,21 @@ class _Search:
                 rivals += [one.sighting for one in found if one.sighting.reason == "rival"]
             query, entries = _unexplained(query, best, found), _hopeful(entries, examined)
 
-    def _placed(self, winner: Examined, query: Features, entries: list[Entry], chance: Chance) -> Examined:
+    def _placed(self, winner: Examined, query: Features, entries: list[Entry]) -> Examined:
         """Return the winner with its exact quad: only what is answered is worth the time."""
         sighting = winner.sighting
         entry = next(e for e in entries if (e.shelf, e.row_id) == (sighting.shelf, sighting.row_id))
-        exact = self._view.exact(query, entry, chance)
+        exact = self._view.exact(query, entry)
         if exact is None:
             return winner
         return replace(winner, sighting=replace(sighting, quad=exact[0]), quad=exact[1])
 
-    def _entries(self, chance: Chance) -> list[Entry]:
+    def _entries(self, candidates: int | None) -> list[Entry]:
         """Return the part of the shortlist that is tried; all of it when candidates are to be listed."""
-        if chance.candidates is None or self._options.candidates:
+        if candidates is None or self._options.candidates:
             return self._shortlist
-        return self._shortlist[
-            : chance.candidates + self._tuning.per_extra_channel * (len(self._shelves) - 1)
-        ]
+        extra = self._tuning.per_extra_channel * (len(self._shelves) - 1)
+        return self._shortlist[: candidates + extra]
 
     @cached_property
     def _shortlist(self) -> list[Entry]:
@@ -199,13 +198,13 @@ class _Search:
                 threshold = shelf.threshold(vote.row_id, self._options.threshold)
                 yield Entry(shelf, vote.row_id, vote.votes, features, threshold)
 
-    def _verify(self, query: Features, entries: list[Entry], chance: Chance) -> Iterator[Examined]:
+    def _verify(self, query: Features, entries: list[Entry]) -> Iterator[Examined]:
         """Verify in the order of votes; stop early when the answer is certain and no rival is near."""
         enough = 0.0
         for entry in entries:
             if entry.votes < enough:
                 return
-            examined = self._view.examine(query, entry, chance)
+            examined = self._view.examine(query, entry)
             yield examined
             if self._may_stop and is_certain(examined.sighting, self._tuning):
                 enough = max(enough, entry.votes * self._tuning.rival_votes)
