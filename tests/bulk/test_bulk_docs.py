@@ -19,12 +19,11 @@ AUTOMATION = (ROOT / "docs" / "automation.md").read_text(encoding="utf-8")
 BULK = (ROOT / "docs" / "bulk.md").read_text(encoding="utf-8")
 
 
-def block(language: str, containing: str) -> str:
+def block(language: str, containing: str, page: str = AUTOMATION) -> str:
     """Return the code block of a page that contains some words."""
-    (found,) = [
-        text for text in re.findall(rf"```{language}\n(.*?)```", AUTOMATION, re.DOTALL) if containing in text
-    ]
-    return found
+    found = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+    (only,) = [text for text in found if containing in text]
+    return only
 
 
 def shell(command: str, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -134,3 +133,36 @@ def test_the_identifiers_of_the_page_on_bulk_loading() -> None:
     shown = re.findall(r"`(\S+)` → `(\S+)`", BULK)
     assert len(shown) >= 3
     assert [made_valid(name) for name, _ in shown] == [identifier for _, identifier in shown]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the files that the page on bulk loading names, and a profile `old`."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for seed, name in enumerate(("posters/a_1.png", "more/deep/b_1.jpg", "one.png")):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(poster(seed))
+    (folder / "stamp").touch()
+    os.utime(folder / "stamp", (0, 0))
+    (folder / "posters.csv").write_text("image\nposters/a_1.png\n")
+    for command in ("profile add old --kind local --data-dir old", "--data-dir old add one.png -c posters"):
+        assert shell(f"arcli {command}", folder).returncode == 0
+    return folder
+
+
+@pytest.mark.parametrize("containing", ["print0", "--report"])
+def test_what_the_page_on_bulk_loading_adds(pictures: Path, containing: str) -> None:
+    for number, line in enumerate(block("sh", containing, BULK).splitlines()):
+        ran = shell(line, pictures, ARCLI_CHANNEL=f"{containing}{number}")
+        assert ran.returncode == 0, ran.stderr
+
+
+def test_what_the_page_on_bulk_loading_syncs(pictures: Path) -> None:
+    *followed, other = block("sh", "--from-profile", BULK).splitlines()
+    for line in followed:
+        ran = shell(line, pictures, ARCLI_CHANNEL="followed")
+        assert ran.returncode == 0, ran.stderr
+    assert shell(other, pictures).returncode == 0
+    assert arcli(pictures, "ls", "-c", "followed", "-f", "ids").stdout.split() == ["a_1"]
+    assert arcli(pictures, "ls", "-c", "posters", "-f", "ids").stdout.split() == ["one"]
