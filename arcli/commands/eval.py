@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,14 +54,12 @@ def eval(  # noqa: A001 (the verb is fixed)
     """
     from arcli.evaluation.measure import summarize
     from arcli.evaluation.photos import read_photos
-    from arcli.evaluation.run import best_limit
 
     session = Session.of(ctx)
     labelled = read_photos(photos)
     if not labelled:
         raise UsageError(f"{photos} lists no photos")
-    most = limit if limit is not None else best_limit(labelled)
-    options = FindOptions(limit=most, threshold=threshold, effort=effort, jobs=jobs)
+    options = FindOptions(limit=limit, threshold=threshold, effort=effort, jobs=jobs)
     if targets is not None:
         judged = _judge_folder(session, targets, labelled, options)
     else:
@@ -112,8 +111,12 @@ def _judge(
     channels: list[str] | None,
     options: FindOptions,
 ) -> list[Judged]:
-    from arcli.evaluation.run import evaluate
+    from arcli.evaluation.run import best_limit, evaluate, has_options
 
+    if not has_options(gallery):
+        session.warn("this service counts each lookup in its statistics")
+    if options.limit is None:
+        options = replace(options, limit=best_limit(gallery, labelled))
     judged = []
     with session.progress("looking up", len(labelled)) as advance:
         for each in evaluate(gallery, labelled, channels, options):

@@ -34,7 +34,7 @@ def report_lines(report: Report) -> Iterator[tuple[str, object]]:
         bound = f"95 % upper bound {_percent(report.false_accept_bound)}"
         yield "false accept rate", f"{_percent(report.false_accept_rate)} ({accepts}; {bound})"
     if report.failed:
-        yield "photos that could not be read", report.failed
+        yield "photos that could not be looked up", report.failed
     if report.latency_ms is not None:
         yield "latency", f"median {report.latency_ms.median:.0f} ms, p95 {report.latency_ms.p95:.0f} ms"
     reasons = Counter(miss.reason for miss in report.misses)

@@ -67,6 +67,7 @@ class LocalGallery(LocalAdmin):
 
     def capabilities(self) -> Capabilities:
         features = {"channels", "maintenance", "picture", "check", "candidates", "prefix", "replace"}
+        features.add("find_options")  # as a service says it: protocols.extensions.Feature
         return Capabilities(backend="local", version=__version__, features=frozenset(features))
 
     def add(self, *, channel: str, item: AddItem, options: AddOptions = AddOptions()) -> AddResult:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from html import escape
 
 from arcli.errors import ArcliError
@@ -11,7 +13,7 @@ from arcli.evaluation.judge import Judged, Outcome
 from arcli.evaluation.measure import Report
 from arcli.evaluation.plots import threshold_curves
 
-_THUMBNAIL_SIDE = 240
+_THUMBNAIL_SIDE = 480  # px; shown at half of it
 _SHOWN = 200  # photos; a page with more is slow to open
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
@@ -31,6 +33,8 @@ def page(title: str, judged: Sequence[Judged], report: Report) -> str:
             f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>",
             _numbers(report),
             threshold_curves(report),
+            _sweep(report),
+            _reasons(report),
             _photos(judged),
             "</html>",
         )
@@ -60,6 +64,23 @@ def percent(rate: float | None) -> str:
     return "-" if rate is None else f"{100 * rate:.2f} %"
 
 
+def _sweep(report: Report) -> str:
+    """Show what other thresholds would have given, every fifth of those that were tried."""
+    rows = (
+        (f"{p.threshold:.2f}", percent(p.precision), percent(p.recall), percent(p.false_accept_rate))
+        for p in report.thresholds[::5]
+    )
+    headings = ("threshold", "precision", "recall@1", "false accept rate")
+    return "<h2>Other thresholds</h2>" + _table(headings, rows)
+
+
+def _reasons(report: Report) -> str:
+    """Show why targets were missed, the most frequent reason first; nothing where none was."""
+    counts = Counter(miss.reason for miss in report.misses).most_common()
+    rows = ((escape(reason.replace("_", " ")), str(count)) for reason, count in counts)
+    return "<h2>Why targets were missed</h2>" + _table(("reason", "targets"), rows) if counts else ""
+
+
 def _photos(judged: Sequence[Judged]) -> str:
     """Show every photo that was not answered fully and rightly."""
     bad = [
@@ -81,7 +102,8 @@ def _photo(each: Judged) -> tuple[str, str]:
     for match in each.result.matches:
         lines.append(f"reported {escape(match.identifier)} (score {_score(match.score)})")
     for miss in each.misses:
-        lines.append(f"missed {escape(miss.identifier)}: {escape(miss.reason)}, score {_score(miss.score)}")
+        reason = escape(miss.reason.replace("_", " "))
+        lines.append(f"missed {escape(miss.identifier)}: {reason}, score {_score(miss.score)}")
     return f"{_image(each)}<br>{name}", "<br>".join(lines)
 
 
@@ -90,16 +112,20 @@ def _score(score: float | None) -> str:
 
 
 def _image(each: Judged) -> str:
-    """Return the photo as a small embedded picture; one that cannot be read has none."""
+    """Return the photo, small, with what was found drawn on it; one that cannot be read has none."""
     from arcli.vision.decode import LOCAL, decode
+    from arcli.vision.draw import Outline, draw
     from arcli.vision.extract import shrink
-    from arcli.vision.thumbnail import encode_jpeg
 
     try:
         decoded = decode(each.photo.picture.read(), name="", limits=LOCAL, max_side=_THUMBNAIL_SIDE)
     except ArcliError:
         return ""
-    data = base64.b64encode(encode_jpeg(shrink(decoded.pixels, _THUMBNAIL_SIDE), quality=80)).decode()
+    small = replace(decoded, pixels=shrink(decoded.pixels, _THUMBNAIL_SIDE))
+    outlines = [
+        Outline(quad=match.quad, text=match.identifier) for match in each.result.matches if match.quad
+    ]
+    data = base64.b64encode(draw(small, outlines)).decode()
     return f'<img alt="" src="data:image/jpeg;base64,{data}">'
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from arcli.errors import TooFewFeatures
 from arcli.evaluation.photos import LabelledPhoto
 from arcli.models import Candidate, FindResult, Match
 
@@ -26,7 +27,8 @@ class Miss:
     """A target that a photo shows and that was not found. `reason`: a candidate's, or one of ours.
 
     `not_in_shortlist`: nothing voted for it enough. `sister_chosen`: it was considered, and another
-    target was accepted in its stead. `photo_failed`: the photo could not be looked up.
+    target was accepted in its stead. `photo_failed`: the photo could not be looked up. `not_told`: the
+    service names no candidates.
     """
 
     image: str
@@ -48,8 +50,8 @@ class Judged:
     misses: tuple[Miss, ...]
 
 
-def judge(photo: LabelledPhoto, result: FindResult) -> Judged:
-    """Compare an answer with the truth."""
+def judge(photo: LabelledPhoto, result: FindResult, *, explained: bool = False) -> Judged:
+    """Compare an answer with the truth. explained: the result has all candidates that were considered."""
     reported = [match.identifier for match in result.matches]
     found = photo.expected & set(reported)
     return Judged(
@@ -58,13 +60,14 @@ def judge(photo: LabelledPhoto, result: FindResult) -> Judged:
         outcome=_outcome(photo, result),
         found=found,
         extra=tuple(identifier for identifier in reported if identifier not in photo.expected),
-        misses=tuple(_misses(photo, result, photo.expected - found)),
+        misses=tuple(_misses(photo, result, photo.expected - found, explained=explained)),
     )
 
 
 def _outcome(photo: LabelledPhoto, result: FindResult) -> Outcome:
     if result.error is not None:
-        return Outcome.FAILED if photo.expected else Outcome.REJECTED
+        poor = isinstance(result.error, TooFewFeatures)  # looked at, and found to show nothing
+        return Outcome.REJECTED if poor and not photo.expected else Outcome.FAILED
     if not photo.expected:
         return Outcome.FALSE_ACCEPT if result.matches else Outcome.REJECTED
     if not result.matches:
@@ -72,31 +75,36 @@ def _outcome(photo: LabelledPhoto, result: FindResult) -> Outcome:
     return Outcome.RIGHT if result.matches[0].identifier in photo.expected else Outcome.WRONG
 
 
-def _misses(photo: LabelledPhoto, result: FindResult, identifiers: Iterable[str]) -> Iterator[Miss]:
+def _misses(
+    photo: LabelledPhoto, result: FindResult, identifiers: Iterable[str], *, explained: bool
+) -> Iterator[Miss]:
     considered = {candidate.identifier: candidate for candidate in reversed(result.candidates)}
     for identifier in sorted(identifiers):
         candidate = considered.get(identifier)
         yield Miss(
             image=photo.picture.name,
             identifier=identifier,
-            reason=_reason(photo, result, candidate),
+            reason=_reason(photo, result, candidate, explained=explained),
             score=candidate.score if candidate else None,
             inliers=candidate.inliers if candidate else None,
         )
 
 
-def _reason(photo: LabelledPhoto, result: FindResult, candidate: Candidate | None) -> str:
+def _reason(photo: LabelledPhoto, result: FindResult, candidate: Candidate | None, *, explained: bool) -> str:
     if result.error is not None:
         return "photo_failed"
     if candidate is None:
-        return "not_in_shortlist"
-    if any(match.identifier not in photo.expected for match in result.matches):
-        return "sister_chosen"
-    return candidate.reason
+        return "not_in_shortlist" if explained else "not_told"
+    mistaken = bool(result.matches) and result.matches[0].identifier not in photo.expected
+    return "sister_chosen" if mistaken or candidate.reason == "rival" else candidate.reason
 
 
-def scored(result: FindResult) -> list[tuple[float, str]]:
-    """Return (score, identifier) of all that was verified, best first: what other thresholds would answer."""
+def answer_at(result: FindResult, threshold: float) -> str | None:
+    """Return the identifier that another threshold would have answered first; None: nothing.
+
+    Matches come before candidates, as they do in the answer: of two sisters the one that was chosen need not
+    have the higher score.
+    """
     hits: list[Match | Candidate] = [*result.matches, *result.candidates]
-    pairs = [(hit.score, hit.identifier) for hit in hits if hit.score is not None]
-    return sorted(pairs, key=lambda pair: (-pair[0], pair[1]))
+    enough = max(threshold, 1e-9)  # a refused candidate has 0
+    return next((hit.identifier for hit in hits if hit.score is not None and hit.score >= enough), None)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from arcli.evaluation.judge import Judged, Miss, Outcome, scored
+from arcli.evaluation.judge import Judged, Miss, Outcome, answer_at
 
 SWEEP = tuple(step / 50 for step in range(51))  # thresholds 0.00, 0.02 … 1.00
 
@@ -42,7 +42,8 @@ class Report:
 
     recall_at_1: photos that show a target whose first match is one of them. recall: targets found of all
     that the photos show. wrong: photos with targets answered first by another. extra: reported targets
-    that a photo does not show. false_accept_bound: upper end of the one-sided 95 % interval (Clopper and
+    that a photo does not show. without_targets: photos that show none and could be read; failed: those that
+    could not be looked up. false_accept_bound: upper end of the one-sided 95 % interval (Clopper and
     Pearson 1934) of the false accept rate.
     """
 
@@ -70,7 +71,7 @@ def summarize(judged: Sequence[Judged]) -> Report:
     """Sum up judged photos."""
     outcomes = Counter(each.outcome for each in judged)
     showing = [each for each in judged if each.photo.expected]
-    without = len(judged) - len(showing)
+    without = _without_targets(judged)
     shown = sum(len(each.photo.expected) for each in showing)
     found = sum(len(each.found) for each in showing)
     accepts = outcomes[Outcome.FALSE_ACCEPT]
@@ -135,18 +136,22 @@ def _at_most(events: int, trials: int, rate: float) -> float:
 def _point(judged: Sequence[Judged], threshold: float) -> ThresholdPoint:
     right = answered = accepted = showing = 0
     for each in judged:
-        best = next(iter(scored(each.result)), None)
-        is_answer = best is not None and best[0] >= max(threshold, 1e-9)
+        answer = answer_at(each.result, threshold)
         showing += bool(each.photo.expected)
-        answered += is_answer
-        accepted += is_answer and not each.photo.expected
-        right += is_answer and best is not None and best[1] in each.photo.expected
+        answered += answer is not None
+        accepted += answer is not None and not each.photo.expected
+        right += answer in each.photo.expected
     return ThresholdPoint(
         threshold=threshold,
         precision=share(right, answered),
         recall=share(right, showing),
-        false_accept_rate=share(accepted, len(judged) - showing),
+        false_accept_rate=share(accepted, _without_targets(judged)),
     )
+
+
+def _without_targets(judged: Sequence[Judged]) -> int:
+    """Return how many photos that show no target were looked at: one that cannot be read proves nothing."""
+    return sum(not each.photo.expected and each.outcome is not Outcome.FAILED for each in judged)
 
 
 def _latency(milliseconds: Iterable[float]) -> Latency | None:

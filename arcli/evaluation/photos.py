@@ -18,15 +18,14 @@ _LINE_LIMIT = 1 << 20  # characters; what is longer is no list of photos
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledPhoto:
-    """A photo and the identifiers of the targets that it shows. `group`: the set it belongs to, if any."""
+    """A photo and the identifiers of the targets that it shows."""
 
     picture: Picture
     expected: frozenset[str]
-    group: str | None = None
 
 
 def read_photos(path: Path) -> list[LabelledPhoto]:
-    """Read PHOTOS.csv: UTF-8 with a header `photo,identifier` and perhaps `group`.
+    """Read PHOTOS.csv: UTF-8 with a header `photo,identifier`.
 
     Several identifiers are separated by `;`; a photo's path is relative to the file. Raises
     InvalidManifest with the line number.
@@ -71,6 +70,4 @@ def _photo(path: Path, line: int, fields: dict[str, str]) -> LabelledPhoto:
     except ArcliError as error:
         raise InvalidManifest(f"{path}, line {line}: {error.message}", item=str(path)) from error
     name = os.path.join(path.parent, fields["photo"])  # noqa: PTH118 (as the user wrote it)
-    return LabelledPhoto(
-        picture=Picture.from_path(name), expected=identifiers, group=fields.get("group") or None
-    )
+    return LabelledPhoto(picture=Picture.from_path(name), expected=identifiers)

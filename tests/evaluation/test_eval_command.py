@@ -64,6 +64,8 @@ def test_a_channel_is_measured_without_counting(measured: Path, tmp_path: Path) 
     assert "<svg" in page
     assert "data:image/jpeg;base64," in page
     assert "unlike.jpg" in page
+    assert "Why targets were missed" in page
+    assert "Other thresholds" in page
     assert "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
         "http://creativecommons.org", ""
     ).replace("https://matplotlib.org", "")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcli.errors import InvalidManifest, UnreadablePicture
+from arcli.errors import InvalidManifest, TooFewFeatures, UnreadablePicture
 from arcli.evaluation.judge import Judged, Outcome, judge
 from arcli.evaluation.measure import summarize, upper_bound
 from arcli.evaluation.photos import LabelledPhoto, read_photos
@@ -50,12 +50,44 @@ def test_outcomes(expected: tuple[str, ...], result: FindResult, outcome: Outcom
         (answer(candidates=(refused("aaa", "below_threshold"),)), "below_threshold"),
         (answer("bbb", candidates=(refused("aaa", "below_threshold"),)), "sister_chosen"),
         (answer("bbb"), "not_in_shortlist"),
+        (answer(candidates=(refused("aaa", "implausible_quad"),)), "implausible_quad"),
+        (answer(candidates=(refused("aaa", "too_few_inliers"),)), "too_few_inliers"),
         (FindResult(image="p", error=UnreadablePicture("cut")), "photo_failed"),
     ],
 )
 def test_a_miss_says_why(result: FindResult, reason: str) -> None:
-    (miss,) = judge(photo("aaa"), result).misses
+    (miss,) = judge(photo("aaa"), result, explained=True).misses
     assert (miss.identifier, miss.reason) == ("aaa", reason)
+
+
+def test_a_miss_beside_a_right_answer_has_a_reason_of_its_own() -> None:
+    candidates = (refused("aaa", "rival"), refused("ccc", "too_few_inliers"))
+    judged = judge(photo("aaa", "bbb", "ccc"), answer("bbb", "xxx", candidates=candidates), explained=True)
+    assert [miss.reason for miss in judged.misses] == ["sister_chosen", "too_few_inliers"]
+    assert judged.extra == ("xxx",)
+
+
+def test_a_service_that_names_no_candidates_gives_no_reason() -> None:
+    (miss,) = judge(photo("aaa"), answer()).misses
+    assert miss.reason == "not_told"
+
+
+def test_a_photo_that_cannot_be_read_proves_nothing_about_false_accepts() -> None:
+    cut = FindResult(image="p", error=UnreadablePicture("cut"))
+    poor = FindResult(image="p", error=TooFewFeatures("blank"))
+    report = summarize([judge(photo(), cut), judge(photo(), poor), judge(photo(), answer("aaa"))])
+    assert (report.queries, report.without_targets, report.failed) == (3, 2, 1)
+    assert report.false_accept_rate == 1 / 2
+    assert report.thresholds[0].false_accept_rate == 1 / 2
+
+
+def test_a_sister_that_was_not_chosen_does_not_answer_in_the_sweep() -> None:
+    """The one that was chosen may have the lower score: rivals are ordered by what differs between them."""
+    result = answer("aaa", candidates=(refused("bbb", "rival", 0.9),), score=0.8)
+    report = summarize([judge(photo("aaa"), result, explained=True)])
+    by_threshold = {point.threshold: point for point in report.thresholds}
+    assert by_threshold[0.5].recall == report.recall_at_1 == 1.0
+    assert by_threshold[0.86].precision == 0.0
 
 
 def judged() -> list[Judged]:
