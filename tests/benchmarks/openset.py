@@ -1,105 +1,108 @@
-"""What is accepted in photos that show none of the gallery's targets, the least certain first.
+"""The false accept rate of a gallery of 10,000 pictures, its threshold curve, and what a score means.
 
-The gallery is the targets of all sets and one half of the distractors; the photos are the other half, or the
-pictures of a folder. Distractors were never screened: some do share content with a gallery picture, so that
-an accepted photo is to be looked at before it is called chance. Run it by `make bench-openset`; ARGS:
---half 0|1 (that is looked up), --photos DIR, --every N (each Nth photo), --gallery-every N, --effort,
---data-dir DIR (kept: another one for each half), --output FILE.json.
+The gallery: the targets of all sets and the 3,000 distractors of ../shared/data/bench, and the pictures of
+Debian packages that were unpacked into one folder (docs/recognition.md says which). Looked up: books and
+paintings without their target, each distractor and each wallpaper, stamp and map without itself, the
+negatives, and the photos that show a target. Run it by `make bench-openset`; ARGS: --debian DIR,
+--data-dir DIR (kept, so that a second run need not register), --every N (each Nth photo), --effort, --jobs,
+--records FILE (read instead of looking up), --sheets DIR (contact sheets of what is not classed yet),
+--output FILE.json (and .svg beside it).
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from arcli.engine import LocalGallery
-from arcli.errors import PictureRefused
-from arcli.models import AddItem, AddOptions, Effort, FindOptions, OnExists, Picture
-from tests.benchmarks.recognition import BENCH, manifest
+from arcli.models import Effort
+from tests.benchmarks.openset_curve import (
+    OPEN,
+    Kind,
+    Point,
+    bins,
+    class_of,
+    curve,
+    figures,
+    kinds,
+    read_classes,
+)
+from tests.benchmarks.openset_gallery import Registered, bench_pictures, debian_pictures, photos, register
+from tests.benchmarks.openset_plot import write_plot
+from tests.benchmarks.openset_run import Looker, Record, read_records, write_records
+from tests.benchmarks.openset_sheets import write_sheets
+from tests.benchmarks.recognition import BENCH
 from tests.benchmarks.results import ROOT, describe_run, print_table, write_json
 
-
-@dataclass(slots=True)
-class Accepted:
-    """A photo and the target that was accepted for it."""
-
-    photo: str
-    identifier: str
-    score: float
-    inliers: int | None
-
-
-def halves() -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the manifest lines of the targets and of both halves of the distractors: every other one."""
-    entries = manifest()
-    distractors = [entry for entry in entries if entry["role"] == "distractor"]
-    targets = [entry for entry in entries if entry["role"] == "gallery"]
-    return targets, distractors[::2], distractors[1::2]
-
-
-def register(gallery: LocalGallery, entries: list[dict[str, Any]]) -> int:
-    """Add pictures; return how many the gallery takes."""
-    items = [
-        AddItem(
-            picture=Picture(name=entry["file"], path=BENCH / entry["file"]),
-            identifier=entry["id"] or Path(entry["file"]).stem,
-        )
-        for entry in entries
-    ]
-    options = AddOptions(on_exists=OnExists.SKIP)
-    return sum(
-        result.error is None for result in gallery.add_many(channel="default", items=items, options=options)
-    )
-
-
-def look_up(gallery: LocalGallery, photos: list[Path], effort: Effort) -> Iterator[Accepted]:
-    """Yield what is accepted. Photos that cannot be looked up (too few features) accept nothing."""
-    options = FindOptions(effort=effort, count=False)
-    pictures = [Picture(name=str(path), path=path) for path in photos]
-    for result in gallery.find_many(pictures=pictures, channels=None, options=options):
-        if result.error is not None and not isinstance(result.error, PictureRefused):
-            raise result.error
-        for match in result.matches:
-            yield Accepted(result.image, match.identifier, round(match.score, 4), match.inliers)
+RESULTS = ROOT / "docs" / "results"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--half", type=int, choices=[0, 1], default=1)
-    parser.add_argument("--photos", type=Path)
-    parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--gallery-every", type=int, default=1)
-    parser.add_argument("--effort", type=Effort, default=Effort.NORMAL)
+    parser.add_argument("--debian", type=Path)
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--effort", type=Effort, default=Effort.NORMAL)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--records", type=Path)
+    parser.add_argument("--classes", type=Path, default=RESULTS / "openset-classes.csv")
+    parser.add_argument("--sheets", type=Path)
     parser.add_argument("--output", type=Path, default=ROOT / "bench-results" / "openset.json")
     return parser.parse_args()
+
+
+def look_up(options: argparse.Namespace, pictures: list[Registered]) -> tuple[int, list[Record]]:
+    """Register what is missing and look every photo up; return the gallery's size too."""
+    with ExitStack() as stack:
+        folder = options.data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "data"
+        register(folder, pictures)
+        looker = Looker(folder, pictures, options.effort)
+        chosen = list(photos(pictures))[:: options.every]
+        print(f"{looker.size:,} pictures registered, {len(chosen):,} to look up", flush=True)
+        found = write_records(options.output.with_suffix(".jsonl"), looker.run(chosen, options.jobs))
+        return looker.size, list(found)
+
+
+def show(counted: Sequence[Kind], points: Sequence[Point]) -> None:
+    """Print accepts by kind and the threshold curve."""
+    rows = [(k.name, k.photos, k.accepted, k.shared, k.chance, k.unclassed) for k in counted]
+    print_table(["photos", "number", "accepted", "shared", "chance", "not classed"], rows)
+    heads = ["threshold", "by chance", "rate %", "bound %", "right", "wrong"]
+    lines = [
+        (p.threshold, p.chance, f"{100 * p.rate:.3f}", f"{100 * p.bound:.3f}", sum(p.right.values()), p.wrong)
+        for p in points
+    ]
+    print_table(heads, lines)
 
 
 def main() -> None:
     options = arguments()
     if not BENCH.exists():
         raise SystemExit(f"the photo sets are not here: {BENCH}")
-    targets, *distractors = halves()
-    members = (targets + distractors[1 - options.half])[:: options.gallery_every]
-    photos = [BENCH / entry["file"] for entry in distractors[options.half]]
-    if options.photos:
-        photos = sorted(path for path in options.photos.rglob("*") if path.is_file())
-    photos = photos[:: options.every]
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        LocalGallery(options.data_dir or Path(folder) / "data") as gallery,
-    ):
-        size = register(gallery, members)
-        accepted = sorted(look_up(gallery, photos, options.effort), key=lambda one: one.score)
-    heads = ["photo", "target", "score", "inliers"]
-    print_table(heads, [(one.photo, one.identifier, one.score, one.inliers) for one in accepted])
-    print(f"{len(accepted)} of {len(photos)} photos accepted, in a gallery of {size}")
-    figures = {"effort": options.effort, "gallery": size, "photos": len(photos)}
-    write_json(options.output, {**describe_run(), **figures, "accepted": [asdict(one) for one in accepted]})
+    pictures = [*bench_pictures(), *(debian_pictures(options.debian) if options.debian else ())]
+    run = describe_run()
+    if options.records:
+        size, records = 0, read_records(options.records)
+    else:
+        size, records = look_up(options, pictures)
+    classes = read_classes(options.classes)
+    show(list(kinds(records, classes)), list(curve(records, classes)))
+    print_table(
+        ["score from", "to", "right", "chance", "share", "in both halves"],
+        [(*list(asdict(each).values())[:5], each.halves) for each in bins(records, classes)],
+    )
+    if options.sheets:
+        paths = {photo.name: photo.path for photo in photos(pictures)} | {p.name: p.path for p in pictures}
+        unseen = [r for r in records if r.kind in (*OPEN, "negatives") and r.score >= 0.3]
+        unseen = sorted((r for r in unseen if class_of(r, classes) is None), key=lambda r: r.score)
+        write_sheets(options.sheets, unseen, paths)
+    write_plot(options.output.with_suffix(".svg"), list(curve(records, classes)))
+    write_json(
+        options.output, {**run, "effort": options.effort, "gallery": size, **figures(records, classes)}
+    )
 
 
 if __name__ == "__main__":
