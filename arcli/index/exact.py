@@ -44,7 +44,7 @@ class ExactIndex:
 class _Scan:
     """Scores are 2 q·c - |c|²: |q|² less the squared distance, exact in float32 for int8 codes."""
 
-    doubled: Scores
+    doubled: Scores  # (Q, dim + 1): 2 q, and -1 for |c|²
     squares: Scores
     best: Scores  # (Q, k) lower bounds of the k best scores
     raising: bool  # whether they are looked for here, or were given
@@ -54,15 +54,18 @@ class _Scan:
     def start(cls, queries: Codes, k: int, bounds: Distances | None) -> _Scan:
         wide = queries.astype(np.float32)
         squares = np.einsum("qd,qd->q", wide, wide)
+        doubled = np.concatenate([2 * wide, np.full((len(wide), 1), -1, np.float32)], axis=1)
         best = np.full((len(queries), k), -np.inf, np.float32)
         if bounds is not None:
             best[:] = (squares - bounds)[:, None]
-        return cls(2 * wide, squares, best, not np.isfinite(best).all(), [])
+        return cls(doubled, squares, best, not np.isfinite(best).all(), [])
 
     def take(self, codes: Codes, start: int) -> None:
-        wide = codes.astype(np.float32)
+        count, dim = codes.shape
+        wide = np.empty((count, dim + 1), np.float32)
+        wide[:, :dim] = codes
+        wide[:, dim] = np.einsum("cd,cd->c", wide[:, :dim], wide[:, :dim])
         scores = self.doubled @ wide.T
-        scores -= np.einsum("cd,cd->c", wide, wide)
         if self.raising:
             self._raise_bounds(scores)
         flat = np.flatnonzero(scores >= self.best.min(axis=1)[:, None])
