@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-bulk bench-index lowest wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-bulk bench-index lowest wheel constraints clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -54,6 +54,9 @@ bench-recognition: .venv/ready ## recognition on the photo sets of ../shared/dat
 
 bench-geometry: .venv/ready ## how near the corners are to the truth, on oxford_affine of ../shared/data
 	$(BIN)/python -m tests.benchmarks.geometry $(ARGS)
+
+bench-level: .venv/ready ## how often pictures of each level are found by the simulated camera; needs ../shared/data
+	$(BIN)/python -m tests.benchmarks.level $(ARGS)
 
 bench-openset: .venv/ready ## what is accepted in photos of ../shared/data that show no target
 	$(BIN)/python -m tests.benchmarks.openset $(ARGS)

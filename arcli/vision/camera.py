@@ -21,34 +21,47 @@ PHOTO = (800, 600)
 class Camera:
     """share: long side of the picture as a share of the photo's height (.1..1). tilt: degrees out of the
     plane (0..75). roll: degrees in the plane. blur: sigma in px of the photo. noise: sigma in gray levels.
-    light: gain (.1..1.5). glare: strength of a white spot (0..1). quality: JPEG (10..95)."""
+    light: gain (.1..1.5). glare: strength of a white spot (0..1). quality: JPEG (5..95). clutter: shapes on
+    the ground around the picture (0..200)."""
 
     share: float = 0.7
-    tilt: float = 0.0
+    tilt: float = 15.0
     roll: float = 0.0
-    blur: float = 0.5
-    noise: float = 2.0
+    blur: float = 0.7
+    noise: float = 3.0
     light: float = 1.0
     glare: float = 0.0
-    quality: int = 85
+    quality: int = 80
+    clutter: int = 0
 
 
-VIEWS = (
-    Camera(share=0.8, tilt=15, roll=5),
-    Camera(share=0.5, tilt=30, roll=-15, noise=4, quality=75),
-    Camera(share=0.7, tilt=45, roll=20, blur=1.0),
-    Camera(share=0.7, tilt=20, roll=90, blur=2.2, noise=4, light=0.7),
-    Camera(share=0.6, tilt=25, roll=-30, noise=14, light=0.35, quality=60),
-    Camera(share=0.8, tilt=30, roll=10, glare=0.9, quality=70),
-    Camera(share=0.28, tilt=20, roll=-8, blur=0.8, noise=4),
-    Camera(share=0.6, tilt=60, roll=-25, blur=0.8, noise=3),
-    Camera(share=0.3, tilt=40, roll=40, blur=1.6, noise=8, light=0.5, quality=50),
-    Camera(share=0.6, tilt=70, roll=15, blur=0.8, noise=3),
-    Camera(share=0.6, tilt=20, roll=25, blur=4.0, noise=6, light=0.6),
-    Camera(share=0.14, tilt=20, roll=12, blur=0.8, noise=5),
-    Camera(share=0.2, tilt=35, roll=-60, blur=1.2, noise=6, light=0.8, quality=60),
-)
-"""From easy to hard: what the level is fitted to (docs/recognition.md)."""
+VIEWS = {
+    "near": Camera(share=0.85, roll=5),
+    "on a table": Camera(share=0.5, tilt=30, roll=-20, clutter=40),
+    "distance 1": Camera(share=0.3, roll=12, clutter=40),
+    "distance 2": Camera(share=0.2, roll=-8, clutter=40),
+    "distance 3": Camera(share=0.12, roll=20, clutter=40),
+    "tilt 1": Camera(tilt=45, roll=20),
+    "tilt 2": Camera(tilt=57, roll=-25),
+    "tilt 3": Camera(tilt=66, roll=35),
+    "blur 1": Camera(blur=2.0, roll=-10),
+    "blur 2": Camera(blur=4.0, roll=25),
+    "blur 3": Camera(blur=6.0, roll=-15),
+    "noise 1": Camera(noise=10, light=0.6, roll=90),
+    "noise 2": Camera(noise=14, light=0.35, roll=-30),
+    "noise 3": Camera(noise=18, light=0.14, roll=10),
+    "glare 1": Camera(glare=0.7, roll=-5),
+    "glare 2": Camera(glare=1.0, light=0.8, roll=15, share=0.5, clutter=40),
+    "compression 1": Camera(quality=25, share=0.5, roll=170),
+    "compression 2": Camera(quality=6, share=0.4, roll=-12, clutter=40),
+    "walking by": Camera(share=0.4, tilt=40, blur=1.5, noise=6, light=0.7, quality=60, roll=-40, clutter=40),
+    "in a dim room": Camera(
+        share=0.35, tilt=30, blur=1.3, noise=12, light=0.25, quality=60, roll=15, clutter=40
+    ),
+    "across the street": Camera(share=0.15, tilt=30, blur=0.9, noise=6, quality=60, roll=-10, clutter=40),
+    "through a window": Camera(share=0.5, tilt=45, blur=1.2, glare=0.9, noise=5, roll=10, clutter=40),
+}
+"""What the level is fitted to (docs/recognition.md): six difficulties at growing strength, and mixtures."""
 
 
 def photograph(picture: Image, camera: Camera, *, seed: int) -> tuple[Image, npt.NDArray[np.float64]]:
@@ -56,17 +69,26 @@ def photograph(picture: Image, camera: Camera, *, seed: int) -> tuple[Image, npt
     rng = np.random.default_rng(seed)
     height, width = picture.shape[:2]
     homography = _placement((width, height), camera)
-    ground = tuple(float(level) for level in rng.integers(40, 200, 3))
     reduced, smaller = _prefiltered(picture, camera)
-    photo = cv2.warpPerspective(
-        reduced, homography @ smaller, PHOTO, flags=cv2.INTER_LINEAR, borderValue=ground
-    ).astype(np.float32)
-    photo = cv2.GaussianBlur(photo, (0, 0), max(camera.blur, 0.1)) * camera.light
-    photo += 255 * camera.glare * _spot(homography, (width, height), rng)[:, :, None]
-    photo += rng.normal(0, camera.noise, photo.shape)
+    scene = _ground(camera, rng)
+    cv2.warpPerspective(reduced, homography @ smaller, PHOTO, scene, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
+    photo = cv2.GaussianBlur(scene, (0, 0), max(camera.blur, 0.1)).astype(np.float32) * camera.light
+    if camera.glare:
+        photo += 255 * camera.glare * _spot(homography, (width, height), rng)[:, :, None]
+    photo += camera.noise * rng.standard_normal(photo.shape, np.float32)
     options = [cv2.IMWRITE_JPEG_QUALITY, camera.quality]
     encoded = cv2.imencode(".jpg", photo.clip(0, 255).astype(np.uint8), options)[1]
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8), homography
+
+
+def _ground(camera: Camera, rng: np.random.Generator) -> Image:
+    """Return what lies around the picture: a plain colour with rectangles of others on it."""
+    ground = np.empty((PHOTO[1], PHOTO[0], 3), np.uint8)
+    ground[:] = rng.integers(40, 200, 3)
+    for _ in range(camera.clutter):
+        (x, y), (width, height) = rng.integers((0, 0), PHOTO), rng.integers(10, 120, 2)
+        ground[y : y + height, x : x + width] = rng.integers(20, 236, 3)
+    return ground
 
 
 def _placement(size: geometry.Size, camera: Camera) -> npt.NDArray[np.float64]:

@@ -10,10 +10,12 @@ from arcli.vision.refine import refine
 from arcli.vision.verify import verify
 from tests.vision.pictures import textured
 
+MILD = ("near", "on a table", "distance 1", "tilt 1", "blur 1", "noise 1", "glare 1")
+
 
 def test_corners_are_found_to_a_pixel_and_a_half() -> None:
     errors = []
-    for number, camera in enumerate(VIEWS[:7]):
+    for number, camera in enumerate([VIEWS[name] for name in MILD]):
         picture = textured(number, (400, 300))
         photo, homography = photograph(picture, camera, seed=number)
         query = extract(photo, max_side=800, max_keypoints=1000)
@@ -28,7 +30,7 @@ def test_corners_are_found_to_a_pixel_and_a_half() -> None:
 
 @pytest.mark.parametrize("size", [(400, 300), (30, 900), (1600, 1200)])
 def test_a_picture_stays_in_the_photo_and_the_same_seed_gives_the_same_photo(size: tuple[int, int]) -> None:
-    for camera in VIEWS:
+    for camera in VIEWS.values():
         first, homography = photograph(textured(1, size), camera, seed=3)
         again, _ = photograph(textured(1, size), camera, seed=3)
         assert (first == again).all()

@@ -1,4 +1,4 @@
-"""What vision makes beside features: level, kept picture, thumbnail, drawing."""
+"""What vision makes beside features: kept picture, thumbnail, drawing."""
 
 import io
 
@@ -9,40 +9,8 @@ from PIL import Image
 
 from arcli.vision.decode import Decoded, decode
 from arcli.vision.draw import Outline, draw
-from arcli.vision.extract import extract
-from arcli.vision.rate import enough_features, rate
 from arcli.vision.thumbnail import encoded_to_keep, kept_as_it_is, thumbnail, thumbnail_pixels
 from tests.vision.pictures import encoded, textured
-
-
-def level_and_reasons(pixels: np.ndarray) -> tuple[int, set[str]]:
-    decoded = decode(encoded(pixels, "PNG"), name="x")
-    features = extract(decoded.pixels, max_side=400, max_keypoints=300)
-    rating = rate(features, decoded)
-    return rating.level, {hint.code for hint in rating.hints}
-
-
-def test_a_rich_picture_is_easy_and_a_plain_one_is_hard() -> None:
-    rich = textured(1, (640, 480))
-    assert level_and_reasons(rich)[0] >= 4
-    corner = np.full_like(rich, 200)
-    corner[:120, :120] = rich[:120, :120]
-    level, reasons = level_and_reasons(corner)
-    assert level <= 2
-    assert "uneven" in reasons
-
-
-def test_a_grid_is_told_to_repeat_itself() -> None:
-    tile = textured(4, (40, 40))
-    level, reasons = level_and_reasons(np.tile(tile, (8, 10, 1)))
-    assert "repetitive" in reasons
-    assert level <= 3
-
-
-def test_a_blank_picture_has_too_few_features() -> None:
-    blank = extract(np.full((300, 300, 3), 90, np.uint8), max_side=400, max_keypoints=300)
-    assert not enough_features(blank)
-    assert enough_features(extract(textured(1), max_side=400, max_keypoints=300))
 
 
 def test_a_small_jpeg_is_kept_as_it_is_but_for_what_it_tells_about_people() -> None:
