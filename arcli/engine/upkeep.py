@@ -49,7 +49,8 @@ def maybe_fold(store: ChannelStore, options: UpkeepOptions = UpkeepOptions()) ->
     except (Locked, Conflict, ChannelNotFound):  # somebody else is at it, or has removed the channel
         return False
     except ArcliError as error:
-        _log.warning("the index was not brought up to date: %s", error.message)
+        advice = f" ({error.hint})" if error.hint else ""
+        _log.warning("the index was not brought up to date: %s%s", error.message, advice)
         return False
 
 

@@ -143,9 +143,11 @@ class ViewBuilder:
             if not last_try:
                 raise
             _log.warning("index file %s is missing: arcli doctor --repair rebuilds it", record.file.name)
-        except (DataDamaged, OSError) as error:
+        except DataDamaged as error:
             _log.warning("an index file is damaged (%s): arcli doctor --repair rebuilds it", error)
             self._bad.add(record.file.name)
+        except OSError as error:  # perhaps another time: too many open files, say
+            _log.warning("an index file cannot be read (%s): searching without it", error)
         return None
 
     def _dead(self, snapshot: Snapshot, before: View | None) -> Rows:

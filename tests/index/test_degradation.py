@@ -218,3 +218,21 @@ def test_an_older_state_put_back_answers_by_what_it_holds(
     back.check()
     assert "pic100" not in back.votes(100)
     back.store.close()
+
+
+def test_a_file_that_could_not_be_read_once_is_tried_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.add(*range(20))
+    compact(shop.store)
+
+    def no_handles(*args: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(view, "open_segment", no_handles)
+        assert shop.votes(3)[0] == "pic3"
+    assert "Too many open files" in caplog.text
+    shop.add(20)
+    monkeypatch.setattr(view, "UNCOVERED_LIMIT", 1)  # without the segment it would be busy
+    assert shop.votes(3)[0] == "pic3"

@@ -129,7 +129,7 @@ def test_the_kind_of_segment_is_that_of_the_channel(shop: Shop, kind: IndexKind)
 
 
 def test_an_index_over_the_memory_limit_is_refused_and_the_delta_answers(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.add(*range(101))  # 101 x 200 keypoints at most: over what stays flat
     monkeypatch.setattr(plan, "memory_limit", lambda: 1000)
@@ -137,6 +137,7 @@ def test_an_index_over_the_memory_limit_is_refused_and_the_delta_answers(
         compact(shop.store)
     assert refused.value.hint
     assert not maybe_fold(shop.store, SMALL)
+    assert refused.value.hint in caplog.text
     assert shop.votes(3)[0] == "pic3"
 
 
