@@ -52,7 +52,7 @@ class OpenChannel:
 
         with self._guard:
             if self._shortlister is None:
-                self._shortlister = Shortlister(self.store)
+                self._shortlister = Shortlister(self.store, background=self._background)
             return self._shortlister
 
     def fold(self) -> None:

@@ -17,11 +17,14 @@ _KNN = 10  # neighbours of each query keypoint; recognition.md, step 3
 
 
 class Shortlister:
-    """Searches one channel and keeps what it opened. Threads may share it; close it when done."""
+    """Searches one channel and keeps what it opened. Threads may share it; close it when done.
 
-    def __init__(self, store: ChannelStore) -> None:
+    background: a search does not wait until a merged segment is loaded (a server).
+    """
+
+    def __init__(self, store: ChannelStore, *, background: bool = False) -> None:
         self._store = store
-        self._builder = ViewBuilder(store.folder / INDEX_FOLDER)
+        self._builder = ViewBuilder(store.folder / INDEX_FOLDER, background=background)
         self._lock = threading.Lock()
         self._view: View | None = None
 
@@ -37,11 +40,12 @@ class Shortlister:
     def close(self) -> None:
         with self._lock:
             self._view = None
+            self._builder.close()
 
     def _current(self, snapshot: Snapshot) -> View:
         with self._lock:
-            view = self._view
-            if view is None or (view.changes, view.identity) != (snapshot.changes(), identity_of(snapshot)):
+            view, now = self._view, (snapshot.changes(), identity_of(snapshot))
+            if view is None or (view.changes, view.identity) != now or self._builder.outdated():
                 view = self._view = self._build(snapshot)
             return view
 

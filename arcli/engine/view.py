@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 
 from arcli.engine.coverage import codes_of, gaps
-from arcli.errors import Busy, DataDamaged
+from arcli.engine.opening import SegmentOpener
+from arcli.errors import Busy
 from arcli.features import INDEX_DIM
 from arcli.index.exact import ExactIndex
-from arcli.index.files import FileGone, is_ours
+from arcli.index.files import is_ours
 from arcli.index.seam import Codes, DescriptorIndex, Neighbours, Rows
-from arcli.index.segment import open_segment
 from arcli.index.votes import merged, without
 from arcli.store import segments
 from arcli.store.segments import SegmentRecord
 from arcli.store.snapshot import Snapshot
 
 UNCOVERED_LIMIT = 20_000  # rows: 500 MB of features to read and some 3 s a photo; beyond it, busy
+_CATCH_UP = 1000  # rows: a search of as many in the delta takes some 0.2 s
 _WIDEST = 16  # times k that a list is widened where the dead crowd the living out
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,11 @@ class OpenSegment:
 
     record: SegmentRecord
     index: DescriptorIndex
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """First and last row that it covers."""
+        return self.record.first_row, self.record.last_row
 
     def search(self, queries: Codes, k: int, dead: Rows) -> Neighbours:
         """Return the nearest living descriptors, k of each query where there are so many.
@@ -90,13 +96,21 @@ class View:
 class ViewBuilder:
     """Makes the view of a snapshot, taking over from the view before what has not changed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, background: bool) -> None:
         self._folder = folder
-        self._bad: set[str] = set()
+        self._opener = SegmentOpener(folder, background=background)
+
+    def outdated(self) -> bool:
+        """Say whether a segment has been loaded by a thread since the last view was made."""
+        return self._opener.arrived()
+
+    def close(self) -> None:
+        self._opener.close()
 
     def build(self, snapshot: Snapshot, before: View | None, *, last_try: bool) -> View:
         """Open and read what `before` does not have.
 
+        In the background a merged segment is loaded by a thread while those that it merges still answer.
         Raises Busy above UNCOVERED_LIMIT, and FileGone for a segment whose file is not there unless this is
         the `last_try`, which does without it.
         """
@@ -104,7 +118,7 @@ class ViewBuilder:
         if before is not None and before.identity != identity:
             before = None
         opened = tuple(self._open(snapshot, before, last_try=last_try))
-        dead = self._dead(snapshot, before)
+        dead = self._dead(snapshot, before, opened)
         delta = self._delta(snapshot, before, opened, dead)
         return View(
             identity=identity,
@@ -120,40 +134,39 @@ class ViewBuilder:
         records = segments.live(snapshot)
         if records and not is_ours(self._folder):
             _log.warning("%s belongs to somebody else: its index files are not loaded", self._folder)
+            self._opener.forget_all_but(())
             return
+        self._opener.forget_all_but({record.file.name for record in records})
         known = {segment.record.file: segment for segment in before.opened} if before else {}
         for record in records:
-            segment = known.get(record.file) or self._try(record, last_try=last_try)
+            merged = [segment for segment in known.values() if _within(segment.record, record)]
+            if record.file not in known and _nearly_all(record, merged) and self._opener.begin(record.file):
+                yield from merged
+                continue
+            segment = known.get(record.file) or self._one(record, last_try=last_try)
             if segment is not None:
                 yield segment
                 continue
             for older in segments.replaced(snapshot):
-                if record.first_row <= older.first_row and older.last_row <= record.last_row:
-                    segment = known.get(older.file) or self._try(older, last_try=True)
+                if _within(older, record):
+                    segment = known.get(older.file) or self._one(older, last_try=True)
                     if segment is not None:
                         yield segment
 
-    def _try(self, record: SegmentRecord, *, last_try: bool) -> OpenSegment | None:
-        """Open a segment; None when it is damaged, or gone at the last try."""
-        if record.file.name in self._bad:
-            return None
-        try:
-            return OpenSegment(record, open_segment(self._folder, record.file))
-        except FileGone:
-            if not last_try:
-                raise
-            _log.warning("index file %s is missing: arcli doctor --repair rebuilds it", record.file.name)
-        except DataDamaged as error:
-            _log.warning("an index file is damaged (%s): arcli doctor --repair rebuilds it", error)
-            self._bad.add(record.file.name)
-        except OSError as error:  # perhaps another time: too many open files, say
-            _log.warning("an index file cannot be read (%s): searching without it", error)
-        return None
+    def _one(self, record: SegmentRecord, *, last_try: bool) -> OpenSegment | None:
+        index = self._opener.open(record.file, last_try=last_try)
+        return OpenSegment(record, index) if index is not None else None
 
-    def _dead(self, snapshot: Snapshot, before: View | None) -> Rows:
+    def _dead(self, snapshot: Snapshot, before: View | None, opened: Sequence[OpenSegment]) -> Rows:
         if before is not None and before.dead_changes == snapshot.dead_changes():
             return before.dead
-        return np.unique(np.array(snapshot.dead_rows(), np.int64))
+        published = segments.names(snapshot)
+        forgotten = [
+            np.setdiff1d(np.arange(s.record.first_row, s.record.last_row + 1), snapshot.live_rows(*s.rows))
+            for s in opened
+            if s.record.file.name not in published
+        ]
+        return np.unique(np.concatenate([np.array(snapshot.dead_rows(), np.int64), *forgotten]))
 
     def _delta(
         self, snapshot: Snapshot, before: View | None, opened: Sequence[OpenSegment], dead: Rows
@@ -173,6 +186,15 @@ class ViewBuilder:
         fresh = dict(codes_of(snapshot, [row for row in rows if row not in known and row not in gone]))
         both = {row: known.get(row, fresh.get(row)) for row in rows if row not in gone}
         return {row: codes for row, codes in both.items() if codes is not None}
+
+
+def _within(inner: SegmentRecord, outer: SegmentRecord) -> bool:
+    return outer.first_row <= inner.first_row and inner.last_row <= outer.last_row
+
+
+def _nearly_all(record: SegmentRecord, parts: Sequence[OpenSegment]) -> bool:
+    """Say whether `parts` cover so much of a segment that the rest may be searched as the delta is."""
+    return bool(parts) and record.rows - sum(part.record.rows for part in parts) <= _CATCH_UP
 
 
 def identity_of(snapshot: Snapshot) -> tuple[str, ...]:

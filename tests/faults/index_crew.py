@@ -77,7 +77,7 @@ def removed(store: ChannelStore, name: str) -> bool:
 
 def find(store: ChannelStore, log: Log, step: str, *seeds: str) -> None:
     """Look up again and again what may be there, and what will come soon."""
-    search = Shortlister(store)
+    search = Shortlister(store, background=int(step) % 2 == 0)  # as in a server, and as at the shell
     order = sorted(map(int, seeds), key=lambda seed: seed * int(step) % 101)
     while True:
         with store.read() as snapshot:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arcli.engine import view
+from arcli.engine import opening, view
 from arcli.engine.indexcheck import repair_index, verify_index
 from arcli.engine.plan import UpkeepOptions
 from arcli.engine.shortlist import Shortlister
@@ -230,7 +230,7 @@ def test_a_file_that_could_not_be_read_once_is_tried_again(
         raise OSError(24, "Too many open files")
 
     with monkeypatch.context() as patched:
-        patched.setattr(view, "open_segment", no_handles)
+        patched.setattr(opening, "open_segment", no_handles)
         assert shop.votes(3)[0] == "pic3"
     assert "Too many open files" in caplog.text
     shop.add(20)
