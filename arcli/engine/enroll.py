@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
-from arcli.errors import ArcliError, TooFewFeatures
+from arcli.errors import ArcliError
 from arcli.models import AddItem, Hint, MatchRatio, Picture
 from arcli.store.rows import NewTarget, TargetRow
 
@@ -61,10 +61,16 @@ def enroll(task: EnrollTask) -> Enrolment | Unchanged:
 
 def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
     from arcli.vision.decode import LOCAL, decode
-    from arcli.vision.extract import extract
+    from arcli.vision.extract import extract, shrink
     from arcli.vision.options import ENROLL
-    from arcli.vision.rate import enough_features, rate
-    from arcli.vision.thumbnail import KEPT_SIDE, encoded_to_keep, kept_as_it_is, thumbnail
+    from arcli.vision.rate import rate, refuse_featureless
+    from arcli.vision.thumbnail import (
+        KEPT_SIDE,
+        THUMBNAIL_SIDE,
+        encoded_to_keep,
+        kept_as_it_is,
+        thumbnail,
+    )
 
     decoded = decode(data, name=task.picture.name, limits=LOCAL, max_side=KEPT_SIDE)
     kept = kept_as_it_is(decoded, data) if task.keep_picture else None
@@ -75,18 +81,17 @@ def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
     features = extract(
         decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints, preset=task.preset
     )
-    if not enough_features(features):
-        raise TooFewFeatures(
-            f"too few features ({len(features)} keypoints)",
-            hint="a picture is found by its details: use a sharper or richer one",
-        )
-    rating = rate(features, decoded)
+    refuse_featureless(features, decoded)
+    small = replace(
+        decoded, pixels=shrink(decoded.pixels, THUMBNAIL_SIDE)
+    )  # once, for both that look at it so
+    rating = rate(features, small)
     return Enrolment(
         picture_hash=picture_hash,
         features=features.to_bytes(),
         level=rating.level,
         hints=rating.hints,
-        thumbnail=thumbnail(decoded),
+        thumbnail=thumbnail(small),
         picture=kept,
     )
 

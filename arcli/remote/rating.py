@@ -14,16 +14,15 @@ def rated(picture: Picture) -> CheckResult:
     from arcli.vision.decode import LOCAL, decode
     from arcli.vision.extract import extract
     from arcli.vision.options import ENROLL
-    from arcli.vision.rate import enough_features, rate
+    from arcli.vision.rate import rate, refuse_featureless
 
     decoded = decode(picture.read(), name=picture.name, limits=LOCAL)
     features = extract(decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints)
-    if not enough_features(features):
-        raise TooFewFeatures(
-            f"too few features ({len(features)} keypoints)",
-            hint="a picture is found by its details: use a sharper or richer one",
-            item=picture.name,
-        )
+    try:
+        refuse_featureless(features, decoded)
+    except TooFewFeatures as error:
+        error.item = picture.name
+        raise
     rating = rate(features, decoded)
     return CheckResult(image=picture.name, level=rating.level, hints=rating.hints)
 

@@ -23,6 +23,13 @@ def hints(traits: Traits) -> tuple[Hint, ...]:
     return (*told, *_causes(traits))
 
 
+def cure(traits: Traits) -> str:
+    """Return what would help a picture with next to no details."""
+    told = hints(traits) if traits.places else ()
+    advice = [hint.advice for hint in told if hint.code in ("small", "blurred", "faint") and hint.advice]
+    return "; or ".join(advice) or "a picture is found by its details: use a sharper or richer one"
+
+
 def _costs(traits: Traits) -> list[tuple[float, Hint]]:
     """Return by how many log-odds each trait makes the picture harder to find than an easy one."""
     weights = WEIGHTS

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from arcli.errors import TooFewFeatures
 from arcli.features import Features
 from arcli.models import Hint
-from arcli.vision.advice import hints
+from arcli.vision.advice import cure, hints
 from arcli.vision.decode import Decoded
 from arcli.vision.expect import expected_recall
 from arcli.vision.traits import measure
@@ -32,8 +33,18 @@ class Rating:
 
 
 def enough_features(features: Features) -> bool:
-    """Say whether a picture with these features can be found at all (else TooFewFeatures)."""
+    """Say whether a picture with these features can be found at all."""
     return places(features.keypoints[:, :2]) >= MIN_KEYPOINTS
+
+
+def refuse_featureless(features: Features, decoded: Decoded) -> None:
+    """Raise TooFewFeatures, saying what would help, where a picture cannot be found at all."""
+    if not enough_features(features):
+        traits = measure(features, decoded)
+        raise TooFewFeatures(
+            f"too few features ({traits.places} distinct details, {MIN_KEYPOINTS} at least)",
+            hint=cure(traits),
+        )
 
 
 def rate(features: Features, decoded: Decoded) -> Rating:

@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from arcli.errors import TooFewFeatures
 from arcli.vision.extract import extract
-from arcli.vision.rate import Rating, enough_features, rate
+from arcli.vision.rate import Rating, enough_features, rate, refuse_featureless
 from tests.benchmarks.level_photos import enrolled, seen_in
 from tests.benchmarks.level_pictures import SPOILED, Image, Subject
 from tests.vision.pictures import textured
@@ -98,7 +99,22 @@ def test_pictures_of_high_levels_are_found_in_most_views_and_of_low_ones_in_few(
         assert share_of_views(faint, name) <= 0.5
 
 
-def test_a_picture_of_one_shape_can_be_registered_and_a_blank_one_has_too_few_features() -> None:
+def test_a_blank_picture_has_too_few_features() -> None:
     blank = extract(np.full((300, 300, 3), 90, np.uint8), max_side=400, max_keypoints=300)
     assert not enough_features(blank)
     assert enough_features(extract(textured(1), max_side=400, max_keypoints=300))
+
+
+@pytest.mark.parametrize(
+    ("way", "advice"),
+    [
+        ("shrunk to 56 px", "use about 800 px"),
+        ("blurred by 3 %", "use a sharp original"),
+        ("contrast 8 %", "raise the contrast"),
+    ],
+)
+def test_a_picture_that_is_refused_is_told_why(way: str, advice: str) -> None:
+    features, decoded = enrolled(spoiled(way, "bear.jpg"))
+    with pytest.raises(TooFewFeatures, match="6 at least") as caught:
+        refuse_featureless(features.head(5), decoded)
+    assert advice in str(caught.value.hint)
