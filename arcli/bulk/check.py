@@ -9,9 +9,9 @@ from itertools import tee
 from pathlib import PurePath
 
 from arcli.bulk.identifiers import IdFrom, identifier_for
-from arcli.errors import ArcliError, DuplicatePicture, LevelTooLow, PictureRefused
+from arcli.errors import ArcliError, DuplicatePicture, PictureRefused
 from arcli.gallery import Gallery
-from arcli.models import CheckResult, Picture
+from arcli.models import CheckResult, Picture, level_too_low
 from arcli.vision.rules import PictureRules, breaches
 
 
@@ -84,9 +84,7 @@ def _gated(result: CheckResult, gates: Gates) -> CheckResult:
 
 def _refusal(result: CheckResult, gates: Gates) -> ArcliError | None:
     if gates.min_level is not None and result.level is not None and result.level < gates.min_level:
-        why = "; ".join(hint.message for hint in result.hints)
-        told = f"level {result.level} is below {gates.min_level}" + (f": {why}" if why else "")
-        return LevelTooLow(f"{result.image}: {told}", item=result.image)
+        return level_too_low(result.image, result.level, gates.min_level, result.hints)
     own = identifier_for(PurePath(result.image), gates.id_from)
     same = [one for one in result.duplicates if one.kind == "duplicate" and one.identifier != own]
     if gates.no_duplicates and same:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from arcli.engine.enroll import EnrollTask, Enrolment, Unchanged, enroll, new_target
 from arcli.engine.workers import OrderedWork
-from arcli.errors import ArcliError, DuplicatePicture, LevelTooLow, TargetExists, TargetNotFound
+from arcli.errors import ArcliError, DuplicatePicture, TargetExists, TargetNotFound
 from arcli.models import (
     WOULD,
     AddItem,
@@ -23,6 +23,7 @@ from arcli.models import (
     Hint,
     OnExists,
     TargetChanges,
+    level_too_low,
     valid_identifier,
     valid_metadata,
 )
@@ -127,10 +128,9 @@ class Loader:
 
     def _enrolled(self, item: AddItem, enrolment: Enrolment, writer: WriteTransaction | None) -> AddResult:
         """Apply the gates, then store. Raises what refuses the item."""
-        if self._options.min_level is not None and enrolment.level < self._options.min_level:
-            raise LevelTooLow(
-                f"level {enrolment.level} is below {self._options.min_level}", item=item.picture.name
-            )
+        least = self._options.min_level
+        if least is not None and enrolment.level < least:
+            raise level_too_low(item.picture.name, enrolment.level, least, enrolment.hints)
         if self._duplicates is not None:
             refuse_duplicates(item, self._duplicates(item.picture.name, enrolment))
         present = writer.target(item.identifier) if writer else self._present(item.identifier)

@@ -44,7 +44,7 @@ from arcli.models.names import (
     valid_metadata,
     valid_username,
 )
-from arcli.models.pictures import PICTURE_BYTES_LIMIT, Hint, Picture
+from arcli.models.pictures import PICTURE_BYTES_LIMIT, Hint, Picture, level_too_low
 from arcli.models.statistics import StatisticsQuery, StatRecord
 from arcli.models.targets import (
     WOULD,
@@ -102,6 +102,7 @@ __all__ = [
     "TargetChanges",
     "TargetPage",
     "TupuBinding",
+    "level_too_low",
     "usable_matchratio",
     "valid_channel_name",
     "valid_identifier",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from arcli.errors import (
+    LevelTooLow,
     PictureNotFound,
     PictureTooLarge,
     UnreadablePicture,
@@ -58,3 +60,10 @@ class Hint:
     code: str
     message: str
     advice: str | None = None
+
+
+def level_too_low(image: str, level: int, least: int, hints: Sequence[Hint]) -> LevelTooLow:
+    """Return the error of a picture that a gate refuses, with the reasons and the weightiest one's advice."""
+    why = "; ".join(hint.message for hint in hints)
+    told = f"level {level} is below {least}" + (f": {why}" if why else "")
+    return LevelTooLow(told, hint=next((hint.advice for hint in hints if hint.advice), None), item=image)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from arcli.errors import LevelTooLow, TooFewFeatures
-from arcli.models import CheckResult, Picture
+from arcli.errors import TooFewFeatures
+from arcli.models import CheckResult, Picture, level_too_low
 
 
 def rated(picture: Picture) -> CheckResult:
@@ -31,6 +31,6 @@ def refuse_low_level(picture: Picture, min_level: int | None) -> None:
     """Raises LevelTooLow when the picture's level is below `min_level`, and what `rated` raises."""
     if min_level is None:
         return
-    level = rated(picture).level
-    if level is not None and level < min_level:
-        raise LevelTooLow(f"level {level} is below {min_level}", item=picture.name)
+    found = rated(picture)
+    if found.level is not None and found.level < min_level:
+        raise level_too_low(picture.name, found.level, min_level, found.hints)

@@ -80,6 +80,8 @@ def test_gates_end_with_status_3_and_the_list(arcli: Arcli, posters: Path) -> No
     told = {Path(error["item"]).name: error["code"] for error in json.loads(ran.out)["errors"]}
     assert told == {"poor.png": "level_too_low", "twice.png": "duplicate_picture"}
     assert all(name in ran.err for name in told)
+    assert "distinct details" in ran.err, "why"
+    assert "add texture" in ran.err, "and what to do"
     assert arcli("ls", "-f", "ids").out.split() == ["p0_", "p1_", "p2_", "p3_"]
 
 
