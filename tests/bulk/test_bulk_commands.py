@@ -1,6 +1,7 @@
 """The bulk commands as users type them, over the embedded engine."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -77,11 +78,12 @@ def test_gates_end_with_status_3_and_the_list(arcli: Arcli, posters: Path) -> No
     (posters / "poor.png").write_bytes(poor())
     ran = arcli("add", posters, "--no-duplicates", "--min-level", "3", "--json")
     assert (ran.status, ran.data["counts"]["added"], ran.data["counts"]["failed"]) == (3, 4, 2)
-    told = {Path(error["item"]).name: error["code"] for error in json.loads(ran.out)["errors"]}
-    assert told == {"poor.png": "level_too_low", "twice.png": "duplicate_picture"}
-    assert all(name in ran.err for name in told)
-    assert "distinct details" in ran.err, "why"
-    assert "add texture" in ran.err, "and what to do"
+    errors = {Path(error["item"]).name: error for error in json.loads(ran.out)["errors"]}
+    codes = {name: error["code"] for name, error in errors.items()}
+    assert codes == {"poor.png": "level_too_low", "twice.png": "duplicate_picture"}
+    assert all(name in ran.err for name in codes)
+    assert re.search(r"level \d is below 3: \w", errors["poor.png"]["message"]), "a level has its reasons"
+    assert errors["poor.png"]["hint"], "and with advice"
     assert arcli("ls", "-f", "ids").out.split() == ["p0_", "p1_", "p2_", "p3_"]
 
 
