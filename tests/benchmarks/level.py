@@ -120,7 +120,7 @@ def main() -> None:
     rows = [measured(subject, options.effort) for subject in subjects(options.every)]
     figures: dict[str, Any] = {**describe_run(), "effort": options.effort, "pictures": len(rows)}
     figures |= {"views": {name: asdict(camera) for name, camera in VIEWS.items()}}
-    few = list(near_the_limit(_places, FEW))[:: 2 * options.every]
+    few = list(near_the_limit(_places, FEW))[::4]
     limit = [measured(subject, options.effort) for subject in few]
     figures |= {"by_places": by_places(limit), "by_level": by_level(rows), "by_view": by_view(rows)}
     if options.gallery:
