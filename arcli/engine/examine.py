@@ -163,7 +163,12 @@ class View:
 
 def straight(photo: Decoded, stage: ExtractOptions) -> View:
     """Return the photo at one resolution of the cascade."""
-    query = extract(photo.pixels, max_side=stage.max_side, max_keypoints=stage.max_keypoints)
+    query = extract(
+        photo.pixels,
+        max_side=stage.max_side,
+        max_keypoints=stage.max_keypoints,
+        contrast=stage.contrast,
+    )
 
     def displayed(points: Points) -> Points:
         return scale_points(points, query.image_size, photo.size)

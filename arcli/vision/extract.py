@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from arcli.features import Features
 from arcli.vision.opencv import cv2
+from arcli.vision.options import CONTRAST
 from arcli.vision.presets import DEFAULT_PRESET, load_preset
 
 Pixels = npt.NDArray[np.uint8]
 
-_CONTRAST = 0.02  # recognition.md, step 2; OpenCV's own .04 loses dim photos
 _EDGE = 10.0
 _SMALLEST = 12  # px: SIFT finds nothing stable in a smaller picture
 
@@ -30,21 +30,30 @@ def shrink(pixels: Pixels, max_side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def extract(pixels: Pixels, *, max_side: int, max_keypoints: int, preset: int = DEFAULT_PRESET) -> Features:
+def extract(
+    pixels: Pixels,
+    *,
+    max_side: int,
+    max_keypoints: int,
+    contrast: float = CONTRAST,
+    preset: int = DEFAULT_PRESET,
+) -> Features:
     """Return the features of (H, W, 3) BGR or (H, W) gray pixels; a blank picture has none."""
     gray = pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
     gray = shrink(gray, max_side)
     size = (gray.shape[1], gray.shape[0])
-    keypoints, descriptors = raw_features(gray, max_keypoints)
+    keypoints, descriptors = raw_features(gray, max_keypoints, contrast)
     return Features(keypoints, load_preset(preset).encode(descriptors), size, preset)
 
 
-def raw_features(gray: Pixels, max_keypoints: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def raw_features(
+    gray: Pixels, max_keypoints: int, contrast: float = CONTRAST
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return (N, 4) keypoints (x, y, size, angle) and (N, 128) SIFT descriptors, strongest first."""
     found: Sequence[Any] = ()
     descriptors = None
     if min(gray.shape) >= _SMALLEST:
-        found, descriptors = _sift(max_keypoints).detectAndCompute(gray, None)
+        found, descriptors = _sift(max_keypoints, contrast).detectAndCompute(gray, None)
     if descriptors is None or not len(found):
         return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.float32)
     response = np.array([point.response for point in found])
@@ -54,11 +63,11 @@ def raw_features(gray: Pixels, max_keypoints: int) -> tuple[npt.NDArray[np.float
 
 
 @cache
-def _sift(max_keypoints: int) -> Any:
-    """One detector a keypoint limit; OpenCV keeps the strongest before it describes them."""
+def _sift(max_keypoints: int, contrast: float) -> Any:
+    """One detector for each limit; OpenCV keeps the strongest before it describes them."""
     return cv2.SIFT.create(
         nfeatures=max_keypoints,
-        contrastThreshold=_CONTRAST,
+        contrastThreshold=contrast,
         edgeThreshold=_EDGE,
         enable_precise_upscale=True,
     )

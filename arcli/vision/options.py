@@ -7,27 +7,37 @@ from dataclasses import dataclass, field
 from arcli.models import Effort
 from arcli.vision.agreement import AgreementOptions
 
+CONTRAST = 0.02  # of targets; OpenCV's own .04 loses dim pictures (recognition.md, step 2)
+_FAINT = 0.01  # of photos: where they are blurred or dim, weak keypoints are better than none
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOptions:
     """max_side: long side in px that SIFT sees (64..1023; a smaller picture is not enlarged).
 
     max_keypoints: the strongest by response that are kept (50..4000). voters: how many of them, the
-    strongest, search the index (100..max_keypoints; None: all).
+    strongest, search the index (100..max_keypoints; None: all). contrast: below it SIFT drops a keypoint
+    (.005...04); it makes no difference where there are more than `max_keypoints`.
     """
 
     max_side: int
     max_keypoints: int
     voters: int | None = None
+    contrast: float = CONTRAST
 
 
 ENROLL = ExtractOptions(max_side=400, max_keypoints=400)
 """A gallery picture: 320 to 400 px measured best (docs/recognition.md). 400 keypoints instead of 300 find two
 more of 85 worn banknotes and lose nothing elsewhere."""
 
-_FAST = (ExtractOptions(max_side=400, max_keypoints=500, voters=250),)
-_NORMAL = (*_FAST, ExtractOptions(max_side=800, max_keypoints=800))
-_THOROUGH = (*_NORMAL, ExtractOptions(max_side=1200, max_keypoints=1500))
+
+def _photo(max_side: int, max_keypoints: int, voters: int | None = None) -> ExtractOptions:
+    return ExtractOptions(max_side=max_side, max_keypoints=max_keypoints, voters=voters, contrast=_FAINT)
+
+
+_FAST = (_photo(400, 500, voters=250),)
+_NORMAL = (*_FAST, _photo(800, 800))
+_THOROUGH = (*_NORMAL, _photo(1200, 1500))
 
 CASCADE = {Effort.FAST: _FAST, Effort.NORMAL: _NORMAL, Effort.THOROUGH: _THOROUGH}
 """Query extractions by effort, tried in order until something is accepted (recognition.md, step 6).
@@ -36,9 +46,9 @@ At 400 px 250 voters put the right one of 3,274 targets among the first 15 as of
 photos) in half the time; at 800 px 500 instead of 800 would lose 7 in 1,000 of the first 30."""
 
 CASCADE_MANY = {
-    Effort.FAST: (ExtractOptions(max_side=640, max_keypoints=1000),),
-    Effort.NORMAL: (ExtractOptions(max_side=800, max_keypoints=1500),),
-    Effort.THOROUGH: (ExtractOptions(max_side=1200, max_keypoints=3000),),
+    Effort.FAST: (_photo(640, 1000),),
+    Effort.NORMAL: (_photo(800, 1500),),
+    Effort.THOROUGH: (_photo(1200, 3000),),
 }
 """Several targets in one photo share its keypoints: more of them, at once (recognition.md, step 7)."""
 
