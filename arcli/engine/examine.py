@@ -15,9 +15,10 @@ from arcli.models import Quad
 from arcli.vision.appearance import Appearance, appearance
 from arcli.vision.decode import Decoded
 from arcli.vision.extract import extract, shrink
-from arcli.vision.geometry import project, scale_points
+from arcli.vision.front import deserves_it, from_the_front
+from arcli.vision.geometry import pixel_size, project, scale_points, scaling
 from arcli.vision.options import ExtractOptions, TiltOptions
-from arcli.vision.refine import refine
+from arcli.vision.refine import moved, refine
 from arcli.vision.score import score
 from arcli.vision.thumbnail import thumbnail_pixels
 from arcli.vision.tilt import squeezed
@@ -98,18 +99,19 @@ class View:
     """A photo as one attempt sees it: at one resolution, straight or from the side.
 
     query: its features; the strongest `voters` of them search the index (None: all). pixels: called for the
-    (H, W, 3) BGR that they are of. displayed: moves (N, 2) points from there to the displayed photo.
+    (H, W, 3) BGR that they are of. to_photo: (3, 3), from there to the pixels of `photo`.
     """
 
     def __init__(
         self,
+        photo: Decoded,
         query: Features,
         pixels: Callable[[], Pixels],
-        displayed: Callable[[Points], Points],
+        to_photo: Points,
         voters: int | None = None,
     ) -> None:
         self.query, self.voters = query, query if voters is None else query.head(voters)
-        self._lazy_pixels, self._to_displayed = pixels, displayed
+        self._photo, self._lazy_pixels, self._to_photo = photo, pixels, to_photo
 
     @cached_property
     def _pixels(self) -> Pixels:
@@ -139,7 +141,12 @@ class View:
 
     def exact(self, query: Features, entry: Entry) -> tuple[Quad, Points] | None:
         """Return where an accepted candidate is, to the pixel: in the displayed photo, and in the view."""
-        found = refine(query, entry.features, verify(query, entry.features))
+        target = entry.features
+        found = refine(query, target, verify(query, target))
+        if found.homography is not None and deserves_it(found.homography, target, found.num_inliers):
+            exact = from_the_front(self._photo.pixels, self._to_photo @ found.homography, target)
+            if exact is not None:
+                found = moved(found, np.asarray(np.linalg.inv(self._to_photo) @ exact), query, target)
         displayed = self._displayed(found.quad)
         return None if found.quad is None or displayed is None else (displayed, found.quad)
 
@@ -157,7 +164,9 @@ class View:
         """Move a quad from pixels of the view to pixels of the displayed photo."""
         if quad is None:
             return None
-        a, b, c, d = ((float(x), float(y)) for x, y in self._to_displayed(quad))
+        in_photo, _ = project(self._to_photo, quad)
+        moved_there = scale_points(in_photo, pixel_size(self._photo.pixels), self._photo.size)
+        a, b, c, d = ((float(x), float(y)) for x, y in moved_there)
         return a, b, c, d
 
 
@@ -169,20 +178,13 @@ def straight(photo: Decoded, stage: ExtractOptions) -> View:
         max_keypoints=stage.max_keypoints,
         contrast=stage.contrast,
     )
-
-    def displayed(points: Points) -> Points:
-        return scale_points(points, query.image_size, photo.size)
-
-    return View(query, lambda: shrink(photo.pixels, stage.max_side), displayed, stage.voters)
+    to_photo = scaling(query.image_size, pixel_size(photo.pixels))
+    return View(photo, query, lambda: shrink(photo.pixels, stage.max_side), to_photo, stage.voters)
 
 
 def from_the_side(photo: Decoded, options: TiltOptions) -> View:
     """Return the photo as if the camera stood further to one side."""
-    pixels, back = squeezed(photo.pixels, options)
-    height, width = shrink(photo.pixels, options.max_side).shape[:2]
-
-    def displayed(points: Points) -> Points:
-        return scale_points(project(back, points)[0], (width, height), photo.size)
-
+    small = shrink(photo.pixels, options.max_side)
+    pixels, back = squeezed(small, options)
     query = extract(pixels, max_side=max(pixels.shape), max_keypoints=options.max_keypoints)
-    return View(query, lambda: pixels, displayed)
+    return View(photo, query, lambda: pixels, scaling(pixel_size(small), pixel_size(photo.pixels)) @ back)

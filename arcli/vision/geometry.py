@@ -17,6 +17,17 @@ def scale_points(points: npt.ArrayLike, source: Size, destination: Size) -> Poin
     return np.asarray((np.asarray(points, np.float64) + 0.5) * factor - 0.5)
 
 
+def pixel_size(pixels: npt.NDArray[np.uint8]) -> Size:
+    """Return the (w, h) of (H, W, ...) pixels."""
+    return pixels.shape[1], pixels.shape[0]
+
+
+def scaling(source: Size, destination: Size) -> npt.NDArray[np.float64]:
+    """Return `scale_points` as a (3, 3)."""
+    x, y = destination[0] / source[0], destination[1] / source[1]
+    return np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
+
+
 def corners(size: Size) -> Points:
     """Return the (4, 2) outer corners of a picture, clockwise from the top-left."""
     right, bottom = size[0] - 0.5, size[1] - 0.5

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from arcli.vision import geometry
-from arcli.vision.extract import shrink
 from arcli.vision.opencv import cv2
 from arcli.vision.options import TiltOptions
 
@@ -19,11 +18,10 @@ _BLUR = 0.8  # px for each factor of squeezing, in quadrature: what an area of t
 
 
 def squeezed(pixels: Pixels, options: TiltOptions) -> tuple[Pixels, Matrix]:
-    """Return the photo shrunk to `max_side`, turned by `direction`, then squeezed in x; also the (3, 3)
-    affine map from pixels of that view to pixels of the shrunk photo."""
-    small = shrink(pixels, options.max_side)
-    turn, size = _turned((small.shape[1], small.shape[0]), options.direction)
-    view = cv2.warpAffine(small, turn[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    """Return the photo turned by `direction`, then squeezed in x; also the (3, 3) affine map from pixels of
+    that view to pixels of the photo."""
+    turn, size = _turned(geometry.pixel_size(pixels), options.direction)
+    view = cv2.warpAffine(pixels, turn[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     sigma = _BLUR * float(np.sqrt(options.factor**2 - 1))
     view = cv2.GaussianBlur(view, (2 * int(np.ceil(3 * sigma)) + 1, 1), sigma)
     narrow = max(1, round(size[0] / options.factor))

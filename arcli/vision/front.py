@@ -1,0 +1,59 @@
+"""A found target looked at again, from the front: tilt no longer hides its keypoints, so more of them say
+where it is, and each more exactly.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from arcli.features import Features
+from arcli.vision import geometry
+from arcli.vision.extract import extract
+from arcli.vision.opencv import cv2
+from arcli.vision.refine import Fit, refit
+
+_TILTED = 1.2  # longest to shortest of what a small circle becomes
+_FEW = 50  # inliers that say where a target is; with more the corners hardly move (docs/recognition.md)
+_KEYPOINTS = 500
+_CONTRAST = 0.01
+_NEAR = 4.0, 3.0  # px, at first and at last: nearer than for the first fit
+_SAME = 0.8  # intersection over union with the place that was known
+
+Pixels = npt.NDArray[np.uint8]
+Matrix = npt.NDArray[np.float64]
+
+
+def deserves_it(homography: Matrix, target: Features, num_inliers: int) -> bool:
+    """Say whether the corners are likely to be more than a pixel off: tilted, or by few inliers."""
+    return num_inliers < _FEW or _stretch(homography, target.image_size) > _TILTED
+
+
+def from_the_front(photo: Pixels, homography: Matrix, target: Features) -> Matrix | None:
+    """Return a more exact homography from `target` to `photo`, None where this look does not confirm it.
+
+    photo: (H, W, 3) BGR. homography: (3, 3), to pixels of `photo`. The target's place is warped to the size
+    that its features are of, and extracted.
+    """
+    view = cv2.warpPerspective(
+        photo, homography, target.image_size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    front = np.asarray(view, np.uint8)
+    seen = extract(front, max_side=max(target.image_size), max_keypoints=_KEYPOINTS, contrast=_CONTRAST)
+    nudge = refit(seen, target, Fit(np.eye(3), *_NEAR))
+    if nudge is None:
+        return None
+    corners = geometry.corners(target.image_size)
+    moved, weight = geometry.project(nudge, corners)
+    if (weight <= 0).any() or geometry.quad_overlap(moved, corners) < _SAME:
+        return None
+    better = homography @ nudge
+    return np.asarray(better / better[2, 2])
+
+
+def _stretch(homography: Matrix, size: geometry.Size) -> float:
+    """Return what tilt makes of a small circle in the middle: its longest to its shortest diameter."""
+    mapped = homography @ (size[0] / 2, size[1] / 2, 1.0)
+    jacobian = (homography[:2, :2] - np.outer(mapped[:2] / mapped[2], homography[2, :2])) / mapped[2]
+    longest, shortest = np.linalg.svd(jacobian)[1]
+    return float(longest / max(shortest, 1e-9))
