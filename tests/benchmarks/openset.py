@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from arcli.models import Effort
 from tests.benchmarks.openset_curve import (
@@ -54,16 +55,17 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def look_up(options: argparse.Namespace, pictures: list[Registered]) -> tuple[int, list[Record]]:
-    """Register what is missing and look every photo up; return the gallery's size too."""
+def look_up(options: argparse.Namespace, pictures: list[Registered]) -> tuple[dict[str, Any], list[Record]]:
+    """Register what is missing and look every photo up; return what is to be said of the run too."""
     with ExitStack() as stack:
         folder = options.data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "data"
         register(folder, pictures)
         looker = Looker(folder, pictures, options.effort)
         chosen = list(photos(pictures))[:: options.every]
         print(f"{looker.size:,} pictures registered, {len(chosen):,} to look up", flush=True)
-        found = write_records(options.output.with_suffix(".jsonl"), looker.run(chosen, options.jobs))
-        return looker.size, list(found)
+        run = {**describe_run(), "effort": options.effort, "gallery": looker.size, "every": options.every}
+        found = looker.run(chosen, options.jobs)
+        return run, list(write_records(options.output.with_suffix(".jsonl"), run, found))
 
 
 def show(counted: Sequence[Kind], points: Sequence[Point]) -> None:
@@ -83,11 +85,7 @@ def main() -> None:
     if not BENCH.exists():
         raise SystemExit(f"the photo sets are not here: {BENCH}")
     pictures = [*bench_pictures(), *(debian_pictures(options.debian) if options.debian else ())]
-    run = describe_run()
-    if options.records:
-        size, records = 0, read_records(options.records)
-    else:
-        size, records = look_up(options, pictures)
+    run, records = read_records(options.records) if options.records else look_up(options, pictures)
     classes = read_classes(options.classes)
     show(list(kinds(records, classes)), list(curve(records, classes)))
     print_table(
@@ -100,9 +98,7 @@ def main() -> None:
         unseen = sorted((r for r in unseen if class_of(r, classes) is None), key=lambda r: r.score)
         write_sheets(options.sheets, unseen, paths)
     write_plot(options.output.with_suffix(".svg"), list(curve(records, classes)))
-    write_json(
-        options.output, {**run, "effort": options.effort, "gallery": size, **figures(records, classes)}
-    )
+    write_json(options.output, {**run, **figures(records, classes)})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from arcli.engine.channels import Channels, OpenChannel
 from arcli.engine.finding import StoreShelf
@@ -86,16 +87,18 @@ class Looker:
         )
 
 
-def write_records(path: Path, records: Iterable[Record]) -> Iterator[Record]:
-    """Pass records on and write each as a line of JSON as soon as it is there."""
+def write_records(path: Path, run: dict[str, Any], records: Iterable[Record]) -> Iterator[Record]:
+    """Pass records on and write each as a line of JSON as soon as it is there, after a line about the run."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(run) + "\n")
         for record in records:
             file.write(json.dumps(asdict(record)) + "\n")
             file.flush()
             yield record
 
 
-def read_records(path: Path) -> list[Record]:
+def read_records(path: Path) -> tuple[dict[str, Any], list[Record]]:
+    """Return what was said of the run, and its records."""
     with path.open(encoding="utf-8") as file:
-        return [Record(**json.loads(line)) for line in file]
+        return json.loads(next(file)), [Record(**json.loads(line)) for line in file]
