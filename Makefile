@@ -58,7 +58,7 @@ bench-geometry: .venv/ready ## how near the corners are to the truth, on oxford_
 bench-level: .venv/ready ## how often pictures of each level are found by the simulated camera; needs ../shared/data
 	$(BIN)/python -m tests.benchmarks.level $(ARGS)
 
-bench-openset: .venv/ready ## what is accepted in photos of ../shared/data that show no target
+bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery of 10,000: see docs/recognition.md
 	$(BIN)/python -m tests.benchmarks.openset $(ARGS)
 
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall

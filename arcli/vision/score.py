@@ -31,9 +31,7 @@ class Calibration:
 
 
 CALIBRATION = {1: Calibration(half=16.5, width=2.5, looks=2.0, blocks=64, threshold=0.5)}
-"""By preset. On ../shared/data/bench accepted right answers have evidence from 16.8 on (one, below it, is
-refused). In galleries of 6,516 and 8,016 pictures 2 of 4,127 photos that show none of them were counted as
-accepted by chance (docs/recognition.md)."""
+"""By preset. docs/recognition.md has the false accept rate, the threshold curve and what the score means."""
 
 
 def score(

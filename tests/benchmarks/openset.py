@@ -15,13 +15,14 @@ import argparse
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 from arcli.models import Effort
 from tests.benchmarks.openset_curve import (
     OPEN,
+    Bin,
     Kind,
     Point,
     bins,
@@ -68,8 +69,8 @@ def look_up(options: argparse.Namespace, pictures: list[Registered]) -> tuple[di
         return run, list(write_records(options.output.with_suffix(".jsonl"), run, found))
 
 
-def show(counted: Sequence[Kind], points: Sequence[Point]) -> None:
-    """Print accepts by kind and the threshold curve."""
+def show(counted: Sequence[Kind], points: Sequence[Point], scores: Sequence[Bin]) -> None:
+    """Print accepts by kind, the threshold curve, and what scores mean."""
     rows = [(k.name, k.photos, k.accepted, k.shared, k.chance, k.unclassed) for k in counted]
     print_table(["photos", "number", "accepted", "shared", "chance", "not classed"], rows)
     heads = ["threshold", "by chance", "rate %", "bound %", "right", "wrong"]
@@ -78,6 +79,8 @@ def show(counted: Sequence[Kind], points: Sequence[Point]) -> None:
         for p in points
     ]
     print_table(heads, lines)
+    heads = ["score from", "to", "right", "chance", "share of as many", "of each half"]
+    print_table(heads, [astuple(each) for each in scores])
 
 
 def main() -> None:
@@ -87,17 +90,14 @@ def main() -> None:
     pictures = [*bench_pictures(), *(debian_pictures(options.debian) if options.debian else ())]
     run, records = read_records(options.records) if options.records else look_up(options, pictures)
     classes = read_classes(options.classes)
-    show(list(kinds(records, classes)), list(curve(records, classes)))
-    print_table(
-        ["score from", "to", "right", "chance", "share", "in both halves"],
-        [(*list(asdict(each).values())[:5], each.halves) for each in bins(records, classes)],
-    )
+    counted, points = list(kinds(records, classes)), list(curve(records, classes))
+    show(counted, points, list(bins(records, classes)))
     if options.sheets:
         paths = {photo.name: photo.path for photo in photos(pictures)} | {p.name: p.path for p in pictures}
         unseen = [r for r in records if r.kind in (*OPEN, "negatives") and r.score >= 0.3]
         unseen = sorted((r for r in unseen if class_of(r, classes) is None), key=lambda r: r.score)
         write_sheets(options.sheets, unseen, paths)
-    write_plot(options.output.with_suffix(".svg"), list(curve(records, classes)))
+    write_plot(options.output.with_suffix(".svg"), points, counted)
     write_json(options.output, {**run, **figures(records, classes)})
 
 

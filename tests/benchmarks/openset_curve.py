@@ -49,14 +49,17 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Best candidates with a score in [low, high): right ones of photos that show a target, wrong ones and
-    chance ones of those that show none; `share` of right ones, and the same of both halves of the photos."""
+    """Best candidates with a score in [low, high): right ones of photos that show a target, chance ones.
+
+    balanced: the share of right ones, were there as many photos that show a target as photos that show none;
+    halves: the same of each half of the photos. None where there is no candidate.
+    """
 
     low: float
     high: float
     right: int
     chance: int
-    share: float | None
+    balanced: float | None
     halves: tuple[float | None, float | None]
 
 
@@ -109,20 +112,30 @@ def curve(records: Sequence[Record], classes: Classes) -> Iterator[Point]:
 
 
 def bins(records: Sequence[Record], classes: Classes) -> Iterator[Bin]:
-    """Yield what became of the best candidates by their score, all photos together and each half."""
-    told = [
-        (record.score, record.right, crc32(record.photo.encode()) % 2)
+    """Yield what became of the best candidates by their score, of all photos and of each half."""
+    used = [
+        record
         for record in records
-        if record.target is not None
-        and (record.kind in OPEN or record.kind.startswith("shown"))
-        and class_of(record, classes) != SHARED
+        if record.usable and (record.kind in OPEN or record.kind.startswith("shown"))
     ]
+    halves = [[r for r in used if crc32(r.photo.encode()) % 2 == half] for half in (0, 1)]
     for low, high in pairwise(BINS):
-        here = [(right, half) for score, right, half in told if low <= score < high]
-        right = sum(right for right, _ in here)
-        halves = [[right for right, half in here if half == which] for which in (0, 1)]
-        first, second = (share(sum(part), len(part)) for part in halves)
-        yield Bin(low, high, right, len(here) - right, share(right, len(here)), (first, second))
+        right, chance, balanced = _bin(used, classes, low, high)
+        first, second = (_bin(half, classes, low, high)[2] for half in halves)
+        yield Bin(low, high, right, chance, balanced, (first, second))
+
+
+def _bin(
+    records: Sequence[Record], classes: Classes, low: float, high: float
+) -> tuple[int, int, float | None]:
+    showing = sum(record.kind not in OPEN for record in records)
+    here = [r for r in records if r.target is not None and low <= r.score < high]
+    here = [record for record in here if class_of(record, classes) != SHARED]
+    right = sum(record.right for record in here)
+    chance = len(here) - right
+    weight = showing / max(1, len(records) - showing)
+    balanced = share(right, right + weight * chance)
+    return right, chance, None if balanced is None else round(balanced, 3)
 
 
 def figures(records: Sequence[Record], classes: Classes) -> dict[str, object]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from tests.benchmarks.openset_curve import Point
+from tests.benchmarks.openset_curve import Kind, Point
 
 
-def write_plot(path: Path, points: Sequence[Point]) -> None:
+def write_plot(path: Path, points: Sequence[Point], kinds: Sequence[Kind]) -> None:
     """Write an SVG: the rate with its bound over the threshold, and the share of photos answered rightly."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -20,10 +20,12 @@ def write_plot(path: Path, points: Sequence[Point]) -> None:
     left.axhline(0.1, color="gray", linewidth=0.8)
     left.set(title="Accepted by chance", xlabel="threshold", ylabel="% of the photos that show no target")
     left.set_yscale("symlog", linthresh=0.01)
-    for name, most in points[0].right.items():
-        shares = [100 * point.right[name] / most if most else 0 for point in points]
+    left.set_ylim(bottom=0)
+    sizes = {kind.name: kind.photos for kind in kinds}
+    for name in points[0].right:
+        shares = [100 * point.right[name] / sizes[name] for point in points]
         right.plot(thresholds, shares, marker=".", label=name.removeprefix("shown: "))
-    right.set(title="Answered rightly", xlabel="threshold", ylabel="% of what the lowest threshold gives")
+    right.set(title="Answered rightly", xlabel="threshold", ylabel="% of the photos that show a target")
     for axes in (left, right):
         axes.grid(visible=True, alpha=0.3)
         axes.legend(fontsize="small")
