@@ -129,6 +129,9 @@ def main() -> None:
         {**asdict(row), "traits": {name: round(value, 3) for name, value in asdict(row.traits).items()}}
         for row in rows
     ]
+    figures["each_near_the_limit"] = [
+        {"name": row.name, "places": row.traits.places, "seen": row.seen} for row in limit
+    ]
     report(figures)
     if options.fit:
         first = [row for row in rows if row.half == 0 and row.level]

@@ -1,7 +1,7 @@
 """Photographing a picture by the simulated camera, and looking for it with the engine's recipe.
 
-The shortlist is the picture itself, so that a photo costs no index; that this answers as a gallery with
-distractors does is shown by `make bench-level ARGS=--gallery`.
+The shortlist is the picture itself, so that a photo costs no index; `make bench-level ARGS="--gallery 8"`
+compares with the answers of a gallery with distractors.
 """
 
 from __future__ import annotations
