@@ -204,7 +204,10 @@ class _Compactor:
     def _adopt(self) -> None:
         """After a copy or restore, take over the segments whose files came along unchanged."""
         with self._store.read() as snapshot:
-            strangers = segments.foreign(snapshot)
+            moved, strangers = snapshot.info().moved, segments.foreign(snapshot)
+        if moved:
+            with self._store.write() as transaction:  # the first draws the new epoch
+                strangers = segments.foreign(transaction)
         if not strangers:
             return
         sound = [record.file.name for record in strangers if self._is_sound(record, verify_digest)]

@@ -192,6 +192,24 @@ def test_a_copy_takes_over_the_segments_that_came_along(shop: Shop, tmp_path: Pa
     copy.store.close()
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_copy_is_compacted_before_anything_else_is_written(
+    shop: Shop, tmp_path: Path, *, changed: bool
+) -> None:
+    shop.add(*range(15))
+    compact(shop.store)
+    if changed:
+        shop.add(50)
+    shop.store.close()
+    shutil.copytree(shop.folder, tmp_path / "copy")
+    copy = shop.at(tmp_path / "copy")
+    compact(copy.store)
+    assert len(copy.segments()) == 1
+    assert [finding.ok for finding in verify_index(copy.store)] == [True]
+    copy.check()
+    copy.store.close()
+
+
 @pytest.mark.parametrize("as_a_new_file", [False, True])
 def test_an_older_state_put_back_answers_by_what_it_holds(
     shop: Shop, tmp_path: Path, as_a_new_file: bool
