@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcli.engine.coverage import INDEX_KEYPOINTS
+from arcli.engine.plan import AFTER_BULK, UpkeepOptions
 from arcli.engine.upkeep import Work, compacting, maybe_fold, work_due
 from arcli.engine.workers import deaf_children, prepare_worker
 from arcli.errors import ArcliError, ChannelNotFound, Locked
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 INLINE_ROWS = 500  # targets to insert, some 2.5 s; a process of its own takes half a second to start
 BACKLOG_ROWS = 1000  # targets without a segment (0.2 s a photo) from which adding waits for the builder
+BULK_ROWS = 128  # targets that came beyond the first batch: from there on the last fold tidies up
 _ROUNDS = 10  # folds in a row: what was added during one is folded by the next, which is smaller
 _PROCESS_BYTES = 80 << 20  # interpreter, numpy, 400 targets at a time: 77 MiB with 37 of graph, 231 with 183
 
@@ -45,13 +47,14 @@ class IndexBuilder:
         self._inline_rows = inline_rows
         self._process: SpawnProcess | None = None
         self._lock = threading.Lock()
+        self._begun: int | None = None
 
-    def nudge(self) -> None:
+    def nudge(self, *, closing: bool = False) -> None:
         """Do, or have done, what is due. What was added is safe and found without it."""
         if not self._lock.acquire(blocking=False):
             return  # another thread is at it
         try:
-            self._nudge()
+            self._nudge(self._options(closing))
         except ChannelNotFound:
             return
         except ArcliError as error:
@@ -59,44 +62,50 @@ class IndexBuilder:
         finally:
             self._lock.release()
 
-    def _nudge(self) -> None:
+    def _nudge(self, options: UpkeepOptions) -> None:
         if self._process is not None and self._process.is_alive():
             work = work_due(self._store) if self._inline_rows else None
             if work is None or work.uncovered < BACKLOG_ROWS:
                 return
         self._join()
-        work = work_due(self._store)
+        work = work_due(self._store, options)
         if work is None:
             return
         if self._inline_rows and work.inserted <= self._inline_rows:
-            maybe_fold(self._store)
+            maybe_fold(self._store, options)
         elif self._nobody_compacts():
-            self._start(work)
+            self._start(work, options)
 
     def finish(self) -> None:
         """Wait until what is due is done, or end it where nobody waits."""
         if self._inline_rows:
             self._join()
-            self.nudge()
+            self.nudge(closing=True)
         elif self._process is not None:
             self._process.kill()
             self._process.join()
             return
         self._join()
 
+    def _options(self, closing: bool) -> UpkeepOptions:
+        with self._store.read() as snapshot:
+            last = snapshot.last_row()
+        self._begun = last if self._begun is None else self._begun
+        return AFTER_BULK if closing and last - self._begun >= BULK_ROWS else UpkeepOptions()
+
     def _nobody_compacts(self) -> bool:
         with suppress(Locked), compacting(self._store):
             return True
         return False
 
-    def _start(self, work: Work) -> None:
+    def _start(self, work: Work, options: UpkeepOptions) -> None:
         _log.info(
             "indexing %d targets in a process of its own, which takes up to %d MiB",
             work.inserted,
             memory_estimate(work) >> 20,
         )
         context = multiprocessing.get_context("spawn")
-        self._process = context.Process(target=_build, args=(self._store.folder,), daemon=True)
+        self._process = context.Process(target=_build, args=(self._store.folder, options), daemon=True)
         with deaf_children():
             self._process.start()
 
@@ -113,12 +122,12 @@ class IndexBuilder:
             _log.warning("the index builder ended early (%s); the next add tries again", process.exitcode)
 
 
-def _build(folder: Path) -> None:
+def _build(folder: Path, options: UpkeepOptions) -> None:
     """Run in the builder process, which `ps` and /proc name arcli-index."""
     prepare_worker()
     with suppress(OSError):
         Path("/proc/self/comm").write_text("arcli-index", encoding="ascii")
     with ChannelStore.open(folder) as store:
         for _ in range(_ROUNDS):
-            if not maybe_fold(store):
+            if not maybe_fold(store, options):
                 break

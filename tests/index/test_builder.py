@@ -23,6 +23,26 @@ def test_small_folds_are_done_at_once(shop: Shop) -> None:
     builder.finish()
 
 
+def test_who_has_added_many_leaves_one_segment(shop: Shop) -> None:
+    builder = IndexBuilder(shop.store)
+    for first in range(0, 160, 20):
+        shop.add(*range(first, first + 20))
+        builder.nudge()
+    assert shop.segments() == [(1, 100)], "and a delta of 60"
+    builder.finish()
+    assert shop.segments() == [(1, 160)]
+    shop.check()
+
+
+def test_who_has_added_few_leaves_them_to_the_next(shop: Shop) -> None:
+    for first in range(0, 160, 20):
+        builder = IndexBuilder(shop.store)
+        shop.add(*range(first, first + 20))
+        builder.nudge()
+        builder.finish()
+    assert shop.segments() == [(1, 100)]
+
+
 def test_a_large_fold_is_announced_and_done_in_a_process_of_its_own(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
