@@ -187,4 +187,5 @@ def from_the_side(photo: Decoded, options: TiltOptions) -> View:
     small = shrink(photo.pixels, options.max_side)
     pixels, back = squeezed(small, options)
     query = extract(pixels, max_side=max(pixels.shape), max_keypoints=options.max_keypoints)
-    return View(photo, query, lambda: pixels, scaling(pixel_size(small), pixel_size(photo.pixels)) @ back)
+    to_photo = scaling(pixel_size(small), pixel_size(photo.pixels)) @ back
+    return View(photo, query, lambda: pixels, to_photo, options.voters)
