@@ -51,7 +51,9 @@ def cli_page() -> str:
         "Each setting comes from the command line, else from the environment, else from the profile, else"
         " it has a default; `arcli profile show` says which. Variables: `ARCLI_PROFILE`, `ARCLI_DATA_DIR`,"
         " `ARCLI_CHANNEL`, `ARCLI_URL`, `ARCLI_USERNAME`, `ARCLI_SECRETKEY`, `ARCLI_FORMAT`; `NO_COLOR`"
-        " turns colours off, `ARCLI_DEBUG=1` shows tracebacks.\n",
+        " turns colours off, `ARCLI_DEBUG=1` shows tracebacks. `ARCLI_PROGRESS=jsonl` writes progress to"
+        " stderr as lines of JSON (`progress, done, total, per_second, seconds_left`), one a second and one"
+        " at the end; without it a bar is shown where stderr is a terminal.\n",
     ]
     parts += [command_section(name, command) for name, command in walk("", root)]
     return "\n".join(parts)

@@ -1,9 +1,11 @@
-"""A progress bar on stderr, for people only."""
+"""Progress on stderr: a bar for people, lines of JSON for programs that ask for them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from arcli.console.streams import Streams
@@ -46,6 +48,34 @@ def progress(
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(label, total=total, completed=done)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def progress_lines(streams: Streams, label: str, total: int | None, *, done: int = 0) -> Iterator[Advance]:
+    """Give a function that says "one more is done"; a line of JSON tells it, at most one each second.
+
+    The last line comes when all is done, or as far as it went. The rate is that of the whole run so far.
+    """
+    begun = told = monotonic()
+    before = done
+
+    def tell() -> None:
+        rate = (done - before) / max(monotonic() - begun, 1e-3)
+        left = round((total - done) / rate, 1) if total is not None and rate else None
+        record = {"progress": label, "done": done, "total": total}
+        streams.say(json.dumps({**record, "per_second": round(rate, 1), "seconds_left": left}))
+
+    def advance() -> None:
+        nonlocal done, told
+        done += 1
+        if monotonic() - told >= 1:
+            told = monotonic()
+            tell()
+
+    try:
+        yield advance
+    finally:
+        tell()
 
 
 def _nothing() -> None:

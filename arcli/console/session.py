@@ -100,9 +100,17 @@ class Session:
         confirm(question, yes=yes)
 
     def progress(self, label: str, total: int | None, done: int = 0) -> AbstractContextManager[Advance]:
-        """Show a bar on stderr, which begins at `done`; not where items go to the same terminal."""
-        from arcli.console.progress import progress
+        """Show a bar on stderr, which begins at `done`; not where items go to the same terminal.
 
+        ARCLI_PROGRESS=jsonl asks for lines of JSON instead. Raises UsageError for another value.
+        """
+        from arcli.console.progress import progress, progress_lines
+
+        asked = self.environ.get("ARCLI_PROGRESS")
+        if asked == Format.JSONL:
+            return progress_lines(self.streams, label, total, done=done)
+        if asked:
+            raise UsageError(f"ARCLI_PROGRESS is {asked!r}", hint="jsonl, or leave it unset for a bar")
         streaming = self.format in (Format.JSONL, Format.CSV, Format.IDS)
         visible = not (streaming and self.streams.terminal("stdout"))
         return progress(self.streams, label, total, done=done, visible=visible)

@@ -152,6 +152,20 @@ def test_colliding_identifiers_send_nothing(arcli: Arcli, posters: Path) -> None
     assert arcli("ls").status == 4, "not even the channel was made"
 
 
+def test_progress_comes_as_lines_of_json_when_asked(
+    arcli: Arcli, posters: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARCLI_PROGRESS", "jsonl")
+    ran = arcli("add", posters, "--json")
+    last = json.loads([line for line in ran.err.splitlines() if line.startswith("{")][-1])
+    assert (last["progress"], last["done"], last["total"], last["seconds_left"]) == ("adding", 4, 4, 0)
+    assert last["per_second"] > 0
+    assert arcli("find", posters, "--quiet").err == ""
+    monkeypatch.setenv("ARCLI_PROGRESS", "yes")
+    ran = arcli("add", posters, "--on-exists", "skip")
+    assert (ran.status, "ARCLI_PROGRESS" in ran.err) == (2, True)
+
+
 def test_report_and_resume(arcli: Arcli, posters: Path) -> None:
     (posters / "text.png").write_text("no picture")
     assert arcli("add", posters, "--report", "r.jsonl").status == 3
