@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes.http import FakeService, Reply, Request
-from tests.fakes.recognition import Sketch, keypoints, level_of, same, sketch
+from tests.fakes.recognition import Sketch, agreeing, keypoints, level_of, sketch
 
 CREDENTIALS = {"username": "vendor-user", "secretkey": "vendor-secret-5f2c"}
 OTHER_CREDENTIALS = {"username": "other-user", "secretkey": "other-secret-77aa"}
@@ -141,15 +141,17 @@ class FakeVendor(FakeService):
         else:
             searched = {name: channel for name, channel in self.channels.items() if channel.owner == user}
         seen = self._picture(request)
-        for name, channel in searched.items():
-            for identifier, image in channel.images.items():
-                if same(seen, image.sketch):
-                    self.counts[f"{dt.datetime.now(dt.UTC):%Y%m%d}", name, identifier] += 1
-                    tells = (
-                        {} if "channel" in values else {"level" if self.channel_in_level else "channel": name}
-                    )
-                    return {"identifier": identifier, **tells}
-        return {}
+        agree = {
+            (name, identifier): agreeing(seen, image.sketch)
+            for name, channel in searched.items()
+            for identifier, image in channel.images.items()
+        }
+        if not any(agree.values()):
+            return {}
+        name, identifier = max(agree, key=agree.__getitem__)
+        self.counts[f"{dt.datetime.now(dt.UTC):%Y%m%d}", name, identifier] += 1
+        tells = {} if "channel" in values else {"level" if self.channel_in_level else "channel": name}
+        return {"identifier": identifier, **tells}
 
     def _picture(self, request: Request) -> Sketch:
         named = [(name, data) for part, name, data in request.files if part == "image"]

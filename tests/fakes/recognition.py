@@ -34,13 +34,14 @@ def level_of(seen: Sketch) -> int:
     return min(5, 1 + keypoints(seen) // 80)
 
 
-def same(photo: Sketch, target: Sketch) -> bool:
-    """Say whether at least 12 keypoints agree on one homography."""
+def agreeing(photo: Sketch, target: Sketch) -> int:
+    """Return how many keypoints agree on one homography, 0 where they are fewer than 12."""
     pairs = cv2.BFMatcher().knnMatch(photo.descriptors, target.descriptors, k=2)
     good = [pair[0] for pair in pairs if len(pair) == 2 and pair[0].distance < 0.8 * pair[1].distance]
     if len(good) < 12:
-        return False
+        return 0
     source = np.float32([target.points[match.trainIdx] for match in good])
     destination = np.float32([photo.points[match.queryIdx] for match in good])
     _, mask = cv2.findHomography(source, destination, cv2.RANSAC, 5.0)
-    return mask is not None and int(mask.sum()) >= 12
+    count = 0 if mask is None else int(mask.sum())
+    return count if count >= 12 else 0

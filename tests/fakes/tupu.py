@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tests.fakes.http import FakeService, Reply, Request
-from tests.fakes.recognition import Sketch, same, sketch
+from tests.fakes.recognition import Sketch, agreeing, sketch
 
 SECRET_ID = "5f0cc1a2b3c4"
 TASK = "5c8f44ca25ade48455a63bad"
@@ -110,7 +110,7 @@ class FakeTupu(FakeService):
     def _verdict(self, seen: Sketch) -> dict[str, Any]:
         for label, pictures in enumerate((self.black, self.white)):
             for path, known in pictures.items():
-                if same(seen, known):
+                if agreeing(seen, known):
                     return {"relatives": [{"path": path, "score": 0.93}], "label": label, "similarity": 0.93}
         weak = [{"path": path, "score": 0.31} for path in self.white][:1]
         return {"relatives": weak, "label": 2, "similarity": 0.31 if weak else 0}
