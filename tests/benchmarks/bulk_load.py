@@ -19,6 +19,7 @@ from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.load import load
 from arcli.bulk.plan import Defaults, plan_words
 from arcli.engine import LocalGallery, builder
+from arcli.engine.plan import UpkeepOptions
 from arcli.engine.workers import default_jobs, prepare_worker
 from arcli.models import AddOptions
 from arcli.store.channel import ChannelStore
@@ -103,9 +104,9 @@ class InlineFolds:
         self.seconds = 0.0
         fold = builder.maybe_fold
 
-        def counted(store: ChannelStore) -> None:
+        def counted(store: ChannelStore, options: UpkeepOptions) -> None:
             began = process_time()
-            fold(store)
+            fold(store, options)
             self.seconds += process_time() - began
 
         builder.maybe_fold = counted
