@@ -10,8 +10,6 @@ PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 # hnswlib is compiled here: without this it would use instructions that other machines lack.
 export HNSWLIB_NO_NATIVE = 1
-# Tests load numpy before arcli can say so: threads over small matrices cost more than they give.
-export OPENBLAS_NUM_THREADS = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
@@ -62,7 +60,7 @@ bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery
 	$(BIN)/python -m tests.benchmarks.openset $(ARGS)
 
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.growth $(ARGS)
+	$(BIN)/python -m tests.benchmarks.growth $(ARGS)
 
 bench-bulk: .venv/ready ## loads of 3,000 killed 20 times, failing networks, 20,000 pictures: CPU and memory
 	$(BIN)/python -m tests.benchmarks.bulk $(ARGS)

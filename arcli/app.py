@@ -24,9 +24,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status."""
     reserve_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # Read when numpy is imported. Our products are small: two threads took 48 ms for what one does in 10,
-    # on two cores with other work.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     session = Session(arguments, os.environ)
     try:
         status = _run(arguments, session)
