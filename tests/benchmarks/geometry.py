@@ -23,7 +23,7 @@ from arcli.vision.camera import PHOTO, VIEWS, photograph
 from arcli.vision.decode import decode
 from arcli.vision.geometry import corners, project
 from arcli.vision.opencv import cv2
-from tests.benchmarks.recognition import BENCH, manifest
+from tests.benchmarks.recognition import BENCH, manifest, need_photo_sets
 from tests.benchmarks.results import ROOT, describe_run, print_table, write_json
 
 SET = "oxford_affine"
@@ -95,8 +95,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    if not BENCH.exists():
-        raise SystemExit(f"the photo sets are not here: {BENCH}")
+    need_photo_sets()
     sets = PHOTOGRAPHED if options.camera else (SET,)
     entries = [entry for entry in manifest() if entry["set"] in sets]
     if options.camera:

@@ -23,7 +23,7 @@ from tests.benchmarks.level_fit import fitted
 from tests.benchmarks.level_gallery import seen_in_gallery
 from tests.benchmarks.level_photos import enrolled, seen_in
 from tests.benchmarks.level_pictures import Image, Subject, near_the_limit, subjects
-from tests.benchmarks.recognition import BENCH
+from tests.benchmarks.recognition import need_photo_sets
 from tests.benchmarks.results import ROOT, describe_run, print_table, write_json
 
 LEVELS = (0, 1, 2, 3, 4, 5)  # 0: refused, too few features
@@ -115,8 +115,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    if not BENCH.exists():
-        raise SystemExit(f"the photo sets are not here: {BENCH}")
+    need_photo_sets()
     rows = [measured(subject, options.effort) for subject in subjects(options.every)]
     figures: dict[str, Any] = {**describe_run(), "effort": options.effort, "pictures": len(rows)}
     figures |= {"views": {name: asdict(camera) for name, camera in VIEWS.items()}}

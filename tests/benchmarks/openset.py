@@ -36,7 +36,7 @@ from tests.benchmarks.openset_gallery import Registered, bench_pictures, debian_
 from tests.benchmarks.openset_plot import write_plot
 from tests.benchmarks.openset_run import Looker, Record, read_records, write_records
 from tests.benchmarks.openset_sheets import write_sheets
-from tests.benchmarks.recognition import BENCH
+from tests.benchmarks.recognition import need_photo_sets
 from tests.benchmarks.results import ROOT, describe_run, print_table, write_json
 
 RESULTS = ROOT / "docs" / "results"
@@ -85,8 +85,7 @@ def show(counted: Sequence[Kind], points: Sequence[Point], scores: Sequence[Bin]
 
 def main() -> None:
     options = arguments()
-    if not BENCH.exists():
-        raise SystemExit(f"the photo sets are not here: {BENCH}")
+    need_photo_sets()
     pictures = [*bench_pictures(), *(debian_pictures(options.debian) if options.debian else ())]
     run, records = read_records(options.records) if options.records else look_up(options, pictures)
     classes = read_classes(options.classes)

@@ -44,6 +44,12 @@ class Score:
     p95_ms: float = 0.0
 
 
+def need_photo_sets() -> None:
+    """End a benchmark where the photo sets are absent."""
+    if not BENCH.exists():
+        raise SystemExit(f"the photo sets are not here: {BENCH}")
+
+
 def manifest() -> list[dict[str, Any]]:
     """Return the lines of the sets' manifest."""
     with (BENCH / "manifest.jsonl").open(encoding="utf-8") as lines:
@@ -148,8 +154,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     options = arguments()
-    if not BENCH.exists():
-        raise SystemExit(f"the photo sets are not here: {BENCH}")
+    need_photo_sets()
     choices = ["without", "with"] if options.distractors == "both" else [options.distractors]
     measured: dict[str, list[Score]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -32,7 +32,7 @@ from tests.benchmarks.baseline import (
     decode_and_sift,
     register_bare,
 )
-from tests.benchmarks.recognition import BENCH, manifest
+from tests.benchmarks.recognition import BENCH, manifest, need_photo_sets
 from tests.benchmarks.results import describe_run, print_table, write_json
 
 ADD_RATIO, FIND_RATIO, HELP_CPU_MS = 1.25, 1.5, 150  # issue 3
@@ -192,8 +192,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("bench-results/speed.json"))
     options = parser.parse_args()
-    if not BENCH.exists():
-        raise SystemExit(f"the photo sets are not here: {BENCH}")
+    need_photo_sets()
     figures: dict[str, Any] = {"starting": measure_starting()}
     with tempfile.TemporaryDirectory() as folder:
         figures["adding"] = measure_adding(Path(folder), options.pictures)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ..engine.conftest import encoded, np, photo_of, poster
+from ..engine.conftest import encoded, np, poster
+from .listing import write_listing
 
 
 def run(*arguments: str, data_dir: Path) -> subprocess.CompletedProcess[str]:
@@ -22,16 +23,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "targets").mkdir()
     for seed in range(4):
         (folder / "targets" / f"poster{seed}.png").write_bytes(poster(seed))
-    lines = ["photo,identifier"]
-    for name, seeds, shown in (
-        ("one.jpg", [1], "poster1"),
-        ("two.jpg", [2, 3], "poster2;poster3"),
-        ("unlike.jpg", [9], "poster0"),
-        ("none.jpg", [8], ""),
-    ):
-        (folder / name).write_bytes(photo_of(*seeds))
-        lines.append(f"{name},{shown}")
-    (folder / "photos.csv").write_text("\n".join(lines))
+    write_listing(folder, unlike="poster0")
     return folder
 
 

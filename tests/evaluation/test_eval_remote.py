@@ -13,7 +13,8 @@ from tests.fakes.arcloud import CREDENTIALS, FakeVendor
 from tests.remote.conftest import vendor
 from tests.server.threaded import threaded_folder
 
-from ..engine.conftest import item, photo_of, poster
+from ..engine.conftest import item, poster
+from .listing import write_listing
 
 __all__ = ["vendor"]
 
@@ -23,18 +24,7 @@ def listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Photos and their listing, in a home without profiles."""
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "HOME"):
         monkeypatch.setenv(name, str(tmp_path))
-    lines = ["photo,identifier"]
-    for name, seeds, shown in (
-        ("one.jpg", [1], "poster1"),
-        ("two.jpg", [2, 3], "poster2;poster3"),
-        ("unlike.jpg", [9], "poster1"),
-        ("none.jpg", [8], ""),
-    ):
-        (tmp_path / name).write_bytes(photo_of(*seeds))
-        lines.append(f"{name},{shown}")
-    path = tmp_path / "photos.csv"
-    path.write_text("\n".join(lines))
-    return path
+    return write_listing(tmp_path, unlike="poster1")
 
 
 def profile(monkeypatch: pytest.MonkeyPatch, url: str, username: str, secretkey: str) -> None:
