@@ -82,9 +82,7 @@ def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
         decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints, preset=task.preset
     )
     refuse_featureless(features, decoded)
-    small = replace(
-        decoded, pixels=shrink(decoded.pixels, THUMBNAIL_SIDE)
-    )  # once, for both that look at it so
+    small = replace(decoded, pixels=shrink(decoded.pixels, THUMBNAIL_SIDE))  # for level and thumbnail
     rating = rate(features, small)
     return Enrolment(
         picture_hash=picture_hash,

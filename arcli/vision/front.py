@@ -11,12 +11,12 @@ from arcli.features import Features
 from arcli.vision import geometry
 from arcli.vision.extract import extract
 from arcli.vision.opencv import cv2
+from arcli.vision.options import FAINT
 from arcli.vision.refine import Fit, refit
 
 _TILTED = 1.2  # longest to shortest of what a small circle becomes
 _FEW = 50  # inliers that say where a target is; with more the corners hardly move (docs/recognition.md)
 _KEYPOINTS = 500
-_CONTRAST = 0.01
 _NEAR = 4.0, 3.0  # px, at first and at last: nearer than for the first fit
 _SAME = 0.8  # intersection over union with the place that was known
 
@@ -39,7 +39,7 @@ def from_the_front(photo: Pixels, homography: Matrix, target: Features) -> Matri
         photo, homography, target.image_size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     )
     front = np.asarray(view, np.uint8)
-    seen = extract(front, max_side=max(target.image_size), max_keypoints=_KEYPOINTS, contrast=_CONTRAST)
+    seen = extract(front, max_side=max(target.image_size), max_keypoints=_KEYPOINTS, contrast=FAINT)
     nudge = refit(seen, target, Fit(np.eye(3), *_NEAR))
     if nudge is None:
         return None

@@ -8,7 +8,7 @@ from arcli.models import Effort
 from arcli.vision.agreement import AgreementOptions
 
 CONTRAST = 0.02  # of targets; OpenCV's own .04 loses dim pictures (recognition.md, step 2)
-_FAINT = 0.01  # of photos: where they are blurred or dim, weak keypoints are better than none
+FAINT = 0.01  # of photos: where they are blurred or dim, weak keypoints are better than none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ more of 85 worn banknotes and lose nothing elsewhere."""
 
 
 def _photo(max_side: int, max_keypoints: int, voters: int | None = None) -> ExtractOptions:
-    return ExtractOptions(max_side=max_side, max_keypoints=max_keypoints, voters=voters, contrast=_FAINT)
+    return ExtractOptions(max_side=max_side, max_keypoints=max_keypoints, voters=voters, contrast=FAINT)
 
 
 _FAST = (_photo(400, 500, voters=250),)
