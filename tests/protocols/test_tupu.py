@@ -184,13 +184,14 @@ def test_a_wrong_key_one_changed_byte_and_another_encoding_are_refused(openssl: 
     good = json.loads(_sealed_by_openssl(openssl, _good(name="图")))
     other = json.loads(_sealed_by_openssl(openssl, _good(name="图"), by="customer"))
     recoded = json.dumps(json.loads(good["json"]), separators=(",", ":"))
+    first = "B" if good["signature"].startswith("A") else "A"  # another one, whatever this key's signature is
     tampered = [
         other,
         {**good, "json": good["json"].replace("success", "succest")},
         {**good, "json": good["json"] + " "},
         {**good, "json": recoded},
         {**good, "json": good["json"].replace("\\u56fe", "图")},
-        {**good, "signature": "A" + good["signature"][1:]},
+        {**good, "signature": first + good["signature"][1:]},
         {**good, "signature": good["signature"][:-8]},
         {**good, "signature": "not base64 at all!"},
         {**good, "signature": ""},
