@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 INLINE_ROWS = 500  # targets to insert, some 2.5 s; a process of its own takes half a second to start
 BACKLOG_ROWS = 1000  # targets without a segment (0.2 s a photo) from which adding waits for the builder
 BULK_ROWS = 128  # targets that came beyond the first batch: from there on the last fold tidies up
-_ROUNDS = 10  # folds in a row: what was added during one is folded by the next, which is smaller
+_ROUNDS = 10  # folds in a row: what was added during one is folded by the next
 _PROCESS_BYTES = 80 << 20  # interpreter, numpy, 400 targets at a time: 77 MiB with 37 of graph, 231 with 183
 
 _log = logging.getLogger(__name__)
@@ -78,14 +78,17 @@ class IndexBuilder:
 
     def finish(self) -> None:
         """Wait until what is due is done, or end it where nobody waits."""
-        if self._inline_rows:
-            self._join()
-            self.nudge(closing=True)
-        elif self._process is not None:
-            self._process.kill()
-            self._process.join()
+        if not self._inline_rows:
+            if self._process is not None:
+                self._process.kill()
+                self._process.join()
             return
         self._join()
+        for _ in range(_ROUNDS):
+            self.nudge(closing=True)
+            if self._process is None:
+                return
+            self._join()
 
     def _options(self, closing: bool) -> UpkeepOptions:
         with self._store.read() as snapshot:
@@ -99,13 +102,15 @@ class IndexBuilder:
         return False
 
     def _start(self, work: Work, options: UpkeepOptions) -> None:
+        memory = memory_estimate(work)
         _log.info(
             "indexing %d targets in a process of its own, which takes up to %d MiB",
             work.inserted,
-            memory_estimate(work) >> 20,
+            memory >> 20,
         )
         context = multiprocessing.get_context("spawn")
-        self._process = context.Process(target=_build, args=(self._store.folder, options), daemon=True)
+        words = (self._store.folder, options, memory)
+        self._process = context.Process(target=_build, args=words, daemon=True)
         with deaf_children():
             self._process.start()
 
@@ -122,12 +127,14 @@ class IndexBuilder:
             _log.warning("the index builder ended early (%s); the next add tries again", process.exitcode)
 
 
-def _build(folder: Path, options: UpkeepOptions) -> None:
-    """Run in the builder process, which `ps` and /proc name arcli-index."""
+def _build(folder: Path, options: UpkeepOptions, memory: int) -> None:
+    """Run in the builder process, which `ps` and /proc name arcli-index. It ends before a merge that takes
+    more than `memory` bytes, for which the next one is announced."""
     prepare_worker()
     with suppress(OSError):
         Path("/proc/self/comm").write_text("arcli-index", encoding="ascii")
     with ChannelStore.open(folder) as store:
         for _ in range(_ROUNDS):
-            if not maybe_fold(store, options):
+            work = work_due(store, options)
+            if work is None or memory_estimate(work) > memory or not maybe_fold(store, options):
                 break
