@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -15,11 +15,11 @@ from arcli.models import Quad
 from arcli.vision.appearance import Appearance, appearance
 from arcli.vision.decode import Decoded
 from arcli.vision.extract import extract, shrink
-from arcli.vision.front import deserves_it, from_the_front
+from arcli.vision.front import deserves_it, from_the_front, inliers_from_the_front
 from arcli.vision.geometry import pixel_size, project, scale_points, scaling
 from arcli.vision.options import ExtractOptions, TiltOptions
 from arcli.vision.refine import moved, refine
-from arcli.vision.score import score
+from arcli.vision.score import doubtful, score
 from arcli.vision.thumbnail import thumbnail_pixels
 from arcli.vision.tilt import squeezed
 from arcli.vision.verify import Verification, verify
@@ -76,12 +76,20 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examined:
-    """A candidate and what speaks for it. quad: (4, 2) in pixels of the view. evidence: the keypoints of the
-    query that are its inliers, as indices."""
+    """A candidate and what speaks for it. quad: (4, 2) in pixels of the view. doubtful: a look from the front
+    could decide, and has not been taken."""
 
     sighting: Sighting
+    entry: Entry
     quad: Points | None
-    evidence: npt.NDArray[np.intp]
+    verification: Verification
+    looks: Appearance | None
+    doubtful: bool
+
+    @property
+    def evidence(self) -> npt.NDArray[np.intp]:
+        """The keypoints of the query that are its inliers, as indices."""
+        return self.verification.matches.query[self.verification.inliers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +129,8 @@ class View:
         """Verify `entry` against keypoints of this view."""
         verification = verify(query, entry.features)
         looks = self._compare(verification, entry)
-        value = score(verification, entry.features.preset, appearance=looks)
-        reason = verification.refusal.value if verification.refusal else None
-        likeness = looks.correlation if looks else None
-        if reason is None and value < entry.threshold:
-            reason = "below_threshold"
+        preset = entry.features.preset
+        value = score(verification, preset, appearance=looks)
         sighting = Sighting(
             shelf=entry.shelf,
             row_id=entry.row_id,
@@ -134,10 +139,20 @@ class View:
             inliers=verification.num_inliers,
             quad=self._displayed(verification.quad),
             threshold=entry.threshold,
-            reason=reason,
-            likeness=likeness,
+            reason=verification.refusal.value if verification.refusal else _reason(value, entry),
+            likeness=looks.correlation if looks else None,
         )
-        return Examined(sighting, verification.quad, verification.matches.query[verification.inliers])
+        doubts = doubtful(verification, preset, appearance=looks)
+        return Examined(sighting, entry, verification.quad, verification, looks, doubts)
+
+    def look_again(self, one: Examined) -> Examined:
+        """Return a doubtful candidate with the score that it deserves seen from the front."""
+        homography, target = one.verification.homography, one.entry.features
+        assert homography is not None, "doubtful candidates have one"
+        front = inliers_from_the_front(self._photo.pixels, self._to_photo @ homography, target)
+        value = score(one.verification, target.preset, appearance=one.looks, front=front)
+        sighting = replace(one.sighting, score=value, reason=_reason(value, one.entry))
+        return replace(one, sighting=sighting, doubtful=False)
 
     def exact(self, query: Features, entry: Entry) -> tuple[Quad, Points] | None:
         """Return where an accepted candidate is, to the pixel: in the displayed photo, and in the view."""
@@ -168,6 +183,10 @@ class View:
         moved_there = scale_points(in_photo, pixel_size(self._photo.pixels), self._photo.size)
         a, b, c, d = ((float(x), float(y)) for x, y in moved_there)
         return a, b, c, d
+
+
+def _reason(value: float, entry: Entry) -> str | None:
+    return "below_threshold" if value < entry.threshold else None
 
 
 def straight(photo: Decoded, stage: ExtractOptions) -> View:

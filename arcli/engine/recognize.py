@@ -49,11 +49,12 @@ class RecognizeOptions:
     min_keypoints: int = 8  # a photo with fewer cannot reach the inliers that acceptance takes
     certain_inliers: int = 30  # chance ends at about 12 (recognition.md, step 5)
     likely_inliers: int = 15  # as certain as that, when the target's place also looks like it:
-    likely_likeness: float = 0.6  # chosen on the photos of docs/recognition.md
+    likely_likeness: float = 0.5  # chosen on the photos of docs/recognition.md
     rival_votes: float = 0.5  # a candidate with this share of the best's votes may be its sister
     # Tried before later steps: of 380 right targets none was beyond rank 8 at 400 px (docs/recognition.md).
     first_candidates: int = 15
     aside_candidates: int = 6  # the same, in a view from the side
+    second_looks: int = 3  # from the front, at the best candidates where none is accepted
     # Of a photo that one resolution is enough for: at 400 px 99.0 % of 407 are in the shortlist.
     small_voters: int = 400
 
@@ -157,10 +158,10 @@ class _Search:
         rivals: list[Sighting] = []
         while True:
             examined = list(self._verify(query, entries))
-            found = ranked(examined)
+            found = self._without_doubts(examined)
             if not found or found[0].sighting.reason is not None:
                 return [one.sighting for one in accepted] + rivals + [one.sighting for one in found]
-            best = self._placed(found[0], query, entries)
+            best = self._placed(found[0], query)
             if not any(is_fold(best, other) for other in accepted):
                 accepted.append(best)
             if len(accepted) == self._options.limit or best.quad is None:
@@ -170,14 +171,24 @@ class _Search:
                 rivals += [one.sighting for one in found if one.sighting.reason == "rival"]
             query, entries = _unexplained(query, best, found), _hopeful(entries, examined)
 
-    def _placed(self, winner: Examined, query: Features, entries: list[Entry]) -> Examined:
+    def _without_doubts(self, examined: list[Examined]) -> list[Examined]:
+        """Rank candidates. What would be answered is looked at from the front where it is doubtful; where
+        nothing would be, the best few are."""
+        while True:
+            found = ranked(examined)
+            answered = bool(found) and found[0].sighting.reason is None
+            few = found[: 1 if answered else self._tuning.second_looks]
+            doubtful = next((one.entry for one in few if one.doubtful), None)
+            if doubtful is None:
+                return found
+            examined = [self._view.look_again(one) if one.entry is doubtful else one for one in examined]
+
+    def _placed(self, winner: Examined, query: Features) -> Examined:
         """Return the winner with its exact quad: only what is answered is worth the time."""
-        sighting = winner.sighting
-        entry = next(e for e in entries if (e.shelf, e.row_id) == (sighting.shelf, sighting.row_id))
-        exact = self._view.exact(query, entry)
+        exact = self._view.exact(query, winner.entry)
         if exact is None:
             return winner
-        return replace(winner, sighting=replace(sighting, quad=exact[0]), quad=exact[1])
+        return replace(winner, sighting=replace(winner.sighting, quad=exact[0]), quad=exact[1])
 
     def _entries(self, candidates: int | None) -> list[Entry]:
         """Return the part of the shortlist that is tried; all of it when candidates are to be listed."""

@@ -15,10 +15,14 @@ from arcli.vision import geometry
 from arcli.vision.opencv import cv2
 
 _BLOCK = 16  # px of a 128 px thumbnail; recognition.md, look-alikes
-_BLUR = 1.5  # px: the homography of few points is off by a little
+_DETAIL = (
+    1.5,
+    4.0,
+)  # px: finer than the first the homography of few points is off, coarser than the second lie
+# outlines and shadows, which any two shirts or sheets share (docs/recognition.md, measured)
 _OVERSAMPLED = 2  # the photo is read at twice the thumbnail's size, then averaged
-_TEXTURE = 9.0  # variance of the thumbnail's gray in a block, below which it says nothing
-_DIM = 4.0  # variance in the photo: a flatter block counts as if it had this much
+_TEXTURE = 2.0  # variance of the thumbnail's detail in a block, below which it says nothing
+_DIM = 1.0  # variance in the photo: a flatter block counts as if it had this much
 _SEEN = 0.7  # share of a block that has to lie in the photo
 _FEWEST = 3  # blocks
 
@@ -28,7 +32,7 @@ Plane = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """correlation: mean over the blocks of the zero-mean correlation of their gray, -1 to 1.
+    """correlation: mean over the blocks of the zero-mean correlation of their detail, -1 to 1.
 
     blocks: how many overlapping blocks of the thumbnail have texture and lie in the photo.
     """
@@ -51,7 +55,8 @@ def appearance(
     photo: (H, W, 3) BGR at extraction size; homography: from target to photo, both at extraction size.
     """
     seen, inside = rectified(photo, homography, target_size, thumbnail.shape[1::-1])
-    found, valid = _block_correlations(_gray(thumbnail), _gray(seen), inside)
+    everywhere = np.ones(thumbnail.shape[:2], np.float32)
+    found, valid = _block_correlations(_detail(thumbnail, everywhere), _detail(seen, inside), inside)
     if valid.sum() < _FEWEST:
         return NOTHING_SEEN
     return Appearance(float(found[valid].mean()), int(valid.sum()))
@@ -75,9 +80,16 @@ def rectified(
     return np.asarray(small, np.uint8), np.asarray(inside > 250, np.float32)
 
 
-def _gray(pixels: Image) -> Plane:
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(gray, (0, 0), _BLUR), np.float32)
+def _detail(pixels: Image, inside: Plane) -> Plane:
+    """Return the (h, w) gray between two blurs, each of what is inside alone."""
+    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32) * inside
+
+    def blurred(sigma: float) -> Plane:
+        share = np.maximum(cv2.GaussianBlur(inside, (0, 0), sigma), 1e-3)
+        return np.asarray(cv2.GaussianBlur(gray, (0, 0), sigma) / share, np.float32)
+
+    fine, coarse = _DETAIL
+    return blurred(fine) - blurred(coarse)
 
 
 def _block_correlations(target: Plane, seen: Plane, inside: Plane) -> tuple[Plane, npt.NDArray[np.bool_]]:

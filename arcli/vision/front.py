@@ -1,5 +1,5 @@
-"""A found target looked at again, from the front: tilt no longer hides its keypoints, so more of them say
-where it is, and each more exactly.
+"""A candidate looked at again, from the front: size and tilt no longer hide its keypoints, so more of them
+say whether it is there and where, and each more exactly.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import numpy.typing as npt
 from arcli.features import Features
 from arcli.vision import geometry
 from arcli.vision.extract import extract
+from arcli.vision.match import match
 from arcli.vision.opencv import cv2
-from arcli.vision.options import FAINT
+from arcli.vision.options import FAINT, VerifyOptions
 from arcli.vision.refine import Fit, refit
+from arcli.vision.verify import places, supporters
 
 _TILTED = 1.2  # longest to shortest of what a small circle becomes
 _FEW = 50  # inliers that say where a target is; with more the corners hardly move (docs/recognition.md)
@@ -32,15 +34,9 @@ def deserves_it(homography: Matrix, target: Features, num_inliers: int) -> bool:
 def from_the_front(photo: Pixels, homography: Matrix, target: Features) -> Matrix | None:
     """Return a more exact homography from `target` to `photo`, None where this look does not confirm it.
 
-    photo: (H, W, 3) BGR. homography: (3, 3), to pixels of `photo`. The target's place is warped to the size
-    that its features are of, and extracted.
+    photo: (H, W, 3) BGR. homography: (3, 3), to pixels of `photo`.
     """
-    view = cv2.warpPerspective(
-        photo, homography, target.image_size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    )
-    front = np.asarray(view, np.uint8)
-    seen = extract(front, max_side=max(target.image_size), max_keypoints=_KEYPOINTS, contrast=FAINT)
-    nudge = refit(seen, target, Fit(np.eye(3), *_NEAR))
+    nudge = refit(_seen(photo, homography, target), target, Fit(np.eye(3), *_NEAR))
     if nudge is None:
         return None
     corners = geometry.corners(target.image_size)
@@ -49,6 +45,29 @@ def from_the_front(photo: Pixels, homography: Matrix, target: Features) -> Matri
         return None
     better = homography @ nudge
     return np.asarray(better / better[2, 2])
+
+
+def inliers_from_the_front(photo: Pixels, homography: Matrix, target: Features) -> int:
+    """Count matches at distinct places that are where `homography` says, scale and angle too.
+
+    A photo of the target has several times those of the first look where that was small, blurred or oblique;
+    a picture that merely resembles it has no more than before (docs/recognition.md).
+    """
+    options = VerifyOptions(ransac_th=_NEAR[0])
+    seen = _seen(photo, homography, target)
+    matches = match(seen.codes, target.codes, options.ratio)
+    found, known = seen.keypoints[matches.query], target.keypoints[matches.target]
+    near = supporters(np.eye(3), found, known, options)
+    return min(places(known[near, :2]), places(found[near, :2]))
+
+
+def _seen(photo: Pixels, homography: Matrix, target: Features) -> Features:
+    """Return the keypoints of the target's place, warped to the size that its features are of."""
+    view = cv2.warpPerspective(
+        photo, homography, target.image_size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    )
+    front = np.asarray(view, np.uint8)
+    return extract(front, max_side=max(target.image_size), max_keypoints=_KEYPOINTS, contrast=FAINT)
 
 
 def _stretch(homography: Matrix, size: geometry.Size) -> float:
