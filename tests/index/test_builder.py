@@ -79,3 +79,19 @@ def test_a_removed_channel_needs_no_index(shop: Shop, caplog: pytest.LogCaptureF
     shutil.rmtree(shop.folder)
     IndexBuilder(shop.store).finish()
     assert caplog.records == []
+
+
+def test_a_builder_leaves_a_merge_beyond_what_it_announced_to_the_next(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Targets keep coming while it builds, and each builder takes no more memory than it said."""
+    builder = IndexBuilder(shop.store, inline_rows=99)
+    shop.add(*range(100))
+    with monkeypatch.context() as patch:
+        patch.setattr("arcli.engine.builder.memory_estimate", lambda work: 0)
+        builder.nudge()
+    builder._join()
+    assert shop.segments() == []
+    builder.finish()
+    assert shop.segments() == [(1, 100)]
+    shop.check()

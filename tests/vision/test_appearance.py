@@ -1,12 +1,15 @@
 """Likeness confirms a find of few points, refutes a wrong place, and counts into the score."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
 from arcli.vision.appearance import appearance
 from arcli.vision.extract import extract, shrink
-from arcli.vision.score import CALIBRATION, default_threshold, evidence, score
-from arcli.vision.verify import verify
+from arcli.vision.front import inliers_from_the_front
+from arcli.vision.score import CALIBRATION, default_threshold, doubtful, evidence, score
+from arcli.vision.verify import Refusal, verify
 from tests.vision.pictures import textured
 
 PLACE = np.array([[0.9, 0.15, 60], [-0.1, 0.8, 70], [0.0002, 0.0001, 1]])
@@ -32,6 +35,31 @@ def test_another_target_or_another_place_does_not() -> None:
     assert appearance(photo_of(target), moved, (320, 240), shrink(target, 128)).correlation < 0.3
 
 
+def draped(seed: int) -> np.ndarray:
+    """A picture on cloth: light and shadow are the same for every seed, the picture is not."""
+    x, y = np.meshgrid(np.arange(320), np.arange(240))
+    light = 70 + 60 * np.sin(x / 24) * np.cos(y / 24)
+    return (light[:, :, None] + textured(seed) / 2).clip(0, 255).astype(np.uint8)
+
+
+def test_light_and_shadow_that_two_pictures_share_do_not_make_them_alike() -> None:
+    seen = appearance(photo_of(draped(1)), PLACE, (320, 240), shrink(draped(2), 128))
+    assert seen.correlation < 0.35
+    assert appearance(photo_of(draped(1)), PLACE, (320, 240), shrink(draped(1), 128)).correlation > 0.8
+
+
+def test_what_is_outside_the_photo_does_not_count() -> None:
+    photo = photo_of(textured(1))[:, 200:]  # its left part is cut off
+    away = np.array([[1, 0, -200], [0, 1, 0], [0, 0, 1]]) @ PLACE
+    seen = appearance(photo, away, (320, 240), shrink(textured(1), 128))
+    assert (
+        20
+        < seen.blocks
+        < appearance(photo_of(textured(1)), PLACE, (320, 240), shrink(textured(1), 128)).blocks
+    )
+    assert seen.correlation > 0.8
+
+
 def test_a_place_outside_the_photo_shows_nothing() -> None:
     away = np.array([[1, 0, 5000], [0, 1, 5000], [0, 0, 1]], np.float64)
     seen = appearance(photo_of(textured(1)), away, (320, 240), shrink(textured(1), 128))
@@ -46,3 +74,28 @@ def test_the_score_grows_with_inliers_and_with_likeness() -> None:
     assert default_threshold() < score(found) <= score(found, appearance=seen) <= 1
     calibration = CALIBRATION[1]
     assert evidence(8, None, calibration) < calibration.half < evidence(8, seen, calibration)
+
+
+def test_a_doubtful_candidate_is_settled_by_what_is_seen_from_the_front() -> None:
+    target = textured(1)
+    kept = extract(target, max_side=400, max_keypoints=400)
+    small = np.array([[0.3, 0.05, 60], [-0.04, 0.15, 70], [0.0002, 0.0001, 1]])
+    photo = cv2.warpPerspective(target, small, (480, 400), borderValue=(90, 120, 90))
+    found = verify(extract(photo, max_side=480, max_keypoints=500), kept)
+    there = inliers_from_the_front(photo, small, kept)
+    assert there > 2 * found.num_inliers
+    assert inliers_from_the_front(photo, np.array([[1, 0, 90], [0, 1, 0], [0, 0, 1]]) @ small, kept) <= 2
+    assert inliers_from_the_front(photo, small, extract(textured(2), max_side=400, max_keypoints=400)) <= 2
+
+
+def test_the_look_from_the_front_counts_for_and_against() -> None:
+    target = textured(1)
+    found = verify(
+        extract(photo_of(target), max_side=480, max_keypoints=500),
+        extract(target, max_side=400, max_keypoints=300),
+    )
+    poor = replace(found, num_inliers=12)
+    assert doubtful(poor)
+    assert score(poor, front=2) < score(poor) == score(poor, front=12) < score(poor, front=40)
+    assert not doubtful(replace(found, num_inliers=60))
+    assert not doubtful(replace(poor, refusal=Refusal.IMPLAUSIBLE_QUAD))
