@@ -128,13 +128,20 @@ class IndexBuilder:
 
 
 def _build(folder: Path, options: UpkeepOptions, memory: int) -> None:
-    """Run in the builder process, which `ps` and /proc name arcli-index. It ends before a merge that takes
-    more than `memory` bytes, for which the next one is announced."""
+    """Run in the builder process, which `ps` and /proc name arcli-index."""
     prepare_worker()
     with suppress(OSError):
         Path("/proc/self/comm").write_text("arcli-index", encoding="ascii")
     with ChannelStore.open(folder) as store:
-        for _ in range(_ROUNDS):
-            work = work_due(store, options)
-            if work is None or memory_estimate(work) > memory or not maybe_fold(store, options):
-                break
+        fold_within(store, options, memory)
+
+
+def fold_within(store: ChannelStore, options: UpkeepOptions, memory: int) -> None:
+    """Fold what is due, then what came meanwhile, until that would take more than `memory` bytes: those who
+    add announce that, to a process of its own."""
+    for _ in range(_ROUNDS):
+        if not maybe_fold(store, options):
+            return
+        work = work_due(store, options)
+        if work is None or memory_estimate(work) > memory:
+            return

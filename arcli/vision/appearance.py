@@ -85,8 +85,11 @@ def _detail(pixels: Image, inside: Plane) -> Plane:
     gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32) * inside
 
     def blurred(sigma: float) -> Plane:
+        plane = np.asarray(cv2.GaussianBlur(gray, (0, 0), sigma), np.float32)
+        if inside.all():
+            return plane
         share = np.maximum(cv2.GaussianBlur(inside, (0, 0), sigma), 1e-3)
-        return np.asarray(cv2.GaussianBlur(gray, (0, 0), sigma) / share, np.float32)
+        return np.asarray(plane / share, np.float32)
 
     fine, coarse = _DETAIL
     return blurred(fine) - blurred(coarse)
