@@ -31,8 +31,8 @@ _log = logging.getLogger(__name__)
 
 
 def memory_estimate(work: Work) -> int:
-    """Return how many bytes the builder takes for `work` at most."""
-    return _PROCESS_BYTES + graph_memory(work.largest * INDEX_KEYPOINTS, INDEX_DIM)
+    """Return how many bytes the builder takes at most: for `work`, and for what may come until it is done."""
+    return _PROCESS_BYTES + graph_memory((work.largest + BACKLOG_ROWS) * INDEX_KEYPOINTS, INDEX_DIM)
 
 
 class IndexBuilder:
@@ -78,17 +78,14 @@ class IndexBuilder:
 
     def finish(self) -> None:
         """Wait until what is due is done, or end it where nobody waits."""
-        if not self._inline_rows:
-            if self._process is not None:
-                self._process.kill()
-                self._process.join()
+        if self._inline_rows:
+            self._join()
+            self.nudge(closing=True)
+        elif self._process is not None:
+            self._process.kill()
+            self._process.join()
             return
         self._join()
-        for _ in range(_ROUNDS):
-            self.nudge(closing=True)
-            if self._process is None:
-                return
-            self._join()
 
     def _options(self, closing: bool) -> UpkeepOptions:
         with self._store.read() as snapshot:
@@ -102,15 +99,13 @@ class IndexBuilder:
         return False
 
     def _start(self, work: Work, options: UpkeepOptions) -> None:
-        memory = memory_estimate(work)
         _log.info(
             "indexing %d targets in a process of its own, which takes up to %d MiB",
             work.inserted,
-            memory >> 20,
+            memory_estimate(work) >> 20,
         )
         context = multiprocessing.get_context("spawn")
-        words = (self._store.folder, options, memory)
-        self._process = context.Process(target=_build, args=words, daemon=True)
+        self._process = context.Process(target=_build, args=(self._store.folder, options), daemon=True)
         with deaf_children():
             self._process.start()
 
@@ -127,21 +122,12 @@ class IndexBuilder:
             _log.warning("the index builder ended early (%s); the next add tries again", process.exitcode)
 
 
-def _build(folder: Path, options: UpkeepOptions, memory: int) -> None:
+def _build(folder: Path, options: UpkeepOptions) -> None:
     """Run in the builder process, which `ps` and /proc name arcli-index."""
     prepare_worker()
     with suppress(OSError):
         Path("/proc/self/comm").write_text("arcli-index", encoding="ascii")
     with ChannelStore.open(folder) as store:
-        fold_within(store, options, memory)
-
-
-def fold_within(store: ChannelStore, options: UpkeepOptions, memory: int) -> None:
-    """Fold what is due, then what came meanwhile, until that would take more than `memory` bytes: those who
-    add announce that, to a process of its own."""
-    for _ in range(_ROUNDS):
-        if not maybe_fold(store, options):
-            return
-        work = work_due(store, options)
-        if work is None or memory_estimate(work) > memory:
-            return
+        for _ in range(_ROUNDS):
+            if not maybe_fold(store, options):
+                break

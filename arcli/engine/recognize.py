@@ -54,7 +54,7 @@ class RecognizeOptions:
     # Tried before later steps: of 380 right targets none was beyond rank 8 at 400 px (docs/recognition.md).
     first_candidates: int = 15
     aside_candidates: int = 6  # the same, in a view from the side
-    second_looks: int = 3  # from the front, at the best candidates where none is accepted
+    second_looks: int = 3  # from the front, at most, where nothing is accepted
     # Of a photo that one resolution is enough for: at 400 px 99.0 % of 407 are in the shortlist.
     small_voters: int = 400
 
@@ -173,15 +173,16 @@ class _Search:
 
     def _without_doubts(self, examined: list[Examined]) -> list[Examined]:
         """Rank candidates. What would be answered is looked at from the front where it is doubtful; where
-        nothing would be, the best few are."""
+        nothing would be, a few of the best are."""
+        looks = self._tuning.second_looks
         while True:
             found = ranked(examined)
             answered = bool(found) and found[0].sighting.reason is None
-            few = found[: 1 if answered else self._tuning.second_looks]
-            doubtful = next((one.entry for one in few if one.doubtful), None)
-            if doubtful is None:
+            unsure = next((one.entry for one in found[: 1 if answered else looks] if one.doubtful), None)
+            if unsure is None:
                 return found
-            examined = [self._view.look_again(one) if one.entry is doubtful else one for one in examined]
+            looks -= not answered
+            examined = [self._view.look_again(one) if one.entry is unsure else one for one in examined]
 
     def _placed(self, winner: Examined, query: Features) -> Examined:
         """Return the winner with its exact quad: only what is answered is worth the time."""
@@ -226,8 +227,12 @@ class _Search:
             if entry.votes < enough:
                 return
             examined = self._view.examine(query, entry)
+            certain = self._may_stop and is_certain(examined.sighting, self._tuning)
+            if certain and examined.doubtful:
+                examined = self._view.look_again(examined)
+                certain = is_certain(examined.sighting, self._tuning)
             yield examined
-            if self._may_stop and is_certain(examined.sighting, self._tuning):
+            if certain:
                 enough = max(enough, entry.votes * self._tuning.rival_votes)
 
     @property

@@ -15,11 +15,9 @@ from arcli.vision import geometry
 from arcli.vision.opencv import cv2
 
 _BLOCK = 16  # px of a 128 px thumbnail; recognition.md, look-alikes
-_DETAIL = (
-    1.5,
-    4.0,
-)  # px: finer than the first the homography of few points is off, coarser than the second lie
-# outlines and shadows, which any two shirts or sheets share (docs/recognition.md, measured)
+# px. Finer than the first the homography of few points is off; coarser than the second lie outlines and
+# shadows, which any two shirts or sheets share (docs/recognition.md).
+_DETAIL = 1.5, 4.0
 _OVERSAMPLED = 2  # the photo is read at twice the thumbnail's size, then averaged
 _TEXTURE = 2.0  # variance of the thumbnail's detail in a block, below which it says nothing
 _DIM = 1.0  # variance in the photo: a flatter block counts as if it had this much

@@ -65,7 +65,7 @@ def score(
 def doubtful(
     verification: Verification, preset: int = DEFAULT_PRESET, *, appearance: Appearance | None = None
 ) -> bool:
-    """Say whether a look from the front could decide."""
+    """Say whether a look from the front could decide, or change the score by much."""
     if verification.refusal is not None:
         return False
     least, most = CALIBRATION[preset].doubt

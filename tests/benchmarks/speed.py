@@ -173,7 +173,7 @@ def rows_of(figures: dict[str, Any]) -> Iterator[Row]:
     yield "  p95", f"{matched['find_p95_ms']:.0f} ms", "apart"
     for effort, apart in (("default", unmatched), ("thorough", finding["thorough"])):
         yield (
-            f"finding, {apart['photos']} unmatched photos, {effort} effort, median",
+            f"finding, {apart['photos']} photos unmatched by default, {effort} effort, median",
             f"{apart['find_median_ms']:.0f} ms",
             "apart",
         )
