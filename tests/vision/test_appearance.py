@@ -79,11 +79,14 @@ def test_the_score_grows_with_inliers_and_with_likeness() -> None:
 def test_a_doubtful_candidate_is_settled_by_what_is_seen_from_the_front() -> None:
     target = textured(1)
     kept = extract(target, max_side=400, max_keypoints=400)
-    small = np.array([[0.3, 0.05, 60], [-0.04, 0.15, 70], [0.0002, 0.0001, 1]])
+    small = np.array([[0.3, 0.05, 60], [-0.04, 0.2, 70], [0.0002, 0.0001, 1]])
     photo = cv2.warpPerspective(target, small, (480, 400), borderValue=(90, 120, 90))
     found = verify(extract(photo, max_side=480, max_keypoints=500), kept)
-    there = inliers_from_the_front(photo, small, kept)
+    assert doubtful(found)
+    assert found.homography is not None
+    there = inliers_from_the_front(photo, found.homography, kept)
     assert there > 2 * found.num_inliers
+    assert score(found) < 0.9 < score(found, front=there)
     assert inliers_from_the_front(photo, np.array([[1, 0, 90], [0, 1, 0], [0, 0, 1]]) @ small, kept) <= 2
     assert inliers_from_the_front(photo, small, extract(textured(2), max_side=400, max_keypoints=400)) <= 2
 
