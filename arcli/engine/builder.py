@@ -31,8 +31,8 @@ _log = logging.getLogger(__name__)
 
 
 def memory_estimate(work: Work) -> int:
-    """Return how many bytes the builder takes at most: for `work`, and for what may come until it is done."""
-    return _PROCESS_BYTES + graph_memory((work.largest + BACKLOG_ROWS) * INDEX_KEYPOINTS, INDEX_DIM)
+    """Return how many bytes the builder takes for `work` at most."""
+    return _PROCESS_BYTES + graph_memory(work.largest * INDEX_KEYPOINTS, INDEX_DIM)
 
 
 class IndexBuilder:
@@ -99,13 +99,15 @@ class IndexBuilder:
         return False
 
     def _start(self, work: Work, options: UpkeepOptions) -> None:
+        memory = memory_estimate(work)
         _log.info(
             "indexing %d targets in a process of its own, which takes up to %d MiB",
             work.inserted,
-            memory_estimate(work) >> 20,
+            memory >> 20,
         )
         context = multiprocessing.get_context("spawn")
-        self._process = context.Process(target=_build, args=(self._store.folder, options), daemon=True)
+        words = (self._store.folder, options, memory)
+        self._process = context.Process(target=_build, args=words, daemon=True)
         with deaf_children():
             self._process.start()
 
@@ -122,12 +124,21 @@ class IndexBuilder:
             _log.warning("the index builder ended early (%s); the next add tries again", process.exitcode)
 
 
-def _build(folder: Path, options: UpkeepOptions) -> None:
+def _build(folder: Path, options: UpkeepOptions, memory: int) -> None:
     """Run in the builder process, which `ps` and /proc name arcli-index."""
     prepare_worker()
     with suppress(OSError):
         Path("/proc/self/comm").write_text("arcli-index", encoding="ascii")
     with ChannelStore.open(folder) as store:
-        for _ in range(_ROUNDS):
-            if not maybe_fold(store, options):
-                break
+        fold_within(store, options, memory)
+
+
+def fold_within(store: ChannelStore, options: UpkeepOptions, memory: int) -> None:
+    """Fold what is due, then what came meanwhile, until that would take more than `memory` bytes: those who
+    add announce that, to a process of its own."""
+    for _ in range(_ROUNDS):
+        if not maybe_fold(store, options):
+            return
+        work = work_due(store, options)
+        if work is None or memory_estimate(work) > memory:
+            return

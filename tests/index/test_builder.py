@@ -7,8 +7,10 @@ import shutil
 
 import pytest
 
-from arcli.engine.builder import IndexBuilder
-from arcli.engine.upkeep import compacting
+from arcli.engine.builder import IndexBuilder, fold_within
+from arcli.engine.plan import UpkeepOptions
+from arcli.engine.upkeep import compacting, maybe_fold
+from arcli.store.channel import ChannelStore
 from tests.index.index_samples import Shop
 
 
@@ -79,3 +81,24 @@ def test_a_removed_channel_needs_no_index(shop: Shop, caplog: pytest.LogCaptureF
     shutil.rmtree(shop.folder)
     IndexBuilder(shop.store).finish()
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(("memory", "left"), [(0, [(1, 100)]), (1 << 40, [(1, 300)])])
+def test_a_builder_leaves_a_merge_beyond_what_it_announced_to_the_next(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, memory: int, left: list[tuple[int, int]]
+) -> None:
+    """Targets keep coming while it builds, and each builder takes no more memory than it said."""
+    coming = iter([range(100, 300)])
+
+    def fold(store: ChannelStore, options: UpkeepOptions) -> bool:
+        done = maybe_fold(store, options)
+        shop.add(*next(coming, ()))
+        return done
+
+    monkeypatch.setattr("arcli.engine.builder.maybe_fold", fold)
+    shop.add(*range(100))
+    fold_within(shop.store, UpkeepOptions(), memory)
+    assert shop.segments() == left
+    IndexBuilder(shop.store).finish()
+    assert shop.segments() == [(1, 300)]
+    shop.check()
