@@ -154,10 +154,13 @@ class View:
         sighting = replace(one.sighting, score=value, reason=_reason(value, one.entry))
         return replace(one, sighting=sighting, doubtful=False)
 
-    def exact(self, query: Features, entry: Entry) -> tuple[Quad, Points] | None:
-        """Return where an accepted candidate is, to the pixel: in the displayed photo, and in the view."""
-        target = entry.features
-        found = refine(query, target, verify(query, target))
+    def exact(self, query: Features, one: Examined) -> tuple[Quad, Points] | None:
+        """Return where an accepted candidate is, to the pixel: in the displayed photo, and in the view.
+
+        query: the keypoints that it was verified against.
+        """
+        target = one.entry.features
+        found = refine(query, target, one.verification)
         if found.homography is not None and deserves_it(found.homography, target, found.num_inliers):
             exact = from_the_front(self._photo.pixels, self._to_photo @ found.homography, target)
             if exact is not None:

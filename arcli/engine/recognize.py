@@ -46,7 +46,7 @@ class RecognizeOptions:
     shortlist: int = 30  # 20..60; recognition.md, step 3
     shortlist_many: int = 60  # several targets in a photo: recognition.md, step 7
     per_extra_channel: int = 10  # the shortlist grows by this for each channel beyond the first
-    min_keypoints: int = 8  # a photo with fewer cannot reach the inliers that acceptance takes
+    min_keypoints: int = 8  # a photo with fewer has next to nothing to match
     certain_inliers: int = 30  # chance ends at about 12 (recognition.md, step 5)
     likely_inliers: int = 15  # as certain as that, when the target's place also looks like it:
     likely_likeness: float = 0.5  # chosen on the photos of docs/recognition.md
@@ -186,7 +186,7 @@ class _Search:
 
     def _placed(self, winner: Examined, query: Features) -> Examined:
         """Return the winner with its exact quad: only what is answered is worth the time."""
-        exact = self._view.exact(query, winner.entry)
+        exact = self._view.exact(query, winner)
         if exact is None:
             return winner
         return replace(winner, sighting=replace(winner.sighting, quad=exact[0]), quad=exact[1])
