@@ -9,6 +9,10 @@ import numpy as np
 
 from arcli.index.seam import NOBODY, Neighbours, Rows
 
+# Squared distance of index codes (preset 1) within which keypoints are one: in a gallery without sisters
+# 2 of 100 keypoints of photos have ten such neighbours (docs/recognition.md, look-alikes).
+_ALIKE = np.float32(2000)
+
 
 @dataclass(frozen=True, slots=True)
 class Vote:
@@ -38,14 +42,15 @@ def merged(lists: Sequence[Neighbours], k: int) -> Neighbours:
 def shortlist(found: Neighbours, limit: int) -> list[Vote]:
     """Return the `limit` targets with the most votes, most first, ties by row id.
 
-    A neighbour at squared distance d votes 1 - d / d_k, d_k being the farthest in its list (1 where all
-    are at 0); a target gets at most one vote, the best, of a query keypoint.
+    A neighbour at squared distance d votes 1 - d / d_k, d_k being the farthest in its list, or _ALIKE where
+    that is nearer: of a family of sisters, which fill a list, each gets its vote. A target gets at most one
+    vote, the best, of a query keypoint.
     """
     if not found.rows.size:
         return []
     real = found.rows != NOBODY
     farthest = np.where(real, found.distances, 0).max(axis=1, keepdims=True)
-    ratio = np.divide(found.distances, farthest, out=np.zeros_like(found.distances), where=farthest > 0)
+    ratio = np.where(real, found.distances, 0) / np.maximum(farthest, _ALIKE)
     query, place = np.nonzero(real)
     rows, target = np.unique(found.rows[query, place], return_inverse=True)
     # nonzero walks each list from its nearest on, so the first of a (query, target) is its best

@@ -10,10 +10,10 @@ from arcli.index.votes import merged, shortlist, without
 
 
 def lists(*entries: list[tuple[int, float]]) -> Neighbours:
-    """One list of (row, distance) for each query keypoint."""
+    """One list of (row, squared distance in thousands) for each query keypoint."""
     return Neighbours(
         np.array([[row for row, _ in entry] for entry in entries], np.int64),
-        np.array([[distance for _, distance in entry] for entry in entries], np.float32),
+        np.array([[1000 * distance for _, distance in entry] for entry in entries], np.float32),
     )
 
 
@@ -37,6 +37,14 @@ def test_equal_pictures_all_get_votes_although_all_distances_are_zero() -> None:
     assert [vote.row_id for vote in shortlist(lists([(1, 0), (2, 0)]), 30)] == [1, 2]
 
 
+def test_sisters_that_fill_a_list_all_get_their_votes() -> None:
+    sisters = [(row, 0.1) for row in range(1, 10)] + [(10, 0.2)]
+    clutter = [(row, 4 + row / 10) for row in range(11, 21)]
+    votes = {vote.row_id: vote.votes for vote in shortlist(lists(sisters, clutter), 30)}
+    assert min(votes[row] for row in range(1, 11)) > 0.85
+    assert max(votes[row] for row in range(11, 20)) < 0.2
+
+
 def test_empty_places_neither_vote_nor_count_as_the_farthest() -> None:
     found = lists([(7, 10), (8, 20), (NOBODY, np.inf)])
     assert {vote.row_id: vote.votes for vote in shortlist(found, 30)} == {7: pytest.approx(0.5)}
@@ -54,4 +62,4 @@ def test_lists_of_several_indexes_become_one_by_distance() -> None:
     one, two = lists([(1, 10), (2, 30)]), lists([(3, 20), (NOBODY, np.inf)])
     both = merged([one, two], 3)
     assert both.rows.tolist() == [[1, 3, 2]]
-    assert both.distances.tolist() == [[10, 20, 30]]
+    assert both.distances.tolist() == [[10_000, 20_000, 30_000]]
