@@ -20,6 +20,7 @@ _TILTED = 1.2  # longest to shortest of what a small circle becomes
 _FEW = 50  # inliers that say where a target is; with more the corners hardly move (docs/recognition.md)
 _KEYPOINTS = 500
 _NEAR = 4.0, 3.0  # px, at first and at last: nearer than for the first fit
+_FINER = 1.4  # px of the photo for one of the target
 _SAME = 0.8  # intersection over union with the place that was known
 
 Pixels = npt.NDArray[np.uint8]
@@ -63,6 +64,13 @@ def inliers_from_the_front(photo: Pixels, homography: Matrix, target: Features) 
 
 def _seen(photo: Pixels, homography: Matrix, target: Features) -> Features:
     """Return the keypoints of the target's place, warped to the size that its features are of."""
+    quad, _ = geometry.project(homography, geometry.corners(target.image_size))
+    finer = np.sqrt(geometry.area(quad) / np.prod(target.image_size))
+    if finer > _FINER:  # warping would leave pixels out
+        size = geometry.pixel_size(photo)
+        smaller = round(size[0] / finer), round(size[1] / finer)
+        photo = np.asarray(cv2.resize(photo, smaller, interpolation=cv2.INTER_AREA), np.uint8)
+        homography = geometry.scaling(size, smaller) @ homography
     view = cv2.warpPerspective(
         photo, homography, target.image_size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     )
