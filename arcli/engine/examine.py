@@ -20,6 +20,7 @@ from arcli.vision.geometry import pixel_size, project, scale_points, scaling
 from arcli.vision.options import ExtractOptions, TiltOptions
 from arcli.vision.refine import moved, refine
 from arcli.vision.score import doubtful, score
+from arcli.vision.sisters import Claim, log_odds
 from arcli.vision.thumbnail import thumbnail_pixels
 from arcli.vision.tilt import squeezed
 from arcli.vision.verify import Verification, verify
@@ -45,6 +46,11 @@ class Shelf(Protocol):
 
     def shortlist(self, query: Features, limit: int) -> Sequence[Vote]:
         """Return the targets with the most votes, best first."""
+        ...
+
+    def relatives(self, target: Features, limit: int) -> Sequence[Vote]:
+        """Return the targets with the most votes of a target's keypoints. As many neighbours vote as `limit`,
+        so that a large family finds room."""
         ...
 
     def features(self, row_ids: Sequence[int]) -> dict[int, Features]: ...
@@ -154,6 +160,10 @@ class View:
         sighting = replace(one.sighting, score=value, reason=_reason(value, one.entry))
         return replace(one, sighting=sighting, doubtful=False)
 
+    def log_odds(self, one: Examined, other: Examined) -> float:
+        """Return the log-odds that `one` is seen, given that one of two accepted candidates is."""
+        return log_odds(self._pixels, _claim(one), _claim(other))
+
     def exact(self, query: Features, one: Examined) -> tuple[Quad, Points] | None:
         """Return where an accepted candidate is, to the pixel: in the displayed photo, and in the view.
 
@@ -172,8 +182,7 @@ class View:
         """Compare with the stored thumbnail; None where there is none, or the geometry was refused."""
         if verification.refusal is not None or verification.homography is None:
             return None
-        stored = entry.shelf.thumbnails([entry.row_id]).get(entry.row_id)
-        pixels = thumbnail_pixels(stored) if stored else None
+        pixels = _thumbnail(entry)
         if pixels is None:
             return None
         return appearance(self._pixels, verification.homography, entry.features.image_size, pixels)
@@ -190,6 +199,18 @@ class View:
 
 def _reason(value: float, entry: Entry) -> str | None:
     return "below_threshold" if value < entry.threshold else None
+
+
+def _claim(one: Examined) -> Claim:
+    homography = one.verification.homography
+    assert homography is not None, "accepted candidates have one"
+    return Claim(one.entry.features, _thumbnail(one.entry), homography, one.sighting.inliers)
+
+
+def _thumbnail(entry: Entry) -> Pixels | None:
+    """Return a target's stored small picture; None where there is none, or it is damaged."""
+    stored = entry.shelf.thumbnails([entry.row_id]).get(entry.row_id)
+    return thumbnail_pixels(stored) if stored else None
 
 
 def straight(photo: Decoded, stage: ExtractOptions) -> View:

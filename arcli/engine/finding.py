@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from arcli.engine.counting import note
-from arcli.engine.recognize import Sighting, Vote, recognize, stages
+from arcli.engine.recognize import Sighting, Vote, largest_side, recognize
 from arcli.engine.shortlist import Shortlister
 from arcli.engine.workers import default_jobs
 from arcli.errors import ArcliError, DataDamaged, PictureRefused, UsageError
@@ -43,6 +43,9 @@ class StoreShelf:
 
     def shortlist(self, query: Features, limit: int) -> Sequence[Vote]:
         return self._shortlister.search(self._snapshot, query.codes, limit=limit)
+
+    def relatives(self, target: Features, limit: int) -> Sequence[Vote]:
+        return self._shortlister.search(self._snapshot, target.codes, limit=limit, neighbours=limit)
 
     def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
         """Load features and rows. A row whose features do not decode is left out: `doctor` tells of it."""
@@ -99,8 +102,7 @@ def find(picture: Picture, channels: Sequence[OpenChannel], options: FindOptions
 
 def read_photo(picture: Picture, options: FindOptions) -> Decoded:
     """Decode a photo as large as the cascade will want it."""
-    largest = max(stage.max_side for stage in stages(options))
-    return decode(picture.read(), name=picture.name, limits=LOCAL, max_side=largest)
+    return decode(picture.read(), name=picture.name, limits=LOCAL, max_side=largest_side(options))
 
 
 def find_many(

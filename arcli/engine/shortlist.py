@@ -13,7 +13,7 @@ from arcli.store.channel import ChannelStore
 from arcli.store.snapshot import Snapshot
 
 INDEX_FOLDER = "index"
-_KNN = 10  # neighbours of each query keypoint; recognition.md, step 3
+NEIGHBOURS = 10  # of each query keypoint; recognition.md, step 3
 
 
 class Shortlister:
@@ -28,14 +28,18 @@ class Shortlister:
         self._lock = threading.Lock()
         self._view: View | None = None
 
-    def search(self, snapshot: Snapshot, codes: Codes, *, limit: int) -> list[Vote]:
+    def search(
+        self, snapshot: Snapshot, codes: Codes, *, limit: int, neighbours: int = NEIGHBOURS
+    ) -> list[Vote]:
         """Return the `limit` targets with the most votes of the (Q, CODE_DIM) `codes`, most first.
+
+        neighbours: how many of each query keypoint vote.
 
         Nothing is read again that has not changed since the last search. Raises Busy when so much of the
         index is damaged that a search would take seconds.
         """
         view = self._current(snapshot)
-        return shortlist(view.search(codes[:, :INDEX_DIM], _KNN), limit)
+        return shortlist(view.search(codes[:, :INDEX_DIM], neighbours), limit)
 
     def close(self) -> None:
         with self._lock:

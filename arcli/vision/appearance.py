@@ -54,7 +54,7 @@ def appearance(
     """
     seen, inside = rectified(photo, homography, target_size, thumbnail.shape[1::-1])
     everywhere = np.ones(thumbnail.shape[:2], np.float32)
-    found, valid = _block_correlations(_detail(thumbnail, everywhere), _detail(seen, inside), inside)
+    found, valid = _block_correlations(detail(thumbnail, everywhere), detail(seen, inside), inside)
     if valid.sum() < _FEWEST:
         return NOTHING_SEEN
     return Appearance(float(found[valid].mean()), int(valid.sum()))
@@ -78,19 +78,20 @@ def rectified(
     return np.asarray(small, np.uint8), np.asarray(inside > 250, np.float32)
 
 
-def _detail(pixels: Image, inside: Plane) -> Plane:
+def detail(pixels: Image, inside: Plane) -> Plane:
     """Return the (h, w) gray between two blurs, each of what is inside alone."""
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32) * inside
-
-    def blurred(sigma: float) -> Plane:
-        plane = np.asarray(cv2.GaussianBlur(gray, (0, 0), sigma), np.float32)
-        if inside.all():
-            return plane
-        share = np.maximum(cv2.GaussianBlur(inside, (0, 0), sigma), 1e-3)
-        return np.asarray(plane / share, np.float32)
-
+    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32)
     fine, coarse = _DETAIL
-    return blurred(fine) - blurred(coarse)
+    return blurred(gray, inside, fine) - blurred(gray, inside, coarse)
+
+
+def blurred(plane: Plane, inside: Plane, sigma: float) -> Plane:
+    """Return the (h, w) plane under a Gaussian of sigma px, of what is inside alone."""
+    summed = np.asarray(cv2.GaussianBlur(plane * inside, (0, 0), sigma), np.float32)
+    if inside.all():
+        return summed
+    share = np.maximum(cv2.GaussianBlur(inside, (0, 0), sigma), 1e-3)
+    return np.asarray(summed / share, np.float32)
 
 
 def _block_correlations(target: Plane, seen: Plane, inside: Plane) -> tuple[Plane, npt.NDArray[np.bool_]]:

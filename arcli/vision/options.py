@@ -53,6 +53,11 @@ CASCADE_MANY = {
 """Several targets in one photo share its keypoints: more of them, at once (recognition.md, step 7)."""
 
 
+CROWD = {Effort.FAST: None, Effort.NORMAL: _photo(1024, 4000), Effort.THOROUGH: _photo(1200, 5000)}
+"""For a photo in which several targets were found, a wall or a shelf: they are small, and each has few of its
+keypoints (docs/recognition.md, step 11)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TiltOptions:
     """A view of a photo from the side. max_side: long side in px before it is squeezed (400..800). factor: of

@@ -40,6 +40,9 @@ class OneTarget:
     def shortlist(self, query: Features, limit: int) -> Sequence[_Vote]:
         return [_Vote()]
 
+    def relatives(self, target: Features, limit: int) -> Sequence[_Vote]:
+        return []
+
     def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
         return {1: self._features}
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from arcli.engine import LocalGallery
 from arcli.engine.channels import OpenChannel
-from arcli.engine.shortlist import Shortlister
+from arcli.engine.shortlist import NEIGHBOURS, Shortlister
 from arcli.features import INDEX_DIM
 from arcli.index.seam import Codes
 from arcli.index.votes import Vote, shortlist
@@ -24,7 +24,6 @@ from arcli.models import AddItem, AddOptions, OnExists, Picture
 from arcli.store.snapshot import Snapshot
 from tests.benchmarks.recognition import BENCH, expected_of, manifest
 
-KNN = 10  # neighbours of a keypoint, as arcli.engine.shortlist has it
 LEFT_OUT_SETS = ("smvs_book_covers", "smvs_museum_paintings")  # banknotes have sisters in the gallery
 DEBIAN_QUERIES = ("deb:backgrounds/", "deb:wallpapers/", "deb:tuxpaint/", "deb:kgeography/")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
@@ -116,8 +115,10 @@ class LeavingOut(Shortlister):
     def __init__(self, whole: Shortlister, rows: Sequence[int]) -> None:
         self._whole, self._rows = whole, np.array(sorted(rows), np.int64)
 
-    def search(self, snapshot: Snapshot, codes: Codes, *, limit: int) -> list[Vote]:
+    def search(
+        self, snapshot: Snapshot, codes: Codes, *, limit: int, neighbours: int = NEIGHBOURS
+    ) -> list[Vote]:
         view = self._whole._current(snapshot)  # the same opened files
         assert not view.delta, "the gallery was compacted: every row is in a segment"
         without = replace(view, dead=np.union1d(view.dead, self._rows))
-        return shortlist(without.search(codes[:, :INDEX_DIM], KNN), limit)
+        return shortlist(without.search(codes[:, :INDEX_DIM], neighbours), limit)

@@ -11,7 +11,7 @@ from typing import Any
 
 from arcli.engine.channels import Channels, OpenChannel
 from arcli.engine.finding import StoreShelf
-from arcli.engine.recognize import Sighting, recognize, stages
+from arcli.engine.recognize import Sighting, largest_side, recognize
 from arcli.errors import PictureRefused
 from arcli.models import Effort, FindOptions, Quad
 from arcli.vision.decode import LOCAL, decode
@@ -59,11 +59,11 @@ class Looker:
             yield from pool.map(self.look, photos)
 
     def look(self, photo: Photo) -> Record:
-        largest = max(stage.max_side for stage in stages(self._options))
         out = [self._rows[identifier] for identifier in photo.left_out if identifier in self._rows]
         search = LeavingOut(self._channel.shortlister(), out)
         try:
-            pixels = decode(photo.path.read_bytes(), name=photo.name, limits=LOCAL, max_side=largest)
+            side = largest_side(self._options)
+            pixels = decode(photo.path.read_bytes(), name=photo.name, limits=LOCAL, max_side=side)
             with self._channel.store.read() as snapshot:
                 shelf = StoreShelf(self._channel, snapshot, search)
                 found = recognize(pixels, [shelf], self._options)

@@ -45,6 +45,43 @@ def test_sisters_are_told_apart_by_the_part_that_differs(
     assert (match.identifier, match.ambiguous) == (name, False)
 
 
+def flavoured(pixels: np.ndarray, sign: int) -> np.ndarray:
+    """The same shapes and lightness; `sign` turns the colours into their opposites."""
+    lab = cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB)
+    lab[..., 1:] = 128 + sign * (lab[..., 1:].astype(int) - 128) * 0.4
+    return cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
+
+
+@pytest.mark.parametrize("name", ["cherry", "lime"])
+def test_flavours_are_told_apart_by_their_colours_in_warm_light_too(gallery: LocalGallery, name: str) -> None:
+    flavours = {"cherry": flavoured(poster_pixels(30), 1), "lime": flavoured(poster_pixels(30), -1)}
+    for flavour, pixels in flavours.items():
+        picture = Picture(name=f"{flavour}.png", data=encoded(pixels))
+        gallery.add(channel="default", item=AddItem(picture=picture, identifier=flavour))
+    warm = (flavours[name] * (0.7, 0.8, 0.9)).astype(np.uint8)
+    [match] = gallery.find(picture=hung(warm), channels=None).matches
+    assert (match.identifier, match.ambiguous) == (name, False)
+
+
+@pytest.mark.parametrize("which", [0, 11, 23])
+def test_the_right_one_of_a_family_that_is_larger_than_the_lists_of_neighbours(
+    gallery: LocalGallery, which: int
+) -> None:
+    family = []
+    for number in range(24):
+        pixels = poster_pixels(40).copy()
+        pixels[150:180, 60:180] = poster_pixels(100 + number)[150:180, 60:180]
+        family.append(pixels)
+    items = [
+        AddItem(picture=Picture(name=f"{n}.png", data=encoded(pixels)), identifier=f"edition{n}")
+        for n, pixels in enumerate(family)
+    ]
+    list(gallery.add_many(channel="default", items=[*items, *(item(seed) for seed in range(30))]))
+    far = cv2.resize(family[which], None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    [match] = gallery.find(picture=hung(far, poster_pixels(200)), channels=None).matches
+    assert (match.identifier, match.ambiguous) == (f"edition{which}", False)
+
+
 @pytest.mark.parametrize("limit", [1, None])
 def test_where_the_photo_hides_what_differs_both_are_named_unasked(
     sisters: LocalGallery, limit: int | None
@@ -63,6 +100,20 @@ def test_a_poster_without_a_sister_is_not_ambiguous_and_names_nobody_else(sister
     result = sisters.find(picture=Picture(name="photo", data=photo_of(1)), channels=None)
     assert [(match.identifier, match.ambiguous) for match in result.matches] == [("poster1", False)]
     assert result.candidates == ()
+
+
+def test_small_targets_on_a_crowded_wall_are_all_found(gallery: LocalGallery) -> None:
+    list(gallery.add_many(channel="default", items=[item(seed) for seed in range(28)]))
+    wall = np.full((700, 1000, 3), 200, np.uint8)
+    for place in range(28):
+        row, column = divmod(place, 7)
+        small = cv2.resize(poster_pixels(place), (105, 140), interpolation=cv2.INTER_AREA)
+        wall[15 + 170 * row : 155 + 170 * row, 20 + 140 * column : 125 + 140 * column] = small
+    noise = np.random.default_rng(1).normal(0, 5, wall.shape)
+    pixels = (cv2.GaussianBlur(wall, (0, 0), 0.8) + noise).clip(0, 255).astype(np.uint8)
+    photo = Picture(name="wall", data=encoded(pixels, ".jpg"))
+    matches = gallery.find(picture=photo, channels=None, options=FindOptions(limit=None)).matches
+    assert sorted(match.identifier for match in matches) == sorted(f"poster{seed}" for seed in range(28))
 
 
 def test_two_copies_of_a_target_are_two_matches_at_two_places(sisters: LocalGallery) -> None:
