@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-bulk bench-index lowest wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-sisters bench-bulk bench-index lowest wheel constraints clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -56,8 +56,11 @@ bench-geometry: .venv/ready ## how near the corners are to the truth, on oxford_
 bench-level: .venv/ready ## how often pictures of each level are found by the simulated camera; needs ../shared/data
 	$(BIN)/python -m tests.benchmarks.level $(ARGS)
 
-bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery of 10,000: see docs/recognition.md
+bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery of 10,000: see docs/score.md
 	$(BIN)/python -m tests.benchmarks.openset $(ARGS)
+
+bench-sisters: .venv/ready ## look-alikes told apart, and walls full of targets; needs ../shared/data
+	$(BIN)/python -m tests.benchmarks.sisters $(ARGS)
 
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
 	$(BIN)/python -m tests.benchmarks.growth $(ARGS)

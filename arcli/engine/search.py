@@ -108,7 +108,8 @@ class Search:
 
     def _relatives(self, found: Sequence[Examined], known: Set[tuple[str, int]]) -> list[Entry]:
         """Return what shares much with the answer and was not tried: a family divides the votes of a photo,
-        so the right one of it may be far down the shortlist, or below its end."""
+        so the right one of it may be far down the shortlist, or below its end. The photo's votes for them are
+        not known and said to be 0."""
         if not found or found[0].sighting.reason is not None:
             return []
         query = found[0].entry.features.head(self._tuning.kin_voters)
@@ -119,7 +120,7 @@ class Search:
             for vote in shelf.relatives(query, self._tuning.kin)
             if vote.votes >= least and (shelf.channel, vote.row_id) not in known
         ]
-        return list(self._load(chosen))
+        return [replace(entry, votes=0.0) for entry in self._load(chosen)]
 
     def _placed(self, winner: Examined, query: Features) -> Examined:
         """Return the winner with its exact quad: only what is answered is worth the time."""

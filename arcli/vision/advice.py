@@ -9,7 +9,7 @@ from arcli.vision.expect import WEIGHTS
 from arcli.vision.traits import Traits
 
 _EASY = {"places": 300, "contrast": 36.0, "scale": 1.7, "narrowness": 1.4}
-"""The medians of pictures of level 5 (docs/recognition.md): what the others are compared with."""
+"""The medians of pictures of level 5 (docs/level.md): what the others are compared with."""
 
 _TELLING = 0.5  # log-odds that a trait has to cost before it is a reason
 _SMALL_SIDE = 240  # px, long side

@@ -15,7 +15,7 @@ from arcli.vision.verify import places
 
 MIN_KEYPOINTS = 6
 """Distinct places a picture needs. An inlier is worth at most 3.5 of the 18 that a match takes at the default
-threshold (arcli.vision.score): with five a picture is never found (docs/recognition.md)."""
+threshold (arcli.vision.score): with five a picture is never found (docs/level.md)."""
 
 _LEVELS = (0.15, 0.4, 0.65, 0.85)  # expected recall from which the level is 2, 3, 4, 5
 

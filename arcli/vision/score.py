@@ -23,7 +23,7 @@ class Calibration:
     looks: what a perfect correlation adds to the worth of an inlier. blocks: seen ones from which it
     counts fully. doubt: evidence from which on, and below which, a look from the front is worth its time.
     front: worth of an inlier seen from the front. threshold: default, by a measured false accept rate
-    (docs/recognition.md).
+    (docs/score.md).
     """
 
     half: float
@@ -38,7 +38,7 @@ class Calibration:
 CALIBRATION = {
     1: Calibration(half=18.0, width=3.5, looks=2.5, blocks=64, doubt=(11.0, 36.0), front=0.5, threshold=0.5)
 }
-"""By preset. docs/recognition.md has the false accept rate, the threshold curve and what the score means."""
+"""By preset. docs/score.md has the false accept rate, the threshold curve and what the score means."""
 
 
 def score(

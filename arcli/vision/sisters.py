@@ -19,7 +19,7 @@ from arcli.vision.geometry import Size, pixel_size, scaling
 from arcli.vision.opencv import cv2
 from arcli.vision.verify import verify
 
-# Weights of the log-odds, by logistic regression on 1,554 real photos of one of two sisters, one half of the
+# Weights of the log-odds, by logistic regression on 1,550 pairs of sisters on real photos, one half of the
 # photos predicting the other (docs/recognition.md, look-alikes).
 _DETAIL, _COLOUR, _INLIERS = 12.0, 3.4, 3.0
 _NOISE_DETAIL, _NOISE_COLOUR = 26.0, 20.0  # squared levels of a photo of exactly what the thumbnail shows
@@ -54,7 +54,7 @@ def log_odds(photo: Image, one: Claim, other: Claim) -> float:
     found = _INLIERS * math.log(max(one.inliers, 1) / max(other.inliers, 1))
     if found < 0:
         return -log_odds(photo, other, one)
-    if one.thumbnail is None or other.thumbnail is None:
+    if one.thumbnail is None or other.thumbnail is None or np.array_equal(one.thumbnail, other.thumbnail):
         return found
     between = _between(one.features, other.features)
     trust = 1.0 if between is not None else _LAID_BY_PHOTO
