@@ -69,13 +69,24 @@ def rectified(
     step = np.array(target_size) / fine
     to_target = np.array([[step[0], 0, step[0] / 2 - 0.5], [0, step[1], step[1] / 2 - 0.5], [0, 0, 1]])
     to_photo = homography @ to_target
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    view = cv2.warpPerspective(photo, to_photo, fine, flags=flags)
-    mask = cv2.warpPerspective(np.full(photo.shape[:2], 255, np.uint8), to_photo, fine, flags=flags)
+    view, mask = warped(photo, to_photo, fine)
     small, inside = (
         cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA) for image in (view, mask)
     )
-    return np.asarray(small, np.uint8), np.asarray(inside > 250, np.float32)
+    return np.asarray(small, np.uint8), covered(np.asarray(inside, np.uint8))
+
+
+def warped(image: Image, to_image: npt.NDArray[np.float64], size: tuple[int, ...]) -> tuple[Image, Image]:
+    """Return what `to_image` maps a picture of `size` (w, h) to, and a mask: 255 where that is inside."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    whole = np.full(image.shape[:2], 255, np.uint8)
+    view, mask = (cv2.warpPerspective(each, to_image, size, flags=flags) for each in (image, whole))
+    return np.asarray(view, np.uint8), np.asarray(mask, np.uint8)
+
+
+def covered(mask: Image) -> Plane:
+    """Return 1 where a mask is whole, else 0."""
+    return np.asarray(mask > 250, np.float32)
 
 
 def detail(pixels: Image, inside: Plane) -> Plane:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arcli.features import Features
-from arcli.vision.appearance import Image, Plane, blurred, detail, rectified
+from arcli.vision.appearance import Image, Plane, blurred, covered, detail, rectified, warped
 from arcli.vision.geometry import Size, pixel_size, scaling
 from arcli.vision.opencv import cv2
 from arcli.vision.verify import verify
@@ -62,13 +62,13 @@ def log_odds(photo: Image, one: Claim, other: Claim) -> float:
         between = np.linalg.inv(other.homography) @ one.homography
     size = pixel_size(one.thumbnail)
     seen, inside = rectified(photo, one.homography, one.features.image_size, size)
-    laid, covered = _laid(
+    laid, there = _laid(
         other.thumbnail, other.features.image_size, between @ scaling(size, one.features.image_size), size
     )
-    visible = cv2.erode(inside * covered, np.ones((3, 3), np.uint8)).astype(np.float32)
+    visible = cv2.erode(inside * there, np.ones((3, 3), np.uint8)).astype(np.float32)
     if visible.sum() < _FEWEST:
         return found
-    layers = (seen, inside), (one.thumbnail, np.ones_like(inside)), (laid, covered)
+    layers = (seen, inside), (one.thumbnail, np.ones_like(inside)), (laid, there)
     colours = [_colour(*layer) for layer in layers]
     casts = [_uncast([colour[k] for colour in colours], visible) for k in (0, 1)]
     details = [detail(*layer) for layer in layers]
@@ -91,11 +91,8 @@ def _laid(thumbnail: Image, extracted: Size, between: Matrix, size: Size) -> tup
     between: (3, 3), from there to the pixels of the thumbnail's target, whose size was `extracted`.
     """
     to_thumbnail = scaling(extracted, pixel_size(thumbnail)) @ between
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    laid = cv2.warpPerspective(thumbnail, to_thumbnail, size, flags=flags)
-    whole = np.full(thumbnail.shape[:2], 255, np.uint8)
-    covered = cv2.warpPerspective(whole, to_thumbnail, size, flags=flags)
-    return np.asarray(laid, np.uint8), np.asarray(covered > 250, np.float32)
+    laid, mask = warped(thumbnail, to_thumbnail, size)
+    return laid, covered(mask)
 
 
 def _colour(pixels: Image, inside: Plane) -> tuple[Plane, Plane]:

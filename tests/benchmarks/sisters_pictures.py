@@ -52,6 +52,13 @@ def _part(pixels: Image, share: float, rng: np.random.Generator) -> tuple[slice,
     return slice(y, y + high), slice(x, x + wide)
 
 
+def _paste(pixels: Image, part: tuple[slice, slice], other: Image) -> None:
+    """Replace a part of the picture by another, shrunk to it."""
+    rows, columns = part
+    size = columns.stop - columns.start, rows.stop - rows.start
+    pixels[part] = cv2.resize(other, size, interpolation=cv2.INTER_AREA)
+
+
 def _colours(pixels: Image, other: Image, rng: np.random.Generator) -> Image:
     return _turned(pixels, int(rng.integers(60, 300)))
 
@@ -80,8 +87,7 @@ def _text(pixels: Image, other: Image, rng: np.random.Generator) -> Image:
 def _replaced(share: float) -> Maker:
     def make(pixels: Image, other: Image, rng: np.random.Generator) -> Image:
         made, part = pixels.copy(), _part(pixels, share, rng)
-        size = part[1].stop - part[1].start, part[0].stop - part[0].start
-        made[part] = cv2.resize(other, size, interpolation=cv2.INTER_AREA)
+        _paste(made, part, other)
         return made
 
     return make
@@ -106,8 +112,7 @@ def family(pixels: Image, others: Sequence[Image], size: int, name: str) -> list
             sister[part] = _turned(sister[part], int(rng.integers(60, 300)))
         else:
             other = others[int(rng.integers(len(others)))]
-            wide, high = part[1].stop - part[1].start, part[0].stop - part[0].start
-            sister[part] = cv2.resize(other, (wide, high), interpolation=cv2.INTER_AREA)
+            _paste(sister, part, other)
         made.append(sister)
     return made
 
