@@ -45,28 +45,28 @@ docs: .venv/ready ## the pages in docs/ agree with the program, and their links 
 	$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
 
 bench: .venv/ready ## the performance statements, as a table and as JSON in bench-results/
-	$(BIN)/python -m tests.benchmarks.speed $(ARGS)
+	$(BIN)/python -m benchmarks.speed $(ARGS)
 
 bench-recognition: .venv/ready ## recognition on the photo sets of ../shared/data/bench, through the CLI
-	$(BIN)/python -m tests.benchmarks.recognition $(ARGS)
+	$(BIN)/python -m benchmarks.recognition $(ARGS)
 
 bench-geometry: .venv/ready ## how near the corners are to the truth, on oxford_affine of ../shared/data
-	$(BIN)/python -m tests.benchmarks.geometry $(ARGS)
+	$(BIN)/python -m benchmarks.geometry $(ARGS)
 
 bench-level: .venv/ready ## how often pictures of each level are found by the simulated camera; needs ../shared/data
-	$(BIN)/python -m tests.benchmarks.level $(ARGS)
+	$(BIN)/python -m benchmarks.level $(ARGS)
 
 bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery of 10,000: see docs/score.md
-	$(BIN)/python -m tests.benchmarks.openset $(ARGS)
+	$(BIN)/python -m benchmarks.openset $(ARGS)
 
 bench-sisters: .venv/ready ## look-alikes told apart, and walls full of targets; needs ../shared/data
-	$(BIN)/python -m tests.benchmarks.sisters $(ARGS)
+	$(BIN)/python -m benchmarks.sisters $(ARGS)
 
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
-	$(BIN)/python -m tests.benchmarks.growth $(ARGS)
+	$(BIN)/python -m benchmarks.growth $(ARGS)
 
 bench-bulk: .venv/ready ## loads of 3,000 killed 20 times, failing networks, 20,000 pictures: CPU and memory
-	$(BIN)/python -m tests.benchmarks.bulk $(ARGS)
+	$(BIN)/python -m benchmarks.bulk $(ARGS)
 
 lowest: .venv-lowest/ready ## the tests of what touches libraries, with their lowest declared versions
 	.venv-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not bench" $(LOWEST_TESTS) $(ARGS)

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcli.errors import NotSupported, UsageError
-from arcli.gallery import ChannelAdmin, Gallery, Maintenance, Service
+from arcli.gallery import ChannelAdmin, Gallery, Maintenance, ServiceProbe
 from arcli.models import Finding
 from arcli.protocols.reading import real
 from arcli.settings import Kind, Settings
 
 if TYPE_CHECKING:
     from arcli.engine import LocalGallery
-    from arcli.remote.transport import HttpTransport
+    from arcli.remote.http.transport import HttpTransport
     from arcli.store.accounts import Accounts
     from arcli.store.gatekeeper import CatalogGatekeeper
 
 
-def connect(settings: Settings) -> Gallery:
+def open_gallery(settings: Settings) -> Gallery:
     """Open the gallery that the profile names; the caller closes it."""
     return _OPENERS[Kind(settings.kind.value)](settings)
 
@@ -33,7 +33,7 @@ def _local(settings: Settings) -> Gallery:
 
 def _arcloud(settings: Settings) -> Gallery:
     from arcli.protocols.arcloud.requests import Credentials
-    from arcli.remote.arcloud import ArcloudGallery
+    from arcli.remote.arcloud.gallery import ArcloudGallery
 
     credentials = Credentials(username=settings.need("username"), secretkey=settings.read_secret())
     gallery: Gallery = ArcloudGallery(_transport(settings), credentials, jobs=_jobs(settings))
@@ -42,8 +42,8 @@ def _arcloud(settings: Settings) -> Gallery:
 
 def _tupu(settings: Settings) -> Gallery:
     from arcli.protocols.tupu.keys import VENDOR_PUBLIC_KEY, load_private_key, load_public_key
-    from arcli.remote.tupu import TupuGallery
-    from arcli.remote.tupu_calls import TupuAccount, TupuOptions
+    from arcli.remote.tupu.calls import TupuAccount, TupuOptions
+    from arcli.remote.tupu.gallery import TupuGallery
 
     verified = settings.need("verify") != "false"
     public_key = _text_or_file(settings.get("public_key") or VENDOR_PUBLIC_KEY)
@@ -63,7 +63,7 @@ def _tupu(settings: Settings) -> Gallery:
 
 
 def _transport(settings: Settings) -> HttpTransport:
-    from arcli.remote.transport import HttpTransport, Timeouts
+    from arcli.remote.http.transport import HttpTransport, Timeouts
 
     idle = _positive(settings, "timeout")
     return HttpTransport(settings.need("url"), timeouts=Timeouts() if idle is None else Timeouts(idle=idle))
@@ -128,7 +128,7 @@ def examine(gallery: Gallery, *, channel: str | None, repair: bool) -> Iterator[
 
     Raises NotSupported for repairing what somebody else keeps, and what stops a service from answering.
     """
-    if not isinstance(gallery, Service):
+    if not isinstance(gallery, ServiceProbe):
         kept = maintenance(gallery)
         return kept.repair(channel=channel) if repair else kept.verify(channel=channel)
     if repair:

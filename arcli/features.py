@@ -30,7 +30,7 @@ class Features:
 
     keypoints: (N, 4) float32: x, y, size (diameter) in pixels at extraction size, angle in degrees [0, 360).
     codes: (N, 64) int8. image_size: (width, height) at extraction. preset: the number of the feature
-    preset (arcli.vision.presets) that made the codes; only equal presets can be compared.
+    preset (arcli.vision.features.presets) that made the codes; only equal presets can be compared.
     """
 
     keypoints: npt.NDArray[np.float32]

@@ -240,7 +240,7 @@ class Gatekeeper(Protocol):
 
 
 @runtime_checkable
-class Service(Protocol):
+class ServiceProbe(Protocol):
     """Backends that answer over a network."""
 
     def probe(self, *, channel: str | None = None) -> Iterator[Finding]:

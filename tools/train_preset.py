@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from arcli.features import CODE_DIM
-from arcli.vision.decode import decode
-from arcli.vision.extract import raw_features, shrink
-from arcli.vision.options import ENROLL
-from arcli.vision.presets import root_sift
+from arcli.vision.decoding.decode import decode
+from arcli.vision.features.extract import raw_features, shrink
+from arcli.vision.features.options import ENROLL
+from arcli.vision.features.presets import root_sift
 
 CLIPPED = 1e-4  # share of the code values that may fall outside int8
 

@@ -12,7 +12,7 @@ from arcli.bulk.identifiers import IdFrom, identifier_for
 from arcli.errors import ArcliError, DuplicatePicture, PictureRefused
 from arcli.gallery import Gallery
 from arcli.models import CheckResult, Picture, level_too_low
-from arcli.vision.rules import PictureRules, breaches
+from arcli.vision.rating.rules import PictureRules, breaches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, 
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class ManifestHeader:
     """`columns`: field → cell number; `records`: how many records come before the first row."""
 
     delimiter: str
@@ -48,7 +48,7 @@ class Row:
     error: ArcliError | None = None
 
 
-def header_of(cells: list[str], delimiter: str, records: int, path: Path) -> Header | None:
+def header_of(cells: list[str], delimiter: str, records: int, path: Path) -> ManifestHeader | None:
     """Return what a header's cells name, or None without an image column.
 
     Case, spaces, `_` and `-` do not matter. Raises InvalidManifest for a field named twice.
@@ -64,14 +64,18 @@ def header_of(cells: list[str], delimiter: str, records: int, path: Path) -> Hea
             raise InvalidManifest(f"{path}: the columns {first} and {cell.strip()} both mean {name}")
         else:
             columns[name] = number
-    return Header(delimiter, columns, len(cells), records, tuple(ignored)) if "image" in columns else None
+    return (
+        ManifestHeader(delimiter, columns, len(cells), records, tuple(ignored))
+        if "image" in columns
+        else None
+    )
 
 
 def _field(name: str) -> str | None:
     return _COLUMN.get(re.sub(r"[\s_-]+", "", name.lstrip("\ufeff")).casefold())
 
 
-def row_from_cells(line: int, cells: list[str] | InvalidManifest, header: Header) -> Row:
+def row_from_cells(line: int, cells: list[str] | InvalidManifest, header: ManifestHeader) -> Row:
     """Make a row of CSV cells; empty cells are absent."""
     if isinstance(cells, InvalidManifest):
         return Row(line=line, error=cells)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from arcli.bulk.plan import Entry
-from arcli.bulk.run import Reword, Send, Settled, Step
-from arcli.bulk.state import Known
+from arcli.bulk.channel_state import Known
+from arcli.bulk.plan import PlanEntry
+from arcli.bulk.run_steps import Reword, Send, Settled, Step
 from arcli.errors import PictureRefused
 from arcli.models import AddStatus, OnExists
 
@@ -19,7 +19,7 @@ class Decider:
     start: dict[str, Known] | None
     now: dict[str, Known]
 
-    def step(self, entry: Entry) -> Step:
+    def step(self, entry: PlanEntry) -> Step:
         """Decide about one entry."""
         if entry.error is not None:
             return Settled(entry, AddStatus.FAILED)
@@ -32,7 +32,7 @@ class Decider:
         except PictureRefused:
             return Send(entry)  # the gallery says what is wrong with it
 
-    def _there(self, entry: Entry, before: Known | None, now: Known) -> Step:
+    def _there(self, entry: PlanEntry, before: Known | None, now: Known) -> Step:
         if self.start is None and now.same_words(entry) and now.same_picture(entry) is not False:
             return Settled(entry, AddStatus.ADDED, now.level, look=True)
         if before is None and _begun(entry, now):
@@ -50,7 +50,7 @@ class Decider:
         return Send(entry)
 
 
-def _begun(entry: Entry, now: Known) -> bool:
+def _begun(entry: PlanEntry, now: Known) -> bool:
     """Say whether the target is what this entry makes, whose matchratio and state may be set only then.
 
     A gallery without hashes is believed.
@@ -59,5 +59,5 @@ def _begun(entry: Entry, now: Known) -> bool:
     return metadata and now.same_picture(entry) is not False
 
 
-def _taken_up(entry: Entry, status: AddStatus, now: Known) -> Settled:
+def _taken_up(entry: PlanEntry, status: AddStatus, now: Known) -> Settled:
     return Settled(entry, status, now.level, look=True, mend=not now.same_words(entry))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from arcli.atomic import replacing, sync
+from arcli.bulk.channel_state import targets
 from arcli.bulk.jsonlines import json_line
-from arcli.bulk.state import targets
 from arcli.errors import ArcliError, FileExists, NotSupported, PictureNotKept, TargetNotFound, UsageError
 from arcli.gallery import Gallery
 from arcli.models import ListQuery, Target

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from arcli.bulk.channel_state import Known, known_of, read_start, save_start
 from arcli.bulk.decide import Decider
-from arcli.bulk.plan import Entry, Plan
+from arcli.bulk.plan import Plan, PlanEntry
 from arcli.bulk.report import ReportFile, start_path
-from arcli.bulk.run import run_steps
-from arcli.bulk.state import Known, known_of, read_start, save_start
+from arcli.bulk.run_steps import run_steps
 from arcli.errors import Busy, Conflict, LimitExceeded, Unreachable
 from arcli.gallery import Gallery
 from arcli.models import WOULD, AddOptions, AddResult, OnExists
@@ -63,7 +63,7 @@ class _Load:
             done[result.image, result.identifier] += 1
             yield result
 
-    def _left(self, done: Counter[tuple[str, str]]) -> Iterator[Entry]:
+    def _left(self, done: Counter[tuple[str, str]]) -> Iterator[PlanEntry]:
         """Yield the entries that no line reports."""
         for entry in self.plan.entries():
             if done[entry.image, entry.identifier] > 0:

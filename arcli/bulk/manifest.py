@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from arcli.bulk.columns import Header, Row, header_of, row_from_cells, row_from_object
+from arcli.bulk.columns import ManifestHeader, Row, header_of, row_from_cells, row_from_object
 from arcli.bulk.encoding import TextEncoding, encoding_of
 from arcli.bulk.records import records
 from arcli.errors import Conflict, InvalidManifest, UsageError
@@ -31,7 +31,7 @@ class Manifest:
     encoding: str
     stamp: tuple[int, int]
     notes: tuple[str, ...] = ()
-    header: Header | None = None  # None: JSON lines
+    header: ManifestHeader | None = None  # None: JSON lines
 
     def rows(self) -> Iterator[Row]:
         """Read all rows.
@@ -71,7 +71,7 @@ def open_manifest(path: Path, encoding: str | None = None) -> Manifest:
     return Manifest(path, found.name, stamp, tuple(notes), header)
 
 
-def _csv_header(path: Path, encoding: str) -> Header:
+def _csv_header(path: Path, encoding: str) -> ManifestHeader:
     """Find delimiter and columns: the delimiter is the one by which the header has an image column."""
     best: list[str] = []
     for delimiter in DELIMITERS:

@@ -18,7 +18,7 @@ _TOLD = 5  # collisions named in a sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class PlanEntry:
     """One item of a plan. `where`: its place in a manifest; with an `error` it is not sent.
 
     The picture is at `path`, or `fetch` brings its bytes, or `data` are they. `picture_hash`: SHA-256 of
@@ -63,7 +63,7 @@ class Defaults:
 class Plan:
     """`total` entries, made anew by each call of `entries` so that no metadata are held in memory."""
 
-    entries: Callable[[], Iterator[Entry]]
+    entries: Callable[[], Iterator[PlanEntry]]
     total: int
     identifiers: frozenset[str]
     notes: tuple[str, ...] = ()
@@ -87,9 +87,9 @@ def plan_words(words: Sequence[str], rule: IdFrom, defaults: Defaults, identifie
         names = [identifier_for(PurePath(one.relative), rule) for one in found]
     _refuse_collisions(found, names)
 
-    def entries() -> Iterator[Entry]:
+    def entries() -> Iterator[PlanEntry]:
         for one, name in zip(found, names, strict=True):
-            yield Entry(
+            yield PlanEntry(
                 image=one.image,
                 path=Path(one.image),
                 identifier=name,
@@ -97,7 +97,7 @@ def plan_words(words: Sequence[str], rule: IdFrom, defaults: Defaults, identifie
                 matchratio=defaults.matchratio,
             )
         for folder in skipped.unreadable:
-            yield Entry(
+            yield PlanEntry(
                 image=folder, error=PictureNotFound(f"{folder}: cannot read this folder", item=folder)
             )
 
@@ -131,7 +131,7 @@ def plan_manifest(manifest: Manifest, rule: IdFrom, defaults: Defaults) -> Plan:
             if earlier != row.line:
                 taken[row.line] = earlier
 
-    def entries() -> Iterator[Entry]:
+    def entries() -> Iterator[PlanEntry]:
         for row in manifest.rows():
             yield _entry(row, manifest.path, rule, defaults, taken.get(row.line))
 
@@ -145,10 +145,10 @@ def _identifier(row: Row, rule: IdFrom) -> str:
     return row.identifier or identifier_for(PurePath(row.image.replace("\\", "/")), rule)
 
 
-def _entry(row: Row, manifest: Path, rule: IdFrom, defaults: Defaults, taken: int | None) -> Entry:
+def _entry(row: Row, manifest: Path, rule: IdFrom, defaults: Defaults, taken: int | None) -> PlanEntry:
     where = f"{manifest}, line {row.line}"
     path = None if row.image is None else _resolved(manifest.parent, row.image)
-    entry = Entry(
+    entry = PlanEntry(
         image=where if path is None else str(path),
         path=path,
         identifier=row.identifier or "",
@@ -177,7 +177,7 @@ def _resolved(folder: Path, image: str) -> Path:
     return path
 
 
-def located(error: ArcliError, entry: Entry) -> ArcliError:
+def located(error: ArcliError, entry: PlanEntry) -> ArcliError:
     """Say which picture it is, and where in a manifest it stands."""
     if entry.where is not None and error.message.startswith(entry.where):
         return error

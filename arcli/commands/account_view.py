@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from arcli.console.view import Record, View
+from arcli.console.view import ItemView, Record
 from arcli.models import Account, AccountKey, Scope
 
 
@@ -52,7 +52,7 @@ def _in_force(account: Account) -> int:
     return sum(key.revoked is None for key in account.keys)
 
 
-ACCOUNTS: View[Account] = View(
+ACCOUNTS: ItemView[Account] = ItemView(
     key="accounts",
     record=account_record,
     columns=("username", "keys", "owns", "grants", "created"),

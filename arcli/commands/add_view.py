@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from arcli.bulk.report import item_object
-from arcli.console.view import View
+from arcli.console.view import ItemView
 from arcli.models import AddResult, AddStatus
 
 _DONE = (AddStatus.ADDED, AddStatus.REPLACED, AddStatus.WOULD_ADD, AddStatus.WOULD_REPLACE)
@@ -16,7 +16,7 @@ def _lines(result: AddResult) -> list[tuple[Any, ...]]:
     return [(result.image, result.identifier, result.status, result.level, remarks)]
 
 
-ITEMS: View[AddResult] = View(
+ITEMS: ItemView[AddResult] = ItemView(
     key="items",
     record=item_object,
     columns=("image", "identifier", "status", "level", "hints"),

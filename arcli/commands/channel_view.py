@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from arcli.console.text import human_bytes
-from arcli.console.view import Record, View
+from arcli.console.view import ItemView, Record
 from arcli.models import ChannelInfo
 
 
@@ -41,7 +41,7 @@ def channel_lines(info: ChannelInfo) -> list[tuple[str, object]]:
     ]
 
 
-CHANNELS: View[ChannelInfo] = View(
+CHANNELS: ItemView[ChannelInfo] = ItemView(
     key="channels",
     record=channel_record,
     columns=(

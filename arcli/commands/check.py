@@ -18,10 +18,10 @@ from arcli.console.bulk_options import IdFromOption
 from arcli.console.options import ImagesArgument, JobsOption, MinLevelOption, NulOption
 from arcli.console.pictures import photos
 from arcli.console.session import Session
-from arcli.console.view import Record, View
+from arcli.console.view import ItemView, Record
 from arcli.models import CheckResult
 from arcli.settings import Kind
-from arcli.vision.rules import ARCLOUD
+from arcli.vision.rating.rules import ARCLOUD
 
 if TYPE_CHECKING:
     from arcli.gallery import Gallery
@@ -51,7 +51,7 @@ def _lines(result: CheckResult) -> list[tuple[Any, ...]]:
     return [(result.image, result.level, first), *(("", None, word) for word in others)]
 
 
-CHECKS: View[CheckResult] = View(
+CHECKS: ItemView[CheckResult] = ItemView(
     key="items",
     record=_record,
     columns=("image", "level", "hints", "duplicates"),

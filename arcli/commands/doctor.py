@@ -10,12 +10,12 @@ import typer
 
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.console.view import View
+from arcli.console.view import ItemView
 from arcli.errors import DataDamaged
 from arcli.models import Finding
 from arcli.settings.examine import examine_settings
 
-FINDINGS: View[Finding] = View(
+FINDINGS: ItemView[Finding] = ItemView(
     key="findings",
     record=asdict,
     columns=("subject", "ok", "message", "hint", "repaired"),

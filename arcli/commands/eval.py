@@ -111,7 +111,7 @@ def _judge(
     channels: list[str] | None,
     options: FindOptions,
 ) -> list[Judged]:
-    from arcli.evaluation.run import best_limit, evaluate, has_options
+    from arcli.evaluation.evaluate import best_limit, evaluate, has_options
 
     if not has_options(gallery):
         session.warn("this service counts each lookup in its statistics")

@@ -11,10 +11,10 @@ from arcli.bulk.export import MANIFEST, Exported
 from arcli.bulk.export import export as export_channel
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.console.view import View
+from arcli.console.view import ItemView
 from arcli.models import ListQuery
 
-EXPORTED: View[Exported] = View(
+EXPORTED: ItemView[Exported] = ItemView(
     key="items",
     record=lambda item: {
         "identifier": item.identifier,

@@ -36,8 +36,8 @@ class Drawings:
 
     def draw(self, result: FindResult) -> None:
         """Draw the next photo with the quads and identifiers of its matches; nothing for a failed one."""
-        from arcli.vision.decode import LOCAL, decode
-        from arcli.vision.draw import Outline, draw
+        from arcli.vision.decoding.decode import LOCAL, decode
+        from arcli.vision.drawing.draw import Outline, draw
 
         picture = self._photos.popleft()
         if result.error is not None:

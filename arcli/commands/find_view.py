@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from arcli.console.view import Record, View
+from arcli.console.view import ItemView, Record
 from arcli.models import Candidate, FindResult, Match
 
 COLUMNS = (
@@ -85,7 +85,7 @@ def _note(match: Match) -> str:
     return ", ".join(words)
 
 
-RESULTS: View[FindResult] = View(
+RESULTS: ItemView[FindResult] = ItemView(
     key="results",
     record=result_record,
     columns=COLUMNS,

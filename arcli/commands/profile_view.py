@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from arcli.console.view import Record, View
+from arcli.console.view import ItemView, Record
 from arcli.settings import Profile, Setting, Settings
 
 
@@ -40,7 +40,7 @@ def _record(listed: Listed) -> Record:
     return {"name": listed.profile.name, "current": listed.current, **kept}
 
 
-PROFILES: View[Listed] = View(
+PROFILES: ItemView[Listed] = ItemView(
     key="profiles",
     record=_record,
     columns=("name", "current", *_KEPT),
@@ -57,7 +57,7 @@ PROFILES: View[Listed] = View(
     ],
 )
 
-SETTINGS: View[Shown] = View(
+SETTINGS: ItemView[Shown] = ItemView(
     key="settings",
     record=lambda item: {"key": item.key, "value": item.setting.value, "source": item.setting.source},
     columns=("key", "value", "source"),

@@ -13,7 +13,7 @@ from arcli.console.inputs import with_stdin
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.console.view import View
+from arcli.console.view import ItemView
 from arcli.errors import ArcliError, PictureRefused, TargetNotFound, UsageError
 from arcli.models import valid_identifier
 
@@ -26,7 +26,7 @@ class Removal:
     status: str
 
 
-REMOVALS: View[Removal] = View(
+REMOVALS: ItemView[Removal] = ItemView(
     key="items",
     record=lambda item: {"identifier": item.identifier, "status": item.status},
     columns=("identifier", "status"),

@@ -12,7 +12,7 @@ from arcli.console.session import Session
 from arcli.errors import NotSupported
 
 if TYPE_CHECKING:
-    from arcli.server.serve import Started
+    from arcli.server.process.serve import Started
 
 _FEW = 20  # channels named at start
 
@@ -82,7 +82,7 @@ def serve(
     _require_server()
     from arcli.connect import local_data_dir
     from arcli.server.options import load_options
-    from arcli.server.serve import serve as run
+    from arcli.server.process.serve import serve as run
 
     chosen = {name: value for name, value in given.items() if value is not None}
     options = load_options(config, chosen | {"data_dir": local_data_dir(session.settings)})

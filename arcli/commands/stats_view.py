@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from arcli.bulk.statistics import COLUMNS, MISSED, Period, periods
 from arcli.console.bars import Bar
-from arcli.console.view import Record, View
+from arcli.console.view import ItemView, Record
 from arcli.models import StatRecord
 
 _SERIES = 8  # colours that can be told apart
@@ -31,14 +31,14 @@ class Range:
         return [label for label in periods(self.first, self.last, self.period) if begin <= label <= end]
 
 
-def view(*, misses: bool) -> View[StatRecord]:
+def view(*, misses: bool) -> ItemView[StatRecord]:
     """Return how records are shown; `missed` only where misses were asked for."""
     columns = (*COLUMNS, MISSED) if misses else COLUMNS
 
     def record(item: StatRecord) -> Record:
         return {field: getattr(item, field) for field in columns}
 
-    return View(
+    return ItemView(
         key="records",
         record=record,
         columns=columns,

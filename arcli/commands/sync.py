@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from arcli.bulk.identifiers import IdFrom
-from arcli.commands.sync_run import How, apply_plan, sync_source
+from arcli.commands.sync_apply import How, apply_plan, sync_source
 from arcli.commands.sync_source import Wanted
 from arcli.console.bulk_options import EncodingOption, IdFromOption, NoCreateOption
 from arcli.console.options import JobsOption

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
-from arcli.bulk.plan import Defaults, Entry, Plan, plan_manifest, plan_words
+from arcli.bulk.plan import Defaults, Plan, PlanEntry, plan_manifest, plan_words
 from arcli.bulk.sync.source import ChannelSource
 from arcli.console.session import Session
 from arcli.errors import PictureNotFound, UsageError
@@ -40,7 +40,7 @@ class Source:
     """Entries and how many; `channel` where they are another gallery's."""
 
     name: str
-    entries: Iterator[Entry]
+    entries: Iterator[PlanEntry]
     total: int
     notes: tuple[str, ...] = ()
     channel: ChannelSource | None = None
@@ -76,14 +76,14 @@ def _plan(path: Path, wanted: Wanted) -> Plan:
 @contextmanager
 def other_channel(session: Session, wanted: Wanted) -> Iterator[ChannelSource]:
     """Open the channel of another profile. Raises UsageError when it is the destination itself."""
-    from arcli.connect import connect
+    from arcli.connect import open_gallery
 
     assert wanted.from_profile is not None
     settings = _settings_of(wanted.from_profile, session.environ)
     name = valid_channel_name(wanted.source or settings.channel.value)
     if name == session.channel and _place(settings) == _place(session.settings):
         raise UsageError(f"channel {name} cannot be its own source")
-    gallery: Gallery = connect(settings)
+    gallery: Gallery = open_gallery(settings)
     with gallery:
         yield ChannelSource(
             gallery,

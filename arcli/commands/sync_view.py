@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from arcli.bulk.sync.apply import KEPT, SyncResult
-from arcli.console.view import Record, View
+from arcli.console.view import ItemView, Record
 
 COUNTED = ("added", "replaced", "updated", "removed", KEPT, "failed")
 PLANNED = ("would-add", "would-replace", "would-update", "would-remove", KEPT, "would-fail")
@@ -22,7 +22,7 @@ def _record(result: SyncResult) -> Record:
     }
 
 
-RESULTS: View[SyncResult] = View(
+RESULTS: ItemView[SyncResult] = ItemView(
     key="items",
     record=_record,
     columns=("image", "identifier", "status", "changes", "level", "hints"),

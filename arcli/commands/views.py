@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arcli.console.view import Record, View
+from arcli.console.view import ItemView, Record
 from arcli.models import MatchRatio, Target, usable_matchratio
 
 FIELDS = ("identifier", "channel", "metadata", "matchratio", "level", "active", "created", "updated")
@@ -34,7 +34,7 @@ def _ratio(value: MatchRatio | None) -> str | None:
     return f"{value} (not used)"
 
 
-TARGETS: View[Target] = View(
+TARGETS: ItemView[Target] = ItemView(
     key="targets",
     record=target_record,
     columns=FIELDS,

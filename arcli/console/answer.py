@@ -11,7 +11,7 @@ from arcli.console.view import Item
 from arcli.errors import ArcliError
 
 
-class Answer(Generic[Item]):
+class ItemStream(Generic[Item]):
     """Collects what a command has to say; `report` tells the user of an item's error at once."""
 
     def __init__(self, command: str, sink: Sink[Item], report: Callable[[ArcliError], None]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from arcli.console.view import Record, View
+from arcli.console.view import ItemView, Record
 
 
-def record_view(record: Record, name: str, lines: Iterable[tuple[str, object]] | None) -> View[Record]:
+def record_view(record: Record, name: str, lines: Iterable[tuple[str, object]] | None) -> ItemView[Record]:
     """Return the view of a single record. In JSON `data` is the record itself."""
     shown = list(record.items() if lines is None else lines)
-    return View(
+    return ItemView(
         key="",
         record=lambda item: item,
         columns=list(record),

@@ -7,7 +7,7 @@ from typing import Any
 
 from arcli.console.sinks import Ending, make_sink
 from arcli.console.streams import Streams
-from arcli.console.view import Item, View
+from arcli.console.view import Item, ItemView
 from arcli.settings import Format
 
 
@@ -27,7 +27,7 @@ class _Collected(Streams):
 
 def rendered(
     format: Format,  # noqa: A002 - as everywhere
-    view: View[Item],
+    view: ItemView[Item],
     items: Iterable[Item],
     command: str,
     data: Mapping[str, Any],

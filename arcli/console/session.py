@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from arcli.console.answer import Answer
+from arcli.console.answer import ItemStream
 from arcli.console.record import record_view
 from arcli.console.sinks import envelope, make_sink, to_json
 from arcli.console.streams import Streams
-from arcli.console.view import Item, Record, View
+from arcli.console.view import Item, ItemView, Record
 from arcli.errors import ArcliError, NotFound, UsageError
 from arcli.settings import Format, Kind, Settings, resolve
 
@@ -35,7 +35,7 @@ class Session:
         self.streams = Streams(environ)
         self.status = 0
         self._arguments = arguments
-        self._answer: Answer[Any] | None = None
+        self._answer: ItemStream[Any] | None = None
         self._gallery: Gallery | None = None
         self._heard: Heard | None = None
         self._hints: set[str] = set()
@@ -69,11 +69,11 @@ class Session:
     def gallery(self) -> Gallery:
         """The gallery that the settings name, opened at first use."""
         if self._gallery is None:
-            from arcli.connect import connect
+            from arcli.connect import open_gallery
             from arcli.console.heard import Heard
 
             self._heard = Heard(self.warn)
-            self._gallery = connect(self.settings)
+            self._gallery = open_gallery(self.settings)
         return self._gallery
 
     @property
@@ -115,24 +115,28 @@ class Session:
         visible = not (streaming and self.streams.terminal("stdout"))
         return progress(self.streams, label, total, done=done, visible=visible)
 
-    def answer(self, view: View[Item], *, changes: bool = False) -> Answer[Item]:
+    def answer(self, view: ItemView[Item], *, changes: bool = False) -> ItemStream[Item]:
         """Begin the answer. `changes`: the command changes data, and goes on when its reader leaves."""
         self.streams.quiet = "quiet" in self.flags
         self.streams.keep_going = changes
         sink = make_sink(self.format, view, self.streams)
-        answer: Answer[Item] = Answer(self.command, sink, self.report)
+        answer: ItemStream[Item] = ItemStream(self.command, sink, self.report)
         self._answer = answer
         return answer
 
-    def show(self, view: View[Item], items: Iterable[Item], *, changes: bool = False, **data: object) -> None:
+    def show(
+        self, view: ItemView[Item], items: Iterable[Item], *, changes: bool = False, **data: object
+    ) -> None:
         """Answer with items; `data` stands beside them in JSON."""
         answer = self.answer(view, changes=changes)
         for item in items:
             answer.item(item)
         self.end(answer, data)
 
-    def end(self, answer: Answer[Item], data: Record, *, single: bool = False, otherwise: int = 0) -> None:
-        """Close the answer (see Answer.close); its status is the run's."""
+    def end(
+        self, answer: ItemStream[Item], data: Record, *, single: bool = False, otherwise: int = 0
+    ) -> None:
+        """Close the answer (see ItemStream.close); its status is the run's."""
         answer.close(data, single=single, otherwise=otherwise)
         self.status = answer.status
 

@@ -12,7 +12,7 @@ from typing import Any, Generic
 
 from arcli.console.streams import Streams
 from arcli.console.table import render_table
-from arcli.console.view import Item, Record, View, error_record
+from arcli.console.view import Item, ItemView, Record, error_record
 from arcli.errors import ArcliError
 from arcli.settings import Format
 
@@ -52,7 +52,7 @@ class Ending:
 class Sink(ABC, Generic[Item]):
     """Takes items as they come, then the end."""
 
-    def __init__(self, view: View[Item], write: Write) -> None:
+    def __init__(self, view: ItemView[Item], write: Write) -> None:
         self.view = view
         self.write = write
 
@@ -75,7 +75,7 @@ class Sink(ABC, Generic[Item]):
 class JsonSink(Sink[Item]):
     """Collects everything for one object at the end."""
 
-    def __init__(self, view: View[Item], write: Write) -> None:
+    def __init__(self, view: ItemView[Item], write: Write) -> None:
         super().__init__(view, write)
         self._records: list[Record] = []
 
@@ -103,7 +103,7 @@ class JsonlSink(Sink[Item]):
 class CsvSink(Sink[Item]):
     """Writes RFC 4180 lines at once; the header stands alone when there are no items."""
 
-    def __init__(self, view: View[Item], write: Write) -> None:
+    def __init__(self, view: ItemView[Item], write: Write) -> None:
         super().__init__(view, write)
         self._line(view.columns)
 
@@ -128,7 +128,7 @@ class IdsSink(Sink[Item]):
 class TableSink(Sink[Item]):
     """Collects the lines and writes an aligned table at the end."""
 
-    def __init__(self, view: View[Item], write: Write, *, width: int | None, bold: bool) -> None:
+    def __init__(self, view: ItemView[Item], write: Write, *, width: int | None, bold: bool) -> None:
         super().__init__(view, write)
         self._width, self._bold = width, bold
         self._lines: list[list[str]] = []
@@ -142,7 +142,7 @@ class TableSink(Sink[Item]):
             self.write(table)
 
 
-def make_sink(format: Format, view: View[Item], streams: Streams) -> Sink[Item]:  # noqa: A002
+def make_sink(format: Format, view: ItemView[Item], streams: Streams) -> Sink[Item]:  # noqa: A002
     """Return the sink of a format, writing to stdout."""
     match format:
         case Format.JSON:

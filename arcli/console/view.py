@@ -14,7 +14,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View(Generic[Item]):
+class ItemView(Generic[Item]):
     """One kind of item: `key` is its place in `data`, `record` its JSON object.
 
     csv: `columns` and `rows` (none, one or several lines an item; values as stored). table: `headings`

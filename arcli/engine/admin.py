@@ -34,7 +34,7 @@ class LocalAdmin:
         self._channels.catalog().remove_channel(name)
 
     def compact(self, *, channel: str) -> ChannelInfo:
-        from arcli.engine.upkeep import compact
+        from arcli.engine.indexing.upkeep import compact
 
         opened = self._channels.get(channel)
         compact(opened.store)

@@ -14,8 +14,8 @@ from arcli.store.channel import ChannelStore
 from arcli.store.counts import Counts
 
 if TYPE_CHECKING:
-    from arcli.engine.builder import IndexBuilder
-    from arcli.engine.shortlist import Shortlister
+    from arcli.engine.indexing.index_builder import IndexBuilder
+    from arcli.engine.indexing.shortlist import Shortlister
 
 
 class OpenChannel:
@@ -48,7 +48,7 @@ class OpenChannel:
 
     def shortlister(self) -> Shortlister:
         """Return the search over the channel's index, which keeps opened segments between lookups."""
-        from arcli.engine.shortlist import Shortlister
+        from arcli.engine.indexing.shortlist import Shortlister
 
         with self._guard:
             if self._shortlister is None:
@@ -57,7 +57,7 @@ class OpenChannel:
 
     def fold(self) -> None:
         """Bring the index up to date if its delta has grown; the caller has acknowledged what it added."""
-        from arcli.engine.builder import INLINE_ROWS, IndexBuilder
+        from arcli.engine.indexing.index_builder import INLINE_ROWS, IndexBuilder
 
         with self._guard:
             if self._builder is None:
@@ -140,7 +140,7 @@ class Channels:
 
     def create(self, name: str, settings: ChannelSettings) -> OpenChannel:
         """Make a channel and open it. Raises ChannelExists."""
-        from arcli.vision.presets import DEFAULT_PRESET
+        from arcli.vision.features.presets import DEFAULT_PRESET
 
         name = valid_channel_name(name)
         self.catalog(create=True).create_channel(name, settings, DEFAULT_PRESET)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from arcli.engine.channels import Channels
-from arcli.engine.indexcheck import repair_index, verify_index
+from arcli.engine.indexing.index_check import repair_index, verify_index
 from arcli.errors import ArcliError
 from arcli.features import Features
 from arcli.models import Finding

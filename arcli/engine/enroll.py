@@ -60,17 +60,17 @@ def enroll(task: EnrollTask) -> Enrolment | Unchanged:
 
 
 def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
-    from arcli.vision.decode import LOCAL, decode
-    from arcli.vision.extract import extract, shrink
-    from arcli.vision.options import ENROLL
-    from arcli.vision.rate import rate, refuse_featureless
-    from arcli.vision.thumbnail import (
+    from arcli.vision.decoding.decode import LOCAL, decode
+    from arcli.vision.drawing.thumbnail import (
         KEPT_SIDE,
         THUMBNAIL_SIDE,
         encoded_to_keep,
         kept_as_it_is,
         thumbnail,
     )
+    from arcli.vision.features.extract import extract, shrink
+    from arcli.vision.features.options import ENROLL
+    from arcli.vision.rating.rate import rate, refuse_featureless
 
     decoded = decode(data, name=task.picture.name, limits=LOCAL, max_side=KEPT_SIDE)
     kept = kept_as_it_is(decoded, data) if task.keep_picture else None

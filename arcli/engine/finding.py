@@ -11,14 +11,14 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from arcli.engine.counting import note
-from arcli.engine.recognize import Sighting, Vote, largest_side, recognize
-from arcli.engine.shortlist import Shortlister
+from arcli.engine.indexing.shortlist import Shortlister
+from arcli.engine.recognition.recognize import Sighting, Vote, largest_side, recognize
 from arcli.engine.workers import default_jobs
 from arcli.errors import ArcliError, DataDamaged, PictureRefused, UsageError
 from arcli.features import Features
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
-from arcli.vision.decode import LOCAL, Decoded, decode
-from arcli.vision.score import default_threshold
+from arcli.vision.decoding.decode import LOCAL, Decoded, decode
+from arcli.vision.scoring.score import default_threshold
 
 if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel

@@ -82,9 +82,9 @@ class LocalGallery(LocalAdmin):
     def add_many(
         self, *, channel: str, items: Iterable[AddItem], options: AddOptions = AddOptions()
     ) -> Generator[AddResult]:
-        from arcli.engine.checking import duplicate_search
-        from arcli.engine.loading import Loader
-        from arcli.vision.presets import DEFAULT_PRESET
+        from arcli.engine.adding import Loader
+        from arcli.engine.duplicates import duplicate_search
+        from arcli.vision.features.presets import DEFAULT_PRESET
 
         target = self._channel_to_add(channel, options)
         preset = target.preset if target else DEFAULT_PRESET
@@ -203,7 +203,7 @@ class LocalGallery(LocalAdmin):
     def check(
         self, *, pictures: Iterable[Picture], channel: str | None, jobs: int | None = None
     ) -> Iterator[CheckResult]:
-        from arcli.engine.checking import check
+        from arcli.engine.duplicates import check
 
         yield from check(pictures, self._channels.find(channel) if channel is not None else None, jobs)
 

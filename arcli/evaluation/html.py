@@ -113,9 +113,9 @@ def _score(score: float | None) -> str:
 
 def _image(each: Judged) -> str:
     """Return the photo, small, with what was found drawn on it; one that cannot be read has none."""
-    from arcli.vision.decode import LOCAL, decode
-    from arcli.vision.draw import Outline, draw
-    from arcli.vision.extract import shrink
+    from arcli.vision.decoding.decode import LOCAL, decode
+    from arcli.vision.drawing.draw import Outline, draw
+    from arcli.vision.features.extract import shrink
 
     try:
         decoded = decode(each.photo.picture.read(), name="", limits=LOCAL, max_side=_THUMBNAIL_SIDE)

@@ -11,10 +11,10 @@ def rated(picture: Picture) -> CheckResult:
 
     Raises PictureNotFound, UnreadablePicture, PictureTooLarge, TooFewFeatures.
     """
-    from arcli.vision.decode import LOCAL, decode
-    from arcli.vision.extract import extract
-    from arcli.vision.options import ENROLL
-    from arcli.vision.rate import rate, refuse_featureless
+    from arcli.vision.decoding.decode import LOCAL, decode
+    from arcli.vision.features.extract import extract
+    from arcli.vision.features.options import ENROLL
+    from arcli.vision.rating.rate import rate, refuse_featureless
 
     decoded = decode(picture.read(), name=picture.name, limits=LOCAL)
     features = extract(decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arcli.models import Picture
-from arcli.remote.transport import Part
+from arcli.remote.http.transport import UploadPart
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _QUALITY = 95  # of a picture that must be written anew: no visible loss, and the features stay
@@ -27,12 +27,12 @@ def as_jpeg(data: bytes, *, name: str) -> bytes:
 
     Raises PictureTooLarge, UnreadablePicture.
     """
-    from arcli.vision.decode import LOCAL, decode
-    from arcli.vision.thumbnail import encode_jpeg
+    from arcli.vision.decoding.decode import LOCAL, decode
+    from arcli.vision.drawing.thumbnail import encode_jpeg
 
     return encode_jpeg(decode(data, name=name, limits=LOCAL).pixels, quality=_QUALITY)
 
 
-def image_part(data: bytes) -> Part:
+def image_part(data: bytes) -> UploadPart:
     """Name a picture by its content: services look at the name, and the user's own stays private."""
-    return Part(name="image", filename="image.png" if data.startswith(_PNG) else "image.jpg", data=data)
+    return UploadPart(name="image", filename="image.png" if data.startswith(_PNG) else "image.jpg", data=data)

@@ -11,13 +11,13 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from arcli.server.accesslog import AccessLog
-from arcli.server.arcloud import ArcloudCalls
-from arcli.server.extensions import Extensions
+from arcli.server.arcloud.calls import ArcloudRoutes
+from arcli.server.extensions.routes import Extensions
 from arcli.server.health import health_routes
 from arcli.server.pictures import PictureLinks
+from arcli.server.requests.accesslog import AccessLog
 from arcli.server.service import Service
-from arcli.server.tupu import TupuCalls
+from arcli.server.tupu.calls import TupuRoutes
 
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 10.0  # asking whether an index needs work costs about a millisecond a channel
@@ -38,8 +38,8 @@ def build_app(service: Service) -> Starlette:
     links = PictureLinks(service)
     app = Starlette(
         routes=[
-            *ArcloudCalls(service).routes(),
-            *TupuCalls(service, links).routes(),
+            *ArcloudRoutes(service).routes(),
+            *TupuRoutes(service, links).routes(),
             *links.routes(),
             *Extensions(service).routes(),
             *health_routes(service),

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from arcli.errors import InvalidChannelName, NotFound, PictureRefused
 from arcli.models import Target
-from arcli.server.extensions import picture_response
+from arcli.server.requests.answers import picture_response
 from arcli.server.service import Service
 
 _PREFIX = "/pictures"

@@ -12,14 +12,14 @@ from arcli.errors import NotYourChannel, PictureTooLarge, UnreadablePicture
 from arcli.gallery import ChannelAdmin, Gallery, Gatekeeper
 from arcli.models import Picture, Principal, Scope
 from arcli.protocols.arcloud.requests import Credentials
-from arcli.server.access import Door
-from arcli.server.limits import ClientAddress
-from arcli.server.memory import Memory
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
+from arcli.server.requests.access import Door
+from arcli.server.requests.limits import ClientAddress
+from arcli.server.requests.memory import Memory
 from arcli.server.work import Workers
-from arcli.vision.decode import SERVE
-from arcli.vision.header import read_header
+from arcli.vision.decoding.decode import SERVE
+from arcli.vision.decoding.header import read_header
 
 _QUICK_THREADS = 8  # questions to the database, below a millisecond each
 _QUICK_QUEUE = 512

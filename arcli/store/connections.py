@@ -15,7 +15,9 @@ _BUSY_TIMEOUT = 10.0  # seconds; readers wait only while somebody recovers the l
 _BLOB_LIMIT = 64 * 1024 * 1024  # bytes; a damaged length must not take all memory
 
 
-def connect(path: Path, parameters: str, *first: str, synchronous: str = "FULL") -> sqlite3.Connection:
+def open_connection(
+    path: Path, parameters: str, *first: str, synchronous: str = "FULL"
+) -> sqlite3.Connection:
     """Open `path` with the URI `parameters` and read its schema, after the pragmas `first`.
 
     Raises sqlite3.Error, NotSupported when Python came with too old an SQLite.
@@ -78,7 +80,7 @@ class Readers:
                     return connection, inode
                 connection.close()
         try:
-            return connect(self._path, "mode=ro", "query_only = ON"), inode
+            return open_connection(self._path, "mode=ro", "query_only = ON"), inode
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
@@ -94,7 +96,7 @@ class Readers:
         """
         log = self._path.with_name(self._path.name + "-wal")
         way = "vfs=unix-none" if log.exists() and log.stat().st_size else "immutable=1"
-        return connect(self._path, f"mode=ro&{way}", "locking_mode = EXCLUSIVE", "query_only = ON")
+        return open_connection(self._path, f"mode=ro&{way}", "locking_mode = EXCLUSIVE", "query_only = ON")
 
     def give_back(self, connection: sqlite3.Connection, inode: int) -> None:
         """End the snapshot and keep the connection for the next one."""

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from arcli.errors import ArcliError, DataDamaged, StorageNotWritable
-from arcli.store.connections import Readers, connect
+from arcli.store.connections import Readers, open_connection
 from arcli.store.faults import of_os, translated
 from arcli.store.locks import FolderGone, file_lock
 from arcli.store.migrations import Schema, format_of, migrate
@@ -77,7 +77,7 @@ class Database:
     def _create(self, fill: Callable[[sqlite3.Connection], None] | None) -> None:
         aside = self.path.with_name(f"{self.path.name}.new-{secrets.token_hex(4)}")
         try:
-            with translated(self.path), contextlib.closing(connect(aside, "mode=rwc")) as connection:
+            with translated(self.path), contextlib.closing(open_connection(aside, "mode=rwc")) as connection:
                 self._build(connection, fill)
             aside.rename(self.path)
             sync_folder(self.path.parent)
@@ -216,7 +216,7 @@ class Database:
                 self._writer().close()  # opening reads the log, closing then empties it
 
     def _writer(self) -> sqlite3.Connection:
-        return connect(self.path, "mode=rw", synchronous=self._synchronous)
+        return open_connection(self.path, "mode=rw", synchronous=self._synchronous)
 
 
 def sync_folder(folder: Path) -> None:

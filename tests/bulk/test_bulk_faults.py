@@ -15,9 +15,9 @@ from arcli.bulk.plan import Defaults, plan_words
 from arcli.bulk.report import ReportFile
 from arcli.models import AddOptions
 from arcli.protocols.arcloud.requests import Credentials
-from arcli.remote.arcloud import ArcloudGallery
-from arcli.remote.retry import Retry
-from arcli.remote.transport import HttpTransport
+from arcli.remote.arcloud.gallery import ArcloudGallery
+from arcli.remote.http.retry import Retry
+from arcli.remote.http.transport import HttpTransport
 from tests.bulk.proxy import FaultyNetwork
 from tests.bulk.servers import USERNAME, KillableServer
 from tests.engine.conftest import LocalGallery

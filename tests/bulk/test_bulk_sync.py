@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from arcli.bulk.channel_state import Known, targets
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
-from arcli.bulk.plan import Defaults, Entry, plan_manifest, plan_words
-from arcli.bulk.state import Known, targets
+from arcli.bulk.plan import Defaults, PlanEntry, plan_manifest, plan_words
 from arcli.bulk.sync.actions import Action, Head, action_line, head_line, read_actions, read_head
 from arcli.bulk.sync.apply import apply, foretell
 from arcli.bulk.sync.compare import Tally, compare
@@ -22,7 +22,7 @@ from arcli.models import AddItem, AddOptions, Picture, TargetChanges
 from tests.bulk.fake_gallery import FakeGallery
 
 Draw = Callable[..., Path]
-Entries = Iterable[Entry]
+Entries = Iterable[PlanEntry]
 
 
 def of_folder(folder: Path) -> Entries:

@@ -54,7 +54,7 @@ def _clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def gallery(monkeypatch: pytest.MonkeyPatch) -> FakeGallery:
     fake = FakeGallery()
-    monkeypatch.setattr(arcli.connect, "connect", lambda settings: fake)
+    monkeypatch.setattr(arcli.connect, "open_gallery", lambda settings: fake)
     return fake
 
 

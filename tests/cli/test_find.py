@@ -259,8 +259,8 @@ def test_where_nothing_can_be_drawn_is_told_before_any_lookup(
 
 def _draw_nothing(monkeypatch: Any) -> None:
     """The pictures here are none, so neither decode nor draw."""
-    import arcli.vision.decode
-    import arcli.vision.draw
+    import arcli.vision.decoding.decode
+    import arcli.vision.drawing.draw
 
-    monkeypatch.setattr(arcli.vision.decode, "decode", lambda data, **_: data)
-    monkeypatch.setattr(arcli.vision.draw, "draw", lambda decoded, outlines, **_: b"drawn")
+    monkeypatch.setattr(arcli.vision.decoding.decode, "decode", lambda data, **_: data)
+    monkeypatch.setattr(arcli.vision.drawing.draw, "draw", lambda decoded, outlines, **_: b"drawn")

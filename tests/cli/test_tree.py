@@ -15,7 +15,7 @@ import pytest
 from arcli.app import build
 from arcli.commands import VERBS
 from arcli.models import ChannelSettings, Scope
-from arcli.server.serve import Started
+from arcli.server.process.serve import Started
 from arcli.settings import Format
 from arcli.store.accounts import Accounts
 from arcli.store.catalog import Catalog
@@ -77,7 +77,7 @@ def words(tmp_path: Path, filled: FakeGallery, run: Run, monkeypatch: pytest.Mon
     for folder in (tmp_path / "data" / "arcli", tmp_path / "data"):
         _accounts(folder)
     started = Started(url="http://x", metrics_url=None, public_channels=("default",), private_channels=())
-    monkeypatch.setattr("arcli.server.serve.serve", lambda options, announce: announce(started))
+    monkeypatch.setattr("arcli.server.process.serve.serve", lambda options, announce: announce(started))
     posters = tmp_path / "posters"
     posters.mkdir()
     (posters / "alpha.jpg").write_bytes(b"alpha")

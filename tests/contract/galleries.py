@@ -10,8 +10,8 @@ from arcli.engine import LocalGallery
 from arcli.gallery import Gallery
 from arcli.models import ChannelSettings
 from arcli.protocols.arcloud.requests import Credentials
-from arcli.remote.arcloud import ArcloudGallery
-from arcli.remote.transport import HttpTransport
+from arcli.remote.arcloud.gallery import ArcloudGallery
+from arcli.remote.http.transport import HttpTransport
 from arcli.store.accounts import Accounts
 from tests.contract.subject import CHANNELS, Difference, Harness
 from tests.fakes.arcloud import CREDENTIALS, FakeVendor

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from arcli.engine import LocalGallery, examine
+from arcli.engine import LocalGallery
+from arcli.engine.recognition import verification
 from arcli.models import AddItem, FindOptions, Picture
-from arcli.vision import score
-from arcli.vision.camera import Camera, photograph
 from arcli.vision.geometry import corners, project
+from arcli.vision.scoring import score
+from benchmarks.camera import Camera, photograph
 
 from .conftest import cv2, encoded, item, poster_pixels
 
@@ -87,12 +88,12 @@ def test_a_doubtful_answer_is_looked_at_from_the_front_once(
     pixels, _ = photograph(poster_pixels(1), Camera(share=0.5), seed=1)
     [sure] = posters.find(picture=photo(pixels), channels=None).matches
     looked: list[str] = []
-    monkeypatch.setattr(examine, "inliers_from_the_front", lambda *_: looked.append("") or 0)
+    monkeypatch.setattr(verification, "inliers_from_the_front", lambda *_: looked.append("") or 0)
     always = replace(score.CALIBRATION[1], doubt=(0.1, 1e9), front=1e6)
     monkeypatch.setitem(score.CALIBRATION, 1, always)
     assert not posters.find(picture=photo(pixels), channels=None).matches  # nothing is seen from the front
     assert looked
-    monkeypatch.setattr(examine, "inliers_from_the_front", lambda *_: looked.append("") or sure.inliers)
+    monkeypatch.setattr(verification, "inliers_from_the_front", lambda *_: looked.append("") or sure.inliers)
     looked.clear()
     [match] = posters.find(picture=photo(pixels), channels=None).matches
     assert (match.identifier, match.quad, len(looked)) == (sure.identifier, sure.quad, 1)

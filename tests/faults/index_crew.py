@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from arcli.engine.plan import UpkeepOptions
-from arcli.engine.shortlist import Shortlister
-from arcli.engine.upkeep import compact as compact_store
-from arcli.engine.upkeep import maybe_fold
+from arcli.engine.indexing.fold_plan import UpkeepOptions
+from arcli.engine.indexing.shortlist import Shortlister
+from arcli.engine.indexing.upkeep import compact as compact_store
+from arcli.engine.indexing.upkeep import maybe_fold
 from arcli.errors import Locked
 from arcli.store.channel import ChannelStore
 from arcli.store.rows import NewTarget

@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from arcli.engine import upkeep
-from arcli.engine.plan import UpkeepOptions
+from arcli.engine.indexing import upkeep
+from arcli.engine.indexing.fold_plan import UpkeepOptions
 from arcli.index import faultpoints, files
 from arcli.store.channel import ChannelStore
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from arcli.engine import LocalGallery
-from arcli.engine.view import UNCOVERED_LIMIT
+from arcli.engine.indexing.index_view import UNCOVERED_LIMIT
 from arcli.models import ChannelSettings
 from arcli.server import app
 from arcli.store.accounts import Accounts

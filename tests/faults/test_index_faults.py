@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arcli.engine.indexcheck import verify_index
-from arcli.engine.shortlist import Shortlister
+from arcli.engine.indexing.index_check import verify_index
+from arcli.engine.indexing.shortlist import Shortlister
 from arcli.features import Features
 from arcli.index.faultpoints import FaultPoint
 from arcli.models import ChannelSettings, IndexKind

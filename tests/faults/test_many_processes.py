@@ -16,7 +16,7 @@ import pytest
 
 from arcli.engine import LocalGallery
 from arcli.models import ChannelSettings
-from tests.benchmarks.results import describe_run, write_json
+from benchmarks.results import describe_run, write_json
 from tests.faults.gallery_worker import BLOCK, CHANNEL, REPLACED
 
 ROOT = Path(__file__).parents[2]

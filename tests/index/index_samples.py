@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from arcli.engine.shortlist import Shortlister
+from arcli.engine.indexing.shortlist import Shortlister
 from arcli.features import Features
 from arcli.models import ChannelSettings
 from arcli.store import segments

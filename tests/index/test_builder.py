@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
-from arcli.engine.builder import IndexBuilder, fold_within
-from arcli.engine.plan import UpkeepOptions
-from arcli.engine.upkeep import compacting, maybe_fold
+from arcli.engine.indexing.fold_plan import UpkeepOptions
+from arcli.engine.indexing.index_builder import IndexBuilder, fold_within
+from arcli.engine.indexing.upkeep import compacting, maybe_fold
 from arcli.store.channel import ChannelStore
 from tests.index.index_samples import Shop
 
@@ -95,7 +95,7 @@ def test_a_builder_leaves_a_merge_beyond_what_it_announced_to_the_next(
         shop.add(*next(coming, ()))
         return done
 
-    monkeypatch.setattr("arcli.engine.builder.maybe_fold", fold)
+    monkeypatch.setattr("arcli.engine.indexing.index_builder.maybe_fold", fold)
     shop.add(*range(100))
     fold_within(shop.store, UpkeepOptions(), memory)
     assert shop.segments() == left

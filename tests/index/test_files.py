@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arcli.engine.upkeep import compact, maybe_fold
+from arcli.engine.indexing.upkeep import compact, maybe_fold
 from arcli.errors import DiskFull
 from arcli.index import flat, segment
 from arcli.index.exact import ExactIndex

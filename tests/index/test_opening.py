@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from arcli.engine import opening, view
-from arcli.engine.shortlist import Shortlister
-from arcli.engine.upkeep import compact
+from arcli.engine.indexing import index_view, segment_opener
+from arcli.engine.indexing.shortlist import Shortlister
+from arcli.engine.indexing.upkeep import compact
 from arcli.index.seam import DescriptorIndex
 from arcli.models import ChannelSettings, IndexKind, SegmentFile, TargetChanges
 from tests.index.index_samples import Shop
@@ -24,7 +24,7 @@ class SlowDisk:
     def __init__(self) -> None:
         self.go_on = threading.Event()
         self.names: list[str] = []
-        self._open = opening.open_segment
+        self._open = segment_opener.open_segment
 
     def open(self, folder: Path, file: SegmentFile) -> DescriptorIndex:
         assert self.go_on.wait(60)
@@ -46,7 +46,7 @@ class Pool(ThreadPoolExecutor):
 def server(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shortlister]:
     """A search as a server makes it, with a segment of 20 targets open."""
     Pool.begun.clear()
-    monkeypatch.setattr(opening, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(segment_opener, "ThreadPoolExecutor", Pool)
     with shop.store.write() as txn:
         txn.set_settings(ChannelSettings(index=IndexKind.HNSW))
     shop.add(*range(20))
@@ -60,7 +60,7 @@ def server(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shortlister]
 @pytest.fixture
 def disk(server: Shortlister, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDisk]:
     slow = SlowDisk()
-    monkeypatch.setattr(opening, "open_segment", slow.open)
+    monkeypatch.setattr(segment_opener, "open_segment", slow.open)
     yield slow
     slow.go_on.set()
 
@@ -85,7 +85,7 @@ def test_searches_go_on_while_a_merged_segment_is_loaded(
     wait(Pool.begun, timeout=60)
     assert disk.names[-1] == last
     expect_right_answers(shop, server)
-    monkeypatch.setattr(view, "UNCOVERED_LIMIT", 0)  # busy, did it not search the merged one now
+    monkeypatch.setattr(index_view, "UNCOVERED_LIMIT", 0)  # busy, did it not search the merged one now
     with shop.store.write() as txn:
         txn.update("pic5", TargetChanges(metadata="{}"))
     expect_right_answers(shop, server)
@@ -110,7 +110,7 @@ def test_a_merged_segment_that_is_damaged_is_done_without(
 def test_far_too_much_that_no_open_segment_has_is_waited_for(
     shop: Shop, server: Shortlister, disk: SlowDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "_CATCH_UP", 4)
+    monkeypatch.setattr(index_view, "_CATCH_UP", 4)
     shop.add(*range(20, 25))
     compact(shop.store)
     disk.go_on.set()

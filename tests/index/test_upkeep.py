@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from arcli.engine import plan
-from arcli.engine.plan import UpkeepOptions
-from arcli.engine.shortlist import Shortlister
-from arcli.engine.upkeep import LOCK_FILE, compact, compacting, maybe_fold
+from arcli.engine.indexing import fold_plan
+from arcli.engine.indexing.fold_plan import UpkeepOptions
+from arcli.engine.indexing.shortlist import Shortlister
+from arcli.engine.indexing.upkeep import LOCK_FILE, compact, compacting, maybe_fold
 from arcli.errors import Locked, MemoryLimit
 from arcli.models import IndexKind, TargetChanges
 from arcli.store import connections, database
@@ -132,7 +132,7 @@ def test_an_index_over_the_memory_limit_is_refused_and_the_delta_answers(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop.add(*range(101))  # 101 x 200 keypoints at most: over what stays flat
-    monkeypatch.setattr(plan, "memory_limit", lambda: 1000)
+    monkeypatch.setattr(fold_plan, "memory_limit", lambda: 1000)
     with pytest.raises(MemoryLimit, match="101 targets") as refused:
         compact(shop.store)
     assert refused.value.hint

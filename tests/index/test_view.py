@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from arcli.engine.view import OpenSegment
+from arcli.engine.indexing.index_view import OpenSegment
 from arcli.index.exact import ExactIndex
 from arcli.index.seam import Codes, Neighbours
 from arcli.models import IndexKind, SegmentFile

@@ -12,9 +12,9 @@ import pytest
 
 from arcli.models import AddItem, Picture
 from arcli.protocols.arcloud.requests import Credentials
-from arcli.remote.arcloud import ArcloudGallery
-from arcli.remote.retry import Retry
-from arcli.remote.transport import HttpTransport, Timeouts
+from arcli.remote.arcloud.gallery import ArcloudGallery
+from arcli.remote.http.retry import Retry
+from arcli.remote.http.transport import HttpTransport, Timeouts
 from tests.fakes.arcloud import CREDENTIALS, FakeVendor
 
 

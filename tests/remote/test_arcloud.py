@@ -20,7 +20,7 @@ from arcli.models import (
     StatisticsQuery,
     TargetChanges,
 )
-from arcli.remote.arcloud import ArcloudGallery
+from arcli.remote.arcloud.gallery import ArcloudGallery
 from tests.fakes.arcloud import OTHER_CREDENTIALS, FakeVendor
 from tests.fakes.http import Reply
 from tests.remote.conftest import Connect, item, picture

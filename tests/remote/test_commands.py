@@ -119,7 +119,7 @@ def test_a_profile_without_its_secret_says_so(shell: Shell, vendor: FakeVendor) 
 
 def test_a_service_that_is_not_there(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARCLI_SECRETKEY", SECRET)
-    monkeypatch.setattr("arcli.remote.retry.Retry.wait", lambda retry, seconds: None)
+    monkeypatch.setattr("arcli.remote.http.retry.Retry.wait", lambda retry, seconds: None)
     _profile(shell, "http://127.0.0.1:9")
     assert shell("doctor")[0] == 10
     assert shell.json("ls")["errors"][0]["code"] == "unreachable"

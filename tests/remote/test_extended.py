@@ -22,7 +22,7 @@ from arcli.models import (
     StatisticsQuery,
     TargetChanges,
 )
-from arcli.remote.arcloud import ArcloudGallery
+from arcli.remote.arcloud.gallery import ArcloudGallery
 from tests.fakes.arcli import CREDENTIALS, FakeArcli, error
 from tests.fakes.http import BUSY, LOST, Reply
 from tests.remote.conftest import Connect, item, picture

@@ -24,10 +24,10 @@ from arcli.errors import (
     UsageError,
 )
 from arcli.models import AddItem, AddOptions, AddStatus, FindOptions, OnExists, Picture
-from arcli.remote.arcloud import ArcloudGallery
-from arcli.remote.batches import in_order
-from arcli.remote.retry import Failed, Retry
-from arcli.remote.transport import HttpTransport, Timeouts
+from arcli.remote.arcloud.gallery import ArcloudGallery
+from arcli.remote.http.batches import in_order
+from arcli.remote.http.retry import Failed, Retry
+from arcli.remote.http.transport import HttpTransport, Timeouts
 from tests.fakes.arcloud import FakeVendor
 from tests.fakes.http import BUSY, FAULTS, LOST, RESET, UNAVAILABLE, Reply, Request
 from tests.remote.conftest import Clock, Connect, item, picture

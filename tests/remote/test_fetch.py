@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from arcli.errors import PictureNotFound, PictureTooLarge
-from arcli.remote.addresses import Address, is_public
-from arcli.remote.fetch import Fetcher
+from arcli.remote.http.addresses import Address, is_public
+from arcli.remote.http.fetch import Fetcher
 from tests.fakes.http import FakeService, Reply, Request
 
 LOOPBACK = ipaddress.ip_address("127.0.0.1")

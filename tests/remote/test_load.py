@@ -23,7 +23,7 @@ def test_a_load_with_failures_ends_complete(
     for name, value in settings.items():
         monkeypatch.setenv(f"ARCLI_{name}", value)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setattr("arcli.remote.retry.Retry.wait", lambda retry, seconds: None)
+    monkeypatch.setattr("arcli.remote.http.retry.Retry.wait", lambda retry, seconds: None)
     for seed in range(20):
         (tmp_path / f"{seed}.jpg").write_bytes(picture(seed).read())
     manifest, report = tmp_path / "cards.jsonl", tmp_path / "report.jsonl"

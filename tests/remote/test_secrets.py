@@ -12,8 +12,8 @@ import pytest
 from arcli.app import main
 from arcli.errors import ArcliError
 from arcli.protocols.tupu.keys import load_private_key
-from arcli.remote.arcloud import ArcloudGallery
-from arcli.remote.tupu_calls import TupuAccount
+from arcli.remote.arcloud.gallery import ArcloudGallery
+from arcli.remote.tupu.calls import TupuAccount
 from tests.fakes.arcloud import CREDENTIALS, FakeVendor
 from tests.fakes.http import LOST, RESET, UNAVAILABLE, Reply
 from tests.fakes.tupu import private_pem
@@ -54,7 +54,7 @@ def test_no_output_has_it_however_much_is_said(
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("ARCLI_DEBUG", "1")
-    monkeypatch.setattr("arcli.remote.retry.Retry.wait", lambda retry, seconds: None)
+    monkeypatch.setattr("arcli.remote.http.retry.Retry.wait", lambda retry, seconds: None)
     for name, value in (("URL", vendor.url), ("USERNAME", CREDENTIALS["username"]), ("SECRETKEY", SECRET)):
         monkeypatch.setenv(f"ARCLI_{name}", value)
     vendor.faults = [failure] * 20

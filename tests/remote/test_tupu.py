@@ -15,10 +15,10 @@ from arcli import errors
 from arcli.errors import ArcliError, BadAnswer, BadSignature, NotSupported, Unreachable
 from arcli.models import AddItem, FindOptions, ListQuery, Picture, StatisticsQuery, TargetChanges
 from arcli.protocols.tupu.keys import load_private_key, load_public_key
-from arcli.remote.transport import HttpTransport
-from arcli.remote.tupu import TupuGallery
-from arcli.remote.tupu_calls import TupuAccount, TupuOptions
-from arcli.remote.tupu_pictures import Ready, Unready, requests_of
+from arcli.remote.http.transport import HttpTransport
+from arcli.remote.tupu.calls import TupuAccount, TupuOptions
+from arcli.remote.tupu.gallery import TupuGallery
+from arcli.remote.tupu.pictures import Ready, Unready, requests_of
 from tests.fakes.http import BUSY, LOST, RESET, UNAVAILABLE, Reply
 from tests.fakes.tupu import SECRET_ID, FakeTupu, private_pem, public_pem
 from tests.remote.conftest import Clock, picture
@@ -101,7 +101,7 @@ def test_a_long_list_is_split_at_ten(service: FakeTupu, open_tupu: Open) -> None
 
 
 def test_a_request_is_split_at_thirty_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arcli.remote.tupu_pictures.MOST_BODY_BYTES", 1_000_000)
+    monkeypatch.setattr("arcli.remote.tupu.pictures.MOST_BODY_BYTES", 1_000_000)
     photos = [Picture(name=str(k), data=b"x" * 300_000) for k in range(5)]
     sizes = [[item.name for item in chunk] for chunk in requests_of(photos)]
     assert sizes == [["0", "1"], ["2", "3"], ["4"]]

@@ -165,7 +165,7 @@ def test_the_description_names_every_route(served: Served) -> None:
         for method in item
         if method != "parameters"
     }
-    from arcli.server.extensions import Extensions
+    from arcli.server.extensions.routes import Extensions
 
     routed = {(method, path) for method, path, _ in Extensions.table(object.__new__(Extensions))}
     assert described == routed

@@ -22,9 +22,9 @@ from arcli.app import main
 from arcli.engine import LocalGallery
 from arcli.errors import ArcliError
 from arcli.models import AddItem, Picture
-from arcli.server.limits import Buckets
 from arcli.server.options import load_options
-from arcli.server.run import listen
+from arcli.server.process.uvicorn_process import listen
+from arcli.server.requests.limits import Buckets
 from tests.engine.conftest import photo_of, poster
 from tests.protocols.conftest import OpenSsl
 from tests.server.conftest import Served, clean_env, populate, serving

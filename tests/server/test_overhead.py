@@ -12,8 +12,8 @@ import pytest
 from arcli.engine import LocalGallery
 from arcli.models import AddItem, ChannelSettings, Picture
 from arcli.protocols.arcloud.requests import Credentials
-from arcli.remote.arcloud import ArcloudGallery
-from arcli.remote.transport import HttpTransport
+from arcli.remote.arcloud.gallery import ArcloudGallery
+from arcli.remote.http.transport import HttpTransport
 from arcli.store.accounts import Accounts
 from tests.server.conftest import serving
 

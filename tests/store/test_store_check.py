@@ -10,7 +10,7 @@ from arcli.errors import DataDamaged, DataTooNew
 from arcli.models import Finding
 from arcli.store.channel import ChannelStore
 from arcli.store.check import advice, repair_counts, repair_store, verify_counts, verify_store
-from arcli.store.connections import connect
+from arcli.store.connections import open_connection
 from arcli.store.counts import COUNTS_FILE, Counts
 from arcli.store.rows import NewTarget
 
@@ -42,7 +42,7 @@ def store(folder: Path):
 
 def spoil(store: ChannelStore, statement: str) -> None:
     with store.database.excluded():
-        connection = connect(store.database.path, "mode=rw")
+        connection = open_connection(store.database.path, "mode=rw")
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute(statement)
         connection.close()

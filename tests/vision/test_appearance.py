@@ -5,11 +5,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from arcli.vision.appearance import appearance
-from arcli.vision.extract import extract, shrink
-from arcli.vision.front import inliers_from_the_front
-from arcli.vision.score import CALIBRATION, default_threshold, doubtful, evidence, score
-from arcli.vision.verify import Refusal, verify
+from arcli.vision.features.extract import extract, shrink
+from arcli.vision.matching.rectified_view import inliers_from_the_front
+from arcli.vision.matching.verify import Refusal, verify
+from arcli.vision.scoring.appearance import appearance
+from arcli.vision.scoring.score import CALIBRATION, default_threshold, doubtful, evidence, score
 from tests.vision.pictures import textured
 
 PLACE = np.array([[0.9, 0.15, 60], [-0.1, 0.8, 70], [0.0002, 0.0001, 1]])

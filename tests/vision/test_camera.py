@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from arcli.vision.camera import VIEWS, Camera, photograph
-from arcli.vision.extract import extract
+from arcli.vision.features.extract import extract
 from arcli.vision.geometry import corners, project
-from arcli.vision.refine import refine
-from arcli.vision.verify import verify
+from arcli.vision.matching.refine import refine
+from arcli.vision.matching.verify import verify
+from benchmarks.camera import VIEWS, Camera, photograph
 from tests.vision.pictures import textured
 
 MILD = ("near", "on a table", "distance 1", "tilt 1", "blur 1", "noise 1", "glare 1")

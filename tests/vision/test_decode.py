@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from arcli.errors import PictureTooLarge, UnreadablePicture
-from arcli.vision.decode import LOCAL, DecodeLimits, decode
+from arcli.vision.decoding.decode import LOCAL, DecodeLimits, decode
 from tests.vision.pictures import encoded, encoded_gray16, textured
 
 PIXELS = textured(1)

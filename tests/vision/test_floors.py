@@ -8,12 +8,12 @@ import pytest
 
 from arcli.features import Features
 from arcli.models import Effort
-from arcli.vision.camera import Camera, photograph
-from arcli.vision.decode import decode
-from arcli.vision.extract import extract
-from arcli.vision.options import CASCADE, ENROLL, ExtractOptions
-from arcli.vision.score import default_threshold, score
-from arcli.vision.verify import verify
+from arcli.vision.decoding.decode import decode
+from arcli.vision.features.extract import extract
+from arcli.vision.features.options import CASCADE, ENROLL, ExtractOptions
+from arcli.vision.matching.verify import verify
+from arcli.vision.scoring.score import default_threshold, score
+from benchmarks.camera import Camera, photograph
 
 BENCH = Path(__file__).parents[2].parent / "shared" / "data" / "bench"
 pytestmark = pytest.mark.skipif(not BENCH.is_dir(), reason="needs ../shared/data/bench")

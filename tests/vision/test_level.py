@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from arcli.errors import TooFewFeatures
-from arcli.vision.extract import extract
-from arcli.vision.rate import Rating, enough_features, rate, refuse_featureless
-from tests.benchmarks.level_photos import enrolled, seen_in
-from tests.benchmarks.level_pictures import SPOILED, Image, Subject
+from arcli.vision.features.extract import extract
+from arcli.vision.rating.rate import Rating, enough_features, rate, refuse_featureless
+from benchmarks.level_photos import enrolled, seen_in
+from benchmarks.level_pictures import SPOILED, Image, Subject
 from tests.vision.pictures import textured
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "gallery"

@@ -3,12 +3,12 @@
 import cv2
 import numpy as np
 
-from arcli.vision.decode import decode
-from arcli.vision.extract import extract
+from arcli.vision.decoding.decode import decode
+from arcli.vision.features.extract import extract
 from arcli.vision.geometry import corners, project
-from arcli.vision.refine import refine
-from arcli.vision.score import default_threshold, score
-from arcli.vision.verify import Refusal, verify
+from arcli.vision.matching.refine import refine
+from arcli.vision.matching.verify import Refusal, verify
+from arcli.vision.scoring.score import default_threshold, score
 from tests.vision.pictures import textured
 
 

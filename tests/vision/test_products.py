@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from arcli.vision.decode import Decoded, decode
-from arcli.vision.draw import Outline, draw
-from arcli.vision.thumbnail import encoded_to_keep, kept_as_it_is, thumbnail, thumbnail_pixels
+from arcli.vision.decoding.decode import Decoded, decode
+from arcli.vision.drawing.draw import Outline, draw
+from arcli.vision.drawing.thumbnail import encoded_to_keep, kept_as_it_is, thumbnail, thumbnail_pixels
 from tests.vision.pictures import encoded, textured
 
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from arcli.vision.extract import extract, shrink
-from arcli.vision.sisters import Claim, log_odds
+from arcli.vision.features.extract import extract, shrink
+from arcli.vision.scoring.lookalikes import Claim, log_odds
 from tests.vision.pictures import textured
 
 PLACE = np.array([[0.9, 0.15, 60], [-0.1, 0.8, 70], [0.0002, 0.0001, 1]])

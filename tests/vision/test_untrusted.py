@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arcli.errors import PictureRefused
-from arcli.vision.decode import DecodeLimits, decode
-from arcli.vision.extract import extract
+from arcli.vision.decoding.decode import DecodeLimits, decode
+from arcli.vision.features.extract import extract
 from tests.vision.pictures import encoded, textured
 
 SMALL = textured(5, (64, 48))

@@ -10,11 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from arcli.bulk.channel_state import Known
 from arcli.bulk.jsonlines import json_line
 from arcli.bulk.manifest import LINE_LIMIT
-from arcli.bulk.plan import Entry
+from arcli.bulk.plan import PlanEntry
 from arcli.bulk.report import error_object, error_of
-from arcli.bulk.state import Known
 from arcli.errors import ArcliError, InvalidManifest
 
 _FORMAT = 1
@@ -40,7 +40,7 @@ class Action:
 
     do: Do
     identifier: str
-    entry: Entry | None = None
+    entry: PlanEntry | None = None
     changes: tuple[str, ...] = ()
     picture: str | None = None
     before: Known | None = None
@@ -135,9 +135,9 @@ def _action(record: dict[str, Any]) -> Action:
     )
 
 
-def _entry(record: dict[str, Any]) -> Entry:
+def _entry(record: dict[str, Any]) -> PlanEntry:
     path = record["path"]
-    return Entry(
+    return PlanEntry(
         image=_text(record["image"]),
         identifier=_text(record["identifier"]),
         path=None if path is None else Path(path),

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from arcli.bulk.plan import Entry
-from arcli.bulk.run import Reword, Send, Settled, Step, run_steps
-from arcli.bulk.state import Known, hash_of, known_of
+from arcli.bulk.channel_state import Known, hash_of, known_of
+from arcli.bulk.plan import PlanEntry
+from arcli.bulk.run_steps import Reword, Send, Settled, Step, run_steps
 from arcli.bulk.sync.actions import Action, Do
 from arcli.errors import ArcliError, Conflict, PictureNotFound, Unreachable
 from arcli.gallery import Gallery
@@ -72,7 +72,7 @@ def apply(
 
 
 def _step(action: Action) -> Step:
-    entry = action.entry if action.entry is not None else Entry(image="", identifier=action.identifier)
+    entry = action.entry if action.entry is not None else PlanEntry(image="", identifier=action.identifier)
     if action.do is Do.KEEP:
         return Settled(entry, AddStatus.SKIPPED, action.before.level if action.before else None)
     if action.do is Do.FAIL:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from arcli.bulk.plan import Entry, located
-from arcli.bulk.state import Known, hash_of
+from arcli.bulk.channel_state import Known, hash_of
+from arcli.bulk.plan import PlanEntry, located
 from arcli.bulk.sync.actions import Action, Do
 from arcli.errors import ArcliError, NotSupported, PictureNotKept, Unreachable
 
@@ -22,7 +22,12 @@ class Tally:
 
 
 def compare(
-    entries: Iterable[Entry], channel: dict[str, Known], tally: Tally, *, remove: bool, again: bool = False
+    entries: Iterable[PlanEntry],
+    channel: dict[str, Known],
+    tally: Tally,
+    *,
+    remove: bool,
+    again: bool = False,
 ) -> Iterator[Action]:
     """Yield an action for each entry in order, then the removals.
 
@@ -43,7 +48,7 @@ def compare(
             yield Action(do=Do.REMOVE, identifier=identifier, before=channel[identifier])
 
 
-def _action(entry: Entry, before: Known | None, tally: Tally, again: bool) -> Action:
+def _action(entry: PlanEntry, before: Known | None, tally: Tally, again: bool) -> Action:
     if entry.error is not None:
         return Action(do=Do.FAIL, identifier=entry.identifier, entry=entry, error=entry.error)
     try:
@@ -56,7 +61,7 @@ def _action(entry: Entry, before: Known | None, tally: Tally, again: bool) -> Ac
         return Action(do=Do.FAIL, identifier=entry.identifier, entry=entry, error=located(error, entry))
 
 
-def _difference(entry: Entry, before: Known, tally: Tally, again: bool) -> Action:
+def _difference(entry: PlanEntry, before: Known, tally: Tally, again: bool) -> Action:
     changes = _changed_words(entry, before)
     same = _same_picture(entry, before)
     tally.unknown += same is None
@@ -73,14 +78,14 @@ def _difference(entry: Entry, before: Known, tally: Tally, again: bool) -> Actio
     return Action(do=do, identifier=entry.identifier, entry=entry, changes=changes, before=before)
 
 
-def _same_picture(entry: Entry, before: Known) -> bool | None:
+def _same_picture(entry: PlanEntry, before: Known) -> bool | None:
     try:
         return before.same_picture(entry)
     except (NotSupported, PictureNotKept):
         return None
 
 
-def _changed_words(entry: Entry, before: Known) -> tuple[str, ...]:
+def _changed_words(entry: PlanEntry, before: Known) -> tuple[str, ...]:
     """Name what the entry would change; what it does not mention stays."""
     pairs = (
         ("metadata", before.digest(entry.metadata), before.metadata),

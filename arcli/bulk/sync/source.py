@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from arcli.bulk.plan import Entry
-from arcli.bulk.state import targets
+from arcli.bulk.channel_state import targets
+from arcli.bulk.plan import PlanEntry
 from arcli.bulk.sync.actions import Action
 from arcli.errors import ArcliError, NotSupported, PictureNotKept
 from arcli.gallery import Gallery
@@ -43,12 +43,12 @@ class ChannelSource:
         """Return how many targets there are. Raises ChannelNotFound."""
         return self.gallery.list(channel=self.channel, query=ListQuery(limit=1)).totalcount
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[PlanEntry]:
         """Yield every target; its picture is fetched when it is needed."""
         for target in targets(self.gallery, self.channel):
             left = target.matchratio is not None and not self._trust_ratio
             self.ratios_left += left
-            yield Entry(
+            yield PlanEntry(
                 image=f"{self.label}/{target.identifier}",
                 identifier=target.identifier,
                 fetch=partial(self._fetch, target.identifier),

@@ -1,0 +1,139 @@
+"""What a channel held when a load began, and what it holds now.
+
+A load that is continued reports each item as if it had never been interrupted: *what became of it* is
+judged by the channel as it was at the start, *what is left to do* by the channel as it is now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from arcli.atomic import write_atomically
+from arcli.bulk.plan import PlanEntry
+from arcli.errors import ChannelNotFound, Conflict, TargetNotFound
+from arcli.gallery import Gallery
+from arcli.models import ListQuery, MatchRatio, Target
+
+_FEW = 50  # up to so many targets are asked for one by one rather than by a listing
+_PAGE = 5000
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A target in short: digests instead of texts, so that a large channel fits in memory."""
+
+    picture_hash: str | None
+    metadata: str | None  # what `digest` makes of it
+    matchratio: MatchRatio | None
+    active: bool
+    level: int | None
+
+    @classmethod
+    def of(cls, target: Target) -> Known:
+        metadata = digest(target.metadata, exact=target.picture_hash is not None)
+        return cls(target.picture_hash, metadata, target.matchratio, target.active, target.level)
+
+    def digest(self, metadata: str | None) -> str | None:
+        """Return the digest of metadata to compare with this target's."""
+        return digest(metadata, exact=self.picture_hash is not None)
+
+    def same_picture(self, entry: PlanEntry) -> bool | None:
+        """Say whether the bytes added are those of the entry; None where the gallery does not tell.
+
+        Raises a PictureRefused when the entry's picture cannot be read, and what fetching it raises.
+        """
+        if self.picture_hash is None:
+            return None
+        return self.picture_hash == entry.picture_hash or self.picture_hash == hash_of(entry)
+
+    def same_words(self, entry: PlanEntry) -> bool:
+        """Say whether all that the entry brings beside its picture is as it stands."""
+        return (
+            (entry.metadata is None or self.digest(entry.metadata) == self.metadata)
+            and (entry.matchratio is None or str(entry.matchratio) == str(self.matchratio))
+            and (entry.active is None or entry.active == self.active)
+        )
+
+
+def hash_of(entry: PlanEntry) -> str:
+    """Return the SHA-256 of an entry's picture. Raises as `Known.same_picture` does."""
+    return hashlib.sha256(entry.picture().read()).hexdigest()
+
+
+def digest(text: str | None, *, exact: bool) -> str | None:
+    """Return a SHA-256 of metadata; unless `exact`, of what they mean.
+
+    A service that keeps no hashes is a vendor's, and may write JSON anew.
+    """
+    if text is None:
+        return None
+    try:
+        plain = text if exact else json.dumps(json.loads(text), sort_keys=True)
+    except (ValueError, RecursionError):
+        plain = text
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def targets(gallery: Gallery, channel: str) -> Iterator[Target]:
+    """Yield all targets of a channel, a page at a time; a channel that is not there has none."""
+    position = 0
+    while True:
+        try:
+            page = gallery.list(channel=channel, query=ListQuery(position=position, limit=_PAGE))
+        except ChannelNotFound:
+            return
+        yield from page.targets
+        position += len(page.targets)
+        if not page.targets or position >= page.totalcount:
+            return
+
+
+def known_of(gallery: Gallery, channel: str, identifiers: frozenset[str]) -> dict[str, Known]:
+    """Return what `channel` knows of those of `identifiers` that it has."""
+    if len(identifiers) > _FEW:
+        return {t.identifier: Known.of(t) for t in targets(gallery, channel) if t.identifier in identifiers}
+    found = {}
+    for identifier in identifiers:
+        try:
+            found[identifier] = Known.of(gallery.get(channel=channel, identifier=identifier))
+        except TargetNotFound:
+            continue
+        except ChannelNotFound:
+            break
+    return found
+
+
+def save_start(path: Path, channel: str, start: dict[str, Known]) -> None:
+    """Write the start down, durably, before anything is added."""
+    record = {
+        "arcli_start": _FORMAT,
+        "channel": channel,
+        "known": {name: asdict(known) for name, known in start.items()},
+    }
+    write_atomically(path, json.dumps(record).encode())
+
+
+def read_start(path: Path, channel: str) -> dict[str, Known] | None:
+    """Return what `save_start` wrote, None when there is no such file.
+
+    Raises Conflict when the load was into another channel, or the file is not ours.
+    """
+    try:
+        record = json.loads(path.read_bytes())
+        if record["arcli_start"] != _FORMAT:
+            raise ValueError
+        start = {name: Known(**known) for name, known in record["known"].items()}
+        of = record["channel"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Conflict(f"{path} is not what arcli wrote", hint="remove it, or use a new report") from error
+    if of != channel:
+        raise Conflict(f"the load that {path} belongs to went into channel {of}", item=os.fspath(path))
+    return start

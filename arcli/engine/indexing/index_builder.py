@@ -1,0 +1,144 @@
+"""Upkeep for a process that adds: small folds at once, large ones in a process whose memory is its own."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arcli.engine.indexing.coverage import INDEX_KEYPOINTS
+from arcli.engine.indexing.fold_plan import AFTER_BULK, UpkeepOptions
+from arcli.engine.indexing.upkeep import Work, compacting, maybe_fold, work_due
+from arcli.engine.workers import deaf_children, prepare_worker
+from arcli.errors import ArcliError, ChannelNotFound, Locked
+from arcli.features import INDEX_DIM
+from arcli.index.hnsw import graph_memory
+from arcli.store.channel import ChannelStore
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+INLINE_ROWS = 500  # targets to insert, some 2.5 s; a process of its own takes half a second to start
+BACKLOG_ROWS = 1000  # targets without a segment (0.2 s a photo) from which adding waits for the builder
+BULK_ROWS = 128  # targets that came beyond the first batch: from there on the last fold tidies up
+_ROUNDS = 10  # folds in a row: what was added during one is folded by the next
+_PROCESS_BYTES = 80 << 20  # interpreter, numpy, 400 targets at a time: 77 MiB with 37 of graph, 231 with 183
+
+_log = logging.getLogger(__name__)
+
+
+def memory_estimate(work: Work) -> int:
+    """Return how many bytes the builder takes for `work` at most."""
+    return _PROCESS_BYTES + graph_memory(work.largest * INDEX_KEYPOINTS, INDEX_DIM)
+
+
+class IndexBuilder:
+    """Keeps the index of one channel up to date. Threads may share it; `finish` before the process ends.
+
+    inline_rows: how many targets may be inserted in this process, while the caller waits. 0: nobody waits,
+    and `finish` ends the builder, whose work the next one does.
+    """
+
+    def __init__(self, store: ChannelStore, *, inline_rows: int = INLINE_ROWS) -> None:
+        self._store = store
+        self._inline_rows = inline_rows
+        self._process: SpawnProcess | None = None
+        self._lock = threading.Lock()
+        self._begun: int | None = None
+
+    def nudge(self, *, closing: bool = False) -> None:
+        """Do, or have done, what is due. What was added is safe and found without it."""
+        if not self._lock.acquire(blocking=False):
+            return  # another thread is at it
+        try:
+            self._nudge(self._options(closing))
+        except ChannelNotFound:
+            return
+        except ArcliError as error:
+            _log.warning("the index was not brought up to date: %s", error.message)
+        finally:
+            self._lock.release()
+
+    def _nudge(self, options: UpkeepOptions) -> None:
+        if self._process is not None and self._process.is_alive():
+            work = work_due(self._store) if self._inline_rows else None
+            if work is None or work.uncovered < BACKLOG_ROWS:
+                return
+        self._join()
+        work = work_due(self._store, options)
+        if work is None:
+            return
+        if self._inline_rows and work.inserted <= self._inline_rows:
+            maybe_fold(self._store, options)
+        elif self._nobody_compacts():
+            self._start(work, options)
+
+    def finish(self) -> None:
+        """Wait until what is due is done, or end it where nobody waits."""
+        if self._inline_rows:
+            self._join()
+            self.nudge(closing=True)
+        elif self._process is not None:
+            self._process.kill()
+            self._process.join()
+            return
+        self._join()
+
+    def _options(self, closing: bool) -> UpkeepOptions:
+        with self._store.read() as snapshot:
+            last = snapshot.last_row()
+        self._begun = last if self._begun is None else self._begun
+        return AFTER_BULK if closing and last - self._begun >= BULK_ROWS else UpkeepOptions()
+
+    def _nobody_compacts(self) -> bool:
+        with suppress(Locked), compacting(self._store):
+            return True
+        return False
+
+    def _start(self, work: Work, options: UpkeepOptions) -> None:
+        memory = memory_estimate(work)
+        _log.info(
+            "indexing %d targets in a process of its own, which takes up to %d MiB",
+            work.inserted,
+            memory >> 20,
+        )
+        context = multiprocessing.get_context("spawn")
+        words = (self._store.folder, options, memory)
+        self._process = context.Process(target=_build, args=words, daemon=True)
+        with deaf_children():
+            self._process.start()
+
+    def _join(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            process.join()
+        except BaseException:
+            process.kill()
+            raise
+        if process.exitcode:
+            _log.warning("the index builder ended early (%s); the next add tries again", process.exitcode)
+
+
+def _build(folder: Path, options: UpkeepOptions, memory: int) -> None:
+    """Run in the builder process, which `ps` and /proc name arcli-index."""
+    prepare_worker()
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text("arcli-index", encoding="ascii")
+    with ChannelStore.open(folder) as store:
+        fold_within(store, options, memory)
+
+
+def fold_within(store: ChannelStore, options: UpkeepOptions, memory: int) -> None:
+    """Fold what is due, then what came meanwhile, until that would take more than `memory` bytes: those who
+    add announce that, to a process of its own."""
+    for _ in range(_ROUNDS):
+        if not maybe_fold(store, options):
+            return
+        work = work_due(store, options)
+        if work is None or memory_estimate(work) > memory:
+            return

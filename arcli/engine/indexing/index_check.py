@@ -1,0 +1,69 @@
+"""What `doctor` asks of a channel's index, and how it is rebuilt from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from arcli.engine.indexing.coverage import gaps
+from arcli.engine.indexing.index_view import UNCOVERED_LIMIT
+from arcli.engine.indexing.shortlist import INDEX_FOLDER
+from arcli.errors import ArcliError, DataDamaged
+from arcli.index.files import FileGone, is_ours, verify_digest
+from arcli.models import Finding
+from arcli.store import segments
+from arcli.store.channel import ChannelStore
+from arcli.store.segments import SegmentRecord
+
+_REPAIR = "run: arcli doctor --repair"
+_OWNER = "make it yours, with mode 700, or remove it and run: arcli doctor --repair"
+
+
+def verify_index(store: ChannelStore) -> Iterator[Finding]:
+    """Compare each segment's file with its SHA-256 and say which targets no segment covers."""
+    subject = str(store.folder / INDEX_FOLDER)
+    try:
+        with store.read() as snapshot:
+            records, strangers = segments.live(snapshot), segments.foreign(snapshot)
+            uncovered = sum(
+                len(snapshot.live_rows(*between)) for between in gaps(records, snapshot.last_row())
+            )
+    except ArcliError as error:
+        yield Finding(subject=subject, ok=False, message=error.message, hint=error.hint)
+        return
+    problems = [*_problems(store, records)]
+    if strangers:
+        problems.append(
+            (f"{len(strangers)} index files are of the store that this one was copied from", _REPAIR)
+        )
+    if uncovered > UNCOVERED_LIMIT:
+        problems.append((f"{uncovered:,} targets are not in the index and are not searched", _REPAIR))
+    for message, hint in problems:
+        yield Finding(subject=subject, ok=False, message=message, hint=hint)
+    if not problems:
+        message = f"segments as published: {len(records)}; targets searched without: {uncovered:,}"
+        yield Finding(subject=subject, ok=True, message=message)
+
+
+def _problems(store: ChannelStore, records: list[SegmentRecord]) -> Iterator[tuple[str, str]]:
+    folder = store.folder / INDEX_FOLDER
+    if records and folder.exists() and not is_ours(folder):
+        yield "others own or may write to it: its files are not loaded", _OWNER
+        return
+    for record in records:
+        try:
+            verify_digest(folder, record.file)
+        except FileGone:
+            yield f"{record.file.name} is missing", _REPAIR
+        except DataDamaged as error:
+            yield error.message, _REPAIR
+        except OSError as error:
+            yield f"{record.file.name}: {error.strerror}", _REPAIR
+
+
+def repair_index(store: ChannelStore) -> Iterator[Finding]:
+    """Rebuild what is missing or damaged. Raises Locked, MemoryLimit, DiskFull, StorageNotWritable."""
+    from arcli.engine.indexing.upkeep import repair
+
+    for name in repair(store):
+        message = f"{name} was missing or damaged"
+        yield Finding(subject=str(store.folder / INDEX_FOLDER), ok=True, message=message, repaired=True)

@@ -1,0 +1,210 @@
+"""What one search of a channel runs over: opened segments, the delta, and the rows that may not answer."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from arcli.engine.indexing.coverage import codes_of, gaps
+from arcli.engine.indexing.segment_opener import SegmentOpener
+from arcli.errors import Busy
+from arcli.features import INDEX_DIM
+from arcli.index.exact import ExactIndex
+from arcli.index.files import is_ours
+from arcli.index.seam import Codes, DescriptorIndex, Neighbours, Rows
+from arcli.index.votes import merged, without
+from arcli.store import segments
+from arcli.store.segments import SegmentRecord
+from arcli.store.snapshot import Snapshot
+
+UNCOVERED_LIMIT = 20_000  # rows: 500 MB of features to read and some 3 s a photo; beyond it, busy
+_CATCH_UP = 1000  # rows: a search of as many in the delta takes some 0.2 s
+_WIDEST = 16  # times k that a list is widened where the dead crowd the living out
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSegment:
+    """A segment and the index that its file holds."""
+
+    record: SegmentRecord
+    index: DescriptorIndex
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """First and last row that it covers."""
+        return self.record.first_row, self.record.last_row
+
+    def search(self, queries: Codes, k: int, dead: Rows) -> Neighbours:
+        """Return the nearest living descriptors, k of each query where there are so many.
+
+        The list asked for is longer by the dead share; queries whose list is still short ask again.
+        """
+        here = np.searchsorted(dead, (self.record.first_row, self.record.last_row + 1))
+        share = min((here[1] - here[0]) / self.record.rows, 0.9)
+        width = math.ceil(k / (1 - share))
+        found = without(self.index.search(queries, width), dead)
+        while share and width < min(_WIDEST * k, self.index.descriptors):
+            short = np.flatnonzero(np.isfinite(found.distances).sum(axis=1) < k)
+            if not len(short):
+                break
+            width *= 4
+            again = without(self.index.search(queries[short], width), dead)
+            found = _replaced(found, short, again)
+        return found
+
+
+def _replaced(found: Neighbours, which: Rows, again: Neighbours) -> Neighbours:
+    """Return `found` with the lists of the queries `which` taken from the wider `again`."""
+    wider = Neighbours.none(len(found.rows), again.rows.shape[1])
+    wider.rows[:, : found.rows.shape[1]] = found.rows
+    wider.distances[:, : found.rows.shape[1]] = found.distances
+    wider.rows[which], wider.distances[which] = again.rows, again.distances
+    return wider
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndexView:
+    """Immutable: any number of threads may search it. `identity` and `changes` say what it shows."""
+
+    identity: tuple[str, ...]
+    changes: int
+    dead_changes: int
+    opened: tuple[OpenSegment, ...]
+    dead: Rows
+    delta: dict[int, Codes]
+    delta_index: ExactIndex
+
+    def search(self, queries: Codes, k: int) -> Neighbours:
+        """Return the k nearest living descriptors of each of the (Q, INDEX_DIM) queries."""
+        lists = [segment.search(queries, k, self.dead) for segment in self.opened]
+        if not lists:
+            return self.delta_index.search(queries, k)
+        found = merged(lists, k) if len(lists) > 1 or len(self.dead) else lists[0]
+        if not self.delta:
+            return found
+        recent = self.delta_index.search(queries, k, found.distances[:, -1])
+        return merged([found, recent], k)
+
+
+class IndexViewBuilder:
+    """Makes the view of a snapshot, taking over from the view before what has not changed."""
+
+    def __init__(self, folder: Path, *, background: bool) -> None:
+        self._folder = folder
+        self._opener = SegmentOpener(folder, background=background)
+
+    def outdated(self) -> bool:
+        """Say whether a segment has been loaded by a thread since the last view was made."""
+        return self._opener.arrived()
+
+    def close(self) -> None:
+        self._opener.close()
+
+    def build(self, snapshot: Snapshot, before: IndexView | None, *, last_try: bool) -> IndexView:
+        """Open and read what `before` does not have.
+
+        In the background a merged segment is loaded by a thread while those that it merges still answer.
+        Raises Busy above UNCOVERED_LIMIT, and FileGone for a segment whose file is not there unless this is
+        the `last_try`, which does without it.
+        """
+        identity = identity_of(snapshot)
+        if before is not None and before.identity != identity:
+            before = None
+        opened = tuple(self._open(snapshot, before, last_try=last_try))
+        dead = self._dead(snapshot, before, opened)
+        delta = self._delta(snapshot, before, opened, dead)
+        return IndexView(
+            identity=identity,
+            changes=snapshot.changes(),
+            dead_changes=snapshot.dead_changes(),
+            opened=opened,
+            dead=dead,
+            delta=delta,
+            delta_index=_exact(delta),
+        )
+
+    def _open(self, snapshot: Snapshot, before: IndexView | None, *, last_try: bool) -> Iterator[OpenSegment]:
+        records = segments.live(snapshot)
+        if records and not is_ours(self._folder):
+            _log.warning("%s belongs to somebody else: its index files are not loaded", self._folder)
+            self._opener.forget_all_but(())
+            return
+        self._opener.forget_all_but({record.file.name for record in records})
+        known = {segment.record.file: segment for segment in before.opened} if before else {}
+        for record in records:
+            merged = [segment for segment in known.values() if _within(segment.record, record)]
+            if record.file not in known and _nearly_all(record, merged) and self._opener.begin(record.file):
+                yield from merged
+                continue
+            segment = known.get(record.file) or self._one(record, last_try=last_try)
+            if segment is not None:
+                yield segment
+                continue
+            for older in segments.replaced(snapshot):
+                if _within(older, record):
+                    segment = known.get(older.file) or self._one(older, last_try=True)
+                    if segment is not None:
+                        yield segment
+
+    def _one(self, record: SegmentRecord, *, last_try: bool) -> OpenSegment | None:
+        index = self._opener.open(record.file, last_try=last_try)
+        return OpenSegment(record, index) if index is not None else None
+
+    def _dead(self, snapshot: Snapshot, before: IndexView | None, opened: Sequence[OpenSegment]) -> Rows:
+        if before is not None and before.dead_changes == snapshot.dead_changes():
+            return before.dead
+        published = segments.names(snapshot)
+        forgotten = [
+            np.setdiff1d(np.arange(s.record.first_row, s.record.last_row + 1), snapshot.live_rows(*s.rows))
+            for s in opened
+            if s.record.file.name not in published
+        ]
+        return np.unique(np.concatenate([np.array(snapshot.dead_rows(), np.int64), *forgotten]))
+
+    def _delta(
+        self, snapshot: Snapshot, before: IndexView | None, opened: Sequence[OpenSegment], dead: Rows
+    ) -> dict[int, Codes]:
+        rows = [
+            row
+            for first, last in gaps((segment.record for segment in opened), snapshot.last_row())
+            for row in snapshot.live_rows(first, last)
+        ]
+        if len(rows) > UNCOVERED_LIMIT:
+            raise Busy(
+                f"the index of channel {snapshot.info().name!r} does not cover {len(rows):,} targets",
+                hint="rebuild it: arcli doctor --repair",
+            )
+        known = before.delta if before else {}
+        gone = {*dead[np.isin(dead, rows)].tolist()}
+        fresh = dict(codes_of(snapshot, [row for row in rows if row not in known and row not in gone]))
+        both = {row: known.get(row, fresh.get(row)) for row in rows if row not in gone}
+        return {row: codes for row, codes in both.items() if codes is not None}
+
+
+def _within(inner: SegmentRecord, outer: SegmentRecord) -> bool:
+    return outer.first_row <= inner.first_row and inner.last_row <= outer.last_row
+
+
+def _nearly_all(record: SegmentRecord, parts: Sequence[OpenSegment]) -> bool:
+    """Say whether `parts` cover so much of a segment that the rest may be searched as the delta is."""
+    return bool(parts) and record.rows - sum(part.record.rows for part in parts) <= _CATCH_UP
+
+
+def identity_of(snapshot: Snapshot) -> tuple[str, ...]:
+    """Return what tells this store from every other, and from itself before it was copied or restored."""
+    info = snapshot.info()
+    return info.store_id, info.epoch, info.home
+
+
+def _exact(delta: dict[int, Codes]) -> ExactIndex:
+    if not delta:
+        return ExactIndex(np.zeros((0, INDEX_DIM), np.int8), np.zeros(0, np.int64))
+    counts = [len(codes) for codes in delta.values()]
+    return ExactIndex(np.concatenate([*delta.values()]), np.repeat(np.array([*delta], np.int64), counts))

@@ -1,0 +1,65 @@
+"""The shortlist of a channel: one search over segments and delta, less what was removed, then the vote."""
+
+from __future__ import annotations
+
+import threading
+
+from arcli.engine.indexing.index_view import IndexView, IndexViewBuilder, identity_of
+from arcli.features import INDEX_DIM
+from arcli.index.files import FileGone
+from arcli.index.seam import Codes
+from arcli.index.votes import Vote, shortlist
+from arcli.store.channel import ChannelStore
+from arcli.store.snapshot import Snapshot
+
+INDEX_FOLDER = "index"
+NEIGHBOURS = 10  # of each query keypoint; recognition.md, step 3
+
+
+class Shortlister:
+    """Searches one channel and keeps what it opened. Threads may share it; close it when done.
+
+    background: a search does not wait until a merged segment is loaded (a server).
+    """
+
+    def __init__(self, store: ChannelStore, *, background: bool = False) -> None:
+        self._store = store
+        self._builder = IndexViewBuilder(store.folder / INDEX_FOLDER, background=background)
+        self._lock = threading.Lock()
+        self._view: IndexView | None = None
+
+    def search(
+        self, snapshot: Snapshot, codes: Codes, *, limit: int, neighbours: int = NEIGHBOURS
+    ) -> list[Vote]:
+        """Return the `limit` targets with the most votes of the (Q, CODE_DIM) `codes`, most first.
+
+        neighbours: how many of each query keypoint vote.
+
+        Nothing is read again that has not changed since the last search. Raises Busy when so much of the
+        index is damaged that a search would take seconds.
+        """
+        view = self._current(snapshot)
+        return shortlist(view.search(codes[:, :INDEX_DIM], neighbours), limit)
+
+    def close(self) -> None:
+        with self._lock:
+            self._view = None
+            self._builder.close()
+
+    def _current(self, snapshot: Snapshot) -> IndexView:
+        with self._lock:
+            view, now = self._view, (snapshot.changes(), identity_of(snapshot))
+            if view is None or (view.changes, view.identity) != now or self._builder.outdated():
+                view = self._view = self._build(snapshot)
+            return view
+
+    def _build(self, snapshot: Snapshot) -> IndexView:
+        """Make the view of `snapshot`; when a file has gone since it began, that of the store as it is now.
+
+        A row that is not yet in `snapshot` then drops out when its features are loaded from there.
+        """
+        try:
+            return self._builder.build(snapshot, self._view, last_try=False)
+        except FileGone:
+            with self._store.read() as later:
+                return self._builder.build(later, self._view, last_try=True)

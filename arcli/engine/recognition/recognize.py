@@ -1,0 +1,114 @@
+"""The recipe that says which targets a photo shows: climb a cascade of query resolutions, then look from the
+side, until something is certain. What happens at each is in search.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
+
+from arcli.engine.recognition.stage import RecognizeOptions, Search, is_certain
+from arcli.engine.recognition.verification import Shelf, Sighting, Vote, from_the_side, straight
+from arcli.errors import TooFewFeatures
+from arcli.models import FindOptions
+from arcli.vision.decoding.decode import Decoded
+from arcli.vision.features.options import (
+    CASCADE,
+    CASCADE_MANY,
+    CROWD,
+    TILTS,
+    TILTS_MANY,
+    ExtractOptions,
+    TiltOptions,
+)
+
+__all__ = ["RecognizeOptions", "Shelf", "Sighting", "Vote", "largest_side", "recognize"]
+
+
+def recognize(
+    photo: Decoded,
+    shelves: Sequence[Shelf],
+    options: FindOptions,
+    tuning: RecognizeOptions = RecognizeOptions(),
+) -> list[Sighting]:
+    """Return every candidate that was verified, accepted ones first in the order they were accepted.
+
+    Raises TooFewFeatures when the photo has next to no keypoints at any resolution.
+    """
+    best: list[Sighting] = []
+    richest = 0
+    resolutions = _distinct(photo, stages(options), tuning)
+    for stage in resolutions:
+        search = Search(straight(photo, stage), shelves, options, tuning)
+        richest = max(richest, search.num_keypoints)
+        most = None if stage is resolutions[-1] else tuning.first_candidates
+        best = max(best, search.run(most), key=_worth)  # the earlier one where they are equal
+        if any(is_certain(sighting, tuning) for sighting in best):
+            break
+    crowd = crowded(options)
+    if crowd is not None and tuning.crowd <= _accepted(best) != options.limit:
+        wider = replace(tuning, shortlist_many=tuning.shortlist_crowd)
+        best = max(best, Search(straight(photo, crowd), shelves, options, wider).run(None), key=_worth)
+    for tilt in () if _accepted(best) else sides(options):
+        search = Search(from_the_side(photo, tilt), shelves, options, tuning)
+        best = max(best, search.run(tuning.aside_candidates), key=_worth)
+        if any(is_certain(sighting, tuning) for sighting in best):
+            return best
+    if richest < tuning.min_keypoints:
+        raise TooFewFeatures(
+            f"the photo has too few features ({richest} keypoints)",
+            hint="a sharper, brighter or closer photo has more",
+        )
+    return best
+
+
+def stages(options: FindOptions) -> Sequence[ExtractOptions]:
+    """Return the query resolutions to try in turn; several targets take the richest at once."""
+    return CASCADE[options.effort] if options.limit == 1 else CASCADE_MANY[options.effort]
+
+
+def crowded(options: FindOptions) -> ExtractOptions | None:
+    """Return the query resolution for a photo that shows many targets; None where it is not tried."""
+    return None if options.limit == 1 else CROWD[options.effort]
+
+
+def largest_side(options: FindOptions) -> int:
+    """Return the long side in px that a photo is looked at at most."""
+    crowd = crowded(options)
+    return max(stage.max_side for stage in (*stages(options), *([crowd] if crowd else [])))
+
+
+def sides(options: FindOptions) -> Sequence[TiltOptions]:
+    """Return the views from the side to try in turn."""
+    return TILTS[options.effort] if options.limit == 1 else TILTS_MANY[options.effort]
+
+
+def _distinct(
+    photo: Decoded, resolutions: Sequence[ExtractOptions], tuning: RecognizeOptions
+) -> list[ExtractOptions]:
+    """Leave out those where a small photo has the same size as at the next, which takes more keypoints."""
+    found: list[ExtractOptions] = []
+    few = False
+    for stage, after in zip_longest(resolutions, resolutions[1:]):
+        if after is not None and max(photo.size) <= stage.max_side:
+            few = few or stage.voters is not None
+        else:
+            found.append(replace(stage, voters=tuning.small_voters) if few else stage)
+            few = False
+    return found
+
+
+def _accepted(sightings: list[Sighting]) -> int:
+    return sum(sighting.reason is None for sighting in sightings)
+
+
+def _worth(sightings: list[Sighting]) -> tuple[int, float, int, bool]:
+    """Order the outcomes of two resolutions: what was accepted, then how sure the first of it is."""
+    first = sightings[0] if sightings else None
+    return (
+        _accepted(sightings),
+        round(first.score, 3) if first else 0.0,
+        first.inliers if first else 0,
+        first is not None,
+    )

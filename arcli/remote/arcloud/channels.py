@@ -1,0 +1,30 @@
+"""Channels of an arcli server, through its extensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from arcli.models import ChannelInfo, ChannelSettings, valid_channel_name
+from arcli.remote.arcloud.extensions import Extended
+
+
+class RemoteChannels:
+    """The ChannelAdmin half of ArcloudGallery. Every method raises NotSupported on the vendor's service."""
+
+    def __init__(self, extended: Extended) -> None:
+        self._extended = extended
+
+    def channels(self) -> Sequence[ChannelInfo]:
+        return self._extended.channels()
+
+    def channel(self, *, name: str) -> ChannelInfo:
+        return self._extended.channel(valid_channel_name(name))
+
+    def create_channel(self, *, name: str, settings: ChannelSettings = ChannelSettings()) -> ChannelInfo:
+        return self._extended.create_channel(valid_channel_name(name), settings)
+
+    def set_channel(self, *, name: str, settings: ChannelSettings) -> ChannelInfo:
+        return self._extended.set_channel(valid_channel_name(name), settings)
+
+    def remove_channel(self, *, name: str) -> None:
+        self._extended.remove_channel(valid_channel_name(name))

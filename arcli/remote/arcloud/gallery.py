@@ -1,0 +1,222 @@
+"""ArcloudGallery: an ARCloud service, the vendor's or an `arcli serve`, as a `Gallery`.
+
+What the vendor's seven calls cannot do goes through our server's extensions where the service offers them,
+and raises NotSupported where it does not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+from arcli.errors import ArcliError, NotYourChannel, PictureRefused, TargetNotFound
+from arcli.models import (
+    AddItem,
+    AddOptions,
+    AddResult,
+    AddStatus,
+    Capabilities,
+    CheckResult,
+    Finding,
+    FindOptions,
+    FindResult,
+    Hint,
+    ListQuery,
+    OnExists,
+    Picture,
+    StatisticsQuery,
+    StatRecord,
+    Target,
+    TargetChanges,
+    TargetPage,
+    valid_channel_name,
+    valid_identifier,
+)
+from arcli.protocols.arcloud.requests import Credentials
+from arcli.protocols.extensions import Feature
+from arcli.remote.arcloud.add import Adding
+from arcli.remote.arcloud.calls import ArcloudClient
+from arcli.remote.arcloud.channels import RemoteChannels
+from arcli.remote.arcloud.extensions import Extended
+from arcli.remote.arcloud.find import Lookup
+from arcli.remote.arcloud.listing import Listing
+from arcli.remote.arcloud.presence import Presence
+from arcli.remote.arcloud.update import Updating
+from arcli.remote.http.batches import Item, Result, in_order
+from arcli.remote.http.failures import about, ends_batch
+from arcli.remote.http.retry import Retry
+from arcli.remote.http.transport import HttpTransport
+from arcli.remote.rating import rated
+
+
+class ArcloudGallery(RemoteChannels):
+    """Closes `transport` when it is closed. `jobs`: requests at once in a batch that does not say."""
+
+    def __init__(
+        self,
+        transport: HttpTransport,
+        credentials: Credentials,
+        *,
+        retry: Retry | None = None,
+        jobs: int | None = None,
+    ) -> None:
+        self._retry = retry or Retry()
+        super().__init__(Extended(transport, credentials, self._retry))
+        self._transport, self._jobs = transport, jobs
+        self._calls = ArcloudClient(transport, credentials, self._retry)
+        self._listing = Listing(self._calls, self._extended)
+        self._lookup = Lookup(self._calls, self._extended)
+        self._updating = Updating(self._calls, self._extended, self._replace)
+
+    def __enter__(self) -> ArcloudGallery:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def capabilities(self) -> Capabilities:
+        return self._extended.capabilities()
+
+    def add(self, *, channel: str, item: AddItem, options: AddOptions = AddOptions()) -> AddResult:
+        return self._adding(channel, options, [item]).add(item)
+
+    def add_many(
+        self, *, channel: str, items: Iterable[AddItem], options: AddOptions = AddOptions()
+    ) -> Iterator[AddResult]:
+        """The channel must exist: no service creates one on AddImage, whatever `create_channel` says."""
+        adding = self._adding(channel, options, None)
+        status = AddStatus.WOULD_FAIL if options.dry_run else AddStatus.FAILED
+
+        def one(item: AddItem) -> AddResult:
+            try:
+                return adding.add(item)
+            except ArcliError as error:
+                if ends_batch(error):
+                    raise
+                return AddResult(
+                    image=item.picture.name, identifier=item.identifier, status=status, error=error
+                )
+
+        return self._batch(one, items, options.jobs)
+
+    def _adding(self, channel: str, options: AddOptions, items: Sequence[AddItem] | None) -> Adding:
+        """Ask what the service offers only where the answer matters: for more than a plain add."""
+        name = valid_channel_name(channel)
+        presence = Presence(partial(self._calls.get, name), partial(self._listing.pages, name))
+        plain = dataclasses.replace(options, jobs=None, create_channel=True) == AddOptions()
+        simple = plain and items is not None and all(item.matchratio is None for item in items)
+        extended = not simple and self._extended.offers(Feature.ADD_OPTIONS)
+        if options.dry_run and not extended:
+            self._calls.page(name, 0)  # GetImage alone would not tell that the credentials are wrong
+        return Adding(
+            self._calls, name, options, presence, extended=extended, hints=partial(self._hints, name)
+        )
+
+    def _hints(self, channel: str, picture: Picture) -> tuple[Hint, ...]:
+        """Ask our server again what it said of a picture when it added it."""
+        (result,) = self.check(pictures=[picture], channel=channel)
+        return result.hints
+
+    def _batch(
+        self, one: Callable[[Item], Result], items: Iterable[Item], jobs: int | None
+    ) -> Iterator[Result]:
+        return in_order(one, items, jobs=jobs or self._jobs, hurry=self._retry.hurry)
+
+    def _replace(self, channel: str, item: AddItem) -> AddResult:
+        return self.add(channel=channel, item=item, options=AddOptions(on_exists=OnExists.REPLACE))
+
+    def remove(self, *, channel: str, identifier: str) -> bool:
+        """A repeated request whose first answer was lost may have removed it: that counts as removed."""
+        name, lost = valid_channel_name(channel), list[bool]()
+        try:
+            removed = self._calls.remove(name, valid_identifier(identifier), lost.append)
+        except TargetNotFound:  # documented nowhere, and no failure: protocols.md, decision 5
+            removed = False
+        return removed or any(lost)
+
+    def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
+        return self._listing.list(valid_channel_name(channel), query)
+
+    def get(self, *, channel: str, identifier: str) -> Target:
+        return self._calls.get(valid_channel_name(channel), valid_identifier(identifier))
+
+    def picture(self, *, channel: str, identifier: str) -> bytes:
+        return self._extended.picture(valid_channel_name(channel), valid_identifier(identifier))
+
+    def update(self, *, channel: str, identifier: str, changes: TargetChanges) -> Target:
+        return self._updating.update(valid_channel_name(channel), identifier, changes)
+
+    def find(
+        self, *, picture: Picture, channels: Sequence[str] | None, options: FindOptions = FindOptions()
+    ) -> FindResult:
+        try:
+            return self._lookup.find(picture, _valid_names(channels), options)
+        except PictureRefused as error:
+            raise about(error, picture.name) from error.__cause__
+
+    def find_many(
+        self,
+        *,
+        pictures: Iterable[Picture],
+        channels: Sequence[str] | None,
+        options: FindOptions = FindOptions(),
+    ) -> Iterator[FindResult]:
+        def one(picture: Picture) -> FindResult:
+            try:
+                return self.find(picture=picture, channels=channels, options=options)
+            except ArcliError as error:
+                if ends_batch(error):
+                    raise
+                return FindResult(image=picture.name, error=error)
+
+        return self._batch(one, pictures, options.jobs)
+
+    def check(
+        self, *, pictures: Iterable[Picture], channel: str | None, jobs: int | None = None
+    ) -> Iterator[CheckResult]:
+        """Where the service cannot judge, this side does, without looking for duplicates."""
+
+        def one(picture: Picture) -> CheckResult:
+            try:
+                if self._extended.offers(Feature.CHECK):
+                    return self._extended.check(picture, channel)
+                return rated(picture)
+            except ArcliError as error:
+                if ends_batch(error):
+                    raise
+                return CheckResult(image=picture.name, error=about(error, picture.name))
+
+        return self._batch(one, pictures, jobs)
+
+    def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
+        if query.misses:
+            self._extended.require(Feature.MISSES, "tell how many photos matched nothing")
+        return self._calls.statistics(query)
+
+    def probe(self, *, channel: str | None = None) -> Iterator[Finding]:
+        found = self.capabilities()
+        version = f" {found.version}" if found.version else ""
+        yield Finding(subject=self._transport.url, ok=True, message=f"answers as {found.backend}{version}")
+        yield self._credentials_hold()
+        if channel is not None:
+            total = self._calls.page(valid_channel_name(channel), 0).totalcount
+            yield Finding(subject=channel, ok=True, message=f"the channel is there, {total} targets")
+
+    def _credentials_hold(self) -> Finding:
+        """Statistics is the one call that needs credentials and nothing else."""
+        today = dt.datetime.now(dt.UTC).date()
+        message = "the credentials hold"
+        try:
+            self._calls.statistics(StatisticsQuery(start=today, end=today))
+        except NotYourChannel:
+            message += ", for some calls only"
+        return Finding(subject=self._calls.credentials.username, ok=True, message=message)
+
+
+def _valid_names(channels: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if channels is None else tuple(valid_channel_name(name) for name in channels)

@@ -1,0 +1,99 @@
+"""Fetching pictures whose URLs strangers name: public addresses only, also after redirects and DNS.
+
+A name is resolved once a hop, all its addresses must be public, and the connection goes to one of those that
+were looked at, so that another answer of the DNS changes nothing. No proxy is asked.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import httpcore
+
+from arcli.errors import PictureNotFound, PictureTooLarge
+from arcli.remote.http.addresses import Address, is_public, resolve
+from arcli.remote.http.deadline import DeadlineBackend
+
+_FAILURES = (
+    httpcore.NetworkError,
+    httpcore.TimeoutException,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+    OSError,
+    ValueError,
+)
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetcher:
+    """Limits: bytes of a picture, seconds for all of it (redirects and names included), redirects."""
+
+    most_bytes: int = 10 * 1024 * 1024
+    seconds: float = 10.0
+    redirects: int = 3
+    allowed: Callable[[Address], bool] = is_public
+    resolve: Callable[[str, int], Sequence[Address]] = resolve
+    clock: Callable[[], float] = time.monotonic
+
+    def fetch(self, url: str) -> bytes:
+        """Return what `url` answers; blocks. Raises PictureNotFound, PictureTooLarge."""
+        backend = DeadlineBackend(self._address, until=self.clock() + self.seconds, clock=self.clock)
+        # Certificate authorities come from the system, or from SSL_CERT_FILE.
+        context = ssl.create_default_context()
+        try:
+            with httpcore.ConnectionPool(ssl_context=context, network_backend=backend) as pool:
+                return self._follow(pool, url)
+        except _FAILURES as error:
+            raise _not_fetched(url, type(error).__name__) from None
+
+    def _follow(self, pool: httpcore.ConnectionPool, url: str) -> bytes:
+        here = url
+        for _ in range(self.redirects + 1):
+            with _get(pool, here) as response:
+                if response.status not in _REDIRECTS:
+                    return self._body(response, url)
+                here = urljoin(here, _location(response))
+        raise _not_fetched(url, "too many redirects")
+
+    def _body(self, response: httpcore.Response, url: str) -> bytes:
+        if response.status != 200:
+            raise _not_fetched(url, f"HTTP {response.status}")
+        chunks, size = [], 0
+        for chunk in response.iter_stream():
+            size += len(chunk)
+            if size > self.most_bytes:
+                raise PictureTooLarge(f"{url}: over {self.most_bytes:,} bytes", item=url)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _address(self, host: str, port: int) -> str:
+        """Return where to connect to. Raises ConnectionRefusedError unless all addresses are public."""
+        addresses = self.resolve(host, port)
+        if not addresses or not all(self.allowed(address) for address in addresses):
+            raise ConnectionRefusedError("only public addresses are fetched from")
+        return str(addresses[0])
+
+
+@contextmanager
+def _get(pool: httpcore.ConnectionPool, url: str) -> Iterator[httpcore.Response]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        raise _not_fetched(url, "it is no http(s) URL without credentials")
+    headers = [("Host", parts.netloc), ("User-Agent", "arcli"), ("Accept-Encoding", "identity")]
+    with pool.stream("GET", parts._replace(fragment="").geturl(), headers=headers) as response:
+        yield response
+
+
+def _location(response: httpcore.Response) -> str:
+    values = (value for name, value in response.headers if name.lower() == b"location")
+    return next(values, b"").decode("latin-1")
+
+
+def _not_fetched(url: str, why: str) -> PictureNotFound:
+    return PictureNotFound(f"{url}: could not be fetched ({why})", item=url)

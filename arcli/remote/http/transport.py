@@ -1,0 +1,222 @@
+"""One HTTP client for every remote gallery: connection reuse, time limits, size limits, honest failures.
+
+Proxies (but for this machine itself) and certificate authorities come from the environment (HTTP_PROXY,
+HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR). Redirects are not followed: a secret goes
+where the user sent it and nowhere else.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from arcli.errors import (
+    ArcliError,
+    BadAnswer,
+    Busy,
+    NotAuthorized,
+    PictureTooLarge,
+    RateLimited,
+    TimedOut,
+    Unreachable,
+    UsageError,
+)
+from arcli.remote.http.addresses import base_url, is_loopback
+from arcli.remote.http.retry import Failed
+
+if TYPE_CHECKING:
+    import httpx
+
+LARGEST_ANSWER = 64 * 1024 * 1024  # bytes
+_logger = logging.getLogger("arcli.remote")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Seconds: to connect, without any byte sent or received, and for reading a whole answer."""
+
+    connect: float = 10.0
+    idle: float = 60.0
+    answer: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """status, content type and body of an HTTP answer."""
+
+    status: int
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadPart:
+    """A file in a multipart form."""
+
+    name: str
+    filename: str
+    data: bytes
+
+
+class HttpTransport:
+    """Sends requests to one service, for many threads at once. Raises UsageError for a URL that is none."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeouts: Timeouts = Timeouts(),
+        connections: int = 16,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.url = base_url(url)
+        self._timeouts, self._clock = timeouts, clock
+        self._client = _client(timeouts, connections, direct=is_loopback(self.url))
+        self._answered = False
+        if self.url.startswith("http://") and not is_loopback(self.url):
+            _logger.warning(
+                "%s is not encrypted: others on the way can read and change what is sent", self.url
+            )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def post_form(
+        self, path: str, fields: Sequence[tuple[str, str]], parts: Sequence[UploadPart] = ()
+    ) -> HttpAnswer:
+        """POST multipart/form-data, also when there is no file in it. Raises Failed."""
+        files: list[tuple[str, Any]] = [(name, (None, value.encode())) for name, value in fields]
+        files += [(part.name, (part.filename, part.data)) for part in parts]
+        return self._send("POST", path, files=files)
+
+    def post_json(self, path: str, body: Mapping[str, Any]) -> HttpAnswer:
+        """POST a JSON body. Raises Failed."""
+        return self._send("POST", path, json=body)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        authorization: str | None = None,
+        query: Sequence[tuple[str, str]] = (),
+        body: Mapping[str, Any] | None = None,
+        fields: Sequence[tuple[str, str]] = (),
+        parts: Sequence[UploadPart] = (),
+    ) -> HttpAnswer:
+        """Send a request of our own extensions, whose failures come as HTTP statuses. Raises Failed."""
+        headers = {} if authorization is None else {"Authorization": authorization}
+        more: dict[str, Any] = {} if body is None else {"json": body}
+        if parts:
+            more["files"] = [(name, (None, value.encode())) for name, value in fields]
+            more["files"] += [(part.name, (part.filename, part.data)) for part in parts]
+        return self._send(method, path, keep_errors=True, headers=headers, params=list(query), **more)
+
+    def _send(self, method: str, path: str, *, keep_errors: bool = False, **content: Any) -> HttpAnswer:
+        import httpx
+
+        try:
+            with self._client.stream(method, f"{self.url}/{path}", **content) as response:
+                answer = HttpAnswer(
+                    status=response.status_code,
+                    content_type=response.headers.get("content-type", ""),
+                    content=self._body(response),
+                )
+                wait = response.headers.get("retry-after")
+        except httpx.HTTPError as error:
+            raise self._failed(error) from None
+        except httpx.InvalidURL as error:
+            raise UsageError(f"{self.url}: {error}") from None
+        self._answered = True
+        readable = keep_errors and answer.content_type.startswith("application/json")
+        if not 200 <= answer.status < 300 and not readable:
+            raise http_failure(answer.status, f"{self.url}/{path}", wait)
+        return answer
+
+    def _body(self, response: httpx.Response) -> bytes:
+        """Read the answer within its time and its size."""
+        until = self._clock() + self._timeouts.answer
+        chunks, size = [], 0
+        for chunk in response.iter_bytes():
+            size += len(chunk)
+            if size > LARGEST_ANSWER:
+                error = BadAnswer(f"{self.url}: the answer is over {LARGEST_ANSWER // 2**20} MiB")
+                raise Failed(error, again=False, unsure=True)
+            if self._clock() > until:
+                raise Failed(
+                    TimedOut(f"{self.url}: no whole answer in {self._timeouts.answer:g} s"), unsure=True
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _failed(self, error: httpx.HTTPError) -> Failed:
+        """Say what went wrong on the way; before the first answer of all, patience is not worth much."""
+        import httpx
+
+        if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
+            why: ArcliError = TimedOut(f"{self.url}: no connection in {self._timeouts.connect:g} s")
+            return Failed(why, brief=not self._answered)
+        if isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol):
+            return Failed(_not_connected(self.url, error), brief=not self._answered)
+        if isinstance(error, httpx.TimeoutException):
+            return Failed(TimedOut(f"{self.url}: no answer in {self._timeouts.idle:g} s"), unsure=True)
+        if isinstance(error, httpx.DecodingError):
+            return Failed(BadAnswer(f"{self.url}: the answer cannot be decoded"), again=False, unsure=True)
+        return Failed(Unreachable(f"{self.url}: the connection broke ({type(error).__name__})"), unsure=True)
+
+
+def http_failure(status: int, url: str, retry_after: str | None = None) -> Failed:
+    """Say what an HTTP status means that none of the protocols knows."""
+    wait = float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
+    if status == 429:
+        return Failed(RateLimited(f"{url}: too many requests"), wait=wait, status=status)
+    if status == 503:
+        return Failed(Busy(f"{url}: the service is not available"), wait=wait, unsure=True, status=status)
+    if status >= 500:
+        why = Unreachable(f"{url}: the service failed (HTTP {status})")
+        return Failed(why, wait=wait, unsure=True, status=status)
+    return Failed(_refusal(status, url), again=False, status=status)
+
+
+def _refusal(status: int, url: str) -> ArcliError:
+    if 300 <= status < 400:
+        return BadAnswer(
+            f"{url}: the service is somewhere else (HTTP {status})", hint="correct the profile's URL"
+        )
+    if status in (404, 405, 410):
+        return BadAnswer(f"{url}: no such call (HTTP {status})", hint="is the profile's URL right?")
+    if status == 413:
+        return PictureTooLarge("the request is larger than the service takes (HTTP 413)")
+    if status in (401, 403, 407):
+        return NotAuthorized(f"{url}: refused (HTTP {status})")
+    return BadAnswer(f"{url}: HTTP {status}")
+
+
+def _not_connected(url: str, error: Exception) -> ArcliError:
+    said = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        hint = "name the certificate authority's file in SSL_CERT_FILE"
+        return Unreachable(f"{url}: its certificate is not trusted", hint=hint)
+    return Unreachable(f"{url}: cannot connect ({said or type(error).__name__})")
+
+
+def _client(timeouts: Timeouts, connections: int, *, direct: bool) -> httpx.Client:
+    """`direct`: whatever proxies the environment names, since they cannot reach this machine's loopback."""
+    import httpx
+
+    from arcli import __version__
+
+    idle = timeouts.idle
+    try:
+        return httpx.Client(
+            headers={"User-Agent": f"arcli/{__version__}"},
+            timeout=httpx.Timeout(connect=timeouts.connect, read=idle, write=idle, pool=None),
+            limits=httpx.Limits(max_connections=connections, keepalive_expiry=30.0),
+            follow_redirects=False,
+            mounts=dict.fromkeys(("http://", "https://", "all://")) if direct else None,
+        )
+    except (ValueError, ImportError, OSError) as error:  # a proxy or CA setting that cannot be used
+        raise UsageError(f"the proxy or certificate settings of the environment: {error}") from None

@@ -1,0 +1,103 @@
+"""Pictures for Tupu: small enough one by one, and in requests that are small enough."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from arcli.errors import ArcliError
+from arcli.models import Picture
+from arcli.protocols.tupu.requests import (
+    MOST_BODY_BYTES,
+    MOST_PICTURE_BYTES,
+    MOST_PICTURES,
+    base64_size,
+)
+
+_SHRUNK_SIDE = 512  # px, long side: the vendor advises 256 to 512
+_SHRUNK_QUALITY = 92
+_ROOM = 100_000  # bytes of a body that are no picture: tags, signature, part headers
+_logger = logging.getLogger("arcli.remote")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A picture as it is sent: bytes, or a URL that the service fetches itself."""
+
+    name: str
+    content: bytes | str
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes in a body, base64 counted in, whichever form is used."""
+        return base64_size(len(self.content)) if isinstance(self.content, bytes) else len(self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """A picture that cannot be sent, and why."""
+
+    name: str
+    error: ArcliError
+
+
+def is_url(picture: Picture) -> bool:
+    return picture.data is None and picture.name.startswith(("http://", "https://"))
+
+
+def ready(picture: Picture) -> Ready:
+    """Read a picture, made smaller (and said so) when it is over 1 MB as base64.
+
+    Raises PictureNotFound, UnreadablePicture, PictureTooLarge.
+    """
+    if is_url(picture):
+        return Ready(picture.name, picture.name)
+    data = picture.read()
+    if base64_size(len(data)) <= MOST_PICTURE_BYTES:
+        return Ready(picture.name, data)
+    smaller = _shrunk(data, picture.name)
+    _logger.warning(
+        "%s: sent at %d px, since the service takes no picture over 1 MB", picture.name, _SHRUNK_SIDE
+    )
+    return Ready(picture.name, smaller)
+
+
+def requests_of(pictures: Iterable[Picture]) -> Iterator[list[Ready | Unready]]:
+    """Yield pictures by the request: at most 10, at most 30 MB, and never files with URLs."""
+    chunk: list[Ready | Unready] = []
+    for picture in pictures:
+        following = _ready_or_not(picture)
+        if not _fits(chunk, following):
+            yield chunk
+            chunk = []
+        chunk.append(following)
+    if chunk:
+        yield chunk
+
+
+def _ready_or_not(picture: Picture) -> Ready | Unready:
+    try:
+        return ready(picture)
+    except ArcliError as error:
+        error.item = error.item or picture.name
+        return Unready(picture.name, error)
+
+
+def _fits(chunk: list[Ready | Unready], following: Ready | Unready) -> bool:
+    if len(chunk) >= MOST_PICTURES:
+        return False
+    sent = [item for item in chunk if isinstance(item, Ready)]
+    if not sent or isinstance(following, Unready):
+        return True
+    size = sum(item.size for item in sent) + following.size
+    return size <= MOST_BODY_BYTES - _ROOM and type(sent[0].content) is type(following.content)
+
+
+def _shrunk(data: bytes, name: str) -> bytes:
+    from arcli.vision.decoding.decode import LOCAL, decode
+    from arcli.vision.drawing.thumbnail import encode_jpeg
+    from arcli.vision.features.extract import shrink
+
+    pixels = decode(data, name=name, limits=LOCAL, max_side=_SHRUNK_SIDE).pixels
+    return encode_jpeg(shrink(pixels, _SHRUNK_SIDE), quality=_SHRUNK_QUALITY)

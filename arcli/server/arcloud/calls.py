@@ -1,0 +1,220 @@
+"""ARCloud's seven calls: parse, authenticate, authorize, then look at the picture.
+
+A known route always answers HTTP 200 with JSON; what went wrong is in its returncode.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arcli.errors import (
+    ArcliError,
+    ChannelNotFound,
+    InvalidChannelName,
+    UsageError,
+    WrongCredentials,
+)
+from arcli.models import AddItem, ListQuery, Principal, Scope, valid_identifier
+from arcli.protocols.arcloud import answers, requests
+from arcli.protocols.arcloud.codes import Call, ReturnCode
+from arcli.protocols.failures import error_json
+from arcli.protocols.reading import JsonObject
+from arcli.server.lookup import find_photo
+from arcli.server.requests.answers import JsonAnswer
+from arcli.server.requests.forms import BodyLimits, Form, MultipartNeeded, read_form
+from arcli.server.service import Service, require_scope
+from arcli.server.tallies import match_counts
+
+_log = logging.getLogger(__name__)
+Handler = Callable[[Request], Awaitable[JsonObject]]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+_WITH_PICTURE = (Call.ADD_IMAGE, Call.FIND_IMAGE)
+
+
+class ArcloudRoutes:
+    """The seven calls of one server process."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._limits = BodyLimits.for_picture(service.options.picture_bytes, service.options.body_seconds)
+
+    def routes(self) -> list[Route]:
+        handlers: dict[Call, Handler] = {
+            Call.ADD_IMAGE: self._add,
+            Call.REMOVE_IMAGE: self._remove,
+            Call.GET_IMAGES: self._list,
+            Call.GET_IMAGE: self._get,
+            Call.UPDATE_IMAGE_INFO: self._update,
+            Call.STATISTICS: self._statistics,
+            Call.FIND_IMAGE: self._find,
+        }
+        return [Route(f"/{call}", self._endpoint(call, handlers[call]), methods=METHODS) for call in Call]
+
+    def _endpoint(self, call: Call, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            started = time.perf_counter()
+            with self._service.memory.lease() as request.state.lease:
+                body = await self._answer(request, call, handler)
+            self._service.metrics.answered(call, str(body["returncode"]), time.perf_counter() - started)
+            return JsonAnswer(request, body)
+
+        return endpoint
+
+    async def _answer(self, request: Request, call: Call, handler: Handler) -> JsonObject:
+        try:
+            if request.method != "POST":
+                kind = MultipartNeeded if call in _WITH_PICTURE else UsageError
+                raise kind(f"{call} is called by POST")
+            return await handler(request)
+        except MultipartNeeded as error:
+            return {"returncode": int(ReturnCode.NOT_MULTIPART), "error": error_json(UsageError(str(error)))}
+        except ArcliError as error:
+            if error.exit_status in (9, 70):
+                _log.error("%s: %s", call, error)
+            return answers.failed(error, call)
+        except Exception:
+            _log.exception("%s failed", call)
+            return answers.failed(ArcliError("a bug"), call)
+
+    async def _form(self, request: Request) -> Form:
+        return await read_form(request, self._limits)
+
+    async def _upload(self, request: Request) -> tuple[Form, bytes]:
+        """Read a form with a picture. Raises MultipartNeeded, PictureTooLarge, UsageError, Busy."""
+        form = await read_form(request, self._limits, multipart=True)
+        picture = form.picture()
+        if picture is None:
+            raise UsageError("the parameter image is missing", item="image")
+        return form, picture
+
+    async def _admit(self, request: Request, fields: requests.Fields) -> Principal:
+        return await self._service.admit(request, requests.read_credentials(fields))
+
+    async def _owner(self, request: Request, fields: requests.Fields, channel: str) -> None:
+        """Return if these credentials may do everything in `channel`."""
+        principal = await self._admit(request, fields)
+        await self._service.quick.run(self._service.authorize, principal, channel)
+
+    async def _add(self, request: Request) -> JsonObject:
+        form, content = await self._upload(request)
+        fields = form.fields
+        channel, identifier = requests.required(fields, "channel"), requests.required(fields, "identifier")
+        await self._owner(request, fields, channel)
+
+        def add() -> JsonObject:
+            item = AddItem(
+                picture=self._service.picture(content, [channel]),
+                identifier=valid_identifier(identifier),
+                metadata=requests.read_metadata(fields),
+                matchratio=requests.read_matchratio(fields),
+            )
+            options = requests.read_add_options(fields)
+            return answers.added(self._service.gallery.add(channel=channel, item=item, options=options))
+
+        return await self._service.photos.run(add)
+
+    async def _remove(self, request: Request) -> JsonObject:
+        fields = (await self._form(request)).fields
+        channel, identifier = requests.required(fields, "channel"), requests.required(fields, "identifier")
+        await self._owner(request, fields, channel)
+        remove = self._service.gallery.remove
+        return answers.removed(await self._service.quick.run(remove, channel=channel, identifier=identifier))
+
+    async def _list(self, request: Request) -> JsonObject:
+        fields = (await self._form(request)).fields
+        channel = requests.required(fields, "channel")
+        await self._owner(request, fields, channel)
+        query = ListQuery(position=requests.read_position(fields), limit=requests.read_page_size(fields))
+        return answers.listed(
+            await self._service.quick.run(self._service.gallery.list, channel=channel, query=query)
+        )
+
+    async def _get(self, request: Request) -> JsonObject:
+        fields = (await self._form(request)).fields
+        channel, identifier = requests.required(fields, "channel"), requests.required(fields, "identifier")
+        principal = await self._known(request, fields)
+
+        def get() -> JsonObject:
+            self._may_see(channel, principal)
+            return answers.shown_target(self._service.gallery.get(channel=channel, identifier=identifier))
+
+        return await self._service.quick.run(get)
+
+    async def _known(self, request: Request, fields: requests.Fields) -> Principal | None:
+        """Return who asks, None for whoever came without credentials or with wrong ones."""
+        credentials = requests.optional_credentials(fields)
+        if credentials is not None:
+            try:
+                return await self._service.admit(request, credentials)
+            except WrongCredentials:
+                pass
+        self._service.door.admit_anonymous(self._service.address(request))
+        return None
+
+    def _may_see(self, channel: str, principal: Principal | None) -> None:
+        """Raises ChannelNotFound, alike for a private channel of others and for none at all."""
+        hidden = ChannelNotFound(f"no channel {channel!r}", item=channel)
+        try:
+            private = self._service.backend.channels.channel(name=channel).settings.private
+        except (ChannelNotFound, InvalidChannelName):
+            raise hidden from None
+        if private:
+            try:
+                if principal is None:
+                    raise hidden
+                self._service.authorize(principal, channel, Scope.FIND)
+            except ArcliError:
+                raise hidden from None
+
+    async def _update(self, request: Request) -> JsonObject:
+        form = await self._form(request)
+        fields, content = form.fields, form.picture()
+        channel, identifier = requests.required(fields, "channel"), requests.required(fields, "identifier")
+        await self._owner(request, fields, channel)
+
+        def update() -> JsonObject:
+            picture = self._service.picture(content, [channel]) if content is not None else None
+            changes = replace(requests.read_changes(fields), picture=picture)
+            update = self._service.gallery.update
+            return answers.shown_target(update(channel=channel, identifier=identifier, changes=changes))
+
+        workers = self._service.quick if content is None else self._service.photos
+        return await workers.run(update)
+
+    async def _statistics(self, request: Request) -> JsonObject:
+        fields = (await self._form(request)).fields
+        username = requests.required(fields, "username")
+        for name in ("startdate", "enddate"):
+            requests.required(fields, name)
+        principal = await self._admit(request, fields)
+        channel = requests.optional(fields, "channel")
+
+        def count() -> JsonObject:
+            if channel is not None:
+                self._service.authorize(principal, channel)
+            query = requests.read_statistics(fields)
+            records = match_counts(self._service, query, lambda: self._service.channels_of(principal))
+            return answers.statistics(username, query.channel, records)
+
+        require_scope(principal)
+        return await self._service.quick.run(count)
+
+    async def _find(self, request: Request) -> JsonObject:
+        form, content = await self._upload(request)
+        fields = form.fields
+        principal = await self._admit(request, fields)
+        asked = requests.read_find_channels(fields)
+        options = requests.read_find_options(fields)
+        result = await find_photo(self._service, principal, content, asked, options)
+        return answers.found(
+            result,
+            channel_given=asked is not None,
+            level_is_channel=self._service.options.findimage_level == "channel",
+        )

@@ -1,0 +1,190 @@
+"""`/arcli/v1`: what arcli offers beyond ARCloud's calls. Shapes are in arcli.protocols.extensions."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arcli import __version__
+from arcli.errors import ArcliError, ChannelNotFound, UsageError
+from arcli.models import Principal, Scope
+from arcli.protocols import extensions as wire
+from arcli.protocols.failures import error_json
+from arcli.protocols.reading import JsonObject
+from arcli.protocols.targets import check_json
+from arcli.server.extensions.channels import ChannelDesk
+from arcli.server.extensions.openapi import DESCRIPTION
+from arcli.server.requests.answers import JsonAnswer, picture_response
+from arcli.server.requests.forms import BodyLimits, MultipartNeeded, read_body, read_form
+from arcli.server.service import Service, require_scope
+
+_log = logging.getLogger(__name__)
+_JSON_BYTES = 64 * 1024
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Extensions:
+    """The routes of one server process."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._desk = ChannelDesk(service)
+        options = service.options
+        self._picture_limits = BodyLimits.for_picture(options.picture_bytes, options.body_seconds)
+        self._json_limits = BodyLimits(
+            picture_bytes=_JSON_BYTES, body_bytes=_JSON_BYTES, seconds=options.body_seconds
+        )
+
+    def routes(self) -> list[Route]:
+        return [
+            Route(path, self._endpoint(path, call), methods=[method]) for method, path, call in self.table()
+        ]
+
+    def table(self) -> list[tuple[str, str, Handler]]:
+        """Return method, path and handler of each route."""
+        channel = f"/{wire.CHANNELS}/{{channel}}"
+        targets = f"{channel}/targets"
+        return [
+            ("GET", f"/{wire.CAPABILITIES}", self._capabilities),
+            ("GET", f"/{wire.PREFIX}/openapi.json", self._openapi),
+            ("GET", f"/{wire.CHANNELS}", self._channels),
+            ("POST", f"/{wire.CHANNELS}", self._create),
+            ("GET", channel, self._channel),
+            ("PUT", channel, self._set),
+            ("DELETE", channel, self._delete),
+            ("GET", targets, self._targets),
+            ("GET", f"{targets}/{{identifier}}/picture", self._picture),
+            ("POST", f"/{wire.CHECK}", self._check),
+        ]
+
+    def _endpoint(self, path: str, handler: Handler) -> Handler:
+        async def endpoint(request: Request) -> Response:
+            started = time.perf_counter()
+            with self._service.memory.lease() as request.state.lease:
+                response = await self._answer(request, handler)
+            seconds = time.perf_counter() - started
+            self._service.metrics.answered(path, str(response.status_code), seconds)
+            return response
+
+        return endpoint
+
+    async def _answer(self, request: Request, handler: Handler) -> Response:
+        try:
+            return await handler(request)
+        except MultipartNeeded as error:
+            return _failed(request, UsageError(str(error)))
+        except ArcliError as error:
+            return _failed(request, error)
+        except Exception:
+            _log.exception("%s failed", request.url.path)
+            return _failed(request, ArcliError("a bug"))
+
+    async def _admit(self, request: Request) -> Principal:
+        credentials = wire.read_basic(request.headers.get("authorization", ""))
+        return await self._service.admit(request, credentials)
+
+    async def _object(self, request: Request) -> JsonObject:
+        try:
+            value = json.loads(await read_body(request, self._json_limits))
+        except (ValueError, RecursionError) as error:
+            raise UsageError("the body is no JSON") from error
+        if not isinstance(value, dict):
+            raise UsageError("the body is no JSON object")
+        return value
+
+    async def _capabilities(self, request: Request) -> Response:
+        return JsonAnswer(request, wire.capabilities_json(__version__, list(wire.Feature)))
+
+    async def _openapi(self, request: Request) -> Response:
+        return JsonAnswer(request, DESCRIPTION)
+
+    async def _channels(self, request: Request) -> Response:
+        principal = await self._admit(request)
+        found = await self._service.quick.run(self._desk.all, principal)
+        return JsonAnswer(request, {"channels": found})
+
+    async def _create(self, request: Request) -> Response:
+        body = await self._object(request)
+        principal = await self._admit(request)
+        made = await self._service.quick.run(self._desk.create, principal, body)
+        return JsonAnswer(request, made, 201)
+
+    async def _channel(self, request: Request) -> Response:
+        return await self._about_channel(request, self._desk.show)
+
+    async def _set(self, request: Request) -> Response:
+        body = await self._object(request)
+        return await self._about_channel(request, self._desk.set, body)
+
+    async def _delete(self, request: Request) -> Response:
+        return await self._about_channel(request, self._desk.remove)
+
+    async def _about_channel(self, request: Request, work: Callable[..., JsonObject], *more: Any) -> Response:
+        principal = await self._admit(request)
+        name = request.path_params["channel"]
+        return JsonAnswer(request, await self._service.quick.run(work, principal, name, *more))
+
+    async def _targets(self, request: Request) -> Response:
+        principal = await self._admit(request)
+        channel = request.path_params["channel"]
+        query = wire.read_list_query(dict(request.query_params), request.query_params.getlist("where"))
+
+        def targets() -> JsonObject:
+            self._service.authorize(principal, channel)
+            return wire.targets_json(self._service.gallery.list(channel=channel, query=query))
+
+        return JsonAnswer(request, await self._service.quick.run(targets))
+
+    async def _picture(self, request: Request) -> Response:
+        principal = await self._admit(request)
+        names = request.path_params
+
+        def picture() -> bytes:
+            self._service.authorize(principal, names["channel"])
+            return self._service.gallery.picture(channel=names["channel"], identifier=names["identifier"])
+
+        return picture_response(await self._service.quick.run(picture))
+
+    async def _check(self, request: Request) -> Response:
+        form = await read_form(request, self._picture_limits, multipart=True)
+        content = form.picture()
+        if content is None:
+            raise UsageError("the parameter image is missing", item="image")
+        principal = await self._admit(request)
+        require_scope(principal)
+        channel = form.fields.get("channel") or None
+
+        def check() -> JsonObject:
+            known = self._known(principal, channel)
+            picture = self._service.picture(content, [known] if known else [])
+            (result,) = self._service.gallery.check(pictures=[picture], channel=known, jobs=1)
+            if result.error is not None:
+                raise result.error
+            return check_json(result)
+
+        return JsonAnswer(request, await self._service.photos.run(check))
+
+    def _known(self, principal: Principal, channel: str | None) -> str | None:
+        """Return the channel to look for duplicates in; one that is not there has none."""
+        if channel is None:
+            return None
+        try:
+            self._service.authorize(principal, channel, Scope.ALL)
+        except ChannelNotFound:
+            return None
+        return channel
+
+
+def _failed(request: Request, error: ArcliError) -> Response:
+    status = wire.http_status(error)
+    answer = JsonAnswer(request, {"error": error_json(error)}, status)
+    if status == 401:
+        answer.headers["www-authenticate"] = 'Basic realm="arcli"'
+    return answer

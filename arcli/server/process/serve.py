@@ -1,0 +1,93 @@
+"""`arcli serve`, from its options to its end."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from arcli.errors import UsageError
+from arcli.server.metrics import MULTIPROCESS, Metrics, serve_metrics
+from arcli.server.options import ServeOptions
+from arcli.server.process.backend import open_backend
+from arcli.server.process.supervise import Supervisor
+from arcli.server.process.uvicorn_process import check_tls, listen, run_process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """What an operator is told when the port is open. GetImage shows public channels to everybody."""
+
+    url: str
+    metrics_url: str | None
+    public_channels: tuple[str, ...]
+    private_channels: tuple[str, ...]
+
+
+def serve(options: ServeOptions, announce: Callable[[Started], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is called once, when clients can connect.
+
+    Raises UsageError for an address or a certificate that cannot be used, DataDamaged, StorageNotWritable.
+    """
+    check_tls(options)
+    public, private = _channels(options)
+    options, listener = listen(options)
+    with listener, ExitStack() as stack:
+        metrics = Metrics(by_channel=options.metrics_by_channel) if options.workers == 1 else None
+        if metrics is None:
+            stack.enter_context(_shared_numbers())
+        metrics_url = _open_metrics(options, metrics, stack)
+        announce(
+            Started(
+                url=options.base_url,
+                metrics_url=metrics_url,
+                public_channels=public,
+                private_channels=private,
+            )
+        )
+        if metrics is None:
+            Supervisor(options, listener).run()
+        else:
+            run_process(options, listener, metrics)
+
+
+def _channels(options: ServeOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the public and the private channels; fails early where the data cannot be served."""
+    backend = open_backend(options.data_dir)
+    try:
+        channels = backend.channels.channels()
+        backend.signing_key()  # made at first start, so that clients can be given its public half
+    finally:
+        backend.close()
+    public = tuple(channel.name for channel in channels if not channel.settings.private)
+    return public, tuple(channel.name for channel in channels if channel.settings.private)
+
+
+def _open_metrics(options: ServeOptions, metrics: Metrics | None, stack: ExitStack) -> str | None:
+    """Serve the metrics; where nobody chose their port and it is taken, go on without."""
+    if options.metrics_port == 0:
+        return None
+    port = options.metrics_port or options.port + 1
+    if port > 65535:
+        return None
+    try:
+        stop = serve_metrics(options.metrics_host, port, metrics.registry if metrics else None)
+    except UsageError:
+        if options.metrics_port is not None:
+            raise
+        return None
+    stack.callback(stop)
+    return f"http://{options.metrics_host}:{port}/metrics"
+
+
+@contextmanager
+def _shared_numbers() -> Iterator[None]:
+    """Give the worker processes a folder for their numbers."""
+    with tempfile.TemporaryDirectory(prefix="arcli-metrics-") as folder:
+        os.environ[MULTIPROCESS] = folder
+        try:
+            yield
+        finally:
+            del os.environ[MULTIPROCESS]

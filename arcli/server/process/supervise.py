@@ -1,0 +1,77 @@
+"""`--workers N`: processes that share a listening socket; one that dies is started again."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+
+from arcli.errors import ArcliError
+from arcli.server.options import ServeOptions
+from arcli.server.process.uvicorn_process import run_worker
+
+_log = logging.getLogger(__name__)
+_HASTY = 5.0  # seconds; a process that ends sooner has not started
+_MOST_HASTY = 3
+
+
+class Supervisor:
+    """The parent of the worker processes. They are spawned: a forked child would share SQLite's files."""
+
+    def __init__(self, options: ServeOptions, listener: socket.socket) -> None:
+        self._options, self._listener = options, listener
+        self._spawn = multiprocessing.get_context("spawn")
+        self._workers: dict[BaseProcess, float] = {}
+        self._stopping = threading.Event()
+        self._hasty = 0
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT. Raises ArcliError when the workers cannot start."""
+        woken, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        for _ in range(self._options.workers):
+            self._start()
+        try:
+            while not self._stopping.is_set():
+                wait([woken, *(worker.sentinel for worker in self._workers)])
+                self._replace_dead()
+        finally:
+            signal.set_wakeup_fd(-1)
+            self._end()
+
+    def _start(self) -> None:
+        worker = self._spawn.Process(target=run_worker, args=(self._options, self._listener))
+        worker.start()
+        self._workers[worker] = time.monotonic()
+
+    def _replace_dead(self) -> None:
+        dead = [worker for worker in self._workers if not worker.is_alive()]
+        if self._stopping.is_set():
+            return
+        for worker in dead:
+            hasty = time.monotonic() - self._workers.pop(worker) < _HASTY
+            self._hasty = self._hasty + 1 if hasty else 0
+            _log.error("worker %s ended with status %s", worker.pid, worker.exitcode)
+            if self._hasty >= _MOST_HASTY:
+                raise ArcliError("the worker processes end as soon as they are started")
+            self._start()
+
+    def _end(self) -> None:
+        """Ask all workers to stop, and end those that do not within the time of grace."""
+        for worker in self._workers:
+            worker.terminate()
+        deadline = time.monotonic() + self._options.grace_seconds + 5
+        for worker in self._workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+            if worker.is_alive():
+                worker.kill()
+                worker.join()

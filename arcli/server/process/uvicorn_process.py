@@ -1,0 +1,117 @@
+"""Running a server: one process, or several that share a listening socket and a data folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+import threading
+from dataclasses import replace
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from arcli.errors import StorageNotWritable, UsageError
+from arcli.server.app import build_app
+from arcli.server.metrics import Metrics
+from arcli.server.options import ServeOptions
+from arcli.server.process.backend import open_backend
+from arcli.server.service import Service
+
+_BACKLOG = 1024
+_KEEP_ALIVE = 30  # seconds that an idle connection stays open
+
+
+def listen(options: ServeOptions) -> tuple[ServeOptions, socket.socket]:
+    """Open the port; return the options with the port as it is (0: any free one).
+
+    Raises UsageError when the address cannot be used.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+        listener = socket.create_server((options.host, options.port), family=family, backlog=_BACKLOG)
+    except PermissionError as error:
+        raise StorageNotWritable(
+            f"port {options.port} needs privileges", hint="choose another --port"
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {options.host}:{options.port}: {error.strerror or error}",
+            hint="choose another --host or --port",
+        ) from error
+    # Connections inherit it; asyncio sets it only on sockets made with the protocol spelled out, and without
+    # it each answer waits 40 ms for a delayed acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return replace(options, port=listener.getsockname()[1]), listener
+
+
+def check_tls(options: ServeOptions) -> None:
+    """Raises UsageError when the certificate or its key cannot be used."""
+    if options.tls_cert is None or options.tls_key is None:
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.tls_cert, options.tls_key, password=lambda: b"")
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            f"the TLS certificate or its key cannot be used: {error}",
+            hint="both are PEM files, without a passphrase",
+        ) from error
+
+
+def run_process(options: ServeOptions, listener: socket.socket, metrics: Metrics) -> None:
+    """Serve in this process until SIGTERM or SIGINT; running requests end, counts are written."""
+    _log_to_stderr(options)
+    backend = open_backend(options.data_dir)
+    app = build_app(Service(backend, options, metrics))
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
+        signal.signal(number, lambda *_: None)
+    uvicorn.Server(uvicorn_config(app, options)).run(sockets=[listener])
+
+
+def run_worker(options: ServeOptions, listener: socket.socket) -> None:
+    """The whole life of one of several processes; it stops when its parent is gone."""
+    parent = parent_process()
+    assert parent is not None, "a worker is started by multiprocessing"
+    threading.Thread(target=_follow, args=[parent], daemon=True).start()
+    run_process(options, listener, Metrics(by_channel=options.metrics_by_channel))
+
+
+def uvicorn_config(app: ASGIApp, options: ServeOptions) -> uvicorn.Config:
+    """proxy_headers is off: X-Forwarded-For counts only from --trusted-proxy (server.requests.limits)."""
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=options.grace_seconds,
+        ssl_certfile=options.tls_cert,
+        ssl_keyfile=options.tls_key,
+    )
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _log_to_stderr(options: ServeOptions) -> None:
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO if options.access_log else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -1,0 +1,75 @@
+"""Who is let in: credentials checked by the gatekeeper, wrong ones slowed down."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from arcli.errors import RateLimited, WrongCredentials
+from arcli.gallery import Gatekeeper
+from arcli.models import Principal
+from arcli.protocols.arcloud.requests import Credentials
+from arcli.server.options import ServeOptions
+from arcli.server.requests.limits import Buckets
+from arcli.server.work import Workers
+
+_MOST_KNOWN = 10_000
+_FORGIVEN = 0.5  # failures a second
+
+
+class Door:
+    """Admits who has the right secret.
+
+    A wrong one counts against its address and against the account. Who had it right before from the same
+    address is counted apart, so that nobody can lock an account out by guessing at it.
+    """
+
+    def __init__(self, gatekeeper: Gatekeeper, options: ServeOptions, workers: Workers) -> None:
+        self._gatekeeper, self._workers = gatekeeper, workers
+        self._addresses = Buckets(burst=options.failures_per_address, rate=_FORGIVEN)
+        self._accounts = Buckets(burst=options.failures_per_account, rate=_FORGIVEN)
+        self._anonymous = Buckets(burst=5 * options.anonymous_rate, rate=options.anonymous_rate)
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    async def admit(self, credentials: Credentials, address: str) -> Principal:
+        """Return who asks. Raises WrongCredentials, RateLimited after many of these."""
+        username = credentials.username[:128]
+        pair = (username, address)
+        known = pair in self._known
+        if not self._has_room(pair, known):
+            raise RateLimited(
+                "too many wrong secret keys from this address or for this account: wait a minute"
+            )
+        try:
+            principal = await self._workers.run(
+                self._gatekeeper.authenticate,
+                username=credentials.username,
+                secretkey=credentials.secretkey,
+            )
+        except WrongCredentials:
+            self._count_failure(pair, known)
+            raise
+        self._remember(pair)
+        return principal
+
+    def admit_anonymous(self, address: str) -> None:
+        """Raises RateLimited when this address asks too often without credentials."""
+        if not self._anonymous.take(address):
+            raise RateLimited("too many requests without credentials from this address")
+
+    def _has_room(self, pair: tuple[str, str], known: bool) -> bool:
+        username, address = pair
+        if known:
+            return self._addresses.has_room(pair)
+        return self._addresses.has_room(address) and self._accounts.has_room(username)
+
+    def _count_failure(self, pair: tuple[str, str], known: bool) -> None:
+        username, address = pair
+        self._addresses.take(pair if known else address)
+        if not known:
+            self._accounts.take(username)
+
+    def _remember(self, pair: tuple[str, str]) -> None:
+        self._known[pair] = None
+        self._known.move_to_end(pair)
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)

@@ -1,0 +1,1 @@
+"""Tupu's calls as routes: who may ask, what the pictures show, and the signed answer."""

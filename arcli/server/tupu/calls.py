@@ -1,0 +1,176 @@
+"""Tupu's custom gallery: signed requests in, signed answers out, as a form or as JSON with base64.
+
+Every answer is HTTP 200 and signed, a refusal too: what went wrong is its code.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arcli.errors import ArcliError, PictureNotFound, UsageError
+from arcli.models import Principal, Scope
+from arcli.protocols.reading import JsonObject
+from arcli.protocols.tupu import CUSTOM_GALLERY
+from arcli.protocols.tupu.answers import FileAnswer, Library, body_json, libraries_json, sealed, task_json
+from arcli.protocols.tupu.codes import TupuCode, code_for
+from arcli.protocols.tupu.keys import load_private_key
+from arcli.protocols.tupu.requests import (
+    SEARCH_PATH,
+    Recognition,
+    read_form,
+    read_json,
+    read_search,
+)
+from arcli.server.pictures import PictureLinks
+from arcli.server.requests import forms
+from arcli.server.requests.answers import JsonAnswer
+from arcli.server.service import Service
+from arcli.server.tupu.access import TupuRefusal, admit
+from arcli.server.tupu.lookup import TupuLookup
+
+_log = logging.getLogger(__name__)
+_SEARCH_BYTES = 64 * 1024
+Handler = Callable[[Request], Awaitable[JsonObject]]
+
+
+class TupuRoutes:
+    """The three calls of one server process."""
+
+    def __init__(self, service: Service, links: PictureLinks) -> None:
+        self._service = service
+        self._lookup = TupuLookup(service, links)
+        self._key = load_private_key(service.backend.signing_key())
+        options = service.options
+        self._limits = forms.BodyLimits(
+            picture_bytes=options.picture_bytes,
+            body_bytes=options.tupu_body_bytes,
+            seconds=options.body_seconds,
+        )
+
+    def routes(self) -> list[Route]:
+        table: dict[str, Handler] = {
+            "/v3/recognition/{secret_id}": self._form,
+            "/v3/recognition/image/sync/base64/{secret_id}": self._base64,
+            f"/{SEARCH_PATH}": self._search,
+        }
+        return [Route(path, self._endpoint(path, call), methods=["POST"]) for path, call in table.items()]
+
+    def _endpoint(self, path: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            started = time.perf_counter()
+            with self._service.memory.lease() as request.state.lease:
+                code, message, result = await self._answer(request, handler)
+            nonce, now = str(random.SystemRandom().random()), int(time.time() * 1000)
+            body = result | body_json(code=code, nonce=nonce, timestamp_ms=now, message=message)
+            content = await self._service.quick.run(sealed, body, self._key)
+            self._service.metrics.answered(path, str(int(code)), time.perf_counter() - started)
+            return JsonAnswer(request, content)
+
+        return endpoint
+
+    async def _answer(self, request: Request, handler: Handler) -> tuple[TupuCode, str | None, JsonObject]:
+        """Return a code, a message (None: the documented one) and the rest of the answer."""
+        try:
+            return TupuCode.SUCCESS, None, await handler(request)
+        except TupuRefusal as refusal:
+            return refusal.code, refusal.message, {}
+        except forms.MultipartNeeded as error:
+            return TupuCode.NO_FILE, str(error), {}
+        except UsageError as error:
+            code = TupuCode.NOT_AUTHORIZED if error.item == "signature" else code_for(error)
+            return code, error.message, {}
+        except ArcliError as error:
+            if error.exit_status in (9, 70):
+                _log.error("Tupu recognition: %s", error)
+            return code_for(error), error.message, {}
+        except Exception:
+            _log.exception("Tupu recognition failed")
+            return TupuCode.UNKNOWN, None, {}
+
+    async def _form(self, request: Request) -> JsonObject:
+        form = await forms.read_form(request, self._limits, multipart=True)
+        files = [part for part in form.files if part.name == "image" and part.is_file]
+        recognition = read_form(form.pairs, [part.content for part in files])
+        names = [part.filename or "" for part in files]
+        return await self._recognize(request, recognition, names)
+
+    async def _base64(self, request: Request) -> JsonObject:
+        body = await forms.read_body(request, self._limits)
+        recognition = await self._service.quick.run(read_json, body)
+        return await self._recognize(request, recognition, [])
+
+    async def _recognize(
+        self, request: Request, recognition: Recognition, names: Sequence[str]
+    ) -> JsonObject:
+        secret_id = request.path_params["secret_id"]
+        gatekeeper = self._service.backend.gatekeeper
+        principal = await self._service.quick.run(admit, gatekeeper, secret_id, recognition.signed)
+        if recognition.tasks and CUSTOM_GALLERY not in recognition.tasks:
+            raise TupuRefusal(TupuCode.WRONG_TASK, f"this server has the task {CUSTOM_GALLERY} only")
+        channels = await self._service.quick.run(self._service.channels_of, principal, Scope.FIND)
+        if not channels:
+            raise TupuRefusal(TupuCode.NO_TASK, "this secretId has no channel to search")
+        pictures = [await self._content(image) for image in recognition.images]
+        look_up = partial(self._look_up, recognition, names, pictures, channels)
+        return task_json(await self._service.photos.run(look_up))
+
+    async def _content(self, image: bytes | str) -> bytes:
+        """Return a picture's bytes, fetched where it is a URL. Raises PictureNotFound, PictureTooLarge."""
+        if isinstance(image, bytes):
+            return image
+        if not self._service.options.url_pictures:
+            raise PictureNotFound("pictures by URL are not enabled on this server")
+        from arcli.remote.http.fetch import Fetcher
+
+        fetcher = Fetcher(most_bytes=self._service.options.picture_bytes)
+        return await self._service.fetches.run(fetcher.fetch, image)
+
+    def _look_up(
+        self,
+        recognition: Recognition,
+        names: Sequence[str],
+        pictures: Sequence[bytes],
+        channels: Sequence[str],
+    ) -> list[FileAnswer]:
+        answers = []
+        for position, (image, content) in enumerate(zip(recognition.images, pictures, strict=True)):
+            given = names[position] if position < len(names) else f"image{position + 1}"
+            name = image if isinstance(image, str) else given
+            tag = recognition.tag_of(position)
+            answers.append(self._lookup.look_up(name, content, channels, tag))
+        return answers
+
+    async def _search(self, request: Request) -> JsonObject:
+        small = forms.BodyLimits(
+            picture_bytes=_SEARCH_BYTES, body_bytes=_SEARCH_BYTES, seconds=self._limits.seconds
+        )
+        secret_id, signed, name = read_search(await forms.read_body(request, small))
+        gatekeeper = self._service.backend.gatekeeper
+        principal = await self._service.quick.run(admit, gatekeeper, secret_id, signed)
+        return await self._service.quick.run(self._libraries, principal, name)
+
+    def _libraries(self, principal: Principal, name: str | None) -> JsonObject:
+        channels = self._service.channels_of(principal, Scope.FIND)
+        chosen = [channel for channel in channels if name in (None, channel)]
+        found = [self._service.backend.channels.channel(name=channel) for channel in chosen]
+        return libraries_json(
+            [
+                Library(
+                    id=info.name,
+                    name=info.name,
+                    kind=info.settings.kind,
+                    threshold=info.settings.threshold,
+                    status="normal",
+                    images=info.targets,
+                )
+                for info in found
+            ]
+        )

@@ -1,0 +1,1 @@
+"""Pictures that arcli makes: what was found drawn on a photo, kept pictures and thumbnails."""

@@ -1,0 +1,66 @@
+"""The two small pictures that a gallery keeps of a target: one to look at, one to tell look-alikes apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from arcli.vision.decoding.decode import Decoded
+from arcli.vision.decoding.header_jpeg import segments
+from arcli.vision.features.extract import shrink
+from arcli.vision.opencv import cv2
+
+KEPT_SIDE = 640  # px, design.md
+KEPT_BYTES = 250_000  # a JPEG of that size that is larger is encoded anew
+THUMBNAIL_SIDE = 128  # px; recognition.md, look-alikes: 16 px blocks of 128 px pictures
+_SHOWN = {0xE0, 0xEE}  # JFIF and Adobe segments: how to decode; the other APPn and comments are about people
+
+
+def kept_as_it_is(decoded: Decoded, data: bytes) -> bytes | None:
+    """Return the file without EXIF, profile and comment where it is small and upright, else None.
+
+    `data`: the file that `decoded` came from.
+    """
+    if decoded.format == "jpeg" and decoded.orientation == 1 and max(decoded.size) <= KEPT_SIDE:
+        stripped = strip_jpeg(data)
+        if len(stripped) <= KEPT_BYTES:
+            return stripped
+    return None
+
+
+def encoded_to_keep(decoded: Decoded) -> bytes:
+    """Return the picture as JPEG, long side at most 640, upright, without EXIF, profile or comment."""
+    return encode_jpeg(shrink(decoded.pixels, KEPT_SIDE), quality=85)
+
+
+def thumbnail(decoded: Decoded) -> bytes:
+    """Return a colour JPEG of about 4 kB, long side at most 128 px, for comparing look-alikes."""
+    return encode_jpeg(shrink(decoded.pixels, THUMBNAIL_SIDE), quality=85)
+
+
+def thumbnail_pixels(data: bytes) -> npt.NDArray[np.uint8] | None:
+    """Decode what `thumbnail` made; None where it is damaged."""
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    return None if pixels is None else np.asarray(pixels, np.uint8)
+
+
+def encode_jpeg(pixels: npt.NDArray[np.uint8], *, quality: int) -> bytes:
+    """Encode (H, W, 3) BGR pixels."""
+    done, encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done, "OpenCV encodes any BGR picture as JPEG"
+    return encoded.tobytes()
+
+
+def strip_jpeg(data: bytes) -> bytes:
+    """Return a JPEG without metadata and without what follows its end marker; its pixels stay."""
+    parts, copied = [data[:2]], 2
+    for marker, start, end in segments(data):
+        if marker == 0xD9:
+            return b"".join([*parts, data[copied:start]])
+        if (marker & 0xF0 == 0xE0 and marker not in _SHOWN) or marker == 0xFE:
+            parts.append(data[copied : start - 4])
+            copied = end
+    raise ValueError("the JPEG has no end marker")

@@ -1,0 +1,137 @@
+"""Geometric verification: does one homography explain where a target's keypoints are in the photo?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from arcli.features import Features
+from arcli.vision import geometry
+from arcli.vision.matching.agreement import AgreementOptions, consistent, largest_group
+from arcli.vision.matching.match import Matches, match
+from arcli.vision.opencv import cv2
+
+_CELL = 2.0  # px: keypoints nearer than this are one place (SIFT repeats a point for each orientation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """ratio: nearest to second nearest distance, at most (0.7..0.95; .85 measured, recognition.md step 4).
+
+    ransac_th: px at query extraction size (2..8; 5 measured). min_matches: below it no homography is
+    tried (4..12). min_inliers: below it the candidate is refused (4..20). min_area: of the quad, as a
+    share of the photo (>= 0). max_stretch: longest to shortest of two opposite sides of the quad.
+    """
+
+    ratio: float = 0.85
+    ransac_th: float = 5.0
+    min_matches: int = 5
+    min_inliers: int = 5
+    min_area: float = 0.001
+    max_stretch: float = 8.0
+    agreement: AgreementOptions = field(default_factory=AgreementOptions)
+
+
+class Refusal(StrEnum):
+    """Why a candidate cannot be the answer (stable codes)."""
+
+    TOO_FEW_MATCHES = "too_few_matches"
+    NO_HOMOGRAPHY = "no_homography"
+    IMPLAUSIBLE_QUAD = "implausible_quad"
+    TOO_FEW_INLIERS = "too_few_inliers"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verification:
+    """What verification found. Always complete: what was not reached is None or empty.
+
+    matches: M tentative ones. inliers: (M,) bool. num_inliers: inliers at distinct places. homography:
+    (3, 3) float64, target to query, both in pixels at extraction size. quad: (4, 2) in query pixels at
+    extraction size, clockwise from the target's top-left. refusal: None when it holds.
+    """
+
+    matches: Matches
+    inliers: npt.NDArray[np.bool_]
+    num_inliers: int
+    homography: npt.NDArray[np.float64] | None
+    quad: npt.NDArray[np.float64] | None
+    refusal: Refusal | None
+
+
+def verify(query: Features, target: Features, options: VerifyOptions = VerifyOptions()) -> Verification:
+    """Match two pictures' features and fit a homography.
+
+    The largest group of matches that agree in position, scale and angle goes to MAGSAC++ (Barath et al.,
+    CVPR 2020); all matches within `ransac_th` of its homography that agree with it are the inliers.
+    Never raises; equal input gives equal output.
+    """
+    matches = match(query.codes, target.codes, options.ratio)
+    nobody = np.zeros(len(matches), bool)
+    if len(matches) < max(4, options.min_matches):
+        return Verification(matches, nobody, 0, None, None, Refusal.TOO_FEW_MATCHES)
+    seen, known = query.keypoints[matches.query], target.keypoints[matches.target]
+    homography = _fit(seen, known, options)
+    if homography is None:
+        return Verification(matches, nobody, 0, None, None, Refusal.NO_HOMOGRAPHY)
+    inliers = supporters(homography, seen, known, options)
+    count = min(places(known[inliers, :2]), places(seen[inliers, :2]))
+    quad, weight = geometry.project(homography, geometry.corners(target.image_size))
+    if (weight <= 0).any() or not geometry.plausible(
+        quad, query.image_size, min_area=options.min_area, max_stretch=options.max_stretch
+    ):
+        return Verification(matches, inliers, count, homography, None, Refusal.IMPLAUSIBLE_QUAD)
+    refusal = Refusal.TOO_FEW_INLIERS if count < options.min_inliers else None
+    return Verification(matches, inliers, count, homography, quad, refusal)
+
+
+def _fit(
+    seen: npt.NDArray[np.float32], known: npt.NDArray[np.float32], options: VerifyOptions
+) -> npt.NDArray[np.float64] | None:
+    """Fit a homography to the largest group of (M, 4) matched keypoints, then to all that are near it.
+
+    The group ends where a similarity no longer stands in for a tilted plane; the second fit reaches on.
+    """
+    group = largest_group(seen, known, options.agreement)
+    first, _ = find_homography(known[group, :2], seen[group, :2], options.ransac_th)
+    if first is None:
+        return None
+    wide = supporters(first, seen, known, replace(options, ransac_th=3 * options.ransac_th))
+    second, _ = find_homography(known[wide, :2], seen[wide, :2], options.ransac_th)
+    return first if second is None else second
+
+
+def supporters(
+    homography: npt.NDArray[np.float64],
+    seen: npt.NDArray[np.float32],
+    known: npt.NDArray[np.float32],
+    options: VerifyOptions,
+) -> npt.NDArray[np.bool_]:
+    """Return (M,) bool: near the projection, with the scale and angle it predicts."""
+    projected, weight = geometry.project(homography, known[:, :2])
+    near = np.hypot(*(projected - seen[:, :2]).T) < options.ransac_th
+    return np.asarray(near & (weight > 0) & consistent(homography, seen, known, options.agreement))
+
+
+def find_homography(
+    source: npt.NDArray[np.float32], destination: npt.NDArray[np.float32], threshold: float
+) -> tuple[npt.NDArray[np.float64] | None, npt.NDArray[np.bool_]]:
+    """Return a (3, 3) homography with H[2, 2] > 0 and its (N,) inliers, or None and nobody."""
+    nobody = np.zeros(len(source), bool)
+    if len(source) < 4:
+        return None, nobody
+    try:
+        found, mask = cv2.findHomography(source, destination, cv2.USAC_MAGSAC, threshold)
+    except cv2.error:
+        return None, nobody
+    if found is None or mask is None or not np.isfinite(found).all() or abs(found[2, 2]) < 1e-12:
+        return None, nobody
+    return np.asarray(found / found[2, 2], np.float64), np.asarray(mask.ravel(), bool)
+
+
+def places(points: npt.NDArray[np.float32]) -> int:
+    """Count distinct places among (N, 2) points."""
+    cells = np.rint(points / _CELL).astype(np.int64)
+    return len(set((cells[:, 0] * 100_003 + cells[:, 1]).tolist()))

@@ -1,0 +1,3 @@
+"""What the figures in docs come from: programs that measure arcli through its public seams (`make
+bench…`).
+"""
