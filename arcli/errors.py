@@ -21,13 +21,18 @@ ArcliError (70)
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar, Self, TypeVar
+
+Record = dict[str, str | None]
 
 
 class ArcliError(Exception):
     """A failure with a sentence for people, a code for scripts and a hint at what to do next.
 
-    ``item`` names the picture, identifier or channel that failed, where there is one.
+    ``item`` names the picture, identifier or channel that failed, where there is one. An error is not changed
+    once it is made: `about`, `reworded` and `hinting` return copies that keep class, cause and traceback.
     """
 
     code: ClassVar[str] = "internal"
@@ -40,18 +45,81 @@ class ArcliError(Exception):
         self.hint = hint if hint is not None else self.default_hint
         self.item = item
 
+    def about(self, item: str | None) -> Self:
+        """Return this error as one of `item`."""
+        return self._copy(self.message, self.hint, item)
+
+    def reworded(self, message: str) -> Self:
+        """Return this error with another sentence."""
+        return self._copy(message, self.hint, self.item)
+
+    def hinting(self, hint: str | None) -> Self:
+        """Return this error with another hint."""
+        return self._copy(self.message, hint, self.item)
+
+    def as_record(self) -> Record:
+        """Return the object that the envelope, reports, plans and our server's answers have of an error."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, "item": self.item}
+
+    @staticmethod
+    def from_record(record: Mapping[str, object]) -> ArcliError:
+        """Make the error of a record again; one whose code nobody knows is a plain ArcliError.
+
+        Raises KeyError, TypeError for an object that is no such record.
+        """
+        kind = error_class(record["code"]) or ArcliError
+        message, hint, item = record["message"], record.get("hint"), record.get("item")
+        if not isinstance(message, str):
+            raise TypeError("an error's message is text")
+        return _rebuild(kind, message, _text_or_none(hint), _text_or_none(item), {})
+
+    def _copy(self, message: str, hint: str | None, item: str | None) -> Self:
+        state = {**self.__dict__, "message": message, "hint": hint, "item": item}
+        copy = _rebuild(type(self), message, hint, item, state)
+        copy.__cause__, copy.__suppress_context__ = self.__cause__, self.__suppress_context__
+        return copy.with_traceback(self.__traceback__)
+
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.message, self.hint, self.item, self.__dict__.copy())
 
 
+Kind = TypeVar("Kind", bound=ArcliError)
+
+
 def _rebuild(
-    kind: type[ArcliError], message: str, hint: str | None, item: str | None, state: dict[str, object]
-) -> ArcliError:
-    """Unpickle an error (worker processes send them) without running a subclass's constructor."""
+    kind: type[Kind], message: str, hint: str | None, item: str | None, state: dict[str, object]
+) -> Kind:
+    """Make an error (copied, read, sent by a worker process) without running a subclass's constructor."""
     error = kind.__new__(kind)
     ArcliError.__init__(error, message, hint=hint, item=item)
     error.__dict__.update(state)
     return error
+
+
+def _text_or_none(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError("an error's hint and item are text")
+
+
+def error_class(code: object) -> type[ArcliError] | None:
+    """Return the class that has `code`, None for a code that nobody knows."""
+    waiting: list[type[ArcliError]] = [ArcliError]
+    while waiting:
+        kind = waiting.pop()
+        if kind.code == code:
+            return kind
+        waiting.extend(kind.__subclasses__())
+    return None
+
+
+@contextmanager
+def naming(item: str) -> Iterator[None]:
+    """Name `item` in whatever ArcliError is raised inside."""
+    try:
+        yield
+    except ArcliError as error:
+        raise error.about(item) from error.__cause__
 
 
 class UsageError(ArcliError):
@@ -269,6 +337,7 @@ class RemoteError(BadAnswer):
     """The service answered a return code that nobody documents; ``returncode`` keeps it."""
 
     code = "remote_error"
+    returncode: int | str = "unknown"
 
     def __init__(self, message: str, *, returncode: int | str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)

@@ -80,8 +80,7 @@ def _one(gallery: Gallery, target: Target, pictures: Path, names: _Names) -> Exp
     try:
         data = gallery.picture(channel=target.channel, identifier=target.identifier)
     except (NotSupported, PictureNotKept) as error:
-        error.item = target.identifier
-        return Exported(target.identifier, None, error)
+        return Exported(target.identifier, None, error.about(target.identifier))
     suffix = next((suffix for magic, suffix in _SUFFIXES if data.startswith(magic)), ".bin")
     path = pictures / names.of(target.identifier, suffix)
     path.write_bytes(data)

@@ -26,9 +26,9 @@ def load(
     try:
         yield from _Load(gallery, channel, plan, options, report).run()
     except (Unreachable, Busy, LimitExceeded) as error:
-        if report is not None:
-            error.hint = "the same command with --resume continues"
-        raise
+        if report is None:
+            raise
+        raise error.hinting("the same command with --resume continues") from error.__cause__
 
 
 class _Load:

@@ -183,7 +183,5 @@ def located(error: ArcliError, entry: PlanEntry) -> ArcliError:
         return error
     named = entry.image in error.message or entry.image == entry.where
     about = error.message if named else f"{entry.image}: {error.message}"
-    error.message = about if entry.where is None else f"{entry.where}: {about}"
-    error.args = (error.message,)
-    error.item = error.item or entry.image
-    return error
+    whole = about if entry.where is None else f"{entry.where}: {about}"
+    return error.reworded(whole).about(error.item or entry.image)

@@ -29,13 +29,8 @@ def item_object(result: AddResult) -> dict[str, Any]:
         "hints": [{"code": h.code, "message": h.message, "advice": h.advice} for h in result.hints],
     }
     if result.error is not None:
-        item["error"] = error_object(result.error)
+        item["error"] = result.error.as_record()
     return item
-
-
-def error_object(error: ArcliError) -> dict[str, Any]:
-    """Return an error as the envelope's `errors[]` has it."""
-    return {"code": error.code, "message": error.message, "hint": error.hint, "item": error.item}
 
 
 def result_of(item: dict[str, Any]) -> AddResult:
@@ -47,23 +42,8 @@ def result_of(item: dict[str, Any]) -> AddResult:
         status=AddStatus(item["status"]),
         level=item["level"],
         hints=tuple(Hint(**hint) for hint in item["hints"]),
-        error=error_of(error) if error else None,
+        error=ArcliError.from_record(error) if error else None,
     )
-
-
-def error_of(found: dict[str, Any]) -> ArcliError:
-    """Make an error of the class that has the code; its message is kept, whatever the class takes."""
-    kind = _classes().get(found["code"], ArcliError)
-    error = kind.__new__(kind)
-    ArcliError.__init__(error, found["message"], hint=found["hint"], item=found["item"])
-    return error
-
-
-def _classes(root: type[ArcliError] = ArcliError) -> dict[str, type[ArcliError]]:
-    found = {root.code: root}
-    for kind in root.__subclasses__():
-        found.update(_classes(kind))
-    return found
 
 
 def start_path(report: Path) -> Path:

@@ -111,8 +111,8 @@ class _Runner:
         except Unreachable:
             raise
         except ArcliError as error:
-            error.message = f"{result.status.value}, but not all of it: {error.message}"
-            return replace(result, status=AddStatus.FAILED, error=located(error, entry))
+            told = error.reworded(f"{result.status.value}, but not all of it: {error.message}")
+            return replace(result, status=AddStatus.FAILED, error=located(told, entry))
         return result
 
     def finish(self, step: Settled | Reword) -> AddResult:

@@ -14,7 +14,7 @@ from arcli.errors import ArcliError
 class ItemStream(Generic[Item]):
     """Collects what a command has to say; `report` tells the user of an item's error at once."""
 
-    def __init__(self, command: str, sink: Sink[Item], report: Callable[[ArcliError], None]) -> None:
+    def __init__(self, command: str, sink: Sink[Item], report: Callable[[ArcliError], ArcliError]) -> None:
         self.command = command
         self.errors: list[ArcliError] = []
         self.status = 0
@@ -27,13 +27,13 @@ class ItemStream(Generic[Item]):
         if error is None:
             self._sink.item(item)
         else:
-            self.fault(error)
-            self._sink.failed(item, error)
+            self._sink.failed(item, self.fault(error))
 
-    def fault(self, error: ArcliError) -> None:
-        """Note a failure that no item shows."""
-        self.errors.append(error)
-        self._report(error)
+    def fault(self, error: ArcliError) -> ArcliError:
+        """Note a failure that no item shows; return it as the user was told it."""
+        told = self._report(error)
+        self.errors.append(told)
+        return told
 
     def close(self, data: dict[str, Any], *, single: bool = False, otherwise: int = 0) -> None:
         """End the answer. `single`: one item was named, so its status is the command's.

@@ -166,21 +166,22 @@ class Session:
         if "quiet" not in self.flags:
             self.streams.complain(f"warning: {text}")
 
-    def report(self, error: ArcliError) -> None:
-        """Tell people of an error on stderr, its hint once a run."""
+    def report(self, error: ArcliError) -> ArcliError:
+        """Tell people of an error on stderr, its hint once a run; return it as it was told."""
         sentence = str(error)
         if error.item and error.item not in sentence:
             sentence = f"{error.item}: {sentence}"
         self.streams.complain(f"error: {sentence}")
         if error.hint is None and isinstance(error, NotFound):
-            error.hint = self._nearest(error)
+            error = error.hinting(self._nearest(error))
         if error.hint and error.hint not in self._hints:
             self._hints.add(error.hint)
             self.streams.complain(f"hint: {error.hint}")
+        return error
 
     def fail(self, error: ArcliError) -> int:
         """End the run with what stopped it; returns the exit status."""
-        self.report(error)
+        error = self.report(error)
         if self._answer is not None and not self._answer.closed:
             self._answer.abort(error)
         elif self._answer is None and self.json_wanted:

@@ -12,7 +12,7 @@ from typing import Any, Generic
 
 from arcli.console.streams import Streams
 from arcli.console.table import render_table
-from arcli.console.view import Item, ItemView, Record, error_record
+from arcli.console.view import Item, ItemView, Record
 from arcli.errors import ArcliError
 from arcli.settings import Format
 
@@ -32,7 +32,7 @@ def envelope(command: str, status: str, data: Record | None, errors: Sequence[Ar
         "command": command,
         "status": status,
         "data": data,
-        "errors": [error_record(error) for error in errors],
+        "errors": [error.as_record() for error in errors],
     }
 
 
@@ -94,7 +94,7 @@ class JsonlSink(Sink[Item]):
         self.write(to_json(self.view.record(item)) + "\n")
 
     def failed(self, item: Item, error: ArcliError, /) -> None:
-        self.write(to_json({**self.view.record(item), "error": error_record(error)}) + "\n")
+        self.write(to_json({**self.view.record(item), "error": error.as_record()}) + "\n")
 
     def abort(self, ending: Ending, /) -> None:
         self.write(ending.envelope(None))

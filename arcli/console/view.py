@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from arcli.errors import ArcliError
-
 Item = TypeVar("Item")
 Record = dict[str, Any]
 
@@ -53,8 +51,3 @@ def plain(value: object) -> str:
     if isinstance(value, (list, tuple, Mapping)):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return str(value)
-
-
-def error_record(error: ArcliError) -> Record:
-    """Return the object of an error in the envelope."""
-    return {"code": error.code, "message": str(error), "hint": error.hint, "item": error.item}

@@ -173,8 +173,7 @@ class Loader:
         return self._failed(item, error)
 
     def _failed(self, item: AddItem, error: ArcliError) -> AddResult:
-        error.item = item.picture.name
-        return self._result(item, AddStatus.FAILED, error=error)
+        return self._result(item, AddStatus.FAILED, error=error.about(item.picture.name))
 
     def _result(
         self,

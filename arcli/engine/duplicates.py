@@ -94,8 +94,7 @@ def _same(features: Features, other: Features, verification: Verification) -> bo
 
 def _verdict(image: str, outcome: object, channel: OpenChannel | None, batch: _Batch) -> CheckResult:
     if isinstance(outcome, ArcliError):
-        outcome.item = image
-        return CheckResult(image=image, error=outcome)
+        return CheckResult(image=image, error=outcome.about(image))
     if isinstance(outcome, Exception):
         raise outcome
     assert isinstance(outcome, Enrolment), "without a known hash nothing is unchanged"

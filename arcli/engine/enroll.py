@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 
-from arcli.errors import ArcliError
+from arcli.errors import naming
 from arcli.models import AddItem, Hint, MatchRatio, Picture
 from arcli.store.rows import NewTarget, TargetRow
 
@@ -52,11 +52,8 @@ def enroll(task: EnrollTask) -> Enrolment | Unchanged:
     picture_hash = hashlib.sha256(data).hexdigest()
     if picture_hash == task.known_hash:
         return Unchanged(picture_hash)
-    try:
+    with naming(task.picture.name):
         return _extract(data, picture_hash, task)
-    except ArcliError as error:
-        error.item = task.picture.name
-        raise
 
 
 def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:

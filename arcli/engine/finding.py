@@ -14,7 +14,7 @@ from arcli.engine.counting import note
 from arcli.engine.indexing.shortlist import Shortlister
 from arcli.engine.recognition.recognize import Sighting, Vote, largest_side, recognize
 from arcli.engine.workers import default_jobs
-from arcli.errors import ArcliError, DataDamaged, PictureRefused, UsageError
+from arcli.errors import DataDamaged, PictureRefused, UsageError, naming
 from arcli.features import Features
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
 from arcli.vision.decoding.decode import LOCAL, Decoded, decode
@@ -89,12 +89,8 @@ def find(picture: Picture, channels: Sequence[OpenChannel], options: FindOptions
     """Look one photo up. Raises a PictureRefused, Busy, DataDamaged."""
     began = perf_counter()
     photo = read_photo(picture, options)
-    try:
-        with shelves(channels) as opened:
-            result = _answer(picture.name, recognize(photo, opened, options), options, began)
-    except ArcliError as error:
-        error.item = picture.name
-        raise
+    with naming(picture.name), shelves(channels) as opened:
+        result = _answer(picture.name, recognize(photo, opened, options), options, began)
     if options.count:
         note(result, channels)
     return result

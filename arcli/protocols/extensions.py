@@ -3,7 +3,7 @@
 All paths lie under the same base URL as the calls. Credentials travel as HTTP Basic (username:secretkey,
 UTF-8); `capabilities` needs none. Bodies are JSON unless said otherwise; `{channel}` and `{identifier}` are
 percent-encoded path segments. A failure answers `{"error": {code, message, hint?, item?}}`
-(arcli.protocols.failures) with the HTTP status of `http_status`.
+(arcli.protocols.reading) with the HTTP status of `http_status`.
 
 | request | answer |
 |---|---|

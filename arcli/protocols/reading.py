@@ -1,4 +1,7 @@
-"""Tolerant reading of JSON that somebody else wrote: numbers may be strings, what is absent is None."""
+"""Tolerant reading of JSON that somebody else wrote: numbers may be strings, what is absent is None.
+
+Also the `error` key of our server's answers, both ways.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arcli.errors import BadAnswer
+from arcli.errors import ArcliError, BadAnswer, error_class
 
 JsonObject = dict[str, Any]
 _SHOWN = 80  # characters of a strange answer that an error message repeats
@@ -82,3 +85,20 @@ def objects(value: object) -> Sequence[JsonObject]:
 def without_none(values: Mapping[str, Any]) -> JsonObject:
     """Return `values` without the keys whose value is None: an optional key is absent, never null."""
     return {key: value for key, value in values.items() if value is not None}
+
+
+def error_json(error: ArcliError) -> JsonObject:
+    """Write an error as the `error` key of our server's answers. Errors that are bugs say nothing of it."""
+    if error.code == ArcliError.code:
+        return {"code": error.code, "message": "the server failed; its log says why"}
+    return without_none(error.as_record())
+
+
+def read_error(value: object) -> ArcliError | None:
+    """Return the error that our server describes, of its own class; None where it describes none."""
+    if not isinstance(value, dict) or error_class(value.get("code")) is None:
+        return None
+    try:
+        return ArcliError.from_record(value)
+    except (KeyError, TypeError):
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arcli.errors import TooFewFeatures
+from arcli.errors import naming
 from arcli.models import CheckResult, Picture, level_too_low
 
 
@@ -18,11 +18,8 @@ def rated(picture: Picture) -> CheckResult:
 
     decoded = decode(picture.read(), name=picture.name, limits=LOCAL)
     features = extract(decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints)
-    try:
+    with naming(picture.name):
         refuse_featureless(features, decoded)
-    except TooFewFeatures as error:
-        error.item = picture.name
-        raise
     rating = rate(features, decoded)
     return CheckResult(image=picture.name, level=rating.level, hints=rating.hints)
 

@@ -35,7 +35,7 @@ from arcli.models import (
 from arcli.protocols.arcloud import answers, requests
 from arcli.protocols.arcloud.codes import DOCUMENTED, Call, code_for, error_for
 from arcli.protocols.arcloud.dates import days_of, written
-from arcli.protocols.failures import error_json, read_error
+from arcli.protocols.reading import error_json, read_error
 
 PICTURE = Picture(name="a.jpg", data=b"\xff\xd8")
 QUAD = ((0.5, 1.0), (10.0, 1.0), (10.0, 12.0), (0.0, 12.0))

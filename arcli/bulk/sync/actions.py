@@ -14,7 +14,6 @@ from arcli.bulk.channel_state import Known
 from arcli.bulk.jsonlines import json_line
 from arcli.bulk.manifest import LINE_LIMIT
 from arcli.bulk.plan import PlanEntry
-from arcli.bulk.report import error_object, error_of
 from arcli.errors import ArcliError, InvalidManifest
 
 _FORMAT = 1
@@ -81,7 +80,7 @@ def action_line(action: Action) -> bytes:
     record |= {"changes": list(action.changes), "picture": action.picture}
     record["before"] = None if action.before is None else asdict(action.before)
     if action.error is not None:
-        record["error"] = error_object(action.error)
+        record["error"] = action.error.as_record()
     return json_line(record)
 
 
@@ -131,7 +130,7 @@ def _action(record: dict[str, Any]) -> Action:
         changes=tuple(map(str, record["changes"])),
         picture=record["picture"],
         before=None if before is None else Known(**before),
-        error=None if error is None else error_of(error),
+        error=None if error is None else ArcliError.from_record(error),
     )
 
 

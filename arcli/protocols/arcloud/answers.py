@@ -19,9 +19,18 @@ from arcli.models import (
     TargetPage,
 )
 from arcli.protocols.arcloud.codes import Call, ReturnCode, code_for, error_for
-from arcli.protocols.failures import error_json, read_error
 from arcli.protocols.lookups import candidate_json, match_json, read_candidate, read_match
-from arcli.protocols.reading import JsonObject, json_object, objects, shown, text, whole, without_none
+from arcli.protocols.reading import (
+    JsonObject,
+    error_json,
+    json_object,
+    objects,
+    read_error,
+    shown,
+    text,
+    whole,
+    without_none,
+)
 from arcli.protocols.targets import hint_json, read_hints, read_record, read_target, record_json, target_json
 
 

@@ -90,7 +90,7 @@ class Adding:
         try:
             added = self._with_matchratio(item, self._send(item, data, {}, absent=True))
         except ArcliError as error:
-            raise _reworded(error, "the old picture was removed, and the new one was not added") from None
+            raise _but(error, "the old picture was removed, and the new one was not added") from None
         return dataclasses.replace(added, status=AddStatus.REPLACED)
 
     def _send(self, item: AddItem, data: bytes, extra: requests.Fields, *, absent: bool) -> AddResult:
@@ -146,15 +146,12 @@ class Adding:
             try:
                 self._calls.update(self._channel, item.identifier, changes)
             except ArcliError as error:
-                raise _reworded(error, "the picture was added, but its matchratio was not set") from None
+                raise _but(error, "the picture was added, but its matchratio was not set") from None
         return result
 
 
-def _reworded(error: ArcliError, what: str) -> ArcliError:
-    """Return the error with `what` before its message."""
-    error.message = f"{what}: {error.message}"
-    error.args = (error.message,)
-    return error
+def _but(error: ArcliError, what: str) -> ArcliError:
+    return error.reworded(f"{what}: {error.message}")
 
 
 def _result(item: AddItem, status: AddStatus, level: int | None = None) -> AddResult:

@@ -20,8 +20,7 @@ from arcli.protocols import extensions
 from arcli.protocols.arcloud.requests import LARGEST_PAGE, Credentials
 from arcli.protocols.channels import read_channel, settings_json
 from arcli.protocols.extensions import Feature
-from arcli.protocols.failures import read_error
-from arcli.protocols.reading import JsonObject, json_object, objects
+from arcli.protocols.reading import JsonObject, json_object, objects, read_error
 from arcli.protocols.targets import read_check
 from arcli.remote.http.retry import Failed, Retry
 from arcli.remote.http.transport import HttpAnswer, HttpTransport, http_failure

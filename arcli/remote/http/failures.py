@@ -39,8 +39,6 @@ def ends_batch(error: ArcliError) -> bool:
 
 def about(error: ArcliError, name: str) -> ArcliError:
     """Return the error as one of the user's picture `name`; our server knows it as "image" only."""
-    error.item = name
     if error.message.startswith("image: "):
-        error.message = name + error.message.removeprefix("image")
-        error.args = (error.message,)
-    return error
+        error = error.reworded(name + error.message.removeprefix("image"))
+    return error.about(name)

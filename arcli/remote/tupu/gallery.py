@@ -111,8 +111,7 @@ class TupuGallery(TupuCannot):
                 raise
             if len(sent) > 1 and isinstance(error, PictureRefused):
                 return [answer for item in sent for answer in self._recognized([item])]
-            error.item = sent[0].name if len(sent) == 1 else None
-            return [error] * len(sent)
+            return [error.about(sent[0].name if len(sent) == 1 else None)] * len(sent)
 
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
         """List the libraries of the secretId as targets: threshold as matchratio, the rest as metadata."""

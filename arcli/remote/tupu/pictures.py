@@ -80,8 +80,7 @@ def _ready_or_not(picture: Picture) -> Ready | Unready:
     try:
         return ready(picture)
     except ArcliError as error:
-        error.item = error.item or picture.name
-        return Unready(picture.name, error)
+        return Unready(picture.name, error.about(error.item or picture.name))
 
 
 def _fits(chunk: list[Ready | Unready], following: Ready | Unready) -> bool:

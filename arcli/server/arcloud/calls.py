@@ -24,8 +24,7 @@ from arcli.errors import (
 from arcli.models import AddItem, ListQuery, Principal, Scope, valid_identifier
 from arcli.protocols.arcloud import answers, requests
 from arcli.protocols.arcloud.codes import Call, ReturnCode
-from arcli.protocols.failures import error_json
-from arcli.protocols.reading import JsonObject
+from arcli.protocols.reading import JsonObject, error_json
 from arcli.server.lookup import find_photo
 from arcli.server.requests.answers import JsonAnswer
 from arcli.server.requests.forms import BodyLimits, Form, MultipartNeeded, read_form

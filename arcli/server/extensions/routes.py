@@ -16,8 +16,7 @@ from arcli import __version__
 from arcli.errors import ArcliError, ChannelNotFound, UsageError
 from arcli.models import Principal, Scope
 from arcli.protocols import extensions as wire
-from arcli.protocols.failures import error_json
-from arcli.protocols.reading import JsonObject
+from arcli.protocols.reading import JsonObject, error_json
 from arcli.protocols.targets import check_json
 from arcli.server.extensions.channels import ChannelDesk
 from arcli.server.extensions.openapi import DESCRIPTION
