@@ -11,8 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from arcli.commands import Program
-from arcli.commands.apps import new_app
-from arcli.console.command import command_name
+from arcli.console.command import command_name, new_app
 from arcli.console.faults import as_arcli_error, is_call_for_help
 from arcli.console.session import Session
 from arcli.console.streams import ClosedPipe, reserve_standard_streams

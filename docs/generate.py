@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from arcli.app import build
-from arcli.console.options import COMMON_NAMES
+from arcli.console.command import COMMON_NAMES
 from arcli.errors import ArcliError
 
 ROOT = Path(__file__).parent.parent

@@ -12,8 +12,7 @@ from typing import Any
 
 import typer
 
-from arcli.commands.apps import new_app
-from arcli.console.command import ArcliCommand, RootGroup
+from arcli.console.command import ArcliCommand, RootGroup, new_app
 
 VERBS = {
     "add": "Put pictures into a channel.",

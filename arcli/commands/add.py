@@ -16,9 +16,17 @@ from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, Plan, plan_manifest, plan_words
 from arcli.bulk.report import ReportFile
 from arcli.commands.add_view import ITEMS
-from arcli.console.bulk_options import EncodingOption, IdFromOption, NoCreateOption
 from arcli.console.inputs import match_ratio, metadata_text, with_stdin
-from arcli.console.options import JobsOption, MatchRatioOption, MetadataOption, MinLevelOption, NulOption
+from arcli.console.options import (
+    EncodingOption,
+    IdFromOption,
+    JobsOption,
+    MatchRatioOption,
+    MetadataOption,
+    MinLevelOption,
+    NoCreateOption,
+    NulOption,
+)
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import Interrupted, UsageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from arcli.bulk.report import item_object
-from arcli.console.view import ItemView
+from arcli.console.items import ItemView
 from arcli.models import AddResult, AddStatus
 
 _DONE = (AddStatus.ADDED, AddStatus.REPLACED, AddStatus.WOULD_ADD, AddStatus.WOULD_REPLACE)

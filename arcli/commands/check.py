@@ -14,11 +14,10 @@ import typer
 from arcli.bulk.check import Gates
 from arcli.bulk.check import check as judged
 from arcli.bulk.identifiers import IdFrom
-from arcli.console.bulk_options import IdFromOption
-from arcli.console.options import ImagesArgument, JobsOption, MinLevelOption, NulOption
+from arcli.console.items import ItemView, Record
+from arcli.console.options import IdFromOption, ImagesArgument, JobsOption, MinLevelOption, NulOption
 from arcli.console.pictures import photos
 from arcli.console.session import Session
-from arcli.console.view import ItemView, Record
 from arcli.models import CheckResult
 from arcli.settings import Kind
 from arcli.vision.rating.rules import ARCLOUD

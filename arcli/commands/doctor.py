@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from arcli.console.items import ItemView
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.console.view import ItemView
 from arcli.errors import DataDamaged
 from arcli.models import Finding
 from arcli.settings.examine import examine_settings

@@ -12,8 +12,8 @@ import typer
 from arcli.bulk.identifiers import IdFrom
 from arcli.commands.eval_view import report_lines, report_record
 from arcli.console.files import write_file
+from arcli.console.items import record_view
 from arcli.console.options import JobsOption, ThresholdOption
-from arcli.console.record import record_view
 from arcli.console.session import Session
 from arcli.errors import UsageError
 from arcli.models import AddOptions, Effort, FindOptions

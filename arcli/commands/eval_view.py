@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from arcli.console.view import Record
+from arcli.console.items import Record
 
 if TYPE_CHECKING:
     from arcli.evaluation.measure import Report

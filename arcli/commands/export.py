@@ -9,9 +9,9 @@ import typer
 
 from arcli.bulk.export import MANIFEST, Exported
 from arcli.bulk.export import export as export_channel
+from arcli.console.items import ItemView
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.console.view import ItemView
 from arcli.models import ListQuery
 
 EXPORTED: ItemView[Exported] = ItemView(

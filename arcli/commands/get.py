@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from arcli.commands.views import target_lines, target_record
 from arcli.console.files import write_file
+from arcli.console.items import target_lines, target_record
 from arcli.console.options import IdentifierArgument
 from arcli.console.session import Session
 from arcli.models import valid_identifier

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from arcli.commands.views import TARGETS
+from arcli.console.items import TARGETS
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import UsageError

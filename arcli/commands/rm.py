@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from arcli.console.complete import identifiers
 from arcli.console.inputs import with_stdin
+from arcli.console.items import ItemView
+from arcli.console.names import identifiers
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.console.view import ItemView
 from arcli.errors import ArcliError, PictureRefused, TargetNotFound, UsageError
 from arcli.models import valid_identifier
 

@@ -10,8 +10,7 @@ import typer
 from arcli.bulk.identifiers import IdFrom
 from arcli.commands.sync_apply import How, apply_plan, sync_source
 from arcli.commands.sync_source import Wanted
-from arcli.console.bulk_options import EncodingOption, IdFromOption, NoCreateOption
-from arcli.console.options import JobsOption
+from arcli.console.options import EncodingOption, IdFromOption, JobsOption, NoCreateOption
 from arcli.console.session import Session
 from arcli.models import AddOptions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from arcli.bulk.sync.apply import KEPT, SyncResult
-from arcli.console.view import ItemView, Record
+from arcli.console.items import ItemView, Record
 
 COUNTED = ("added", "replaced", "updated", "removed", KEPT, "failed")
 PLANNED = ("would-add", "would-replace", "would-update", "would-remove", KEPT, "would-fail")

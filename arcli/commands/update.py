@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from arcli.commands.views import target_lines, target_record
 from arcli.console.inputs import match_ratio, metadata_text
+from arcli.console.items import target_lines, target_record
 from arcli.console.options import IdentifierArgument, MatchRatioOption, MetadataOption
 from arcli.console.session import Session
 from arcli.errors import UsageError

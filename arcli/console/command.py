@@ -1,16 +1,96 @@
-"""Typer's command classes with what every arcli command has: the common options, Ctrl-C, a closed pipe."""
+"""What every arcli command is: a Typer command with the common options, Ctrl-C, a closed pipe."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from arcli.console.options import COMMON_NAMES, common_params
+from arcli.console.names import channels, profiles
 from arcli.console.streams import ClosedPipe
 from arcli.errors import Interrupted
+from arcli.settings import Format
+
+
+def new_app(**settings: Any) -> typer.Typer:
+    """Return a Typer without what costs start time: rich's help alone takes 100 ms of CPU."""
+    plain: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
+    return typer.Typer(**{**plain, "add_completion": False, **settings})
+
+
+def _flag(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
+    """Note a common option in the session; given after the command, it beats the one before."""
+    if value not in (None, False) and param.name and ctx.obj is not None:
+        name, text = ("format", Format.JSON.value) if param.name == "json" else (param.name, str(value))
+        ctx.obj.flags[name] = text
+    return value
+
+
+def common(
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="Profile to use.",
+            callback=_flag,
+            expose_value=False,
+            autocompletion=profiles,
+        ),
+    ] = None,
+    data_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--data-dir",
+            metavar="DIR",
+            help="Data folder of the embedded engine.",
+            callback=_flag,
+            expose_value=False,
+        ),
+    ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            "--channel",
+            "-c",
+            metavar="NAME",
+            help="Channel.",
+            callback=_flag,
+            expose_value=False,
+            autocompletion=channels,
+        ),
+    ] = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        Format | None,
+        typer.Option("--format", "-f", help="How to print the answer.", callback=_flag, expose_value=False),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Short for --format json.", callback=_flag, expose_value=False)
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Only errors on stderr.", callback=_flag, expose_value=False),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Say more, with tracebacks.", callback=_flag, expose_value=False
+        ),
+    ] = False,
+) -> None:
+    """Carry the declarations of the options that every command has."""
+
+
+def common_params() -> Sequence[Any]:
+    """Return the common options as Typer builds them, ready to be put into a command."""
+    from typer.main import get_params_convertors_ctx_param_name_from_function
+
+    return get_params_convertors_ctx_param_name_from_function(common)[0]
+
+
+COMMON_NAMES = frozenset(common.__annotations__) - {"return"}
 
 
 class ArcliCommand(TyperCommand):

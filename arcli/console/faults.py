@@ -1,9 +1,10 @@
-"""Turns whatever was raised into an ArcliError, and a batch's failures into an exit status."""
+"""What went wrong: whatever was raised as an ArcliError, failures as an exit status, warnings passed on."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from arcli.errors import (
@@ -81,3 +82,19 @@ def batch_status(errors: Sequence[ArcliError], *, single: bool) -> int:
     if not errors:
         return 0
     return errors[0].exit_status if single else SOME_FAILED
+
+
+class WarningHandler(logging.Handler):
+    """Passes each warning under the logger "arcli" on to `warn`, until closed."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._warn = warn
+        logging.getLogger("arcli").addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._warn(record.getMessage())
+
+    def close(self) -> None:
+        logging.getLogger("arcli").removeHandler(self)
+        super().close()

@@ -1,12 +1,19 @@
-"""Writes the files that a command was asked for: whole or not at all."""
+"""What a command writes into files: whole or not at all."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from arcli.atomic import replacing
+from arcli.console.answer import Ending
+from arcli.console.formats import make_sink
+from arcli.console.items import Item, ItemView
+from arcli.console.streams import Streams
 from arcli.errors import FileExists, UsageError
+from arcli.settings import Format
 
 
 def write_file(path: str | Path, data: bytes, *, overwrite: bool) -> None:
@@ -26,3 +33,33 @@ def write_file(path: str | Path, data: bytes, *, overwrite: bool) -> None:
             file.write(data)
     except FileExistsError as error:  # somebody took the name meanwhile
         raise FileExists(f"{path} exists already", item=str(path)) from error
+
+
+class _Collected(Streams):
+    """Streams that keep what is written, and no terminal."""
+
+    def __init__(self) -> None:
+        super().__init__({"NO_COLOR": "1"})
+        self.parts: list[bytes] = []
+
+    def write_bytes(self, data: bytes) -> None:
+        self.parts.append(data)
+
+    def terminal(self, stream: str) -> bool:  # noqa: ARG002 - none of them is one
+        return False
+
+
+def rendered(
+    format: Format,  # noqa: A002 - as everywhere
+    view: ItemView[Item],
+    items: Iterable[Item],
+    command: str,
+    data: Mapping[str, Any],
+) -> bytes:
+    """Return a whole answer without errors in a format."""
+    streams = _Collected()
+    sink = make_sink(format, view, streams)
+    for item in items:
+        sink.item(item)
+    sink.close(Ending(command, "ok", data, []))
+    return b"".join(streams.parts)

@@ -1,4 +1,4 @@
-"""Reads what a command is given besides its words: stdin, files named with @."""
+"""What a command is given besides its words: stdin, files named with @, answers of a person."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import cast
 
-from arcli.errors import InvalidMetadata, UsageError
+from arcli.console.text import printable
+from arcli.errors import ConfirmationRequired, Declined, Interrupted, InvalidMetadata, UsageError
 from arcli.models import METADATA_LIMIT, MatchRatio, usable_matchratio, valid_metadata
 
 _BOM = 3  # bytes of a byte order mark
@@ -98,3 +99,38 @@ def _file_text(path: Path) -> str:
         raise InvalidMetadata(f"{path} is not UTF-8") from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", hint="--metadata @FILE reads FILE") from error
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Return when the answer is yes.
+
+    Raises ConfirmationRequired where nobody can be asked, Declined for any other answer than yes,
+    Interrupted at the end of input.
+    """
+    if yes:
+        return
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfirmationRequired(f"not confirmed: {question}")
+    print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        print(file=sys.stderr)
+        raise Interrupted("interrupted")
+    if answer.strip().lower() not in ("y", "yes"):
+        raise Declined("declined: nothing was changed")
+
+
+def ask_secret(question: str) -> str:
+    """Return a secret, typed without echo or, where stdin is no terminal, its first line.
+
+    Raises Interrupted when nothing comes.
+    """
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        secret = getpass(question, stream=sys.stderr)
+    else:
+        secret = sys.stdin.readline().rstrip("\r\n")
+    if not secret:
+        raise Interrupted("no secret was given")
+    return secret

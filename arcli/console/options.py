@@ -1,23 +1,14 @@
-"""Options that more than one command has, and those that every command has."""
+"""Arguments and options that several commands have."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from arcli.console.complete import channels, identifiers, profiles
-from arcli.settings import Format
-
-
-def _flag(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
-    """Note a common option in the session; given after the command, it beats the one before."""
-    if value not in (None, False) and param.name and ctx.obj is not None:
-        name, text = ("format", Format.JSON.value) if param.name == "json" else (param.name, str(value))
-        ctx.obj.flags[name] = text
-    return value
+from arcli.bulk.identifiers import IdFrom
+from arcli.console.names import identifiers
 
 
 def _number(value: float | None) -> float | None:
@@ -26,70 +17,6 @@ def _number(value: float | None) -> float | None:
         raise typer.BadParameter("nan is not a number")
     return value
 
-
-def common(
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            "--profile",
-            metavar="NAME",
-            help="Profile to use.",
-            callback=_flag,
-            expose_value=False,
-            autocompletion=profiles,
-        ),
-    ] = None,
-    data_dir: Annotated[
-        str | None,
-        typer.Option(
-            "--data-dir",
-            metavar="DIR",
-            help="Data folder of the embedded engine.",
-            callback=_flag,
-            expose_value=False,
-        ),
-    ] = None,
-    channel: Annotated[
-        str | None,
-        typer.Option(
-            "--channel",
-            "-c",
-            metavar="NAME",
-            help="Channel.",
-            callback=_flag,
-            expose_value=False,
-            autocompletion=channels,
-        ),
-    ] = None,
-    format: Annotated[  # noqa: A002 - the option's name
-        Format | None,
-        typer.Option("--format", "-f", help="How to print the answer.", callback=_flag, expose_value=False),
-    ] = None,
-    json: Annotated[
-        bool, typer.Option("--json", help="Short for --format json.", callback=_flag, expose_value=False)
-    ] = False,
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Only errors on stderr.", callback=_flag, expose_value=False),
-    ] = False,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "--verbose", "-v", help="Say more, with tracebacks.", callback=_flag, expose_value=False
-        ),
-    ] = False,
-) -> None:
-    """Carry the declarations of the options that every command has."""
-
-
-def common_params() -> Sequence[Any]:
-    """Return the common options as Typer builds them, ready to be put into a command."""
-    from typer.main import get_params_convertors_ctx_param_name_from_function
-
-    return get_params_convertors_ctx_param_name_from_function(common)[0]
-
-
-COMMON_NAMES = frozenset(common.__annotations__) - {"return"}
 
 IdentifierArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Identifier of the target.", autocompletion=identifiers)
@@ -130,3 +57,9 @@ MinLevelOption = Annotated[
     int | None,
     typer.Option("--min-level", min=1, max=5, metavar="N", help="Refuse pictures below this level."),
 ]
+IdFromOption = Annotated[IdFrom, typer.Option("--id-from", help="What of a path makes the identifier.")]
+EncodingOption = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help="The manifest's encoding, where the guess is wrong."),
+]
+NoCreateOption = Annotated[bool, typer.Option("--no-create", help="Refuse a channel that does not exist.")]

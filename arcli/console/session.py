@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from arcli.console.answer import ItemStream
-from arcli.console.record import record_view
-from arcli.console.sinks import envelope, make_sink, to_json
+from arcli.console.answer import ItemStream, envelope, to_json
+from arcli.console.formats import make_sink
+from arcli.console.items import Item, ItemView, Record, record_view
 from arcli.console.streams import Streams
-from arcli.console.view import Item, ItemView, Record
 from arcli.errors import ArcliError, NotFound, UsageError
 from arcli.settings import Format, Kind, Settings, resolve
 
 if TYPE_CHECKING:
-    from arcli.console.heard import Heard
+    from arcli.console.faults import WarningHandler
     from arcli.console.progress import Advance
     from arcli.gallery import ChannelAdmin, Gallery, Maintenance
     from arcli.models import Finding
@@ -37,7 +36,7 @@ class Session:
         self._arguments = arguments
         self._answer: ItemStream[Any] | None = None
         self._gallery: Gallery | None = None
-        self._heard: Heard | None = None
+        self._warnings: WarningHandler | None = None
         self._hints: set[str] = set()
 
     @classmethod
@@ -70,9 +69,9 @@ class Session:
         """The gallery that the settings name, opened at first use."""
         if self._gallery is None:
             from arcli.connect import open_gallery
-            from arcli.console.heard import Heard
+            from arcli.console.faults import WarningHandler
 
-            self._heard = Heard(self.warn)
+            self._warnings = WarningHandler(self.warn)
             self._gallery = open_gallery(self.settings)
         return self._gallery
 
@@ -95,7 +94,7 @@ class Session:
 
     def confirm(self, question: str, *, yes: bool) -> None:
         """Return when a person says yes. Raises ConfirmationRequired, Declined, Interrupted."""
-        from arcli.console.prompt import confirm
+        from arcli.console.inputs import confirm
 
         confirm(question, yes=yes)
 
@@ -192,7 +191,7 @@ class Session:
         """Return a hint at a name like the one not found; only where looking for it costs no request."""
         if self._gallery is None or self.settings.kind.value != Kind.LOCAL or self._hints:
             return None
-        from arcli.console.nearest import nearest
+        from arcli.console.names import nearest
 
         return nearest(self._gallery, self.channel, error)
 
@@ -208,8 +207,8 @@ class Session:
     def close(self) -> None:
         if self._gallery is not None:
             self._gallery.close()
-        if self._heard is not None:
-            self._heard.close()
+        if self._warnings is not None:
+            self._warnings.close()
 
 
 def format_in(arguments: Sequence[str]) -> str | None:

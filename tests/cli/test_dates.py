@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from arcli.console.dates import first_day, last_day
+from arcli.commands.stats.days import first_day, last_day
 from arcli.errors import InvalidDate
 
 TODAY = dt.date(2026, 3, 1)

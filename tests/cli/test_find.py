@@ -172,7 +172,7 @@ def test_a_folder_without_pictures_or_rights_is_told(run: Run, photos: Path) -> 
 
 
 def test_a_score_below_one_is_shown_below_one(run: Run, photos: Path, filled: FakeGallery) -> None:
-    from arcli.commands.find_view import result_record
+    from arcli.commands.find.view import result_record
     from arcli.models import Match
 
     shown = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcli.console.table import render_table
+from arcli.console.tables import render_table
 from arcli.console.text import cells, human_bytes, plural, printable, shortened
 
 TEXT = st.text(st.characters(codec=None), max_size=40)

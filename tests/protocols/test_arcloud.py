@@ -32,9 +32,9 @@ from arcli.models import (
     TargetChanges,
     TargetPage,
 )
+from arcli.models.statistics import compact_day, days_of
 from arcli.protocols.arcloud import answers, requests
 from arcli.protocols.arcloud.codes import DOCUMENTED, Call, code_for, error_for
-from arcli.protocols.arcloud.dates import days_of, written
 from arcli.protocols.reading import error_json, read_error
 
 PICTURE = Picture(name="a.jpg", data=b"\xff\xd8")
@@ -327,7 +327,7 @@ def test_statistics_queries_survive_the_wire() -> None:
     ],
 )
 def test_a_year_or_month_means_all_of_it(text: str, first: str, last: str) -> None:
-    assert tuple(written(day) for day in days_of(text)) == (first, last)
+    assert tuple(compact_day(day) for day in days_of(text)) == (first, last)
 
 
 @pytest.mark.parametrize(

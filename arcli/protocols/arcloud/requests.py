@@ -22,7 +22,7 @@ from arcli.models import (
     TargetChanges,
     valid_metadata,
 )
-from arcli.protocols.arcloud.dates import days_of, written
+from arcli.models.statistics import compact_day, days_of
 from arcli.protocols.reading import flag, real, whole
 
 Fields = dict[str, str]
@@ -158,8 +158,8 @@ def read_page_size(fields: Mapping[str, str]) -> int:
 def statistics_fields(query: StatisticsQuery) -> Fields:
     """Write a range of days; `misses` is ours and is left out unless asked for."""
     return _present(
-        startdate=written(query.start),
-        enddate=written(query.end),
+        startdate=compact_day(query.start),
+        enddate=compact_day(query.end),
         channel=query.channel,
         identifier=query.identifier,
         misses="1" if query.misses else None,

@@ -4,72 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic
+from collections.abc import Sequence
 
+from arcli.console.answer import Ending, Sink, Write, to_json
+from arcli.console.items import Item, ItemView, Record
 from arcli.console.streams import Streams
-from arcli.console.table import render_table
-from arcli.console.view import Item, ItemView, Record
+from arcli.console.tables import render_table
 from arcli.errors import ArcliError
 from arcli.settings import Format
-
-ENVELOPE_VERSION = 1
-Write = Callable[[str], None]
-
-
-def to_json(value: object) -> str:
-    """Return one line of JSON; what is not finite has no place in it."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
-
-
-def envelope(command: str, status: str, data: Record | None, errors: Sequence[ArcliError]) -> Record:
-    """Return the one object that a command answers; its keys are an API (docs/json.md)."""
-    return {
-        "arcli": ENVELOPE_VERSION,
-        "command": command,
-        "status": status,
-        "data": data,
-        "errors": [error.as_record() for error in errors],
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a command ended. `data` is what stands beside the items."""
-
-    command: str
-    status: str
-    data: Mapping[str, Any]
-    errors: Sequence[ArcliError]
-
-    def envelope(self, data: Record | None) -> str:
-        return to_json(envelope(self.command, self.status, data, self.errors)) + "\n"
-
-
-class Sink(ABC, Generic[Item]):
-    """Takes items as they come, then the end."""
-
-    def __init__(self, view: ItemView[Item], write: Write) -> None:
-        self.view = view
-        self.write = write
-
-    @abstractmethod
-    def item(self, item: Item, /) -> None:
-        """Take one item."""
-
-    def failed(self, item: Item, _error: ArcliError, /) -> None:
-        """Take one item that failed."""
-        self.item(item)
-
-    def close(self, ending: Ending, /) -> None:
-        """Nothing more will come."""
-
-    def abort(self, ending: Ending, /) -> None:
-        """Nothing more will come: the last of the errors stopped the command."""
-        self.close(ending)
 
 
 class JsonSink(Sink[Item]):

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from arcli.commands.apps import new_app
-from arcli.commands.channel_settings import (
+from arcli.commands.channel.settings import (
     FormatsOption,
     IndexOption,
     KeepOption,
@@ -19,9 +18,9 @@ from arcli.commands.channel_settings import (
     ThresholdOption,
     named_settings,
 )
-from arcli.commands.channel_view import CHANNELS, channel_lines, channel_record
-from arcli.console.command import ArcliCommand, ArcliGroup
-from arcli.console.complete import channels
+from arcli.commands.channel.view import CHANNELS, channel_lines, channel_record
+from arcli.console.command import ArcliCommand, ArcliGroup, new_app
+from arcli.console.names import channels
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural

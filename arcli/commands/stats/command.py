@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +10,16 @@ from typing import Annotated
 import typer
 
 from arcli.bulk.statistics import Period, append_statistics, summed
-from arcli.commands.stats_view import Range, bars, series, view
-from arcli.console.bars import render_bars
-from arcli.console.dates import first_day, last_day
-from arcli.console.files import write_file
-from arcli.console.rendering import rendered
+from arcli.commands.stats.days import Range, asked_range
+from arcli.commands.stats.view import bars, series, view
+from arcli.console.files import rendered, write_file
 from arcli.console.session import Session
+from arcli.console.tables import render_bars
 from arcli.console.text import plural
 from arcli.errors import UsageError
 from arcli.models import StatisticsQuery, StatRecord, valid_identifier
 from arcli.settings import Format, Kind
 
-_DAYS = 30  # without --from
 _WIDTH = 80  # columns of bars where there is no terminal
 _FILES = {".json": Format.JSON, ".jsonl": Format.JSONL}
 
@@ -69,7 +66,7 @@ def stats(
     """
     session = Session.of(ctx)
     files = _files(output, append, plot_file)
-    asked = _range(start, end, by, whole=append)
+    asked = asked_range(start, end, by, whole=append)
     query = StatisticsQuery(
         start=asked.first,
         end=asked.last,
@@ -101,16 +98,6 @@ def _files(output: Path | None, append: bool, plot: Path | None) -> Files:
 
         plot_format(plot)
     return Files(output, append, plot)
-
-
-def _range(start: str | None, end: str | None, by: Period, *, whole: bool) -> Range:
-    """Return the days. `whole`: begin with a period, or a file would get the sum of a part of one."""
-    today = dt.datetime.now(dt.UTC).date()
-    last = today if end is None else last_day(end, today)
-    first = last - dt.timedelta(days=_DAYS) if start is None else first_day(start, today)
-    if first > last:
-        raise UsageError(f"--from {first} is after --to {last}")
-    return Range(by.begin(first) if whole else first, last, by)
 
 
 def _timezone(session: Session) -> str | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from arcli.commands.find_view import RESULTS
+from arcli.commands.find.view import RESULTS
 from arcli.console.options import ImagesArgument, JobsOption, NulOption, ThresholdOption
 from arcli.console.pictures import Photos, photos
 from arcli.console.session import Session
@@ -62,7 +62,7 @@ def find(
 def _look_up(
     session: Session, given: Photos, channels: list[str] | None, options: FindOptions, draw: Path | None
 ) -> None:
-    from arcli.commands.find_draw import Drawings
+    from arcli.commands.find.draw import Drawings
 
     drawings = None if draw is None else Drawings(draw, single=given.single)
     pictures = given.pictures if drawings is None else drawings.noting(given.pictures)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from arcli.console.prompt import ask_secret
+from arcli.console.inputs import ask_secret
 from arcli.console.session import Session
 from arcli.errors import UsageError
 from arcli.models import valid_channel_name

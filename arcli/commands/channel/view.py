@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from arcli.console.items import ItemView, Record
 from arcli.console.text import human_bytes
-from arcli.console.view import ItemView, Record
 from arcli.models import ChannelInfo
 
 

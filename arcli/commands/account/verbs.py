@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from arcli.commands.account_input import named_channels, read_binding, read_secret
-from arcli.commands.account_view import ACCOUNTS, account_lines, account_record
-from arcli.commands.apps import new_app
-from arcli.console.command import ArcliCommand, ArcliGroup
+from arcli.commands.account.given import named_channels, read_binding, read_secret
+from arcli.commands.account.view import ACCOUNTS, account_lines, account_record
+from arcli.console.command import ArcliCommand, ArcliGroup, new_app
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural

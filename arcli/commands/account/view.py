@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from arcli.console.view import ItemView, Record
+from arcli.console.items import ItemView, Record
 from arcli.models import Account, AccountKey, Scope
 
 

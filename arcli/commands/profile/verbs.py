@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from arcli.commands.apps import new_app
-from arcli.commands.profile_add import add
-from arcli.commands.profile_view import PROFILES, SETTINGS, Listed, shown
-from arcli.console.command import ArcliCommand, ArcliGroup
+from arcli.commands.profile.add import add
+from arcli.commands.profile.view import PROFILES, SETTINGS, Listed, shown
+from arcli.console.command import ArcliCommand, ArcliGroup, new_app
 from arcli.console.session import Session
 from arcli.settings import ProfileFile, resolve
 

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from arcli.bulk.statistics import COLUMNS, MISSED, Period, periods
-from arcli.console.bars import Bar
-from arcli.console.view import ItemView, Record
+from arcli.bulk.statistics import COLUMNS, MISSED
+from arcli.console.items import ItemView, Record
+from arcli.console.tables import Bar
 from arcli.models import StatRecord
 
 _SERIES = 8  # colours that can be told apart
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The days that were asked for, both included, and what one record sums up."""
-
-    first: dt.date
-    last: dt.date
-    period: Period
-
-    def labels(self, records: Sequence[StatRecord]) -> list[str]:
-        """Return the periods from the first that has a record to the last, without gaps."""
-        if not records:
-            return []
-        begin, end = min(r.date for r in records), max(r.date for r in records)
-        return [label for label in periods(self.first, self.last, self.period) if begin <= label <= end]
 
 
 def view(*, misses: bool) -> ItemView[StatRecord]:

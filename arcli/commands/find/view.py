@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from arcli.console.view import ItemView, Record
+from arcli.console.items import ItemView, Record
 from arcli.models import Candidate, FindResult, Match
 
 COLUMNS = (

@@ -1,0 +1,6 @@
+"""`arcli stats`: how often what was found.
+
+`command` takes the words, `days` the range of days, `view` shows counts.
+"""
+
+from arcli.commands.stats.command import stats as stats

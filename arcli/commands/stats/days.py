@@ -1,0 +1,65 @@
+"""The range of days that `arcli stats` is asked for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from arcli.bulk.statistics import Period, periods
+from arcli.errors import UsageError
+from arcli.models import StatRecord
+from arcli.models.statistics import days_of
+
+_DAYS = 30  # without --from
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The days that were asked for, both included, and what one record sums up."""
+
+    first: dt.date
+    last: dt.date
+    period: Period
+
+    def labels(self, records: Sequence[StatRecord]) -> list[str]:
+        """Return the periods from the first that has a record to the last, without gaps."""
+        if not records:
+            return []
+        begin, end = min(r.date for r in records), max(r.date for r in records)
+        return [label for label in periods(self.first, self.last, self.period) if begin <= label <= end]
+
+
+def asked_range(start: str | None, end: str | None, by: Period, *, whole: bool) -> Range:
+    """Return the days. `whole`: begin with a period, or a file would get the sum of a part of one."""
+    today = dt.datetime.now(dt.UTC).date()
+    last = today if end is None else last_day(end, today)
+    first = last - dt.timedelta(days=_DAYS) if start is None else first_day(start, today)
+    if first > last:
+        raise UsageError(f"--from {first} is after --to {last}")
+    return Range(by.begin(first) if whole else first, last, by)
+
+
+def first_day(text: str, today: dt.date) -> dt.date:
+    """Return the first day that `text` means. Raises InvalidDate."""
+    return _span(text, today)[0]
+
+
+def last_day(text: str, today: dt.date) -> dt.date:
+    """Return the last day that `text` means. Raises InvalidDate."""
+    return _span(text, today)[1]
+
+
+def _span(text: str, today: dt.date) -> tuple[dt.date, dt.date]:
+    yesterday = today - dt.timedelta(days=1)
+    last_month = today.replace(day=1) - dt.timedelta(days=1)
+    match text:
+        case "today":
+            return today, today
+        case "yesterday":
+            return yesterday, yesterday
+        case "this-month":
+            return days_of(f"{today:%Y%m}")
+        case "last-month":
+            return days_of(f"{last_month:%Y%m}")
+    return days_of(text, iso=True)

@@ -1,0 +1,117 @@
+"""How one kind of item is shown in each format; single objects, and targets, which several commands show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from arcli.models import MatchRatio, Target
+
+
+Item = TypeVar("Item")
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemView(Generic[Item]):
+    """One kind of item: `key` is its place in `data`, `record` its JSON object.
+
+    csv: `columns` and `rows` (none, one or several lines an item; values as stored). table: `headings`
+    and `lines`, which default to the csv. ids: `names`.
+    """
+
+    key: str
+    record: Callable[[Item], Record]
+    columns: Sequence[str]
+    names: Callable[[Item], Iterable[str]]
+    rows: Callable[[Item], Iterable[Sequence[Any]]] | None = None
+    headings: Sequence[str] | None = None
+    lines: Callable[[Item], Iterable[Sequence[Any]]] | None = None
+
+    def csv_rows(self, item: Item) -> list[list[str]]:
+        if self.rows is not None:
+            return [[plain(cell) for cell in row] for row in self.rows(item)]
+        record = self.record(item)
+        return [[plain(record[column]) for column in self.columns]]
+
+    def table_headings(self) -> Sequence[str]:
+        return self.columns if self.headings is None else self.headings
+
+    def table_lines(self, item: Item) -> list[list[str]]:
+        if self.lines is None:
+            return self.csv_rows(item)
+        return [[plain(cell) for cell in row] for row in self.lines(item)]
+
+
+def plain(value: object) -> str:
+    """Return a cell's text: nothing for None, JSON's words for truth, compact JSON for lists and objects."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple, Mapping)):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return str(value)
+
+
+def record_view(record: Record, name: str, lines: Iterable[tuple[str, object]] | None) -> ItemView[Record]:
+    """Return the view of a single record. In JSON `data` is the record itself."""
+    shown = list(record.items() if lines is None else lines)
+    return ItemView(
+        key="",
+        record=lambda item: item,
+        columns=list(record),
+        names=lambda _: [name],
+        headings=(),
+        lines=lambda _: [(label, _word(value)) for label, value in shown if value is not None],
+    )
+
+
+def _word(value: object) -> object:
+    return ("no", "yes")[value] if isinstance(value, bool) else value
+
+
+FIELDS = ("identifier", "channel", "metadata", "matchratio", "level", "active", "created", "updated")
+
+
+def target_record(target: Target) -> Record:
+    """Return a target's JSON object; its keys are an API (docs/json.md)."""
+    return {field: getattr(target, field) for field in FIELDS}
+
+
+def target_lines(target: Target) -> list[tuple[str, object]]:
+    """Return a target's fields for people."""
+    return [
+        ("identifier", target.identifier),
+        ("channel", target.channel),
+        ("level", target.level),
+        ("active", target.active),
+        ("match ratio", _ratio(target.matchratio)),
+        ("metadata", target.metadata),
+        ("created", target.created),
+        ("updated", target.updated),
+    ]
+
+
+def _ratio(value: MatchRatio | None) -> str | None:
+    """Return a match ratio; one that no search uses is flagged."""
+    from arcli.models import usable_matchratio
+
+    if value is None or usable_matchratio(value) is not None:
+        return None if value is None else str(value)
+    return f"{value} (not used)"
+
+
+TARGETS: ItemView[Target] = ItemView(
+    key="targets",
+    record=target_record,
+    columns=FIELDS,
+    names=lambda target: [target.identifier],
+    headings=("identifier", "level", "active", "ratio", "updated", "metadata"),
+    lines=lambda t: [
+        (t.identifier, t.level, "yes" if t.active else "no", _ratio(t.matchratio), t.updated, t.metadata)
+    ],
+)
