@@ -1,4 +1,4 @@
-"""The ASGI application: the routes of both protocols, our extensions and health."""
+"""The ASGI application: the routes of both protocols, our extensions, and health."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from collections.abc import AsyncIterator
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
+from arcli import __version__
 from arcli.server.arcloud.calls import ArcloudRoutes
 from arcli.server.extensions.routes import Extensions
-from arcli.server.health import health_routes
-from arcli.server.pictures import PictureLinks
-from arcli.server.requests.accesslog import AccessLog
+from arcli.server.requests.log import AccessLog
 from arcli.server.service import Service
 from arcli.server.tupu.calls import TupuRoutes
 
@@ -35,12 +37,10 @@ def build_app(service: Service) -> Starlette:
             chore.cancel()
         await asyncio.to_thread(service.close)
 
-    links = PictureLinks(service)
     app = Starlette(
         routes=[
             *ArcloudRoutes(service).routes(),
-            *TupuRoutes(service, links).routes(),
-            *links.routes(),
+            *TupuRoutes(service).routes(),
             *Extensions(service).routes(),
             *health_routes(service),
         ],
@@ -49,6 +49,25 @@ def build_app(service: Service) -> Starlette:
     )
     app.router.redirect_slashes = False
     return app
+
+
+def health_routes(service: Service) -> list[Route]:
+    """Is the process alive, and can it serve? For load balancers and container platforms."""
+
+    async def healthz(_: Request) -> Response:
+        """200 while the event loop turns; nothing else is asked."""
+        return JSONResponse({"status": "ok", "version": __version__})
+
+    async def readyz(_: Request) -> Response:
+        """200 when the catalog can be read, else 503."""
+        try:
+            await service.quick.run(service.backend.ready)
+        except Exception as error:
+            _log.warning("not ready: %s", error)
+            return JSONResponse({"status": "not ready"}, status_code=503)
+        return JSONResponse({"status": "ready"})
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
 def _middleware(service: Service) -> list[Middleware]:

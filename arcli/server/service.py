@@ -1,4 +1,4 @@
-"""What all routes share: the backend, the threads, the door."""
+"""What all routes share: the backend, the threads, who is admitted."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from arcli.models import Picture, Principal, Scope
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
-from arcli.server.requests.access import Door
-from arcli.server.requests.limits import ClientAddress
-from arcli.server.requests.memory import Memory
+from arcli.server.requests.access import Admission, ClientAddress
+from arcli.server.requests.limits import Memory
 from arcli.server.work import Workers
 from arcli.vision.decoding.decode import SERVE
 from arcli.vision.decoding.header import read_header
@@ -56,7 +55,7 @@ class Service:
         self.photos = Workers("photo", threads=threads, queue=options.queue)
         self.quick = Workers("quick", threads=_QUICK_THREADS, queue=_QUICK_QUEUE)
         self.fetches = Workers("fetch", threads=_FETCH_THREADS, queue=options.queue)
-        self.door = Door(backend.gatekeeper, options, self.quick)
+        self.admission = Admission(backend.gatekeeper, options, self.quick)
         self.address = ClientAddress(options.trusted_proxies)
         self.memory = Memory(options.body_memory)
         metrics.watch(photos=lambda: self.photos.jobs, body_bytes=lambda: self.memory.held)
@@ -66,7 +65,7 @@ class Service:
         return self.backend.gallery
 
     async def admit(self, request: Request, credentials: Credentials) -> Principal:
-        return await self.door.admit(credentials, self.address(request))
+        return await self.admission.admit(credentials, self.address(request))
 
     def authorize(self, principal: Principal, channel: str, need: Scope = Scope.ALL) -> None:
         self.backend.gatekeeper.authorize(principal, channel=channel, need=need)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from arcli.models import FindResult
 from arcli.server.options import ServeOptions
-from arcli.server.process.backend import open_backend
+from arcli.server.process.worker import open_backend
 from tests.engine.conftest import encoded, poster_pixels
 from tests.server.conftest import Served, populate, serving
 from tests.server.raw import BOUNDARY, MULTIPART, URLENCODED, call, code, multipart, send

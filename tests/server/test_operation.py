@@ -23,7 +23,7 @@ from arcli.engine import LocalGallery
 from arcli.errors import ArcliError
 from arcli.models import AddItem, Picture
 from arcli.server.options import load_options
-from arcli.server.process.uvicorn_process import listen
+from arcli.server.process.worker import listen
 from arcli.server.requests.limits import Buckets
 from tests.engine.conftest import photo_of, poster
 from tests.protocols.conftest import OpenSsl

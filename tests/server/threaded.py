@@ -13,8 +13,7 @@ import uvicorn
 from arcli.server.app import build_app
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
-from arcli.server.process.backend import open_backend
-from arcli.server.process.uvicorn_process import listen, uvicorn_config
+from arcli.server.process.worker import listen, open_backend, uvicorn_config
 from arcli.server.service import Backend, Service
 
 

@@ -5,13 +5,10 @@ A known route always answers HTTP 200 with JSON; what went wrong is in its retur
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from arcli.errors import (
@@ -24,14 +21,13 @@ from arcli.errors import (
 from arcli.models import AddItem, ListQuery, Principal, Scope, valid_identifier
 from arcli.protocols.arcloud import answers, requests
 from arcli.protocols.arcloud.codes import Call, ReturnCode
-from arcli.protocols.reading import JsonObject, error_json
-from arcli.server.lookup import find_photo
+from arcli.protocols.reading import JsonObject
+from arcli.server.ladder import Reply, endpoint
+from arcli.server.lookup import find_photo, match_counts
 from arcli.server.requests.answers import JsonAnswer
 from arcli.server.requests.forms import BodyLimits, Form, MultipartNeeded, read_form
 from arcli.server.service import Service, require_scope
-from arcli.server.tallies import match_counts
 
-_log = logging.getLogger(__name__)
 Handler = Callable[[Request], Awaitable[JsonObject]]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _WITH_PICTURE = (Call.ADD_IMAGE, Call.FIND_IMAGE)
@@ -54,33 +50,25 @@ class ArcloudRoutes:
             Call.STATISTICS: self._statistics,
             Call.FIND_IMAGE: self._find,
         }
-        return [Route(f"/{call}", self._endpoint(call, handlers[call]), methods=METHODS) for call in Call]
+        return [self._route(call, handler) for call, handler in handlers.items()]
 
-    def _endpoint(self, call: Call, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            started = time.perf_counter()
-            with self._service.memory.lease() as request.state.lease:
-                body = await self._answer(request, call, handler)
-            self._service.metrics.answered(call, str(body["returncode"]), time.perf_counter() - started)
-            return JsonAnswer(request, body)
-
-        return endpoint
-
-    async def _answer(self, request: Request, call: Call, handler: Handler) -> JsonObject:
-        try:
+    def _route(self, call: Call, handler: Handler) -> Route:
+        async def posted(request: Request) -> JsonObject:
             if request.method != "POST":
                 kind = MultipartNeeded if call in _WITH_PICTURE else UsageError
                 raise kind(f"{call} is called by POST")
             return await handler(request)
-        except MultipartNeeded as error:
-            return {"returncode": int(ReturnCode.NOT_MULTIPART), "error": error_json(UsageError(str(error)))}
-        except ArcliError as error:
-            if error.exit_status in (9, 70):
-                _log.error("%s: %s", call, error)
-            return answers.failed(error, call)
-        except Exception:
-            _log.exception("%s failed", call)
-            return answers.failed(ArcliError("a bug"), call)
+
+        return Route(f"/{call}", endpoint(self._service, call, posted, self), methods=METHODS)
+
+    async def succeeded(self, request: Request, result: JsonObject) -> Reply:
+        return Reply(str(result["returncode"]), JsonAnswer(request, result))
+
+    async def refused(self, request: Request, call: str, error: ArcliError) -> Reply:
+        body = answers.failed(error, Call(call))
+        if isinstance(error, MultipartNeeded):
+            body["returncode"] = int(ReturnCode.NOT_MULTIPART)
+        return Reply(str(body["returncode"]), JsonAnswer(request, body))
 
     async def _form(self, request: Request) -> Form:
         return await read_form(request, self._limits)
@@ -154,7 +142,7 @@ class ArcloudRoutes:
                 return await self._service.admit(request, credentials)
             except WrongCredentials:
                 pass
-        self._service.door.admit_anonymous(self._service.address(request))
+        self._service.admission.admit_anonymous(self._service.address(request))
         return None
 
     def _may_see(self, channel: str, principal: Principal | None) -> None:

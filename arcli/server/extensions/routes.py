@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,11 +18,11 @@ from arcli.protocols.reading import JsonObject, error_json
 from arcli.protocols.targets import check_json
 from arcli.server.extensions.channels import ChannelDesk
 from arcli.server.extensions.openapi import DESCRIPTION
+from arcli.server.ladder import Reply, endpoint
 from arcli.server.requests.answers import JsonAnswer, picture_response
-from arcli.server.requests.forms import BodyLimits, MultipartNeeded, read_body, read_form
+from arcli.server.requests.forms import BodyLimits, read_body, read_form
 from arcli.server.service import Service, require_scope
 
-_log = logging.getLogger(__name__)
 _JSON_BYTES = 64 * 1024
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -43,7 +41,8 @@ class Extensions:
 
     def routes(self) -> list[Route]:
         return [
-            Route(path, self._endpoint(path, call), methods=[method]) for method, path, call in self.table()
+            Route(path, endpoint(self._service, path, handler, self), methods=[method])
+            for method, path, handler in self.table()
         ]
 
     def table(self) -> list[tuple[str, str, Handler]]:
@@ -63,27 +62,15 @@ class Extensions:
             ("POST", f"/{wire.CHECK}", self._check),
         ]
 
-    def _endpoint(self, path: str, handler: Handler) -> Handler:
-        async def endpoint(request: Request) -> Response:
-            started = time.perf_counter()
-            with self._service.memory.lease() as request.state.lease:
-                response = await self._answer(request, handler)
-            seconds = time.perf_counter() - started
-            self._service.metrics.answered(path, str(response.status_code), seconds)
-            return response
+    async def succeeded(self, _request: Request, result: Response) -> Reply:
+        return Reply(str(result.status_code), result)
 
-        return endpoint
-
-    async def _answer(self, request: Request, handler: Handler) -> Response:
-        try:
-            return await handler(request)
-        except MultipartNeeded as error:
-            return _failed(request, UsageError(str(error)))
-        except ArcliError as error:
-            return _failed(request, error)
-        except Exception:
-            _log.exception("%s failed", request.url.path)
-            return _failed(request, ArcliError("a bug"))
+    async def refused(self, request: Request, _call: str, error: ArcliError) -> Reply:
+        status = wire.http_status(error)
+        answer = JsonAnswer(request, {"error": error_json(error)}, status)
+        if status == 401:
+            answer.headers["www-authenticate"] = 'Basic realm="arcli"'
+        return Reply(str(status), answer)
 
     async def _admit(self, request: Request) -> Principal:
         credentials = wire.read_basic(request.headers.get("authorization", ""))
@@ -179,11 +166,3 @@ class Extensions:
         except ChannelNotFound:
             return None
         return channel
-
-
-def _failed(request: Request, error: ArcliError) -> Response:
-    status = wire.http_status(error)
-    answer = JsonAnswer(request, {"error": error_json(error)}, status)
-    if status == 401:
-        answer.headers["www-authenticate"] = 'Basic realm="arcli"'
-    return answer

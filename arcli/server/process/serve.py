@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from arcli.errors import UsageError
 from arcli.server.metrics import MULTIPROCESS, Metrics, serve_metrics
 from arcli.server.options import ServeOptions
-from arcli.server.process.backend import open_backend
 from arcli.server.process.supervise import Supervisor
-from arcli.server.process.uvicorn_process import check_tls, listen, run_process
+from arcli.server.process.worker import check_tls, listen, open_backend, run_process
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 
 from arcli.errors import ArcliError
 from arcli.server.options import ServeOptions
-from arcli.server.process.uvicorn_process import run_worker
+from arcli.server.process.worker import run_worker
 
 _log = logging.getLogger(__name__)
 _HASTY = 5.0  # seconds; a process that ends sooner has not started

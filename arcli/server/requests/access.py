@@ -1,8 +1,12 @@
-"""Who is let in: credentials checked by the gatekeeper, wrong ones slowed down."""
+"""Who asks, from where, and who is let in: wrong credentials are slowed down."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections import OrderedDict
+from collections.abc import Sequence
+
+from starlette.requests import Request
 
 from arcli.errors import RateLimited, WrongCredentials
 from arcli.gallery import Gatekeeper
@@ -16,7 +20,7 @@ _MOST_KNOWN = 10_000
 _FORGIVEN = 0.5  # failures a second
 
 
-class Door:
+class Admission:
     """Admits who has the right secret.
 
     A wrong one counts against its address and against the account. Who had it right before from the same
@@ -73,3 +77,39 @@ class Door:
         self._known.move_to_end(pair)
         if len(self._known) > _MOST_KNOWN:
             self._known.popitem(last=False)
+
+
+class ClientAddress:
+    """Who asks: the peer, or what a trusted proxy says of its own peer."""
+
+    def __init__(self, trusted: Sequence[str]) -> None:
+        self._trusted = [ipaddress.ip_network(item, strict=False) for item in trusted]
+
+    def __call__(self, request: Request) -> str:
+        """Return the address to count by; an IPv6 client is its /64."""
+        peer = request.client.host if request.client else ""
+        chain = request.headers.getlist("x-forwarded-for")
+        hops = [hop.strip() for line in chain for hop in line.split(",")]
+        while self._is_trusted(peer) and hops:
+            peer = hops.pop()
+        return _grouped(peer)
+
+    def _is_trusted(self, address: str) -> bool:
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self._trusted)
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        parsed = ipaddress.ip_address(address.strip("[]"))
+    except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return mapped or parsed
+
+
+def _grouped(address: str) -> str:
+    parsed = _parsed(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed) if parsed else address[:64]

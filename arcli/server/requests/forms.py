@@ -21,8 +21,11 @@ MOST_PARTS = 64
 _FORM_BYTES = 1024 * 1024  # of a body without a picture; beside a picture this much for all the fields
 
 
-class MultipartNeeded(Exception):
+class MultipartNeeded(UsageError):
     """A call with a picture came as something else than multipart/form-data (ARCloud's 20005)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,7 @@ def _decoded(part: FormPart) -> str:
 async def _stream(request: Request, limits: BodyLimits, take: Callable[[bytes], None]) -> None:
     """Hand the body on in chunks; stops at `body_bytes`, announced or arrived, and after `seconds`.
 
-    `request.state.lease` counts it (arcli.server.requests.memory); `request.state.body_read` says to
+    `request.state.lease` counts it (arcli.server.requests.limits); `request.state.body_read` says to
     arcli.server.requests.answers that all of it was taken.
     """
     announced = request.headers.get("content-length", "")

@@ -1,17 +1,15 @@
-"""Rates: who may ask how often, counted in this process by leaky buckets; and who it is that asks."""
+"""How often and how much: rates by leaky buckets, and the bytes of bodies held at a time."""
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 
-from starlette.requests import Request
+from arcli.errors import Busy
 
 _MOST_KEYS = 50_000  # addresses and accounts remembered; the longest idle are forgotten first
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Buckets:
@@ -40,37 +38,37 @@ class Buckets:
         return max(0.0, level - (self._clock() - at) * self._rate)
 
 
-class ClientAddress:
-    """Who asks: the peer, or what a trusted proxy says of its own peer."""
+class Memory:
+    """`limit` bytes of bodies in all; what would go over it is refused while it arrives."""
 
-    def __init__(self, trusted: Sequence[str]) -> None:
-        self._trusted = [ipaddress.ip_network(item, strict=False) for item in trusted]
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.held = 0
 
-    def __call__(self, request: Request) -> str:
-        """Return the address to count by; an IPv6 client is its /64."""
-        peer = request.client.host if request.client else ""
-        chain = request.headers.getlist("x-forwarded-for")
-        hops = [hop.strip() for line in chain for hop in line.split(",")]
-        while self._is_trusted(peer) and hops:
-            peer = hops.pop()
-        return _grouped(peer)
+    @contextmanager
+    def lease(self) -> Iterator[Lease]:
+        """Hold what one request brings until it is answered. A body that stalls holds next to nothing."""
+        lease = Lease(self)
+        try:
+            yield lease
+        finally:
+            self.held -= lease.taken
 
-    def _is_trusted(self, address: str) -> bool:
-        parsed = _parsed(address)
-        return parsed is not None and any(parsed in network for network in self._trusted)
-
-
-def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        parsed = ipaddress.ip_address(address.strip("[]"))
-    except ValueError:
-        return None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return mapped or parsed
+    def take(self, size: int) -> None:
+        """Raises Busy."""
+        if self.held + size > self._limit:
+            raise Busy("the server is busy: too much is being sent to it")
+        self.held += size
 
 
-def _grouped(address: str) -> str:
-    parsed = _parsed(address)
-    if isinstance(parsed, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed) if parsed else address[:64]
+class Lease:
+    """What one request holds."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.taken = 0
+
+    def take(self, size: int) -> None:
+        """Raises Busy."""
+        self._memory.take(size)
+        self.taken += size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from arcli.errors import ArcliError, BadSignature
+from arcli.errors import ArcliError, BadSignature, NotAuthorized
 from arcli.gallery import Gatekeeper
 from arcli.models import Principal, Scope, TupuBinding
 from arcli.protocols.tupu.codes import TupuCode
@@ -14,12 +14,12 @@ from arcli.protocols.tupu.signing import Signed, fresh, sign_string, verify
 _NONCE_LIMIT = 128  # characters
 
 
-class TupuRefusal(Exception):
+class TupuRefusal(NotAuthorized):
     """A request that is answered with a code of Tupu's other than that of its error."""
 
     def __init__(self, code: TupuCode, message: str) -> None:
         super().__init__(message)
-        self.code, self.message = code, message
+        self.tupu_code = code
 
 
 def admit(gatekeeper: Gatekeeper, secret_id: str, signed: Signed) -> Principal:

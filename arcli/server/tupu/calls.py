@@ -5,14 +5,12 @@ Every answer is HTTP 200 and signed, a refusal too: what went wrong is its code.
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from arcli.errors import ArcliError, PictureNotFound, UsageError
@@ -29,14 +27,13 @@ from arcli.protocols.tupu.requests import (
     read_json,
     read_search,
 )
-from arcli.server.pictures import PictureLinks
+from arcli.server.ladder import Reply, endpoint
 from arcli.server.requests import forms
 from arcli.server.requests.answers import JsonAnswer
 from arcli.server.service import Service
 from arcli.server.tupu.access import TupuRefusal, admit
-from arcli.server.tupu.lookup import TupuLookup
+from arcli.server.tupu.relatives import TupuLookup
 
-_log = logging.getLogger(__name__)
 _SEARCH_BYTES = 64 * 1024
 Handler = Callable[[Request], Awaitable[JsonObject]]
 
@@ -44,9 +41,9 @@ Handler = Callable[[Request], Awaitable[JsonObject]]
 class TupuRoutes:
     """The three calls of one server process."""
 
-    def __init__(self, service: Service, links: PictureLinks) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._lookup = TupuLookup(service, links)
+        self._lookup = TupuLookup(service)
         self._key = load_private_key(service.backend.signing_key())
         options = service.options
         self._limits = forms.BodyLimits(
@@ -61,39 +58,31 @@ class TupuRoutes:
             "/v3/recognition/image/sync/base64/{secret_id}": self._base64,
             f"/{SEARCH_PATH}": self._search,
         }
-        return [Route(path, self._endpoint(path, call), methods=["POST"]) for path, call in table.items()]
+        calls = [
+            Route(path, endpoint(self._service, path, call, self), methods=["POST"])
+            for path, call in table.items()
+        ]
+        return calls + self._lookup.links.routes()
 
-    def _endpoint(self, path: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
-        async def endpoint(request: Request) -> Response:
-            started = time.perf_counter()
-            with self._service.memory.lease() as request.state.lease:
-                code, message, result = await self._answer(request, handler)
-            nonce, now = str(random.SystemRandom().random()), int(time.time() * 1000)
-            body = result | body_json(code=code, nonce=nonce, timestamp_ms=now, message=message)
-            content = await self._service.quick.run(sealed, body, self._key)
-            self._service.metrics.answered(path, str(int(code)), time.perf_counter() - started)
-            return JsonAnswer(request, content)
+    async def succeeded(self, request: Request, result: JsonObject) -> Reply:
+        return await self._sealed(request, TupuCode.SUCCESS, None, result)
 
-        return endpoint
+    async def refused(self, request: Request, _call: str, error: ArcliError) -> Reply:
+        if isinstance(error, TupuRefusal):
+            return await self._sealed(request, error.tupu_code, error.message, {})
+        if isinstance(error, UsageError) and error.item == "signature":
+            return await self._sealed(request, TupuCode.NOT_AUTHORIZED, error.message, {})
+        known = error.code != ArcliError.code
+        return await self._sealed(request, code_for(error), error.message if known else None, {})
 
-    async def _answer(self, request: Request, handler: Handler) -> tuple[TupuCode, str | None, JsonObject]:
-        """Return a code, a message (None: the documented one) and the rest of the answer."""
-        try:
-            return TupuCode.SUCCESS, None, await handler(request)
-        except TupuRefusal as refusal:
-            return refusal.code, refusal.message, {}
-        except forms.MultipartNeeded as error:
-            return TupuCode.NO_FILE, str(error), {}
-        except UsageError as error:
-            code = TupuCode.NOT_AUTHORIZED if error.item == "signature" else code_for(error)
-            return code, error.message, {}
-        except ArcliError as error:
-            if error.exit_status in (9, 70):
-                _log.error("Tupu recognition: %s", error)
-            return code_for(error), error.message, {}
-        except Exception:
-            _log.exception("Tupu recognition failed")
-            return TupuCode.UNKNOWN, None, {}
+    async def _sealed(
+        self, request: Request, code: TupuCode, message: str | None, result: JsonObject
+    ) -> Reply:
+        """Sign an answer. `message` None: the documented one."""
+        nonce, now = str(random.SystemRandom().random()), int(time.time() * 1000)
+        body = result | body_json(code=code, nonce=nonce, timestamp_ms=now, message=message)
+        content = await self._service.quick.run(sealed, body, self._key)
+        return Reply(str(int(code)), JsonAnswer(request, content))
 
     async def _form(self, request: Request) -> JsonObject:
         form = await forms.read_form(request, self._limits, multipart=True)

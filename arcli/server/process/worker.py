@@ -1,4 +1,4 @@
-"""Running a server: one process, or several that share a listening socket and a data folder."""
+"""The life of one server process: its port, its certificate, what it serves, uvicorn around it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,46 @@ import threading
 from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from arcli import connect
 from arcli.errors import StorageNotWritable, UsageError
 from arcli.server.app import build_app
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
-from arcli.server.process.backend import open_backend
-from arcli.server.service import Service
+from arcli.server.service import Backend, Service
 
 _BACKLOG = 1024
 _KEEP_ALIVE = 30  # seconds that an idle connection stays open
+
+
+def open_backend(data_dir: Path) -> Backend:
+    """Open the data folder, making it if there is none; the caller closes it."""
+    gatekeeper = connect.gatekeeper(data_dir)
+    gallery = connect.served_gallery(data_dir)
+
+    def flush() -> None:
+        gallery.flush_counts()
+        gatekeeper.flush()
+
+    def close() -> None:
+        gallery.close()
+        gatekeeper.close()
+
+    return Backend(
+        gallery=gallery,
+        channels=gallery,
+        gatekeeper=gatekeeper,
+        pepper=connect.server_pepper(data_dir),
+        signing_key=lambda: connect.server_signing_key(data_dir),
+        flush=flush,
+        upkeep=gallery.look_after_indexes,
+        ready=lambda: gatekeeper.binding(""),
+        close=close,
+    )
 
 
 def listen(options: ServeOptions) -> tuple[ServeOptions, socket.socket]:

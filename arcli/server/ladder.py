@@ -1,0 +1,68 @@
+"""What every call of the three protocols goes through: lease, time, answer, catch, note."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from arcli.errors import ArcliError
+from arcli.server.service import Service
+
+_log = logging.getLogger(__name__)
+_OPERATORS = (9, 70)  # exit statuses of what the operator must hear of: damage, bugs
+
+Result = TypeVar("Result")
+Result_contra = TypeVar("Result_contra", contravariant=True)
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, and the code by which the metrics and the log know it."""
+
+    code: str
+    response: Response
+
+
+class Manner(Protocol[Result_contra]):
+    """How a protocol words what a handler returned, and what it refused."""
+
+    async def succeeded(self, request: Request, result: Result_contra, /) -> Reply: ...
+    async def refused(self, request: Request, call: str, error: ArcliError, /) -> Reply: ...
+
+
+def endpoint(
+    service: Service,
+    call: str,
+    handler: Callable[[Request], Awaitable[Result]],
+    manner: Manner[Result],
+) -> Endpoint:
+    """Return the endpoint of one call: whatever `handler` does, the client gets its protocol's envelope."""
+
+    async def answer(request: Request) -> Response:
+        began = time.perf_counter()
+        with service.memory.lease() as request.state.lease:
+            try:
+                reply = await manner.succeeded(request, await handler(request))
+            except Exception as error:
+                reply = await manner.refused(request, call, _known(call, error))
+        service.metrics.answered(call, reply.code, time.perf_counter() - began)
+        return reply.response
+
+    return answer
+
+
+def _known(call: str, error: Exception) -> ArcliError:
+    """Return `error` as one of ours, logged where the operator must hear of it."""
+    if isinstance(error, ArcliError):
+        if error.exit_status in _OPERATORS:
+            _log.error("%s: %s", call, error)
+        return error
+    _log.error("%s failed", call, exc_info=error)
+    return ArcliError("a bug")

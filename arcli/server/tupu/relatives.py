@@ -1,0 +1,111 @@
+"""What a photo of a Tupu request shows: label, similarity, and relatives with URLs of their kept pictures.
+
+A URL is unguessable, and gone with its picture.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from arcli.errors import InvalidChannelName, NotFound, PictureRefused, TargetNotFound, TooFewFeatures
+from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Target
+from arcli.protocols.tupu.answers import BLACK, NOT_IN_GALLERY, WHITE, FileAnswer, Relative
+from arcli.server.requests.answers import picture_response
+from arcli.server.service import Service
+
+_PREFIX = "/pictures"
+_REACHED = ("beyond_limit", "rival")  # the reasons of candidates that reached their threshold too
+
+
+class TupuLookup:
+    """Looks photos up in the channels of a secretId; blocks."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.links = PictureLinks(service)
+
+    def look_up(self, name: str, content: bytes, channels: Sequence[str], tag: str | None) -> FileAnswer:
+        """Raises UnreadablePicture, PictureTooLarge; a photo without features shows nothing."""
+        picture = self._service.readable(content)
+        most = self._service.options.tupu_relatives
+        options = FindOptions(limit=1, candidates=most, metadata=False)
+        try:
+            result = self._service.gallery.find(picture=picture, channels=channels, options=options)
+        except TooFewFeatures:
+            result = FindResult(image=name)
+        self._service.metrics.looked_up(result)
+        relatives = self._relatives(result)[:most]
+        return FileAnswer(
+            name=name,
+            relatives=tuple(relatives),
+            label=self._label(result),
+            similarity=max((relative.score or 0.0 for relative in relatives), default=0.0),
+            tag=tag,
+        )
+
+    def _relatives(self, result: FindResult) -> list[Relative]:
+        """Return the best first. One that was removed a moment ago is left out."""
+        found: list[Relative] = []
+        all_of_them: list[Match | Candidate] = [*result.matches, *result.candidates]
+        likely = [one for one in all_of_them if one.channel and one.score]
+        for one in sorted(likely, key=lambda one: -(one.score or 0.0)):
+            try:
+                path = self.links.url(one.channel or "", one.identifier)
+            except TargetNotFound:
+                continue
+            found.append(Relative(path=path, score=one.score))
+        return found
+
+    def _label(self, result: FindResult) -> int:
+        """Black or white by the list of the best match; black on a tie (one picture in both lists)."""
+        if not result.matches:
+            return NOT_IN_GALLERY
+        best = result.matches[0]
+        equals: list[Match | Candidate] = [best]
+        equals += [one for one in result.candidates if one.reason in _REACHED and one.score == best.score]
+        kinds = [self._kind(one.channel) for one in equals]
+        return BLACK if ListKind.BLACK in kinds else WHITE
+
+    def _kind(self, channel: str | None) -> ListKind:
+        return self._service.backend.channels.channel(name=channel or "").settings.kind
+
+
+class PictureLinks:
+    """Makes the URLs and answers them. Whoever has one may see the picture; nobody can make one."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def url(self, channel: str, identifier: str) -> str:
+        """Return the URL of a target's kept picture, under --public-url. Raises TargetNotFound."""
+        target = self._service.gallery.get(channel=channel, identifier=identifier)
+        path = f"{_PREFIX}/{self._capability(target)}/{quote(channel, safe='')}/{identifier}"
+        return self._service.options.base_url + path
+
+    def routes(self) -> list[Route]:
+        return [Route(f"{_PREFIX}/{{capability}}/{{channel}}/{{identifier}}", self._show)]
+
+    async def _show(self, request: Request) -> Response:
+        try:
+            return picture_response(await self._service.quick.run(self._picture, **request.path_params))
+        except (NotFound, PictureRefused, InvalidChannelName):
+            return JSONResponse({"error": "not found"}, status_code=404)
+
+    def _picture(self, *, capability: str, channel: str, identifier: str) -> bytes:
+        target = self._service.gallery.get(channel=channel, identifier=identifier)
+        if not hmac.compare_digest(self._capability(target).encode(), capability.encode()):
+            raise NotFound("no such picture")
+        return self._service.gallery.picture(channel=channel, identifier=identifier)
+
+    def _capability(self, target: Target) -> str:
+        """A keyed digest of the picture and its place: another picture there has another URL."""
+        words = ("picture", target.channel, target.identifier, target.picture_hash or target.created or "")
+        digest = hmac.digest(self._service.backend.pepper, "\0".join(words).encode(), "sha256")
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
