@@ -6,7 +6,7 @@ NotSupported. One contract suite (tests/contract) runs over all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from arcli.models import (
@@ -27,7 +27,9 @@ from arcli.models import (
     NewKey,
     Picture,
     Principal,
+    RemoveResult,
     Scope,
+    SettingsChanges,
     StatisticsQuery,
     StatRecord,
     Target,
@@ -68,6 +70,14 @@ class Gallery(Protocol):
 
     def remove(self, *, channel: str, identifier: str) -> bool:
         """Remove a target. Returns False when there was none (where the backend can tell, else True)."""
+        ...
+
+    def remove_many(self, *, channel: str, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
+        """Remove targets and yield one result an identifier, in order, each when it is durable.
+
+        An identifier that cannot be one is a failed result; what stops the whole batch (channel unknown,
+        unreachable) is raised.
+        """
         ...
 
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
@@ -123,11 +133,33 @@ class Gallery(Protocol):
 class ChannelAdmin(Protocol):
     """Backends that own their channels."""
 
-    def channels(self) -> Sequence[ChannelInfo]: ...
-    def channel(self, *, name: str) -> ChannelInfo: ...
-    def create_channel(self, *, name: str, settings: ChannelSettings = ChannelSettings()) -> ChannelInfo: ...
-    def set_channel(self, *, name: str, settings: ChannelSettings) -> ChannelInfo: ...
-    def remove_channel(self, *, name: str) -> None: ...
+    def channels(self) -> Sequence[ChannelInfo]:
+        """Describe all channels, by name (code points)."""
+        ...
+
+    def channel(self, *, name: str) -> ChannelInfo:
+        """Describe a channel. Raises ChannelNotFound."""
+        ...
+
+    def settings(self) -> Mapping[str, ChannelSettings]:
+        """Return the settings of all channels by name, in order; none of their stores is opened."""
+        ...
+
+    def settings_of(self, *, name: str) -> ChannelSettings:
+        """Return a channel's settings without opening its store. Raises ChannelNotFound."""
+        ...
+
+    def create_channel(self, *, name: str, settings: ChannelSettings = ChannelSettings()) -> ChannelInfo:
+        """Make a channel. Raises ChannelExists, InvalidChannelName, UsageError (no such owner)."""
+        ...
+
+    def set_channel(self, *, name: str, changes: SettingsChanges) -> ChannelInfo:
+        """Change the settings that are named, and no others. Raises ChannelNotFound."""
+        ...
+
+    def remove_channel(self, *, name: str) -> None:
+        """Remove a channel with all its targets. Raises ChannelNotFound."""
+        ...
 
 
 @runtime_checkable

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -14,23 +12,14 @@ from arcli.console.names import identifiers
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.errors import ArcliError, PictureRefused, TargetNotFound, UsageError
-from arcli.models import valid_identifier
+from arcli.errors import ArcliError, TargetNotFound, UsageError
+from arcli.models import RemoveResult, RemoveStatus
 
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """What became of one identifier: removed, absent or failed."""
-
-    identifier: str
-    status: str
-
-
-REMOVALS: ItemView[Removal] = ItemView(
+REMOVALS: ItemView[RemoveResult] = ItemView(
     key="items",
     record=lambda item: {"identifier": item.identifier, "status": item.status},
     columns=("identifier", "status"),
-    names=lambda item: [item.identifier] if item.status == "removed" else [],
+    names=lambda item: [item.identifier] if item.status is RemoveStatus.REMOVED else [],
 )
 
 
@@ -55,9 +44,10 @@ def rm(
         session.confirm(f"Remove {_what(names)} from channel {session.channel}?", yes=yes)
     answer = session.answer(REMOVALS, changes=True)
     counts = {"removed": 0, "absent": 0, "failed": 0}
-    for removal, error in _remove(session, names):
+    removals = session.gallery.remove_many(channel=session.channel, identifiers=names)
+    for removal in removals if names else ():
         counts[removal.status] += 1
-        answer.item(removal, error)
+        answer.item(removal, _error(removal))
     session.end(answer, {"counts": counts}, single=len(names) == 1 and not everything)
     session.say(f"{plural(counts['removed'], 'target')} removed from channel {session.channel}")
 
@@ -75,13 +65,7 @@ def _what(names: list[str]) -> str:
     return names[0] if len(names) == 1 else plural(len(names), "target")
 
 
-def _remove(session: Session, names: list[str]) -> Iterator[tuple[Removal, ArcliError | None]]:
-    for name in names:
-        try:
-            valid_identifier(name)
-            there = session.gallery.remove(channel=session.channel, identifier=name)
-        except (TargetNotFound, PictureRefused) as error:
-            yield Removal(name, "failed"), error
-            continue
-        absent = TargetNotFound(f"no such target: {name}", item=name)
-        yield (Removal(name, "removed"), None) if there else (Removal(name, "absent"), absent)
+def _error(removal: RemoveResult) -> ArcliError | None:
+    if removal.status is not RemoveStatus.ABSENT:
+        return removal.error
+    return TargetNotFound(f"no such target: {removal.identifier}", item=removal.identifier)

@@ -42,7 +42,7 @@ def channels(ctx: typer.Context, incomplete: str) -> list[str]:
         session = Session.of(ctx)
         if session.settings.kind.value != Kind.LOCAL:
             return []
-        return [info.name for info in session.channels.channels() if info.name.startswith(incomplete)]
+        return [name for name in session.channels.settings() if name.startswith(incomplete)]
     except Exception:
         return []  # a completion has nobody to tell
 
@@ -83,5 +83,5 @@ def _names(gallery: Gallery, channel: str, error: NotFound) -> list[str]:
         query = ListQuery(prefix=error.item[:_SAME_START], limit=_MOST)
         return [target.identifier for target in gallery.list(channel=channel, query=query).targets]
     if isinstance(error, ChannelNotFound) and isinstance(gallery, ChannelAdmin):
-        return [info.name for info in gallery.channels()]
+        return list(gallery.settings())
     return []

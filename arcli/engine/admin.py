@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from arcli.engine.channels import Channels, OpenChannel
-from arcli.models import ChannelInfo, ChannelSettings, Finding, SegmentInfo
+from arcli.models import ChannelInfo, ChannelSettings, Finding, SegmentInfo, SettingsChanges
 from arcli.store import segments
 from arcli.store.segments import SegmentRecord
 
@@ -22,11 +22,17 @@ class LocalAdmin:
     def channel(self, *, name: str) -> ChannelInfo:
         return describe(self._channels.get(name))
 
+    def settings(self) -> Mapping[str, ChannelSettings]:
+        return {record.name: record.settings for record in self._channels.catalog().channels()}
+
+    def settings_of(self, *, name: str) -> ChannelSettings:
+        return self._channels.catalog().channel(name).settings
+
     def create_channel(self, *, name: str, settings: ChannelSettings = ChannelSettings()) -> ChannelInfo:
         return describe(self._channels.create(name, settings))
 
-    def set_channel(self, *, name: str, settings: ChannelSettings) -> ChannelInfo:
-        self._channels.catalog().set_channel(name, settings)
+    def set_channel(self, *, name: str, changes: SettingsChanges) -> ChannelInfo:
+        self._channels.catalog().set_channel(name, changes)
         return self.channel(name=name)
 
     def remove_channel(self, *, name: str) -> None:

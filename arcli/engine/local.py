@@ -23,6 +23,7 @@ from arcli.models import (
     FindResult,
     ListQuery,
     Picture,
+    RemoveResult,
     StatisticsQuery,
     StatRecord,
     Target,
@@ -116,6 +117,11 @@ class LocalGallery(LocalAdmin):
             removed = writer.remove(identifier) is not None
         opened.fold_later()
         return removed
+
+    def remove_many(self, *, channel: str, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
+        from arcli.engine.removing import remove_many
+
+        yield from remove_many(self._channels.get(channel), identifiers)
 
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
         with self._channels.get(channel).store.read() as snapshot:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypedDict
 
 
 class ListKind(StrEnum):
@@ -37,6 +38,19 @@ class ChannelSettings:
     private: bool = False
     any_format: bool = False
     owner: str | None = None
+
+
+class SettingsChanges(TypedDict, total=False):
+    """Settings to change on a channel; those that are not there stay as they are."""
+
+    kind: ListKind
+    threshold: float | None
+    index: IndexKind
+    quota: int | None
+    keep_pictures: bool
+    private: bool
+    any_format: bool
+    owner: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,6 +110,23 @@ class AddOptions:
     dry_run: bool = False
 
 
+class RemoveStatus(StrEnum):
+    """What became of one identifier of a `rm`. `absent`: there was no such target."""
+
+    REMOVED = "removed"
+    ABSENT = "absent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveResult:
+    """What became of one identifier; `error` only with a failed status."""
+
+    identifier: str
+    status: RemoveStatus
+    error: ArcliError | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddResult:
     """What became of one item; `error` only with a failed status."""

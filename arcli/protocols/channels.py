@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from arcli.errors import UsageError
-from arcli.models import ChannelInfo, ChannelSettings, IndexKind, ListKind, SegmentInfo
+from arcli.models import ChannelInfo, ChannelSettings, IndexKind, ListKind, SegmentInfo, SettingsChanges
 from arcli.protocols.reading import JsonObject, flag, objects, real, text, whole
 
 _SEGMENT_FIELDS = ("name", "kind", "first_row", "last_row", "rows", "descriptors", "bytes")
@@ -39,6 +41,13 @@ def read_settings(body: JsonObject) -> ChannelSettings:
         any_format=flag(body.get("any_format")),
         owner=text(body.get("owner")),
     )
+
+
+def read_changes(body: JsonObject) -> SettingsChanges:
+    """Read the settings that are to change: those that are there. Raises UsageError on an unknown kind."""
+    settings = read_settings(body)
+    named = {field: getattr(settings, field) for field in SettingsChanges.__annotations__ if field in body}
+    return cast("SettingsChanges", named)
 
 
 def channel_json(info: ChannelInfo) -> JsonObject:

@@ -11,7 +11,7 @@ percent-encoded path segments. A failure answers `{"error": {code, message, hint
 | GET channels | `{"channels": [channel…]}`: those that the key may use |
 | POST channels `{"name", "settings"?}` | 201, the channel |
 | GET, DELETE channels/{channel} | the channel; `{}` |
-| PUT channels/{channel} `{"settings"}` (all of them) | the channel |
+| PATCH channels/{channel} `{"settings"}` (those to change) | the channel |
 | GET channels/{channel}/targets?… (see `list_parameters`) | `{"totalcount", "targets": [target…]}` |
 | GET channels/{channel}/targets/{identifier}/picture | the kept picture, image/jpeg or image/png |
 | POST check, multipart: `channel`?, `image` | a rating: `{"level"?, "hints", "duplicates"}` |

@@ -93,7 +93,7 @@ class Service:
         return Picture(name="image", data=content)
 
     def _any_format(self, channel: str) -> bool:
-        return self.backend.channels.channel(name=channel).settings.any_format
+        return self.backend.channels.settings_of(name=channel).any_format
 
     def close(self) -> None:
         """Let running jobs end, then write what is still only counted."""

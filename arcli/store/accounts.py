@@ -7,7 +7,6 @@ import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from arcli.errors import AccountExists
@@ -108,8 +107,7 @@ class Accounts:
         """Its channels lose their owner first, so that a later account of that name does not get them."""
         orphans = self.account(username=username).owns
         for name in orphans:
-            settings = self._catalog.channel(name).settings
-            self._catalog.set_channel(name, replace(settings, owner=None))
+            self._catalog.set_channel(name, {"owner": None})
         with self._changing(username) as connection:
             connection.execute("DELETE FROM accounts WHERE username = ?", (username,))
         return orphans

@@ -13,11 +13,11 @@ import sqlite3
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcli.errors import ArcliError, ChannelExists, ChannelNotFound, DataDamaged, StorageNotWritable
-from arcli.models import ChannelSettings, valid_channel_name
+from arcli.models import ChannelSettings, SettingsChanges, valid_channel_name
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.database import Database, sync_folder
 from arcli.store.faults import of_os
@@ -140,11 +140,12 @@ class Catalog:
             enter(connection, record)
             return record
 
-    def set_channel(self, name: str, settings: ChannelSettings) -> ChannelRecord:
-        """Replace a channel's settings, in its store and in the catalog. Raises ChannelNotFound."""
+    def set_channel(self, name: str, changes: SettingsChanges) -> ChannelRecord:
+        """Change settings of a channel, in its store and in the catalog. Raises ChannelNotFound."""
         name = valid_channel_name(name)
         with self._changing() as connection:
             record = self._one(connection, name)
+            settings = replace(record.settings, **changes)
             update = "UPDATE channels SET settings = ? WHERE name = ?"
             connection.execute(update, (settings_text(settings), name))
             with ChannelStore.open(record.folder) as store, store.write() as transaction:

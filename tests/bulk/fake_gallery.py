@@ -11,6 +11,7 @@ from arcli.errors import (
     ArcliError,
     ChannelNotFound,
     DuplicatePicture,
+    InvalidIdentifier,
     LevelTooLow,
     NotSupported,
     PictureNotKept,
@@ -32,6 +33,8 @@ from arcli.models import (
     ListQuery,
     OnExists,
     Picture,
+    RemoveResult,
+    RemoveStatus,
     StatisticsQuery,
     StatRecord,
     Target,
@@ -176,6 +179,17 @@ class FakeGallery:
     def remove(self, *, channel: str, identifier: str) -> bool:
         self.calls.append(f"remove {identifier}")
         return self._channel(channel).pop(identifier, None) is not None
+
+    def remove_many(self, *, channel: str, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
+        for identifier in identifiers:
+            try:
+                valid_identifier(identifier)
+                there = self.remove(channel=channel, identifier=identifier)
+            except InvalidIdentifier as error:
+                yield RemoveResult(identifier=identifier, status=RemoveStatus.FAILED, error=error)
+                continue
+            status = RemoveStatus.REMOVED if there else RemoveStatus.ABSENT
+            yield RemoveResult(identifier=identifier, status=status)
 
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
         found = [target for _, target in sorted(self._channel(channel).items())]

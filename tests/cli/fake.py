@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from arcli.errors import (
     ArcliError,
     ChannelExists,
     ChannelNotFound,
+    InvalidIdentifier,
     LevelTooLow,
     PictureNotKept,
     TargetExists,
@@ -36,6 +37,9 @@ from arcli.models import (
     Match,
     OnExists,
     Picture,
+    RemoveResult,
+    RemoveStatus,
+    SettingsChanges,
     StatisticsQuery,
     StatRecord,
     Target,
@@ -54,7 +58,7 @@ class FakeGallery:
     """Implements Gallery, ChannelAdmin and Maintenance over dicts."""
 
     def __init__(self) -> None:
-        self.settings: dict[str, ChannelSettings] = {}
+        self._settings: dict[str, ChannelSettings] = {}
         self.targets: dict[str, dict[str, tuple[Target, bytes]]] = {}
         self.counts: dict[tuple[str, str], int] = {}
         self.closed = False
@@ -123,6 +127,17 @@ class FakeGallery:
     def remove(self, *, channel: str, identifier: str) -> bool:
         return self._channel(channel).pop(identifier, None) is not None
 
+    def remove_many(self, *, channel: str, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
+        for identifier in identifiers:
+            try:
+                valid_identifier(identifier)
+                there = self.remove(channel=channel, identifier=identifier)
+            except InvalidIdentifier as error:
+                yield RemoveResult(identifier=identifier, status=RemoveStatus.FAILED, error=error)
+                continue
+            status = RemoveStatus.REMOVED if there else RemoveStatus.ABSENT
+            yield RemoveResult(identifier=identifier, status=status)
+
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
         chosen = [t for _, (t, _) in sorted(self._channel(channel).items()) if _selected(t, query)]
         end = None if query.limit is None else query.position + query.limit
@@ -132,7 +147,7 @@ class FakeGallery:
         return self._row(channel, identifier)[0]
 
     def picture(self, *, channel: str, identifier: str) -> bytes:
-        if not self.settings[channel].keep_pictures:
+        if not self._settings[channel].keep_pictures:
             raise PictureNotKept(f"no picture of {identifier} is kept", item=identifier)
         return self._row(channel, identifier)[1]
 
@@ -247,23 +262,30 @@ class FakeGallery:
     def channel(self, *, name: str) -> ChannelInfo:
         rows = self._channel(name)
         return ChannelInfo(
-            name=name, settings=self.settings[name], preset="p1", targets=len(rows), created=NOW
+            name=name, settings=self._settings[name], preset="p1", targets=len(rows), created=NOW
         )
 
     def create_channel(self, *, name: str, settings: ChannelSettings = ChannelSettings()) -> ChannelInfo:
         if name in self.targets:
             raise ChannelExists(f"channel {name} exists already", item=name)
-        self.targets[name], self.settings[name] = {}, settings
+        self.targets[name], self._settings[name] = {}, settings
         return self.channel(name=name)
 
-    def set_channel(self, *, name: str, settings: ChannelSettings) -> ChannelInfo:
+    def settings(self) -> Mapping[str, ChannelSettings]:
+        return {name: self._settings[name] for name in sorted(self.targets)}
+
+    def settings_of(self, *, name: str) -> ChannelSettings:
         self._channel(name)
-        self.settings[name] = settings
+        return self._settings[name]
+
+    def set_channel(self, *, name: str, changes: SettingsChanges) -> ChannelInfo:
+        self._channel(name)
+        self._settings[name] = replace(self._settings[name], **changes)
         return self.channel(name=name)
 
     def remove_channel(self, *, name: str) -> None:
         self._channel(name)
-        del self.targets[name], self.settings[name]
+        del self.targets[name], self._settings[name]
 
     def compact(self, *, channel: str) -> ChannelInfo:
         return self.channel(name=channel)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from arcli.models import ChannelSettings
 from tests.cli.conftest import Run
 from tests.cli.fake import FakeGallery
 
@@ -83,7 +82,7 @@ def test_get_into_a_folder_that_is_not_there(run: Run, filled: FakeGallery, tmp_
 
 
 def test_get_a_picture_that_is_not_kept(run: Run, filled: FakeGallery, tmp_path: Path) -> None:
-    filled.settings["default"] = ChannelSettings(keep_pictures=False)
+    filled.set_channel(name="default", changes={"keep_pictures": False})
     ran = run("get", "alpha", "--image", tmp_path / "kept.jpg", "--json")
     assert (ran.status, ran.json["errors"][0]["code"]) == (4, "picture_not_kept")
     assert list(tmp_path.glob("*kept*")) == []

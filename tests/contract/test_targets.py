@@ -13,7 +13,7 @@ from arcli.errors import (
     TargetExists,
     TargetNotFound,
 )
-from arcli.models import ListQuery, TargetChanges
+from arcli.models import ListQuery, RemoveStatus, TargetChanges
 from tests.contract.conftest import LOADED
 from tests.contract.subject import Difference, Subject, photo, sample
 
@@ -64,6 +64,7 @@ def test_an_unknown_channel_is_the_same_error_for_every_verb(loaded: Subject) ->
         lambda: loaded.gallery.list(channel="nowhere"),
         lambda: loaded.gallery.get(channel="nowhere", identifier="webcam"),
         lambda: loaded.gallery.remove(channel="nowhere", identifier="webcam"),
+        lambda: [*loaded.gallery.remove_many(channel="nowhere", identifiers=["webcam"])],
         lambda: loaded.gallery.update(
             channel="nowhere", identifier="webcam", changes=TargetChanges(metadata="1")
         ),
@@ -138,6 +139,22 @@ def test_a_rename_keeps_the_rest_and_takes_no_other_targets_name(subject: Subjec
         with pytest.raises(TargetExists):
             gallery.update(channel="default", identifier="nuts", changes=TargetChanges(rename="webcam"))
         assert listed(subject, ListQuery()) == (2, ["nuts", "webcam"])
+
+
+def test_removing_many_says_what_became_of_each(loaded: Subject) -> None:
+    asked = ["webcam", "nobody", "a b", "graffiti"]
+    results = [*loaded.gallery.remove_many(channel="default", identifiers=iter(asked))]
+    assert [result.identifier for result in results] == asked
+    absent = RemoveStatus.REMOVED if loaded.differs(Difference.REMOVE_ALWAYS_TRUE) else RemoveStatus.ABSENT
+    removed, failed = RemoveStatus.REMOVED, RemoveStatus.FAILED
+    assert [result.status for result in results] == [removed, absent, failed, removed]
+    assert [type(result.error) for result in results] == [
+        type(None),
+        type(None),
+        InvalidIdentifier,
+        type(None),
+    ]
+    assert listed(loaded, ListQuery())[1] == [i for i in IDENTIFIERS if i not in asked]
 
 
 def test_a_removed_target_is_gone_and_its_name_is_free(subject: Subject) -> None:

@@ -150,7 +150,7 @@ def _handler(service: FakeService) -> type[BaseHTTPRequestHandler]:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
-        do_POST = do_GET = do_PUT = do_DELETE = _serve  # noqa: N815
+        do_POST = do_GET = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815
 
         def log_message(self, *arguments: object) -> None:
             pass

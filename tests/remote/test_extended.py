@@ -229,7 +229,7 @@ def test_channels_are_administered(server: FakeArcli, gallery: ArcloudGallery) -
         "GET /arcli/v1/channels": {"channels": [CHANNEL]},
         "POST /arcli/v1/channels": Reply.of(CHANNEL, 201),
         f"GET {one}": CHANNEL,
-        f"PUT {one}": CHANNEL,
+        f"PATCH {one}": CHANNEL,
         f"DELETE {one}": {},
     }
     (info,) = gallery.channels()
@@ -242,7 +242,7 @@ def test_channels_are_administered(server: FakeArcli, gallery: ArcloudGallery) -
     settings = ChannelSettings(kind=ListKind.WHITE, quota=9)
     assert gallery.create_channel(name="größe", settings=settings).name == "größe"
     assert b'"white"' in server.last.body
-    assert gallery.channel(name="größe") == gallery.set_channel(name="größe", settings=settings) == info
+    assert gallery.channel(name="größe") == gallery.set_channel(name="größe", changes={"quota": 9}) == info
     gallery.remove_channel(name="größe")
     assert (server.last.method, unquote(server.last.path)) == ("DELETE", "/arcli/v1/channels/größe")
 

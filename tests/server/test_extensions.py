@@ -49,7 +49,7 @@ def test_capabilities_need_no_credentials(served: Served) -> None:
         ("GET", "/channels"),
         ("POST", "/channels"),
         ("GET", "/channels/posters"),
-        ("PUT", "/channels/posters"),
+        ("PATCH", "/channels/posters"),
         ("DELETE", "/channels/posters"),
         ("GET", "/channels/posters/targets"),
         ("GET", "/channels/posters/targets/alpha/picture"),
@@ -57,7 +57,7 @@ def test_capabilities_need_no_credentials(served: Served) -> None:
 )
 def test_the_rest_needs_them(served: Served, method: str, path: str) -> None:
     for header in ({}, {"Authorization": basic("shop", "no")}, {"Authorization": "Bearer x"}):
-        body = b"{}" if method in ("POST", "PUT") else None
+        body = b"{}" if method in ("POST", "PATCH") else None
         status, headers, content = send(served.url, V1 + path, body, None, method=method, headers=header)
         assert (status, json.loads(content)["error"]["code"]) == (401, "wrong_credentials")
         assert headers["www-authenticate"].startswith("Basic")
@@ -80,13 +80,13 @@ def test_a_channel_from_its_making_to_its_end(served: Served) -> None:
     assert ask(served, "POST", "/channels", "shop", {"name": name})[0] == 409
     settings = made[1]["settings"]
     for who in ("rival", "shop/app"):
-        assert ask(served, "PUT", path, who, {"settings": settings})[0] == 403
+        assert ask(served, "PATCH", path, who, {"settings": settings})[0] == 403
         assert ask(served, "DELETE", path, who)[0] == 403
     refused = ({**settings, "owner": "rival"}, {**settings, "quota": 6}, {**settings, "quota": None})
     for change in refused:
-        assert ask(served, "PUT", path, "shop", {"settings": change})[0] == 403
+        assert ask(served, "PATCH", path, "shop", {"settings": change})[0] == 403
     status, changed = ask(
-        served, "PUT", path, "shop", {"settings": {**settings, "private": True, "quota": 4}}
+        served, "PATCH", path, "shop", {"settings": {**settings, "private": True, "quota": 4}}
     )
     assert (status, changed["settings"]["private"], changed["settings"]["quota"]) == (200, True, 4)
     assert ask(served, "GET", path)[1] == changed
@@ -99,7 +99,7 @@ def test_what_is_no_channel(served: Served) -> None:
         assert ask(served, "POST", "/channels", "shop", body)[0] == 400
     assert ask(served, "POST", "/channels", "shop", {"name": "x", "settings": {"owner": "rival"}})[0] == 403
     assert ask(served, "POST", "/channels", "shop/app", {"name": "x"})[0] == 403
-    assert ask(served, "PUT", "/channels/theirs", "shop", {"settings": {}})[0] == 403
+    assert ask(served, "PATCH", "/channels/theirs", "shop", {"settings": {}})[0] == 403
     assert ask(served, "GET", "/channels/nowhere")[0] == 404
 
 

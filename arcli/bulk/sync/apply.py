@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from arcli.bulk.channel_state import Known, hash_of, known_of
@@ -67,8 +67,7 @@ def apply(
     options = replace(options, on_exists=OnExists.REPLACE)
     for result in run_steps(gallery, channel, options, steps()):
         yield _told(waiting.popleft(), result)
-    for action in removals:
-        yield _remove(gallery, channel, action)
+    yield from _remove(gallery, channel, removals)
 
 
 def _step(action: Action) -> Step:
@@ -89,16 +88,12 @@ def _told(action: Action, result: AddResult) -> SyncResult:
     return replace(_result(action, status), level=result.level, hints=result.hints)
 
 
-def _remove(gallery: Gallery, channel: str, action: Action) -> SyncResult:
-    if action.error is not None:
-        return _result(action, "failed", error=action.error)
-    try:
-        gallery.remove(channel=channel, identifier=action.identifier)
-    except Unreachable:
-        raise
-    except ArcliError as error:
-        return _result(action, "failed", error=error)
-    return _result(action, _DONE[Do.REMOVE])
+def _remove(gallery: Gallery, channel: str, removals: Sequence[Action]) -> Iterator[SyncResult]:
+    due = [action.identifier for action in removals if action.error is None]
+    removed = iter(gallery.remove_many(channel=channel, identifiers=due) if due else ())
+    for action in removals:
+        error = action.error if action.error is not None else next(removed).error
+        yield _result(action, "failed" if error is not None else _DONE[Do.REMOVE], error=error)
 
 
 def _result(action: Action, status: str, *, error: ArcliError | None = None) -> SyncResult:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 import typer
 
 from arcli.errors import UsageError
-from arcli.models import IndexKind, ListKind
+from arcli.models import IndexKind, ListKind, SettingsChanges
 
 KindOption = Annotated[
     ListKind | None,
@@ -40,9 +40,10 @@ OwnerOption = Annotated[
 ]
 
 
-def named_settings(threshold: str | None, quota: str | None, **others: object) -> dict[str, Any]:
+def named_settings(threshold: str | None, quota: str | None, **others: object) -> SettingsChanges:
     """Return the settings that were named. Raises UsageError for a threshold or quota that is none."""
-    named = {key: value for key, value in others.items() if value is not None}
+    given = {key: value for key, value in others.items() if value is not None}
+    named = cast("SettingsChanges", given)
     if threshold is not None:
         named["threshold"] = None if threshold == "default" else _score(threshold)
     if quota is not None:

@@ -110,8 +110,7 @@ def set_(
     )
     if not changes:
         raise UsageError("nothing to set", hint="run: arcli channel set --help")
-    settings = replace(session.channels.channel(name=channel_name).settings, **changes)
-    _show(session, session.channels.set_channel(name=channel_name, settings=settings))
+    _show(session, session.channels.set_channel(name=channel_name, changes=changes))
 
 
 @app.command(cls=ArcliCommand)

@@ -14,6 +14,7 @@ from arcli.models import (
     CheckResult,
     ListQuery,
     Picture,
+    SettingsChanges,
     TargetPage,
 )
 from arcli.protocols import extensions
@@ -99,10 +100,10 @@ class Extended:
         body = {"name": name, "settings": settings_json(settings)}
         return read_channel(self._json("POST", extensions.CHANNELS, repeatable=False, body=body))
 
-    def set_channel(self, name: str, settings: ChannelSettings) -> ChannelInfo:
+    def set_channel(self, name: str, changes: SettingsChanges) -> ChannelInfo:
         self.require(Feature.CHANNELS, "change a channel")
-        body = {"settings": settings_json(settings)}
-        return read_channel(self._json("PUT", extensions.channel_path(name), body=body))
+        body = {"settings": dict(changes)}
+        return read_channel(self._json("PATCH", extensions.channel_path(name), body=body))
 
     def remove_channel(self, name: str) -> None:
         self.require(Feature.CHANNELS, "remove a channel")

@@ -26,6 +26,8 @@ from arcli.models import (
     ListQuery,
     OnExists,
     Picture,
+    RemoveResult,
+    RemoveStatus,
     StatisticsQuery,
     StatRecord,
     Target,
@@ -138,6 +140,19 @@ class ArcloudGallery(RemoteChannels):
         except TargetNotFound:  # documented nowhere, and no failure: protocols.md, decision 5
             removed = False
         return removed or any(lost)
+
+    def remove_many(self, *, channel: str, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
+        def one(identifier: str) -> RemoveResult:
+            try:
+                there = self.remove(channel=channel, identifier=identifier)
+            except ArcliError as error:
+                if ends_batch(error):
+                    raise
+                return RemoveResult(identifier=identifier, status=RemoveStatus.FAILED, error=error)
+            status = RemoveStatus.REMOVED if there else RemoveStatus.ABSENT
+            return RemoveResult(identifier=identifier, status=status)
+
+        return self._batch(one, identifiers, None)
 
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
         return self._listing.list(valid_channel_name(channel), query)

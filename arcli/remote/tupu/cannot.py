@@ -10,6 +10,7 @@ from arcli.models import (
     AddItem,
     AddOptions,
     AddResult,
+    RemoveResult,
     StatisticsQuery,
     StatRecord,
     Target,
@@ -29,6 +30,9 @@ class TupuCannot:
         _cannot("add pictures")
 
     def remove(self, *, channel: str, identifier: str) -> bool:
+        _cannot("remove pictures")
+
+    def remove_many(self, *, channel: str, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
         _cannot("remove pictures")
 
     def get(self, *, channel: str, identifier: str) -> Target:

@@ -149,7 +149,7 @@ class ArcloudRoutes:
         """Raises ChannelNotFound, alike for a private channel of others and for none at all."""
         hidden = ChannelNotFound(f"no channel {channel!r}", item=channel)
         try:
-            private = self._service.backend.channels.channel(name=channel).settings.private
+            private = self._service.backend.channels.settings_of(name=channel).private
         except (ChannelNotFound, InvalidChannelName):
             raise hidden from None
         if private:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from arcli.errors import LimitExceeded, NotYourChannel, UsageError
-from arcli.models import ChannelInfo, ChannelSettings, Principal, Scope
-from arcli.protocols.channels import channel_json, read_settings
+from arcli.models import ChannelSettings, Principal, Scope
+from arcli.protocols.channels import channel_json, read_changes, read_settings
 from arcli.protocols.reading import JsonObject
 from arcli.server.service import Service
 
@@ -35,7 +35,7 @@ class ChannelDesk:
         name = body.get("name")
         if not isinstance(name, str):
             raise UsageError("name is missing", item="name")
-        settings = _settings(body)
+        settings = read_settings(_object(body))
         if settings.owner not in (None, principal.username):
             raise NotYourChannel("only the operator makes channels for others")
         most = self._service.options.account_channels
@@ -45,26 +45,27 @@ class ChannelDesk:
         return channel_json(self._channels.create_channel(name=name, settings=owned))
 
     def set(self, principal: Principal, name: str, body: JsonObject) -> JsonObject:
-        now = self._owned(principal, name).settings
-        asked = _settings(body)
-        if asked.owner not in (None, now.owner):
+        now = self._owned(principal, name)
+        changes = read_changes(_object(body))
+        if changes.pop("owner", None) not in (None, now.owner):
             raise NotYourChannel("only the operator gives a channel to another owner")
-        if now.quota is not None and (asked.quota is None or asked.quota > now.quota):
+        quota = changes.get("quota", now.quota)
+        if now.quota is not None and (quota is None or quota > now.quota):
             raise NotYourChannel("only the operator raises a quota")
-        return channel_json(self._channels.set_channel(name=name, settings=replace(asked, owner=now.owner)))
+        return channel_json(self._channels.set_channel(name=name, changes=changes))
 
     def remove(self, principal: Principal, name: str) -> JsonObject:
         self._owned(principal, name)
         self._channels.remove_channel(name=name)
         return {}
 
-    def _owned(self, principal: Principal, name: str) -> ChannelInfo:
+    def _owned(self, principal: Principal, name: str) -> ChannelSettings:
         self._service.authorize(principal, name, Scope.ALL)
         _require_full_key(principal)
-        info = self._channels.channel(name=name)
-        if info.settings.owner != principal.username:
+        settings = self._channels.settings_of(name=name)
+        if settings.owner != principal.username:
             raise NotYourChannel(f"channel {name!r} belongs to somebody else", item=name)
-        return info
+        return settings
 
 
 def _require_full_key(principal: Principal) -> None:
@@ -72,8 +73,9 @@ def _require_full_key(principal: Principal) -> None:
         raise NotYourChannel("this key may not administer channels")
 
 
-def _settings(body: JsonObject) -> ChannelSettings:
+def _object(body: JsonObject) -> JsonObject:
+    """Return the settings of a request. Raises UsageError."""
     settings = body.get("settings", {})
     if not isinstance(settings, dict):
         raise UsageError("settings is no JSON object", item="settings")
-    return read_settings(settings)
+    return settings

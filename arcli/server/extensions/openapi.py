@@ -143,8 +143,8 @@ _PATHS: Json = {
     f"/{wire.CHANNELS}/{{channel}}": {
         "parameters": [_CHANNEL],
         "get": _operation("A channel as it stands.", _answer("The channel.", _ref("Channel"))),
-        "put": _operation(
-            "Replace all settings of a channel; by its owner.",
+        "patch": _operation(
+            "Change those settings of a channel that are given; by its owner.",
             _answer("The channel.", _ref("Channel")),
             requestBody=_json_body(_object(["settings"], settings=_ref("Settings"))),
         ),

@@ -55,7 +55,7 @@ class Extensions:
             ("GET", f"/{wire.CHANNELS}", self._channels),
             ("POST", f"/{wire.CHANNELS}", self._create),
             ("GET", channel, self._channel),
-            ("PUT", channel, self._set),
+            ("PATCH", channel, self._set),
             ("DELETE", channel, self._delete),
             ("GET", targets, self._targets),
             ("GET", f"{targets}/{{identifier}}/picture", self._picture),

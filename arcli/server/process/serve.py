@@ -56,12 +56,12 @@ def _channels(options: ServeOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the public and the private channels; fails early where the data cannot be served."""
     backend = open_backend(options.data_dir)
     try:
-        channels = backend.channels.channels()
+        settings = backend.channels.settings()
         backend.signing_key()  # made at first start, so that clients can be given its public half
     finally:
         backend.close()
-    public = tuple(channel.name for channel in channels if not channel.settings.private)
-    return public, tuple(channel.name for channel in channels if channel.settings.private)
+    public = tuple(name for name, one in settings.items() if not one.private)
+    return public, tuple(name for name, one in settings.items() if one.private)
 
 
 def _open_metrics(options: ServeOptions, metrics: Metrics | None, stack: ExitStack) -> str | None:

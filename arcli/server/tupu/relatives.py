@@ -74,7 +74,7 @@ class TupuLookup:
         return BLACK if ListKind.BLACK in kinds else WHITE
 
     def _kind(self, channel: str | None) -> ListKind:
-        return self._service.backend.channels.channel(name=channel or "").settings.kind
+        return self._service.backend.channels.settings_of(name=channel or "").kind
 
 
 class PictureLinks:

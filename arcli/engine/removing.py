@@ -1,0 +1,53 @@
+"""Removing many targets: a transaction for each batch, so that a thousand cost little more than one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from arcli.errors import InvalidIdentifier
+from arcli.models import RemoveResult, RemoveStatus, valid_identifier
+
+if TYPE_CHECKING:
+    from arcli.engine.channels import OpenChannel
+    from arcli.store.transaction import WriteTransaction
+
+_BATCH = 256  # removals a transaction: some 20 ms, after which others may write and the results are told
+
+
+def remove_many(channel: OpenChannel, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
+    """Yield one result an identifier, in order, each when the removal is durable.
+
+    Raises Locked, StorageNotWritable, DiskFull; what was yielded before is removed.
+    """
+    rest = iter(identifiers)
+    while batch := list(islice(rest, _BATCH)):
+        yield from _remove(channel, batch)
+
+
+def _remove(channel: OpenChannel, batch: Sequence[str]) -> list[RemoveResult]:
+    """Remove what is there of a batch; where nothing is, nothing is written and no index looked at."""
+    with channel.store.read() as snapshot:
+        if not any(snapshot.target(identifier) for identifier in batch):
+            return [_result(identifier, removed=False) for identifier in batch]
+    channel.fold_owed()
+    with channel.store.write() as writer:
+        results = [_one(writer, identifier) for identifier in batch]
+    channel.fold_later()
+    return results
+
+
+def _one(writer: WriteTransaction, identifier: str) -> RemoveResult:
+    return _result(identifier, removed=writer.remove(identifier) is not None)
+
+
+def _result(identifier: str, *, removed: bool) -> RemoveResult:
+    """A name that no target can have is a failure; it cannot have been removed."""
+    try:
+        valid_identifier(identifier)
+    except InvalidIdentifier as error:
+        return RemoveResult(identifier=identifier, status=RemoveStatus.FAILED, error=error)
+    return RemoveResult(
+        identifier=identifier, status=RemoveStatus.REMOVED if removed else RemoveStatus.ABSENT
+    )
