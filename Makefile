@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-sisters bench-bulk bench-index lowest wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-bulk bench-index lowest wheel constraints clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -59,8 +59,8 @@ bench-level: .venv/ready ## how often pictures of each level are found by the si
 bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery of 10,000: see docs/score.md
 	$(BIN)/python -m benchmarks.openset $(ARGS)
 
-bench-sisters: .venv/ready ## look-alikes told apart, and walls full of targets; needs ../shared/data
-	$(BIN)/python -m benchmarks.sisters $(ARGS)
+bench-lookalikes: .venv/ready ## look-alikes told apart, and walls full of targets; needs ../shared/data
+	$(BIN)/python -m benchmarks.lookalikes $(ARGS)
 
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
 	$(BIN)/python -m benchmarks.growth $(ARGS)
@@ -75,7 +75,7 @@ lowest: .venv-lowest/ready ## the tests of what touches libraries, with their lo
 # certificate file that is not there, which httpx 0.27 passes over.
 LOWEST_TESTS = tests/contract tests/cli tests/vision tests/protocols tests/remote tests/server tests/engine \
 	--deselect tests/cli/test_generated.py --deselect tests/cli/test_tree.py::test_each_option_is_explained \
-	--deselect tests/engine/test_sisters.py \
+	--deselect tests/engine/test_look_alikes.py \
 	--deselect "tests/remote/test_faults.py::test_settings_of_the_environment_that_cannot_be_used_are_named"
 
 wheel: .venv/ready ## build dist/*.whl

@@ -32,6 +32,7 @@ from arcli.store.rows import NewTarget
 from arcli.vision.decoding.decode import LOCAL, decode
 from arcli.vision.features.extract import extract
 from arcli.vision.features.options import CASCADE, ENROLL, Effort
+from arcli.vision.features.presets import ALIKE, DEFAULT_PRESET
 from benchmarks import growth_pictures
 from benchmarks.growth_finder import finder
 from benchmarks.recognition import BENCH, expected_of, manifest
@@ -142,7 +143,7 @@ def recall(store: ChannelStore, queries: list[Photo]) -> tuple[dict[int, float],
     for expected, codes in queries:
         with store.read() as snapshot:
             began = perf_counter()
-            votes = search.search(snapshot, codes, limit=max(RANKS))
+            votes = search.search(snapshot, codes, limit=max(RANKS), alike=ALIKE[DEFAULT_PRESET])
             times.append(1000 * (perf_counter() - began))
             rows = snapshot.rows(vote.row_id for vote in votes)
         names = [rows[vote.row_id].identifier for vote in votes]

@@ -14,6 +14,7 @@ from arcli.errors import Locked
 from arcli.features import Features
 from arcli.store import connections, database
 from arcli.store.channel import ChannelStore
+from arcli.vision.features.presets import ALIKE
 
 
 def finder(folder: Path, pipe: Connection) -> None:
@@ -47,5 +48,5 @@ def sees(store: ChannelStore, search: Shortlister, row: int) -> bool:
     """Say whether a target is among the 30 that its own keypoints vote for."""
     with store.read() as snapshot:
         features = Features.from_bytes(snapshot.features([row])[row])
-        found = search.search(snapshot, features.codes, limit=30)
+        found = search.search(snapshot, features.codes, limit=30, alike=ALIKE[features.preset])
         return row in {vote.row_id for vote in found}

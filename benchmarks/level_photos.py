@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from arcli.engine.recognition.recognize import Shelf, Sighting, recognize
+from arcli.engine.recognition.recognize import SearchedChannel, recognize
 from arcli.errors import TooFewFeatures
 from arcli.features import Features
 from arcli.models import Effort, FindOptions
@@ -23,24 +22,18 @@ from benchmarks.camera import VIEWS, photograph
 from benchmarks.level_pictures import Image, Subject
 
 
-@dataclass(frozen=True, slots=True)
-class _Vote:
-    row_id: int = 1
-    votes: float = 1.0
-
-
 class OneTarget:
-    """A channel of one target (the `Shelf` of the recipe)."""
+    """A channel of one target (a `SearchedChannel` of the recipe)."""
 
-    channel = "default"
+    name = "default"
 
     def __init__(self, features: Features, small: bytes) -> None:
         self._features, self._small = features, small
 
-    def shortlist(self, query: Features, limit: int) -> Sequence[_Vote]:
-        return [_Vote()]
+    def shortlist(self, query: Features, limit: int) -> Sequence[tuple[int, float]]:
+        return [(1, 1.0)]
 
-    def relatives(self, target: Features, limit: int) -> Sequence[_Vote]:
+    def relatives(self, target: Features, limit: int) -> Sequence[tuple[int, float]]:
         return []
 
     def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
@@ -69,15 +62,15 @@ def seen_in(
 ) -> list[str]:
     """Return the names of those views in which a picture is found."""
     features, decoded = enrolled(subject.pixels)
-    shelf: Shelf = OneTarget(features, thumbnail(decoded))
+    channel = OneTarget(features, thumbnail(decoded))
     options = FindOptions(effort=effort, count=False)
-    return [view for view in views if _found(photo_of(subject, view), shelf, options)]
+    return [view for view in views if _found(photo_of(subject, view), channel, options)]
 
 
-def _found(photo: Image, shelf: Shelf, options: FindOptions) -> bool:
+def _found(photo: Image, channel: SearchedChannel, options: FindOptions) -> bool:
     decoded = Decoded(photo, (photo.shape[1], photo.shape[0]), "jpeg")
     try:
-        sightings: list[Sighting] = recognize(decoded, [shelf], options)
+        found = recognize(decoded, [channel], options)
     except TooFewFeatures:
         return False
-    return any(sighting.reason is None for sighting in sightings)
+    return any(candidate.reason is None for candidate in found)

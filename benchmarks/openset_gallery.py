@@ -19,12 +19,12 @@ from arcli.engine.channels import OpenChannel
 from arcli.engine.indexing.shortlist import NEIGHBOURS, Shortlister
 from arcli.features import INDEX_DIM
 from arcli.index.seam import Codes
-from arcli.index.votes import Vote, shortlist
+from arcli.index.votes import ShortlistEntry, shortlist
 from arcli.models import AddItem, AddOptions, OnExists, Picture
 from arcli.store.snapshot import Snapshot
 from benchmarks.recognition import BENCH, expected_of, manifest
 
-LEFT_OUT_SETS = ("smvs_book_covers", "smvs_museum_paintings")  # banknotes have sisters in the gallery
+LEFT_OUT_SETS = ("smvs_book_covers", "smvs_museum_paintings")  # banknotes have look-alikes in the gallery
 DEBIAN_QUERIES = ("deb:backgrounds/", "deb:wallpapers/", "deb:tuxpaint/", "deb:kgeography/")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -116,9 +116,15 @@ class LeavingOut(Shortlister):
         self._whole, self._rows = whole, np.array(sorted(rows), np.int64)
 
     def search(
-        self, snapshot: Snapshot, codes: Codes, *, limit: int, neighbours: int = NEIGHBOURS
-    ) -> list[Vote]:
+        self,
+        snapshot: Snapshot,
+        codes: Codes,
+        *,
+        limit: int,
+        alike: float,
+        neighbours: int = NEIGHBOURS,
+    ) -> list[ShortlistEntry]:
         view = self._whole._current(snapshot)  # the same opened files
         assert not view.delta, "the gallery was compacted: every row is in a segment"
         without = replace(view, dead=np.union1d(view.dead, self._rows))
-        return shortlist(without.search(codes[:, :INDEX_DIM], neighbours), limit)
+        return shortlist(without.search(codes[:, :INDEX_DIM], neighbours), limit, alike=alike)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from arcli.engine.channels import Channels, OpenChannel
-from arcli.engine.finding import StoreShelf
-from arcli.engine.recognition.recognize import Sighting, largest_side, recognize
+from arcli.engine.finding import StoredChannel
+from arcli.engine.recognition.recognize import VerifiedCandidate, largest_side, recognize
 from arcli.errors import PictureRefused
 from arcli.models import Effort, FindOptions, Quad
 from arcli.vision.decoding.decode import LOCAL, decode
@@ -65,15 +65,15 @@ class Looker:
             side = largest_side(self._options)
             pixels = decode(photo.path.read_bytes(), name=photo.name, limits=LOCAL, max_side=side)
             with self._channel.store.read() as snapshot:
-                shelf = StoreShelf(self._channel, snapshot, search)
-                found = recognize(pixels, [shelf], self._options)
+                channel = StoredChannel(self._channel, snapshot, search)
+                found = recognize(pixels, [channel], self._options)
         except PictureRefused:
             return Record(photo.kind, photo.name, usable=False)
         best = next((each for each in found if each.score > 0), None)
         return self._record(photo, best) if best else Record(photo.kind, photo.name)
 
-    def _record(self, photo: Photo, best: Sighting) -> Record:
-        target = self._names[best.row_id]
+    def _record(self, photo: Photo, best: VerifiedCandidate) -> Record:
+        target = self._names[best.target.row_id]
         return Record(
             kind=photo.kind,
             photo=photo.name,

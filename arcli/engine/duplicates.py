@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from arcli.engine.channels import Channels, OpenChannel
 from arcli.engine.enroll import EnrollTask, Enrolment, enroll
-from arcli.engine.finding import StoreShelf, shelves
+from arcli.engine.finding import StoredChannel, searched
 from arcli.engine.workers import OrderedWork
 from arcli.errors import ArcliError
 from arcli.features import Features
@@ -64,21 +64,21 @@ def look_alikes(features: Features, channel: OpenChannel | None) -> list[Duplica
     """Return the targets of `channel` that the picture of `features` would be taken for, best first."""
     if channel is None:
         return []
-    with shelves([channel]) as (shelf,):
-        found = list(_resembling(features, shelf))
+    with searched([channel]) as (opened,):
+        found = list(_resembling(features, opened))
     return sorted(found, key=lambda duplicate: (-duplicate.score, duplicate.identifier))
 
 
-def _resembling(features: Features, shelf: StoreShelf) -> Iterator[Duplicate]:
-    votes = shelf.shortlist(features, _SHORTLIST)
-    for row_id, other in shelf.features([vote.row_id for vote in votes]).items():
+def _resembling(features: Features, channel: StoredChannel) -> Iterator[Duplicate]:
+    shortlist = channel.shortlist(features, _SHORTLIST)
+    for row_id, other in channel.features([row_id for row_id, _ in shortlist]).items():
         verification = verify(features, other)
         value = score(verification, other.preset)
         if value < default_threshold(other.preset):
             continue
         yield Duplicate(
-            identifier=shelf.row(row_id).identifier,
-            channel=shelf.channel,
+            identifier=channel.row(row_id).identifier,
+            channel=channel.name,
             kind="duplicate" if _same(features, other, verification) else "look-alike",
             score=value,
             inliers=verification.num_inliers,

@@ -11,13 +11,15 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from arcli.engine.counting import note
-from arcli.engine.indexing.shortlist import Shortlister
-from arcli.engine.recognition.recognize import Sighting, Vote, largest_side, recognize
+from arcli.engine.indexing.shortlist import NEIGHBOURS, Shortlister
+from arcli.engine.recognition.candidates import RowVotes, VerifiedCandidate
+from arcli.engine.recognition.recognize import largest_side, recognize
 from arcli.engine.workers import default_jobs
 from arcli.errors import DataDamaged, PictureRefused, UsageError, naming
 from arcli.features import Features
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
 from arcli.vision.decoding.decode import LOCAL, Decoded, decode
+from arcli.vision.features.presets import load_preset
 from arcli.vision.scoring.score import default_threshold
 
 if TYPE_CHECKING:
@@ -26,26 +28,32 @@ if TYPE_CHECKING:
     from arcli.store.snapshot import Snapshot
 
 
-class StoreShelf:
-    """A channel as one read transaction sees it (the `Shelf` of the recipe)."""
+class StoredChannel:
+    """A channel as one read transaction sees it (a `SearchedChannel` of the recipe)."""
 
     def __init__(self, open_channel: OpenChannel, snapshot: Snapshot, shortlister: Shortlister) -> None:
         self._open, self._snapshot, self._shortlister = open_channel, snapshot, shortlister
         self._rows: dict[int, TargetRow] = {}
 
     @property
-    def channel(self) -> str:
+    def name(self) -> str:
         return self._open.name
 
     @property
     def kind(self) -> ListKind:
         return self._open.settings.kind
 
-    def shortlist(self, query: Features, limit: int) -> Sequence[Vote]:
-        return self._shortlister.search(self._snapshot, query.codes, limit=limit)
+    def shortlist(self, query: Features, limit: int) -> Sequence[RowVotes]:
+        return self._search(query, limit, NEIGHBOURS)
 
-    def relatives(self, target: Features, limit: int) -> Sequence[Vote]:
-        return self._shortlister.search(self._snapshot, target.codes, limit=limit, neighbours=limit)
+    def relatives(self, target: Features, limit: int) -> Sequence[RowVotes]:
+        return self._search(target, limit, limit)
+
+    def _search(self, query: Features, limit: int, neighbours: int) -> Sequence[RowVotes]:
+        alike = load_preset(query.preset).alike
+        return self._shortlister.search(
+            self._snapshot, query.codes, limit=limit, alike=alike, neighbours=neighbours
+        )
 
     def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
         """Load features and rows. A row whose features do not decode is left out: `doctor` tells of it."""
@@ -76,11 +84,11 @@ class StoreShelf:
 
 
 @contextmanager
-def shelves(channels: Sequence[OpenChannel]) -> Iterator[list[StoreShelf]]:
+def searched(channels: Sequence[OpenChannel]) -> Iterator[list[StoredChannel]]:
     """Open one read transaction a channel."""
     with ExitStack() as stack:
         yield [
-            StoreShelf(channel, stack.enter_context(channel.store.read()), channel.shortlister())
+            StoredChannel(channel, stack.enter_context(channel.store.read()), channel.shortlister())
             for channel in channels
         ]
 
@@ -89,8 +97,9 @@ def find(picture: Picture, channels: Sequence[OpenChannel], options: FindOptions
     """Look one photo up. Raises a PictureRefused, Busy, DataDamaged."""
     began = perf_counter()
     photo = read_photo(picture, options)
-    with naming(picture.name), shelves(channels) as opened:
-        result = _answer(picture.name, recognize(photo, opened, options), options, began)
+    with naming(picture.name), searched(channels) as opened:
+        found = recognize(photo, opened, options)
+        result = _Answer(opened, options).to(picture.name, found, began)
     if options.count:
         note(result, channels)
     return result
@@ -127,67 +136,65 @@ def _one_of_many(picture: Picture, channels: Sequence[OpenChannel], options: Fin
         return FindResult(image=picture.name, error=error)
 
 
-def _answer(image: str, sightings: list[Sighting], options: FindOptions, began: float) -> FindResult:
-    accepted = [sighting for sighting in sightings if sighting.reason is None]
-    others = [sighting for sighting in sightings if sighting.reason is not None]
-    rivals = sum(other.reason == "rival" for other in others) if any(s.ambiguous for s in accepted) else 0
-    return FindResult(
-        image=image,
-        matches=tuple(_match(sighting, metadata=options.metadata) for sighting in accepted),
-        candidates=tuple(_candidate(sighting) for sighting in others[: max(options.candidates, rivals)]),
-        elapsed_ms=(perf_counter() - began) * 1000,
-    )
+class _Answer:
+    """Puts what recognition found into the words of the public models, with the rows of its channels."""
+
+    def __init__(self, opened: Sequence[StoredChannel], options: FindOptions) -> None:
+        self._channels = {channel.name: channel for channel in opened}
+        self._options = options
+
+    def to(self, image: str, found: Sequence[VerifiedCandidate], began: float) -> FindResult:
+        accepted = [one for one in found if one.reason is None]
+        others = [one for one in found if one.reason is not None]
+        unsure = any(one.ambiguous for one in accepted)
+        rivals = sum(one.reason == "rival" for one in others) if unsure else 0
+        return FindResult(
+            image=image,
+            matches=tuple(self._match(one) for one in accepted),
+            candidates=tuple(self._candidate(one) for one in others[: max(self._options.candidates, rivals)]),
+            elapsed_ms=(perf_counter() - began) * 1000,
+        )
+
+    def _match(self, one: VerifiedCandidate) -> Match:
+        name, row_id = one.target.key
+        row, kind = self._channels[name].row(row_id), self._channels[name].kind
+        return Match(
+            identifier=row.identifier,
+            channel=row.channel,
+            score=one.score,
+            inliers=one.inliers,
+            quad=one.quad,
+            level=row.level,
+            metadata=row.metadata if self._options.metadata else None,
+            label=None if kind is ListKind.PLAIN else kind.value,
+            ambiguous=one.ambiguous,
+        )
+
+    def _candidate(self, one: VerifiedCandidate) -> Candidate:
+        name, row_id = one.target.key
+        row = self._channels[name].row(row_id)
+        assert one.reason is not None, "a candidate was refused"
+        return Candidate(
+            identifier=row.identifier,
+            channel=row.channel,
+            reason=one.reason,
+            why=_why(one),
+            score=one.score,
+            inliers=one.inliers,
+            votes=one.votes,
+            quad=one.quad,
+        )
 
 
-def _match(sighting: Sighting, *, metadata: bool) -> Match:
-    row = _row(sighting)
-    kind = _shelf(sighting).kind
-    return Match(
-        identifier=row.identifier,
-        channel=row.channel,
-        score=sighting.score,
-        inliers=sighting.inliers,
-        quad=sighting.quad,
-        level=row.level,
-        metadata=row.metadata if metadata else None,
-        label=None if kind is ListKind.PLAIN else kind.value,
-        ambiguous=sighting.ambiguous,
-    )
-
-
-def _candidate(sighting: Sighting) -> Candidate:
-    row = _row(sighting)
-    assert sighting.reason is not None, "a candidate was refused"
-    return Candidate(
-        identifier=row.identifier,
-        channel=row.channel,
-        reason=sighting.reason,
-        why=_why(sighting),
-        score=sighting.score,
-        inliers=sighting.inliers,
-        votes=sighting.votes,
-        quad=sighting.quad,
-    )
-
-
-def _why(sighting: Sighting) -> str:
+def _why(one: VerifiedCandidate) -> str:
     """Return the reason as a sentence."""
     sentences = {
         "too_few_matches": "too few of its keypoints have a match in the photo",
         "no_homography": "no single plane explains its matches",
         "implausible_quad": "its place in the photo is not one that a flat picture can have",
-        "too_few_inliers": f"only {sighting.inliers} keypoints agree on where it is",
-        "below_threshold": f"its score {sighting.score:.3f} is below {sighting.threshold:.3f}",
+        "too_few_inliers": f"only {one.inliers} keypoints agree on where it is",
+        "below_threshold": f"its score {one.score:.3f} is below {one.target.threshold:.3f}",
         "rival": "another target at the same place fits better",
         "beyond_limit": "it was found too, but --limit allows no more",
     }
-    return sentences[str(sighting.reason)]
-
-
-def _shelf(sighting: Sighting) -> StoreShelf:
-    assert isinstance(sighting.shelf, StoreShelf)
-    return sighting.shelf
-
-
-def _row(sighting: Sighting) -> TargetRow:
-    return _shelf(sighting).row(sighting.row_id)
+    return sentences[str(one.reason)]

@@ -102,7 +102,7 @@ def _reason(photo: LabelledPhoto, result: FindResult, candidate: Candidate | Non
 def answer_at(result: FindResult, threshold: float) -> str | None:
     """Return the identifier that another threshold would have answered first; None: nothing.
 
-    Matches come before candidates, as they do in the answer: of two sisters the one that was chosen need not
+    Matches come before candidates, as they do in the answer: the look-alike that was chosen need not
     have the higher score.
     """
     hits: list[Match | Candidate] = [*result.matches, *result.candidates]

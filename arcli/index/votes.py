@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from arcli.index.seam import NOBODY, Neighbours, Rows
 
-# Squared distance of index codes (preset 1) within which keypoints are one: in a gallery without sisters
-# 2 of 100 keypoints of photos have ten such neighbours (docs/recognition.md, look-alikes).
-_ALIKE = np.float32(2000)
 
-
-@dataclass(frozen=True, slots=True)
-class Vote:
+class ShortlistEntry(NamedTuple):
     """A target's row id and the sum of the votes that the photo's keypoints gave it."""
 
     row_id: int
@@ -39,18 +34,18 @@ def merged(lists: Sequence[Neighbours], k: int) -> Neighbours:
     return Neighbours(np.take_along_axis(rows, order, 1), np.take_along_axis(distances, order, 1))
 
 
-def shortlist(found: Neighbours, limit: int) -> list[Vote]:
+def shortlist(found: Neighbours, limit: int, *, alike: float) -> list[ShortlistEntry]:
     """Return the `limit` targets with the most votes, most first, ties by row id.
 
-    A neighbour at squared distance d votes 1 - d / d_k, d_k being the farthest in its list, or _ALIKE where
-    that is nearer: of a family of sisters, which fill a list, each gets its vote. A target gets at most one
-    vote, the best, of a query keypoint.
+    A neighbour at squared distance d votes 1 - d / d_k, d_k being the farthest in its list, or `alike` where
+    that is nearer: of a family of look-alikes, which fill a list, each gets its vote. A target gets at most
+    one vote, the best, of a query keypoint.
     """
     if not found.rows.size:
         return []
     real = found.rows != NOBODY
     farthest = np.where(real, found.distances, 0).max(axis=1, keepdims=True)
-    ratio = np.where(real, found.distances, 0) / np.maximum(farthest, _ALIKE)
+    ratio = np.where(real, found.distances, 0) / np.maximum(farthest, np.float32(alike))
     query, place = np.nonzero(real)
     rows, target = np.unique(found.rows[query, place], return_inverse=True)
     # nonzero walks each list from its nearest on, so the first of a (query, target) is its best
@@ -58,4 +53,4 @@ def shortlist(found: Neighbours, limit: int) -> list[Vote]:
     weights = (1 - ratio)[query, place].astype(np.float64)
     votes = np.bincount(target[first], weights[first], minlength=len(rows))
     best = np.lexsort((rows, -votes))[:limit]
-    return [Vote(int(rows[i]), float(votes[i])) for i in best if votes[i] > 0]
+    return [ShortlistEntry(int(rows[i]), float(votes[i])) for i in best if votes[i] > 0]

@@ -63,12 +63,12 @@ def test_every_poster_of_a_fan_is_found(posters: LocalGallery) -> None:
 
 
 def test_a_folded_poster_is_found_once(posters: LocalGallery) -> None:
-    """Its sister, which has one half of it, must not bring that half back as another copy."""
+    """Its look-alike, which has one half of it, must not bring that half back as another copy."""
     flat = poster_pixels(3)
-    sister = flat.copy()
-    sister[:, :120] = poster_pixels(4)[:, :120]
-    picture = Picture(name="sister", data=encoded(sister))
-    posters.add(channel="default", item=AddItem(picture=picture, identifier="sister"))
+    look_alike = flat.copy()
+    look_alike[:, :120] = poster_pixels(4)[:, :120]
+    picture = Picture(name="lookalike", data=encoded(look_alike))
+    posters.add(channel="default", item=AddItem(picture=picture, identifier="lookalike"))
     wall = np.full((460, 420, 3), 220, np.uint8)
     size = (wall.shape[1], wall.shape[0])
     middle = flat.shape[1] // 2
@@ -82,18 +82,20 @@ def test_a_folded_poster_is_found_once(posters: LocalGallery) -> None:
     assert [match.identifier for match in matches] == ["poster3"]
 
 
-def test_a_doubtful_answer_is_looked_at_from_the_front_once(
+def test_a_borderline_answer_is_rectified_once(
     posters: LocalGallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels, _ = photograph(poster_pixels(1), Camera(share=0.5), seed=1)
     [sure] = posters.find(picture=photo(pixels), channels=None).matches
     looked: list[str] = []
-    monkeypatch.setattr(verification, "inliers_from_the_front", lambda *_: looked.append("") or 0)
-    always = replace(score.CALIBRATION[1], doubt=(0.1, 1e9), front=1e6)
+    monkeypatch.setattr(verification, "rectified_inliers", lambda *_: looked.append("") or 0)
+    always = replace(score.CALIBRATION[1], borderline=(0.1, 1e9), rectified=1e6)
     monkeypatch.setitem(score.CALIBRATION, 1, always)
-    assert not posters.find(picture=photo(pixels), channels=None).matches  # nothing is seen from the front
+    assert not posters.find(
+        picture=photo(pixels), channels=None
+    ).matches  # nothing agrees in the rectified view
     assert looked
-    monkeypatch.setattr(verification, "inliers_from_the_front", lambda *_: looked.append("") or sure.inliers)
+    monkeypatch.setattr(verification, "rectified_inliers", lambda *_: looked.append("") or sure.inliers)
     looked.clear()
     [match] = posters.find(picture=photo(pixels), channels=None).matches
     assert (match.identifier, match.quad, len(looked)) == (sure.identifier, sure.quad, 1)

@@ -81,7 +81,7 @@ def test_a_photo_that_cannot_be_read_proves_nothing_about_false_accepts() -> Non
     assert report.thresholds[0].false_accept_rate == 1 / 2
 
 
-def test_a_sister_that_was_not_chosen_does_not_answer_in_the_sweep() -> None:
+def test_a_look_alike_that_was_not_chosen_does_not_answer_in_the_sweep() -> None:
     """The one that was chosen may have the lower score: rivals are ordered by what differs between them."""
     result = answer("aaa", candidates=(refused("bbb", "rival", 0.9),), score=0.8)
     report = summarize([judge(photo("aaa"), result, explained=True)])

@@ -19,7 +19,7 @@ from arcli.errors import Locked
 from arcli.store.channel import ChannelStore
 from arcli.store.rows import NewTarget
 from tests.faults.gallery_worker import BLOCK, REPLACED, Log
-from tests.index.index_samples import blurred, features
+from tests.index.index_samples import ALIKE, blurred, features
 
 SMALL = UpkeepOptions(delta_rows=5)
 _SURE = 25  # of 50 keypoints; a stranger gets about 8 votes
@@ -90,7 +90,7 @@ def find(store: ChannelStore, log: Log, step: str, *seeds: str) -> None:
 
 def found(store: ChannelStore, search: Shortlister, seed: int) -> list[str]:
     with store.read() as snapshot:
-        votes = search.search(snapshot, blurred(features(seed).codes), limit=30)
+        votes = search.search(snapshot, blurred(features(seed).codes), limit=30, alike=ALIKE)
         rows = snapshot.rows(vote.row_id for vote in votes)
     return [rows[vote.row_id].identifier for vote in votes if vote.votes > _SURE and vote.row_id in rows]
 

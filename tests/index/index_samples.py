@@ -16,6 +16,7 @@ from arcli.store.channel import ChannelStore
 from arcli.store.rows import NewTarget
 
 PER_TARGET = 50
+ALIKE = 2000.0  # squared distance within which keypoints are one, as for preset 1
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,11 @@ class Shop:
         """Return the identifiers that a photo of the picture `seed` votes for, most first."""
         with self.store.read() as snapshot:
             found = (shortlister or self.shortlister).search(
-                snapshot, blurred(features(seed).codes), limit=30
+                snapshot, blurred(features(seed).codes), limit=30, alike=ALIKE
             )
-            rows = snapshot.rows(vote.row_id for vote in found)
-        assert {vote.row_id for vote in found} == {*rows}, "what is gone gets no vote"
-        return [rows[vote.row_id].identifier for vote in found]
+            rows = snapshot.rows(entry.row_id for entry in found)
+        assert {entry.row_id for entry in found} == {*rows}, "what is gone gets no vote"
+        return [rows[entry.row_id].identifier for entry in found]
 
     def check(self, count: int = 24) -> None:
         """A fresh process finds `count` targets and the last by their pictures, and so does this one."""

@@ -18,7 +18,7 @@ from arcli.engine.indexing.upkeep import compact, maybe_fold
 from arcli.errors import Busy
 from arcli.models import ChannelSettings, IndexKind
 from arcli.store import segments
-from tests.index.index_samples import Shop
+from tests.index.index_samples import ALIKE, Shop
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "missing": Path.unlink,
@@ -122,7 +122,7 @@ def test_a_search_that_began_before_a_file_was_collected_reads_the_list_again(sh
         for seed in (20, 21, 22):
             shop.add(seed)
             compact(shop.store)
-        found = Shortlister(shop.store).search(snapshot, codes_of(4), limit=3)
+        found = Shortlister(shop.store).search(snapshot, codes_of(4), limit=3, alike=ALIKE)
         assert snapshot.rows([found[0].row_id])[found[0].row_id].identifier == "pic4"
 
 

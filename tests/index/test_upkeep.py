@@ -17,7 +17,7 @@ from arcli.store import connections, database
 from arcli.store.locks import file_lock
 from arcli.store.rows import NewTarget
 from arcli.store.snapshot import Snapshot
-from tests.index.index_samples import Shop, blurred, features
+from tests.index.index_samples import ALIKE, Shop, blurred, features
 
 SMALL = UpkeepOptions(delta_rows=10)
 
@@ -175,7 +175,7 @@ def test_a_warm_search_reads_no_features_again(shop: Shop, monkeypatch: pytest.M
     assert read == [15]
 
 
-def test_many_dead_sisters_do_not_crowd_out_the_living_one(shop: Shop) -> None:
+def test_many_dead_look_alikes_do_not_crowd_out_the_living_one(shop: Shop) -> None:
     """A picture that was added 40 times: 39 of them are removed, and the last is still the answer."""
     data = features(500).to_bytes()
     with shop.store.write() as txn:
@@ -229,7 +229,7 @@ def first_answers(shop: Shop) -> list[bool]:
         codes = blurred(features(seed).codes, seed)
         codes[2:] = features(seed + 10_000).codes[2:]
         with shop.store.read() as snapshot:
-            votes = search.search(snapshot, codes, limit=1)
+            votes = search.search(snapshot, codes, limit=1, alike=ALIKE)
             rows = snapshot.rows([votes[0].row_id])
         answers.append(rows[votes[0].row_id].identifier == identifier)
     return answers

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from arcli.index.seam import NOBODY, Neighbours
-from arcli.index.votes import merged, shortlist, without
+from arcli.index.votes import ShortlistEntry, merged, without
+from arcli.index.votes import shortlist as counted
+
+ALIKE = 2000  # squared distance within which keypoints are one
+
+
+def shortlist(found: Neighbours, limit: int) -> list[ShortlistEntry]:
+    return counted(found, limit, alike=ALIKE)
 
 
 def lists(*entries: list[tuple[int, float]]) -> Neighbours:
@@ -37,10 +44,10 @@ def test_equal_pictures_all_get_votes_although_all_distances_are_zero() -> None:
     assert [vote.row_id for vote in shortlist(lists([(1, 0), (2, 0)]), 30)] == [1, 2]
 
 
-def test_sisters_that_fill_a_list_all_get_their_votes() -> None:
-    sisters = [(row, 0.1) for row in range(1, 10)] + [(10, 0.2)]
+def test_look_alikes_that_fill_a_list_all_get_their_votes() -> None:
+    look_alikes = [(row, 0.1) for row in range(1, 10)] + [(10, 0.2)]
     clutter = [(row, 4 + row / 10) for row in range(11, 21)]
-    votes = {vote.row_id: vote.votes for vote in shortlist(lists(sisters, clutter), 30)}
+    votes = {vote.row_id: vote.votes for vote in shortlist(lists(look_alikes, clutter), 30)}
     assert min(votes[row] for row in range(1, 11)) > 0.85
     assert max(votes[row] for row in range(11, 20)) < 0.2
 

@@ -246,12 +246,12 @@ def test_what_a_photo_shows_survives_the_wire() -> None:
     match = Match(
         identifier="tiger", channel="cards", score=0.75, inliers=40, quad=QUAD, level=4, metadata="{}"
     )
-    sister = Candidate(
+    look_alike = Candidate(
         identifier="lion", channel="cards", reason="rival", why="too near", score=0.5, votes=3.5
     )
     for result in (
-        FindResult(image="p.jpg", matches=(match, match), candidates=(sister,)),
-        FindResult(image="p.jpg", candidates=(sister,)),
+        FindResult(image="p.jpg", matches=(match, match), candidates=(look_alike,)),
+        FindResult(image="p.jpg", candidates=(look_alike,)),
         FindResult(image="p.jpg"),
     ):
         body = answers.read_answer(wire(answers.found(result, channel_given=True)))

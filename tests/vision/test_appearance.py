@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from arcli.vision.features.extract import extract, shrink
-from arcli.vision.matching.rectified_view import inliers_from_the_front
+from arcli.vision.matching.rectified_view import rectified_inliers
 from arcli.vision.matching.verify import Refusal, verify
 from arcli.vision.scoring.appearance import appearance
-from arcli.vision.scoring.score import CALIBRATION, default_threshold, doubtful, evidence, score
+from arcli.vision.scoring.score import CALIBRATION, default_threshold, evidence, is_borderline, score
 from tests.vision.pictures import textured
 
 PLACE = np.array([[0.9, 0.15, 60], [-0.1, 0.8, 70], [0.0002, 0.0001, 1]])
@@ -76,29 +76,29 @@ def test_the_score_grows_with_inliers_and_with_likeness() -> None:
     assert evidence(8, None, calibration) < calibration.half < evidence(8, seen, calibration)
 
 
-def test_a_doubtful_candidate_is_settled_by_what_is_seen_from_the_front() -> None:
+def test_a_borderline_candidate_is_settled_by_its_rectified_view() -> None:
     target = textured(1)
     kept = extract(target, max_side=400, max_keypoints=400)
     small = np.array([[0.3, 0.05, 60], [-0.04, 0.2, 70], [0.0002, 0.0001, 1]])
     photo = cv2.warpPerspective(target, small, (480, 400), borderValue=(90, 120, 90))
     found = verify(extract(photo, max_side=480, max_keypoints=500), kept)
-    assert doubtful(found)
+    assert is_borderline(found)
     assert found.homography is not None
-    there = inliers_from_the_front(photo, found.homography, kept)
+    there = rectified_inliers(photo, found.homography, kept)
     assert there > 2 * found.num_inliers
-    assert score(found) < 0.9 < score(found, front=there)
-    assert inliers_from_the_front(photo, np.array([[1, 0, 90], [0, 1, 0], [0, 0, 1]]) @ small, kept) <= 2
-    assert inliers_from_the_front(photo, small, extract(textured(2), max_side=400, max_keypoints=400)) <= 2
+    assert score(found) < 0.9 < score(found, rectified=there)
+    assert rectified_inliers(photo, np.array([[1, 0, 90], [0, 1, 0], [0, 0, 1]]) @ small, kept) <= 2
+    assert rectified_inliers(photo, small, extract(textured(2), max_side=400, max_keypoints=400)) <= 2
 
 
-def test_the_look_from_the_front_counts_for_and_against() -> None:
+def test_the_rectified_view_counts_for_and_against() -> None:
     target = textured(1)
     found = verify(
         extract(photo_of(target), max_side=480, max_keypoints=500),
         extract(target, max_side=400, max_keypoints=300),
     )
     poor = replace(found, num_inliers=12)
-    assert doubtful(poor)
-    assert score(poor, front=2) < score(poor) == score(poor, front=12) < score(poor, front=40)
-    assert not doubtful(replace(found, num_inliers=60))
-    assert not doubtful(replace(poor, refusal=Refusal.IMPLAUSIBLE_QUAD))
+    assert is_borderline(poor)
+    assert score(poor, rectified=2) < score(poor) == score(poor, rectified=12) < score(poor, rectified=40)
+    assert not is_borderline(replace(found, num_inliers=60))
+    assert not is_borderline(replace(poor, refusal=Refusal.IMPLAUSIBLE_QUAD))

@@ -8,7 +8,7 @@ from arcli.engine.indexing.index_view import IndexView, IndexViewBuilder, identi
 from arcli.features import INDEX_DIM
 from arcli.index.files import FileGone
 from arcli.index.seam import Codes
-from arcli.index.votes import Vote, shortlist
+from arcli.index.votes import ShortlistEntry, shortlist
 from arcli.store.channel import ChannelStore
 from arcli.store.snapshot import Snapshot
 
@@ -29,17 +29,24 @@ class Shortlister:
         self._view: IndexView | None = None
 
     def search(
-        self, snapshot: Snapshot, codes: Codes, *, limit: int, neighbours: int = NEIGHBOURS
-    ) -> list[Vote]:
+        self,
+        snapshot: Snapshot,
+        codes: Codes,
+        *,
+        limit: int,
+        alike: float,
+        neighbours: int = NEIGHBOURS,
+    ) -> list[ShortlistEntry]:
         """Return the `limit` targets with the most votes of the (Q, CODE_DIM) `codes`, most first.
 
-        neighbours: how many of each query keypoint vote.
+        alike: squared distance within which the preset calls keypoints the same. neighbours: how many of each
+        query keypoint vote.
 
         Nothing is read again that has not changed since the last search. Raises Busy when so much of the
         index is damaged that a search would take seconds.
         """
         view = self._current(snapshot)
-        return shortlist(view.search(codes[:, :INDEX_DIM], neighbours), limit)
+        return shortlist(view.search(codes[:, :INDEX_DIM], neighbours), limit, alike=alike)
 
     def close(self) -> None:
         with self._lock:

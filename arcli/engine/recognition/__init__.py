@@ -1,7 +1,8 @@
-"""The recipe of a lookup: from a decoded photo and channels that can be asked for a shortlist to scored
+"""The recipe of a lookup: from a decoded photo and channels that can be asked for a shortlist to verified
 candidates.
 
-Here live the cascade of views, one stage of it, the verification of one candidate and the choice between
-rivals. It asks a channel through a protocol of its own (`verification`): no store, no index, no files (a
-contract says so), so that it can be run over features in memory.
+The walk of a photo: `recognize` chooses one view after another (`photo_view`), each is searched once
+(`view_search`), which verifies targets (`verification`) and lets look-alikes compete (`rivals`). A channel is
+asked through a protocol (`candidates.SearchedChannel`): no store, no index, no files (a contract says so), so
+that the recipe can be run over features in memory.
 """

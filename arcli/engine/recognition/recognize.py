@@ -1,5 +1,5 @@
 """The recipe that says which targets a photo shows: climb a cascade of query resolutions, then look from the
-side, until something is certain. What happens at each is in search.py.
+side, until something is certain. What happens in each view is in view_search.py.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
-from arcli.engine.recognition.stage import RecognizeOptions, Search, is_certain
-from arcli.engine.recognition.verification import Shelf, Sighting, Vote, from_the_side, straight
+from arcli.engine.recognition.candidates import SearchedChannel, VerifiedCandidate
+from arcli.engine.recognition.photo_view import side_view, straight_view
+from arcli.engine.recognition.view_search import RecognizeOptions, ViewSearch, is_certain
 from arcli.errors import TooFewFeatures
 from arcli.models import FindOptions
 from arcli.vision.decoding.decode import Decoded
@@ -23,37 +24,39 @@ from arcli.vision.features.options import (
     TiltOptions,
 )
 
-__all__ = ["RecognizeOptions", "Shelf", "Sighting", "Vote", "largest_side", "recognize"]
+__all__ = ["RecognizeOptions", "SearchedChannel", "VerifiedCandidate", "largest_side", "recognize"]
 
 
 def recognize(
     photo: Decoded,
-    shelves: Sequence[Shelf],
+    channels: Sequence[SearchedChannel],
     options: FindOptions,
     tuning: RecognizeOptions = RecognizeOptions(),
-) -> list[Sighting]:
+) -> list[VerifiedCandidate]:
     """Return every candidate that was verified, accepted ones first in the order they were accepted.
 
     Raises TooFewFeatures when the photo has next to no keypoints at any resolution.
     """
-    best: list[Sighting] = []
+    best: list[VerifiedCandidate] = []
     richest = 0
     resolutions = _distinct(photo, stages(options), tuning)
     for stage in resolutions:
-        search = Search(straight(photo, stage), shelves, options, tuning)
+        search = ViewSearch(straight_view(photo, stage), channels, options, tuning)
         richest = max(richest, search.num_keypoints)
         most = None if stage is resolutions[-1] else tuning.first_candidates
         best = max(best, search.run(most), key=_worth)  # the earlier one where they are equal
-        if any(is_certain(sighting, tuning) for sighting in best):
+        if any(is_certain(candidate, tuning) for candidate in best):
             break
     crowd = crowded(options)
     if crowd is not None and tuning.crowd <= _accepted(best) != options.limit:
         wider = replace(tuning, shortlist_many=tuning.shortlist_crowd)
-        best = max(best, Search(straight(photo, crowd), shelves, options, wider).run(None), key=_worth)
+        best = max(
+            best, ViewSearch(straight_view(photo, crowd), channels, options, wider).run(None), key=_worth
+        )
     for tilt in () if _accepted(best) else sides(options):
-        search = Search(from_the_side(photo, tilt), shelves, options, tuning)
-        best = max(best, search.run(tuning.aside_candidates), key=_worth)
-        if any(is_certain(sighting, tuning) for sighting in best):
+        search = ViewSearch(side_view(photo, tilt), channels, options, tuning)
+        best = max(best, search.run(tuning.side_candidates), key=_worth)
+        if any(is_certain(candidate, tuning) for candidate in best):
             return best
     if richest < tuning.min_keypoints:
         raise TooFewFeatures(
@@ -99,15 +102,15 @@ def _distinct(
     return found
 
 
-def _accepted(sightings: list[Sighting]) -> int:
-    return sum(sighting.reason is None for sighting in sightings)
+def _accepted(candidates: list[VerifiedCandidate]) -> int:
+    return sum(candidate.reason is None for candidate in candidates)
 
 
-def _worth(sightings: list[Sighting]) -> tuple[int, float, int, bool]:
+def _worth(candidates: list[VerifiedCandidate]) -> tuple[int, float, int, bool]:
     """Order the outcomes of two resolutions: what was accepted, then how sure the first of it is."""
-    first = sightings[0] if sightings else None
+    first = candidates[0] if candidates else None
     return (
-        _accepted(sightings),
+        _accepted(candidates),
         round(first.score, 3) if first else 0.0,
         first.inliers if first else 0,
         first is not None,

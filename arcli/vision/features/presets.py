@@ -13,6 +13,9 @@ from arcli.errors import DataTooNew
 from arcli.features import CODE_DIM
 
 DEFAULT_PRESET = 1
+ALIKE = {1: 2000.0}
+"""By preset. In a gallery without look-alikes 2 of 100 keypoints of photos have ten neighbours so near
+(docs/recognition.md, Look-alikes, and many targets)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,13 +23,15 @@ class Preset:
     """RootSIFT -> minus mean -> PCA -> int8 with one scale.
 
     mean: (128,) float32. components: (128, 64) float32, by falling variance, so that the first columns
-    are a coarser code. scale: code steps a unit of RootSIFT.
+    are a coarser code. scale: code steps a unit of RootSIFT. alike: squared distance of index codes within
+    which keypoints are the same.
     """
 
     number: int
     mean: npt.NDArray[np.float32]
     components: npt.NDArray[np.float32]
     scale: float
+    alike: float
 
     def encode(self, descriptors: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
         """Turn (N, 128) SIFT descriptors into (N, 64) int8 codes."""
@@ -49,4 +54,4 @@ def load_preset(number: int = DEFAULT_PRESET) -> Preset:
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
         mean, components, scale = stored["mean"], stored["components"], float(stored["scale"])
     assert components.shape == (128, CODE_DIM)
-    return Preset(number, mean.astype(np.float32), components.astype(np.float32), scale)
+    return Preset(number, mean.astype(np.float32), components.astype(np.float32), scale, ALIKE[number])

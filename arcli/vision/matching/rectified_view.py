@@ -1,8 +1,10 @@
-"""A candidate looked at again, from the front: size and tilt no longer hide its keypoints, so more of them
-say whether it is there and where, and each more exactly.
+"""The rectified view of a candidate's place: size and tilt no longer hide its keypoints, so more of them say
+whether it is there and where, and each more exactly.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,45 +18,61 @@ from arcli.vision.matching.refine import Fit, refit
 from arcli.vision.matching.verify import VerifyOptions, places, supporters
 from arcli.vision.opencv import cv2
 
-_TILTED = 1.2  # longest to shortest of what a small circle becomes
-_FEW = 50  # inliers that say where a target is; with more the corners hardly move (docs/recognition.md)
-_KEYPOINTS = 500
-_NEAR = 4.0, 3.0  # px, at first and at last: nearer than for the first fit
-_FINER = 1.4  # px of the photo for one of the target
-_SAME = 0.8  # intersection over union with the place that was known
-
 Pixels = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
 
 
-def deserves_it(homography: Matrix, target: Features, num_inliers: int) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RectifiedOptions:
+    """When a place is rectified and what counts there (docs/recognition.md, Steps, 6 and 10).
+
+    tilted: longest to shortest of what a small circle becomes, from which it is (1.1..1.5). few: inliers
+    below which it is (30..80); with more the corners hardly move. keypoints: extracted at most (300..800).
+    first, last: px that a match may be off, in the first fit and in the last (2..5): nearer than in a
+    photo. finer: px of the photo for one of the target, above which the photo is shrunk first (1.2..2).
+    same: intersection over union with the place that was known, at least (.6...9).
+    """
+
+    tilted: float = 1.2
+    few: int = 50
+    keypoints: int = 500
+    first: float = 4.0
+    last: float = 3.0
+    finer: float = 1.4
+    same: float = 0.8
+
+
+OPTIONS = RectifiedOptions()
+
+
+def worth_rectifying(homography: Matrix, target: Features, num_inliers: int) -> bool:
     """Say whether the corners are likely to be more than a pixel off: tilted, or by few inliers."""
-    return num_inliers < _FEW or _stretch(homography, target.image_size) > _TILTED
+    return num_inliers < OPTIONS.few or _stretch(homography, target.image_size) > OPTIONS.tilted
 
 
-def from_the_front(photo: Pixels, homography: Matrix, target: Features) -> Matrix | None:
-    """Return a more exact homography from `target` to `photo`, None where this look does not confirm it.
+def rectified_homography(photo: Pixels, homography: Matrix, target: Features) -> Matrix | None:
+    """Return a more exact homography from `target` to `photo`, None where its view does not confirm it.
 
     photo: (H, W, 3) BGR. homography: (3, 3), to pixels of `photo`.
     """
-    nudge = refit(_seen(photo, homography, target), target, Fit(np.eye(3), *_NEAR))
+    nudge = refit(_seen(photo, homography, target), target, Fit(np.eye(3), OPTIONS.first, OPTIONS.last))
     if nudge is None:
         return None
     corners = geometry.corners(target.image_size)
     moved, weight = geometry.project(nudge, corners)
-    if (weight <= 0).any() or geometry.quad_overlap(moved, corners) < _SAME:
+    if (weight <= 0).any() or geometry.quad_overlap(moved, corners) < OPTIONS.same:
         return None
     better = homography @ nudge
     return np.asarray(better / better[2, 2])
 
 
-def inliers_from_the_front(photo: Pixels, homography: Matrix, target: Features) -> int:
+def rectified_inliers(photo: Pixels, homography: Matrix, target: Features) -> int:
     """Count matches at distinct places that are where `homography` says, scale and angle too.
 
-    A photo of the target has several times those of the first look where that was small, blurred or oblique;
-    a picture that merely resembles it has no more than before (docs/recognition.md).
+    A photo of the target has several times those of the first verification where that was small, blurred or
+    oblique; a picture that merely resembles it has no more than before (docs/recognition.md).
     """
-    options = VerifyOptions(ransac_th=_NEAR[0])
+    options = VerifyOptions(ransac_th=OPTIONS.first)
     seen = _seen(photo, homography, target)
     matches = match(seen.codes, target.codes, options.ratio)
     found, known = seen.keypoints[matches.query], target.keypoints[matches.target]
@@ -66,7 +84,7 @@ def _seen(photo: Pixels, homography: Matrix, target: Features) -> Features:
     """Return the keypoints of the target's place, warped to the size that its features are of."""
     quad, _ = geometry.project(homography, geometry.corners(target.image_size))
     finer = np.sqrt(geometry.area(quad) / np.prod(target.image_size))
-    if finer > _FINER:  # warping would leave pixels out
+    if finer > OPTIONS.finer:  # warping would leave pixels out
         size = geometry.pixel_size(photo)
         smaller = round(size[0] / finer), round(size[1] / finer)
         photo = np.asarray(cv2.resize(photo, smaller, interpolation=cv2.INTER_AREA), np.uint8)
@@ -74,8 +92,12 @@ def _seen(photo: Pixels, homography: Matrix, target: Features) -> Features:
     view = cv2.warpPerspective(
         photo, homography, target.image_size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     )
-    front = np.asarray(view, np.uint8)
-    return extract(front, max_side=max(target.image_size), max_keypoints=_KEYPOINTS, contrast=FAINT)
+    return extract(
+        np.asarray(view, np.uint8),
+        max_side=max(target.image_size),
+        max_keypoints=OPTIONS.keypoints,
+        contrast=FAINT,
+    )
 
 
 def _stretch(homography: Matrix, size: geometry.Size) -> float:

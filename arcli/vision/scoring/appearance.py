@@ -1,7 +1,7 @@
-"""Does the place in the photo look like the target? Seen from the front, against its stored thumbnail.
+"""Does the place in the photo look like the target? Its rectified view, against the stored thumbnail.
 
 Geometry counts points that agree; this looks at everything between them, so it confirms a find of few
-points, refutes chance, and tells sisters apart that share most of their points.
+points, refutes chance, and tells look-alikes apart that share most of their points.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def appearance(
 def rectified(
     photo: Image, homography: npt.NDArray[np.float64], target_size: geometry.Size, size: tuple[int, ...]
 ) -> tuple[Image, Plane]:
-    """Return the target's place in the photo seen from the front, (h, w, 3), and 1 where that is inside."""
+    """Return the rectified view of the target's place in the photo, (h, w, 3), and 1 where that is inside."""
     width, height = size
     fine = (width * _OVERSAMPLED, height * _OVERSAMPLED)
     step = np.array(target_size) / fine

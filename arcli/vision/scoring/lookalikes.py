@@ -1,6 +1,6 @@
 """Which of two look-alikes is in the photo: told by what differs between them, and by nothing else.
 
-Sisters (editions, flavours, denominations) share most keypoints, so counts of inliers say little, and
+Look-alikes (editions, flavours, denominations) share most keypoints, so counts of inliers say little, and
 likeness says as much about how well each was aligned as about which it is. Here both thumbnails are laid upon
 each other and upon the photo, and only where they differ the photo votes, by detail and by colour.
 """
@@ -19,25 +19,46 @@ from arcli.vision.matching.verify import verify
 from arcli.vision.opencv import cv2
 from arcli.vision.scoring.appearance import Image, Plane, blurred, covered, detail, rectified, warped
 
-# Weights of the log-odds, by logistic regression on 1,550 pairs of sisters on real photos, one half of the
-# photos predicting the other (docs/recognition.md, look-alikes).
-_DETAIL, _COLOUR, _INLIERS = 12.0, 3.4, 3.0
-_NOISE_DETAIL, _NOISE_COLOUR = 26.0, 20.0  # squared levels of a photo of exactly what the thumbnail shows
-_STRANGE_DETAIL, _STRANGE_COLOUR = 10.0, 5.0  # levels
-_LAID_BY_PHOTO = 0.5  # worth of detail where only the photo says how one lies on the other
-_ALIKE = 12  # inliers from which the targets themselves say it
-_GAIN = 0.2, 1.5  # contrast of a photo against the thumbnail's, at least and at most
-_CAST = 3.0  # levels of colour that two pictures may differ by where they tell the photo's cast
-_CAST_UNKNOWN = 0.1  # share of the visible pixels that speak for no cast
-_COLOUR_BLUR = 2.0  # px
-_FEWEST = 200  # px of a thumbnail
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAlikeOptions:
+    """How a photo votes between two look-alikes (docs/recognition.md, Look-alikes, and many targets).
+
+    detail, colour, inliers: weights of the log-odds (0..30), by logistic regression on 1,550 pairs of look-
+    alikes on real photos, one half of the photos predicting the other. noise_detail, noise_colour: squared
+    levels by which a photo differs from the thumbnail of just what it shows (5..60). strange_detail,
+    strange_colour: levels by which a place may be unlike both until it counts for half (3..20).
+    laid_by_photo: worth of detail where only the photo says how one lies on the other (0..1). min_alike:
+    inliers from which the targets themselves say it (8..30). gain: contrast of a photo against the
+    thumbnail's, at least and at most. cast: levels of colour that two pictures may differ by where they
+    tell the photo's cast (1..10). cast_unknown: share of the visible pixels that speak for no cast (0..1).
+    colour_blur: px (1..4). min_pixels: of a thumbnail that have to be visible (50..1000).
+    """
+
+    detail: float = 12.0
+    colour: float = 3.4
+    inliers: float = 3.0
+    noise_detail: float = 26.0
+    noise_colour: float = 20.0
+    strange_detail: float = 10.0
+    strange_colour: float = 5.0
+    laid_by_photo: float = 0.5
+    min_alike: int = 12
+    gain: tuple[float, float] = (0.2, 1.5)
+    cast: float = 3.0
+    cast_unknown: float = 0.1
+    colour_blur: float = 2.0
+    min_pixels: int = 200
+
+
+OPTIONS = LookAlikeOptions()
 
 Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Claim:
-    """A target and the place that it claims. homography: (3, 3), from its extraction size to the photo's
+class PlacedTarget:
+    """A target and its place in a photo. homography: (3, 3), from its extraction size to the photo's
     pixels. thumbnail: (h, w, 3) BGR, None where there is none."""
 
     features: Features
@@ -46,18 +67,18 @@ class Claim:
     inliers: int
 
 
-def log_odds(photo: Image, one: Claim, other: Claim) -> float:
+def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
     """Return the log-odds that `photo` shows `one`, given that it shows `one` or `other`.
 
     photo: (H, W, 3) BGR. About 0 where they are the same, or what differs is hidden.
     """
-    found = _INLIERS * math.log(max(one.inliers, 1) / max(other.inliers, 1))
+    found = OPTIONS.inliers * math.log(max(one.inliers, 1) / max(other.inliers, 1))
     if found < 0:
         return -log_odds(photo, other, one)
     if one.thumbnail is None or other.thumbnail is None or np.array_equal(one.thumbnail, other.thumbnail):
         return found
     between = _between(one.features, other.features)
-    trust = 1.0 if between is not None else _LAID_BY_PHOTO
+    trust = 1.0 if between is not None else OPTIONS.laid_by_photo
     if between is None:
         between = np.linalg.inv(other.homography) @ one.homography
     size = pixel_size(one.thumbnail)
@@ -66,21 +87,21 @@ def log_odds(photo: Image, one: Claim, other: Claim) -> float:
         other.thumbnail, other.features.image_size, between @ scaling(size, one.features.image_size), size
     )
     visible = cv2.erode(inside * there, np.ones((3, 3), np.uint8)).astype(np.float32)
-    if visible.sum() < _FEWEST:
+    if visible.sum() < OPTIONS.min_pixels:
         return found
     layers = (seen, inside), (one.thumbnail, np.ones_like(inside)), (laid, there)
     colours = [_colour(*layer) for layer in layers]
     casts = [_uncast([colour[k] for colour in colours], visible) for k in (0, 1)]
     details = [detail(*layer) for layer in layers]
-    by_detail = _vote([details], visible, _NOISE_DETAIL, _STRANGE_DETAIL)
-    by_colour = _vote(casts, visible, _NOISE_COLOUR, _STRANGE_COLOUR)
-    return found + trust * _DETAIL * by_detail + _COLOUR * by_colour
+    by_detail = _vote([details], visible, OPTIONS.noise_detail, OPTIONS.strange_detail)
+    by_colour = _vote(casts, visible, OPTIONS.noise_colour, OPTIONS.strange_colour)
+    return found + trust * OPTIONS.detail * by_detail + OPTIONS.colour * by_colour
 
 
 def _between(one: Features, other: Features) -> Matrix | None:
     """Return the homography from `one` to `other` that their keypoints say, None where they are too few."""
     found = verify(other, one)
-    if found.refusal is not None or found.num_inliers < _ALIKE:
+    if found.refusal is not None or found.num_inliers < OPTIONS.min_alike:
         return None
     return found.homography
 
@@ -98,15 +119,15 @@ def _laid(thumbnail: Image, extracted: Size, between: Matrix, size: Size) -> tup
 def _colour(pixels: Image, inside: Plane) -> tuple[Plane, Plane]:
     """Return the blurred a and b of CIE Lab, 0 for gray."""
     lab = cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB).astype(np.float32) - 128
-    a, b = (blurred(np.ascontiguousarray(lab[..., k]), inside, _COLOUR_BLUR) for k in (1, 2))
+    a, b = (blurred(np.ascontiguousarray(lab[..., k]), inside, OPTIONS.colour_blur) for k in (1, 2))
     return a, b
 
 
 def _uncast(planes: list[Plane], visible: Plane) -> list[Plane]:
     """Take the cast of the light from the photo's plane: what it has more of where both targets are alike."""
     photo, one, other = planes
-    alike = visible / (1 + ((other - one) / _CAST) ** 2)
-    cast = (alike * (photo - (one + other) / 2)).sum() / (alike.sum() + _CAST_UNKNOWN * visible.sum())
+    alike = visible / (1 + ((other - one) / OPTIONS.cast) ** 2)
+    cast = (alike * (photo - (one + other) / 2)).sum() / (alike.sum() + OPTIONS.cast_unknown * visible.sum())
     return [photo - np.float32(cast), one, other]
 
 
@@ -133,5 +154,5 @@ def _misses(photo: Plane, one: Plane, other: Plane, visible: Plane) -> tuple[Pla
         float((visible * photo * plane).sum() / max(float((visible * plane * plane).sum()), 1e-6))
         for plane in (one, other)
     ]
-    even = photo / np.float32(np.clip(max(gains), *_GAIN))
+    even = photo / np.float32(np.clip(max(gains), *OPTIONS.gain))
     return (even - one) ** 2, (even - other) ** 2

@@ -1,9 +1,9 @@
 """From evidence to a score in [0, 1], and the threshold from which it counts as an answer.
 
 Evidence is counted in inliers at distinct places; a place that looks like the target makes each worth up
-to three and a half. Where it could go either way the place is looked at once more, from the front, and what
-is found there counts too. The score is the logistic of the evidence; its calibration belongs to the preset,
-so that a stored matchratio keeps its meaning.
+to three and a half. Where it could go either way the rectified view of the place is extracted too, and what
+matches there counts. The score is the logistic of the evidence; its calibration belongs to the preset, so
+that a stored matchratio keeps its meaning.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Calibration:
     """half: evidence at which the score is .5. width: evidence that multiplies the odds by e.
 
     looks: what a perfect correlation adds to the worth of an inlier. blocks: seen ones from which it
-    counts fully. doubt: evidence from which on, and below which, a look from the front is worth its time.
-    front: worth of an inlier seen from the front. threshold: default, by a measured false accept rate
+    counts fully. borderline: evidence from which on, and below which, a rectified view is worth its time.
+    rectified: worth of an inlier of that view. threshold: default, by a measured false accept rate
     (docs/score.md).
     """
 
@@ -30,13 +30,21 @@ class Calibration:
     width: float
     looks: float
     blocks: int
-    doubt: tuple[float, float]
-    front: float
+    borderline: tuple[float, float]
+    rectified: float
     threshold: float
 
 
 CALIBRATION = {
-    1: Calibration(half=18.0, width=3.5, looks=2.5, blocks=64, doubt=(11.0, 36.0), front=0.5, threshold=0.5)
+    1: Calibration(
+        half=18.0,
+        width=3.5,
+        looks=2.5,
+        blocks=64,
+        borderline=(11.0, 36.0),
+        rectified=0.5,
+        threshold=0.5,
+    )
 }
 """By preset. docs/score.md has the false accept rate, the threshold curve and what the score means."""
 
@@ -46,29 +54,29 @@ def score(
     preset: int = DEFAULT_PRESET,
     *,
     appearance: Appearance | None = None,
-    front: int | None = None,
+    rectified: int | None = None,
 ) -> float:
     """Return the score of a candidate, below 1; 0 for a refused one. It grows with inliers and likeness.
 
-    front: inliers at distinct places seen from the front; None: not looked at.
+    rectified: inliers at distinct places of the rectified view; None: not taken.
     """
     if verification.refusal is not None:
         return 0.0
     calibration = CALIBRATION[preset]
     inliers = float(verification.num_inliers)
-    if front is not None:
-        inliers = (inliers + calibration.front * front) / (1 + calibration.front)
+    if rectified is not None:
+        inliers = (inliers + calibration.rectified * rectified) / (1 + calibration.rectified)
     excess = evidence(inliers, appearance, calibration) - calibration.half
     return 1 / (1 + math.exp(-min(excess / calibration.width, 20.0)))
 
 
-def doubtful(
+def is_borderline(
     verification: Verification, preset: int = DEFAULT_PRESET, *, appearance: Appearance | None = None
 ) -> bool:
-    """Say whether a look from the front could decide, or change the score by much."""
+    """Say whether a rectified view could decide, or change the score by much."""
     if verification.refusal is not None:
         return False
-    least, most = CALIBRATION[preset].doubt
+    least, most = CALIBRATION[preset].borderline
     return least <= evidence(verification.num_inliers, appearance, CALIBRATION[preset]) < most
 
 

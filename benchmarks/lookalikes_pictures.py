@@ -1,6 +1,7 @@
-"""What the benchmark of look-alikes looks at: sisters made of real pictures, and walls hung with pictures.
+"""The pictures of the benchmark of look-alikes: made of real pictures, and walls hung with pictures.
 
-A sister differs from its picture in one thing: all colours, those of a part, a line of text, a part, a badge.
+A look-alike differs from its picture in one thing: all colours, those of a part, a line of text, a part, a
+badge.
 """
 
 from __future__ import annotations
@@ -103,17 +104,17 @@ KINDS: dict[str, Maker] = {
 
 
 def family(pixels: Image, others: Sequence[Image], size: int, name: str) -> list[Image]:
-    """Return `size` sisters that differ in a tenth of the picture, by colour and by content in turn."""
+    """Return `size` look-alikes that differ in a tenth of the picture, by colour and by content in turn."""
     made = []
     for number in range(size):
         rng = chance(f"{name} {number}")
-        sister, part = pixels.copy(), _part(pixels, 0.1, rng)
+        look_alike, part = pixels.copy(), _part(pixels, 0.1, rng)
         if number % 2:
-            sister[part] = _turned(sister[part], int(rng.integers(60, 300)))
+            look_alike[part] = _turned(look_alike[part], int(rng.integers(60, 300)))
         else:
             other = others[int(rng.integers(len(others)))]
-            _paste(sister, part, other)
-        made.append(sister)
+            _paste(look_alike, part, other)
+        made.append(look_alike)
     return made
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from arcli.engine import LocalGallery
 from arcli.models import AddItem, Picture
 from tests.engine.conftest import poster
-from tests.engine.test_sisters import hung, sister_pixels
+from tests.engine.test_look_alikes import hung, look_alike_pixels
 
 from .conftest import populate, serving
 from .raw import call
@@ -17,7 +17,7 @@ def test_an_ambiguous_match_comes_with_its_rival_unasked(tmp_path: Path) -> None
         for name in ("red", "blue"):
             picture = Picture(name=f"{name}.png", data=poster(20))
             gallery.add(channel="posters", item=AddItem(picture=picture, identifier=name))
-    photo = hung(sister_pixels(20, 20)).read()
+    photo = hung(look_alike_pixels(20, 20)).read()
     with serving(tmp_path / "data") as server:
         server.secrets = secrets
         answer = call(server.url, "FindImage", server.login(channel="posters"), photo)

@@ -1,4 +1,4 @@
-"""Sisters share most of their picture; copies are one target several times in a photo."""
+"""Look-alikes share most of their picture; copies are one target several times in a photo."""
 
 import pytest
 
@@ -7,10 +7,10 @@ from arcli.models import AddItem, FindOptions, Picture
 
 from .conftest import cv2, encoded, item, np, photo_of, poster_pixels
 
-LABEL = slice(120, 200)  # rows of the part in which sisters differ: a quarter
+LABEL = slice(120, 200)  # rows of the part in which look-alikes differ: a quarter
 
 
-def sister_pixels(seed: int, other: int) -> np.ndarray:
+def look_alike_pixels(seed: int, other: int) -> np.ndarray:
     """The poster of `seed` with the middle of another."""
     pixels = poster_pixels(seed).copy()
     pixels[LABEL] = poster_pixels(other)[LABEL]
@@ -28,20 +28,20 @@ def hung(*pictures: np.ndarray) -> Picture:
 
 
 @pytest.fixture
-def sisters(gallery: LocalGallery) -> LocalGallery:
+def look_alikes(gallery: LocalGallery) -> LocalGallery:
     """`red` and `blue`, which differ in their label, and some posters that are no relatives."""
     for name, other in (("red", 21), ("blue", 22)):
-        picture = Picture(name=f"{name}.png", data=encoded(sister_pixels(20, other)))
+        picture = Picture(name=f"{name}.png", data=encoded(look_alike_pixels(20, other)))
         gallery.add(channel="default", item=AddItem(picture=picture, identifier=name))
     list(gallery.add_many(channel="default", items=[item(seed) for seed in range(3)]))
     return gallery
 
 
 @pytest.mark.parametrize(("name", "other"), [("red", 21), ("blue", 22)])
-def test_sisters_are_told_apart_by_the_part_that_differs(
-    sisters: LocalGallery, name: str, other: int
+def test_look_alikes_are_told_apart_by_the_part_that_differs(
+    look_alikes: LocalGallery, name: str, other: int
 ) -> None:
-    [match] = sisters.find(picture=hung(sister_pixels(20, other)), channels=None).matches
+    [match] = look_alikes.find(picture=hung(look_alike_pixels(20, other)), channels=None).matches
     assert (match.identifier, match.ambiguous) == (name, False)
 
 
@@ -84,11 +84,11 @@ def test_the_right_one_of_a_family_that_is_larger_than_the_lists_of_neighbours(
 
 @pytest.mark.parametrize("limit", [1, None])
 def test_where_the_photo_hides_what_differs_both_are_named_unasked(
-    sisters: LocalGallery, limit: int | None
+    look_alikes: LocalGallery, limit: int | None
 ) -> None:
-    covered = sister_pixels(20, 21)
+    covered = look_alike_pixels(20, 21)
     covered[LABEL] = 90
-    result = sisters.find(picture=hung(covered), channels=None, options=FindOptions(limit=limit))
+    result = look_alikes.find(picture=hung(covered), channels=None, options=FindOptions(limit=limit))
     [match] = result.matches
     [rival] = result.candidates
     assert match.ambiguous
@@ -96,8 +96,10 @@ def test_where_the_photo_hides_what_differs_both_are_named_unasked(
     assert {match.identifier, rival.identifier} == {"red", "blue"}
 
 
-def test_a_poster_without_a_sister_is_not_ambiguous_and_names_nobody_else(sisters: LocalGallery) -> None:
-    result = sisters.find(picture=Picture(name="photo", data=photo_of(1)), channels=None)
+def test_a_poster_without_a_look_alike_is_not_ambiguous_and_names_nobody_else(
+    look_alikes: LocalGallery,
+) -> None:
+    result = look_alikes.find(picture=Picture(name="photo", data=photo_of(1)), channels=None)
     assert [(match.identifier, match.ambiguous) for match in result.matches] == [("poster1", False)]
     assert result.candidates == ()
 
@@ -116,9 +118,11 @@ def test_small_targets_on_a_crowded_wall_are_all_found(gallery: LocalGallery) ->
     assert sorted(match.identifier for match in matches) == sorted(f"poster{seed}" for seed in range(28))
 
 
-def test_two_copies_of_a_target_are_two_matches_at_two_places(sisters: LocalGallery) -> None:
+def test_two_copies_of_a_target_are_two_matches_at_two_places(look_alikes: LocalGallery) -> None:
     options = FindOptions(limit=None)
-    result = sisters.find(picture=Picture(name="photo", data=photo_of(1, 1)), channels=None, options=options)
+    result = look_alikes.find(
+        picture=Picture(name="photo", data=photo_of(1, 1)), channels=None, options=options
+    )
     assert [match.identifier for match in result.matches] == ["poster1", "poster1"]
     lefts = sorted(min(x for x, _ in match.quad) for match in result.matches if match.quad)
     assert len(lefts) == 2

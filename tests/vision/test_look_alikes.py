@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from arcli.vision.features.extract import extract, shrink
-from arcli.vision.scoring.lookalikes import Claim, log_odds
+from arcli.vision.scoring.lookalikes import PlacedTarget, log_odds
 from tests.vision.pictures import textured
 
 PLACE = np.array([[0.9, 0.15, 60], [-0.1, 0.8, 70], [0.0002, 0.0001, 1]])
 OPEN = math.log(19)  # below it the engine says `ambiguous`
-SPOT = slice(90, 150), slice(110, 210)  # where sisters differ: a twelfth of the picture
+SPOT = slice(90, 150), slice(110, 210)  # where look-alikes differ: a twelfth of the picture
 
 
 def photo_of(target: np.ndarray, light: tuple[float, float, float] = (1, 1, 1)) -> np.ndarray:
@@ -20,12 +20,12 @@ def photo_of(target: np.ndarray, light: tuple[float, float, float] = (1, 1, 1)) 
     return (photo * np.array(light)).clip(0, 255).astype(np.uint8)
 
 
-def claim(pixels: np.ndarray, *, inliers: int = 40, thumbnail: bool = True) -> Claim:
+def placed(pixels: np.ndarray, *, inliers: int = 40, thumbnail: bool = True) -> PlacedTarget:
     features = extract(pixels, max_side=400, max_keypoints=400)
-    return Claim(features, shrink(pixels, 128) if thumbnail else None, PLACE, inliers)
+    return PlacedTarget(features, shrink(pixels, 128) if thumbnail else None, PLACE, inliers)
 
 
-def sister(seed: int, spot: np.ndarray | int) -> np.ndarray:
+def look_alike(seed: int, spot: np.ndarray | int) -> np.ndarray:
     pixels = textured(seed).copy()
     pixels[SPOT] = spot
     return pixels
@@ -40,46 +40,46 @@ def tinted(pixels: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("light", [(1, 1, 1), (0.4, 0.45, 0.5), (1.1, 1, 0.85)])
 def test_another_detail_tells(light: tuple[float, float, float]) -> None:
-    one, other = sister(1, textured(2)[SPOT]), sister(1, textured(3)[SPOT])
-    assert log_odds(photo_of(one, light), claim(one), claim(other)) > 3
-    assert log_odds(photo_of(other, light), claim(one), claim(other)) < -3
+    one, other = look_alike(1, textured(2)[SPOT]), look_alike(1, textured(3)[SPOT])
+    assert log_odds(photo_of(one, light), placed(one), placed(other)) > 3
+    assert log_odds(photo_of(other, light), placed(one), placed(other)) < -3
 
 
 @pytest.mark.parametrize("light", [(1, 1, 1), (0.5, 0.5, 0.5), (0.9, 1, 1.1)])
 def test_another_colour_tells(light: tuple[float, float, float]) -> None:
     one, other = textured(1), tinted(textured(1))
-    assert log_odds(photo_of(one, light), claim(one), claim(other)) > 3
-    assert log_odds(photo_of(other, light), claim(one), claim(other)) < -3
+    assert log_odds(photo_of(one, light), placed(one), placed(other)) > 3
+    assert log_odds(photo_of(other, light), placed(one), placed(other)) < -3
 
 
 @pytest.mark.parametrize("cover", [0, 90, 255])
 def test_what_hides_the_difference_leaves_it_open(cover: int) -> None:
-    one, other = sister(1, textured(2)[SPOT]), sister(1, textured(3)[SPOT])
-    assert abs(log_odds(photo_of(sister(1, cover)), claim(one), claim(other))) < OPEN
+    one, other = look_alike(1, textured(2)[SPOT]), look_alike(1, textured(3)[SPOT])
+    assert abs(log_odds(photo_of(look_alike(1, cover)), placed(one), placed(other))) < OPEN
 
 
 def test_the_same_picture_twice_leaves_it_open_but_for_inliers() -> None:
     pixels = textured(1)
-    assert log_odds(photo_of(pixels), claim(pixels), claim(pixels)) == 0
-    assert log_odds(photo_of(pixels), claim(pixels, inliers=60), claim(pixels)) > 0.5
+    assert log_odds(photo_of(pixels), placed(pixels), placed(pixels)) == 0
+    assert log_odds(photo_of(pixels), placed(pixels, inliers=60), placed(pixels)) > 0.5
 
 
 def test_the_order_of_the_two_does_not_matter() -> None:
-    one, other = sister(1, textured(2)[SPOT]), sister(1, textured(3)[SPOT])
+    one, other = look_alike(1, textured(2)[SPOT]), look_alike(1, textured(3)[SPOT])
     photo = photo_of(one)
-    few, many = claim(one, inliers=30), claim(other, inliers=40)
+    few, many = placed(one, inliers=30), placed(other, inliers=40)
     assert log_odds(photo, few, many) == -log_odds(photo, many, few)
     assert log_odds(photo, few, many) > 3
 
 
 def test_without_a_thumbnail_inliers_decide() -> None:
     one, other = textured(1), tinted(textured(1))
-    bare = claim(one, inliers=60, thumbnail=False)
-    assert 0 < log_odds(photo_of(other), bare, claim(other)) < 3
+    bare = placed(one, inliers=60, thumbnail=False)
+    assert 0 < log_odds(photo_of(other), bare, placed(other)) < 3
 
 
 def test_a_glaring_spot_elsewhere_changes_nothing() -> None:
-    one, other = sister(1, textured(2)[SPOT]), sister(1, textured(3)[SPOT])
+    one, other = look_alike(1, textured(2)[SPOT]), look_alike(1, textured(3)[SPOT])
     glared = one.copy()
     cv2.circle(glared, (50, 50), 40, (255, 255, 255), -1)
-    assert log_odds(photo_of(glared), claim(one), claim(other)) > 3
+    assert log_odds(photo_of(glared), placed(one), placed(other)) > 3

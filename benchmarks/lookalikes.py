@@ -1,9 +1,9 @@
-"""Look-alikes and crowds: which of several sisters a photo shows, and how many of many targets are found.
+"""Look-alikes and crowds: which of several look-alikes a photo shows, how many of many targets are found.
 
-Four parts: real photos of pictures, each registered with five made sisters; real photos of pictures with 24
-sisters, among 3,000 distractors; other pictures and their sisters under the simulated camera in coloured
-light; simulated photos of walls with 6 to 24 pictures. Run it by `make bench-sisters`; ARGS: --every N (each
-Nth photo), --output FILE.json.
+Four parts: real photos of pictures, each registered with five made look-alikes; real photos of pictures with
+24 look-alikes, among 3,000 distractors; other pictures and their look-alikes under the simulated camera in
+coloured light; simulated photos of walls with 6 to 24 pictures. Run it by `make bench-lookalikes`; ARGS:
+--every N (each Nth photo), --output FILE.json.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ import numpy as np
 from arcli.engine import LocalGallery
 from arcli.errors import TooFewFeatures
 from arcli.models import AddItem, FindOptions, FindResult, Picture
+from benchmarks.lookalikes_pictures import GRIDS, KINDS, Image, chance, family, in_coloured_light, wall
 from benchmarks.recognition import BENCH, expected_of, manifest, need_photo_sets
 from benchmarks.results import ROOT, describe_run, print_table, write_json
-from benchmarks.sisters_pictures import GRIDS, KINDS, Image, chance, family, in_coloured_light, wall
 
 FAMILY, FAMILIES = 24, 60
 WALLS, SIMULATED = 24, 150
 HUNG = ("smvs_book_covers", "smvs_museum_paintings")
 MARKS = "ar_pairs/query/boof_image"  # photos of marks without texture
-OUTCOMES = ("right", "right, ambiguous", "sister", "sister, ambiguous", "other", "none")
+OUTCOMES = ("right", "right, ambiguous", "look-alike", "look-alike, ambiguous", "other", "none")
 
 Entries = list[dict[str, Any]]
 Row = dict[str, int]
@@ -41,32 +41,32 @@ Asked = tuple[Image, set[str]]  # a photo and the right answers
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--output", type=Path, default=ROOT / "bench-results" / "sisters.json")
+    parser.add_argument("--output", type=Path, default=ROOT / "bench-results" / "lookalikes.json")
     asked = parser.parse_args()
     need_photo_sets()
     entries = manifest()
     targets = {entry["id"]: _read(entry) for entry in entries if entry["role"] == "gallery"}
     with tempfile.TemporaryDirectory() as folder:
         with LocalGallery(Path(folder) / "five") as gallery:
-            parts = {"five sisters, real photos": _five(gallery, targets, entries, asked.every)}
+            parts = {"five look-alikes, real photos": _five(gallery, targets, entries, asked.every)}
         with LocalGallery(Path(folder) / "light") as gallery:
-            parts["five sisters, coloured light"] = _in_light(gallery, entries, asked.every)
+            parts["five look-alikes, coloured light"] = _in_light(gallery, entries, asked.every)
         with LocalGallery(Path(folder) / "many") as gallery:
             _add(gallery, targets.items())
             _add(
                 gallery, ((_stem(entry), _read(entry)) for entry in entries if entry["role"] == "distractor")
             )
             walls = _on_walls(gallery, targets, entries, asked.every)
-            large = f"{FAMILY} sisters, real photos"
+            large = f"{FAMILY} look-alikes, real photos"
             parts[large] = _large(gallery, targets, entries, asked.every)
     print_table(["photos", *OUTCOMES], [[part, *map(row.get, OUTCOMES)] for part, row in parts.items()])
     print(f"walls: {walls['found']} of {walls['hung']} pictures found, {walls['extra']} answers not there")
-    write_json(asked.output, describe_run() | {"every": asked.every, "sisters": parts, "walls": walls})
+    write_json(asked.output, describe_run() | {"every": asked.every, "look-alikes": parts, "walls": walls})
 
 
 def _five(gallery: LocalGallery, targets: dict[str, Image], entries: Entries, every: int) -> Row:
     others = list(targets.values())
-    made = (_sisters(name, pixels, others).items() for name, pixels in targets.items())
+    made = (_look_alikes(name, pixels, others).items() for name, pixels in targets.items())
     _add(gallery, chain.from_iterable(made))
     return _ask(gallery, list(_real(entries))[::every])
 
@@ -77,9 +77,9 @@ def _in_light(gallery: LocalGallery, entries: Entries, every: int) -> Row:
     made: dict[str, Image] = {}
     shown: list[Asked] = []
     for name, pixels in chosen.items():
-        for sister, look in _sisters(name, pixels, list(chosen.values())).items():
-            made[sister] = look
-            shown.append((in_coloured_light(look, len(shown)), {sister}))
+        for look_alike, look in _look_alikes(name, pixels, list(chosen.values())).items():
+            made[look_alike] = look
+            shown.append((in_coloured_light(look, len(shown)), {look_alike}))
     _add(gallery, made.items())
     return _ask(gallery, shown[::every])
 
@@ -113,8 +113,8 @@ def _on_walls(
     return dict(counts)
 
 
-def _sisters(name: str, pixels: Image, others: Sequence[Image]) -> dict[str, Image]:
-    """Return a picture and one sister of each kind, by name."""
+def _look_alikes(name: str, pixels: Image, others: Sequence[Image]) -> dict[str, Image]:
+    """Return a picture and one look-alike of each kind, by name."""
     made = {name: pixels}
     for kind, make in KINDS.items():
         rng = chance(f"{kind} {name}")
@@ -147,7 +147,7 @@ def _outcome(result: FindResult, right: set[str]) -> str:
     sure = ", ambiguous" if match.ambiguous else ""
     if name in right:
         return f"right{sure}"
-    return f"sister{sure}" if any(_base(name) == _base(one) for one in right) else "other"
+    return f"look-alike{sure}" if any(_base(name) == _base(one) for one in right) else "other"
 
 
 def _find(gallery: LocalGallery, photo: Image, options: FindOptions = FindOptions()) -> FindResult:
@@ -170,7 +170,7 @@ def _add(gallery: LocalGallery, pictures: Iterable[tuple[str, Image]]) -> None:
 
 
 def _base(name: str) -> str:
-    """Return the picture that a sister was made of."""
+    """Return the picture that a look-alike was made of."""
     return name.partition(".")[0]
 
 

@@ -1,0 +1,110 @@
+"""What is searched and what is found: a channel as the recipe asks it, a target of it, a candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from arcli.features import Features
+from arcli.models import Quad
+from arcli.vision.drawing.thumbnail import thumbnail_pixels
+from arcli.vision.matching.verify import Verification
+from arcli.vision.scoring.appearance import Appearance
+
+Points = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.uint8]
+RowVotes = tuple[int, float]
+"""The row id of a target and the sum of the votes it got: an entry of a shortlist."""
+
+
+class SearchedChannel(Protocol):
+    """One channel as one read transaction sees it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def shortlist(self, query: Features, limit: int) -> Sequence[RowVotes]:
+        """Return the targets with the most votes, best first."""
+        ...
+
+    def relatives(self, target: Features, limit: int) -> Sequence[RowVotes]:
+        """Return the targets with the most votes of a target's keypoints. As many neighbours vote as `limit`,
+        so that a large family finds room."""
+        ...
+
+    def features(self, row_ids: Sequence[int]) -> dict[int, Features]: ...
+    def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]: ...
+
+    def threshold(self, row_id: int, asked: float | None) -> float:
+        """Return the lowest score that counts: the target's matchratio, else `asked`, else the channel's."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class GalleryTarget:
+    """A target that was loaded to be verified. votes: of the photo, 0 where it was not in the shortlist."""
+
+    channel: SearchedChannel
+    row_id: int
+    votes: float
+    features: Features
+    threshold: float
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What names it among the targets of all channels."""
+        return self.channel.name, self.row_id
+
+    @cached_property
+    def thumbnail(self) -> Pixels | None:
+        """Its stored small picture, (h, w, 3) BGR; None where there is none, or it is damaged."""
+        stored = self.channel.thumbnails([self.row_id]).get(self.row_id)
+        return thumbnail_pixels(stored) if stored else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VerifiedCandidate:
+    """A target after verification against a photo.
+
+    quad: in pixels of the displayed photo. appearance: its place against its thumbnail; None where they were
+    not compared. reason: why it is not accepted; None: it is. borderline: a rectified view could decide, and
+    was not taken. ambiguous: a look-alike may be what is seen.
+    """
+
+    target: GalleryTarget
+    verification: Verification
+    appearance: Appearance | None
+    score: float
+    reason: str | None
+    quad: Quad | None
+    borderline: bool = False
+    ambiguous: bool = False
+
+    @property
+    def votes(self) -> float:
+        return self.target.votes
+
+    @property
+    def inliers(self) -> int:
+        """How many keypoints at distinct places agree on where it is."""
+        return self.verification.num_inliers
+
+    @property
+    def likeness(self) -> float | None:
+        """Mean correlation with the target's thumbnail, -1 to 1; None where it was not compared."""
+        return self.appearance.correlation if self.appearance else None
+
+    @property
+    def place(self) -> Points | None:
+        """Its quad, (4, 2) in pixels of the view that was searched."""
+        return self.verification.quad
+
+    @property
+    def evidence(self) -> npt.NDArray[np.intp]:
+        """The keypoints of the query that are its inliers, as indices."""
+        return self.verification.matches.query[self.verification.inliers]

@@ -1,0 +1,76 @@
+"""A photo as one attempt sees it: straight at one resolution, or squeezed as if seen from one side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from arcli.features import Features
+from arcli.models import Quad
+from arcli.vision.decoding.decode import Decoded
+from arcli.vision.features.extract import extract, shrink
+from arcli.vision.features.options import ExtractOptions, TiltOptions
+from arcli.vision.features.tilt import squeezed
+from arcli.vision.geometry import pixel_size, project, scale_points, scaling
+
+Points = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.uint8]
+
+
+class PhotoView:
+    """A view of a photo and its features.
+
+    query: all features; voters: the strongest of them, which search the index. photo: (H, W, 3) BGR as it was
+    decoded. to_photo: (3, 3), from pixels of the view to those of `photo`.
+    """
+
+    def __init__(
+        self,
+        decoded: Decoded,
+        query: Features,
+        pixels: Callable[[], Pixels],
+        to_photo: Points,
+        voters: int | None = None,
+    ) -> None:
+        """pixels: called for the pixels of the view when they are needed. voters: None for all."""
+        self.query, self.voters = query, query if voters is None else query.head(voters)
+        self.photo, self.to_photo = decoded.pixels, to_photo
+        self._displayed_size, self._lazy_pixels = decoded.size, pixels
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        """(h, w, 3) BGR of the view."""
+        return self._lazy_pixels()
+
+    def displayed(self, place: Points | None) -> Quad | None:
+        """Move a quad from pixels of the view to pixels of the displayed photo."""
+        if place is None:
+            return None
+        in_photo, _ = project(self.to_photo, place)
+        moved = scale_points(in_photo, pixel_size(self.photo), self._displayed_size)
+        a, b, c, d = ((float(x), float(y)) for x, y in moved)
+        return a, b, c, d
+
+
+def straight_view(photo: Decoded, stage: ExtractOptions) -> PhotoView:
+    """Return the photo at one resolution of the cascade."""
+    query = extract(
+        photo.pixels,
+        max_side=stage.max_side,
+        max_keypoints=stage.max_keypoints,
+        contrast=stage.contrast,
+    )
+    to_photo = scaling(query.image_size, pixel_size(photo.pixels))
+    return PhotoView(photo, query, lambda: shrink(photo.pixels, stage.max_side), to_photo, stage.voters)
+
+
+def side_view(photo: Decoded, options: TiltOptions) -> PhotoView:
+    """Return the photo as if the camera stood further to one side."""
+    small = shrink(photo.pixels, options.max_side)
+    pixels, back = squeezed(small, options)
+    query = extract(pixels, max_side=max(pixels.shape), max_keypoints=options.max_keypoints)
+    to_photo = scaling(pixel_size(small), pixel_size(photo.pixels)) @ back
+    return PhotoView(photo, query, lambda: pixels, to_photo, options.voters)

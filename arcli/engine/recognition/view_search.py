@@ -1,0 +1,215 @@
+"""One view of a photo looked through: one shortlist, rounds of verification, one target found a round.
+
+shortlist → load features → verify → score → relatives → rivals → place; the next round has what the target
+found leaves unexplained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
+from itertools import islice, zip_longest
+
+from arcli.engine.recognition.candidates import GalleryTarget, RowVotes, SearchedChannel, VerifiedCandidate
+from arcli.engine.recognition.photo_view import PhotoView
+from arcli.engine.recognition.rivals import beside, is_fold, ranked
+from arcli.engine.recognition.verification import placed, rival_log_odds, settled, verified
+from arcli.features import Features
+from arcli.models import FindOptions
+from arcli.vision.geometry import inside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecognizeOptions:
+    """What can be tuned in the recipe; measured in docs/recognition.md, where no other place is named.
+
+    shortlist: targets that go on from one view (20..60); shortlist_many: with several targets in a photo
+    (40..100). crowd: targets found from which a photo is looked through again for more of them (2..6), then
+    with a shortlist of shortlist_crowd (60..200). per_extra_channel: by which a shortlist grows for each
+    channel beyond the first (5..30). min_keypoints: a photo with fewer has next to nothing to match
+    (4..20). certain_inliers: from which looking further changes nothing (20..60); chance ends at about 12.
+    likely_inliers (10..30), likely_likeness (.3...8): as certain as that. rival_votes: a candidate with
+    this share of the votes of a certain one may be a look-alike of it (.2...8). relatives: targets at most
+    that are tried beside an answer (10..100), because they get the share relative_votes (.1...5) of the
+    votes of its relative_voters strongest keypoints (16..100). first_candidates: tried before later steps
+    (10..30): of 380 right targets none was beyond rank 8 at 400 px. side_candidates: the same in a view
+    from the side (4..15). rectified_views: taken at most where nothing is accepted (1..6). small_voters:
+    keypoints that vote, of a photo that one resolution is enough for (250..500): at 400 px 99.0 % of 407
+    are in the shortlist.
+    """
+
+    shortlist: int = 30
+    shortlist_many: int = 60
+    crowd: int = 3
+    shortlist_crowd: int = 100
+    per_extra_channel: int = 10
+    min_keypoints: int = 8
+    certain_inliers: int = 30
+    likely_inliers: int = 15
+    likely_likeness: float = 0.5
+    rival_votes: float = 0.5
+    relatives: int = 40
+    relative_voters: int = 32
+    relative_votes: float = 0.2
+    first_candidates: int = 15
+    side_candidates: int = 6
+    rectified_views: int = 3
+    small_voters: int = 400
+
+
+def is_certain(candidate: VerifiedCandidate, tuning: RecognizeOptions) -> bool:
+    """Say whether looking further cannot change the answer."""
+    if candidate.reason is not None or candidate.ambiguous:
+        return False
+    alike = (candidate.likeness or 0) >= tuning.likely_likeness
+    return candidate.inliers >= (tuning.likely_inliers if alike else tuning.certain_inliers)
+
+
+class ViewSearch:
+    """One view of the cascade: one extraction, one shortlist, rounds of verification."""
+
+    def __init__(
+        self,
+        view: PhotoView,
+        channels: Sequence[SearchedChannel],
+        options: FindOptions,
+        tuning: RecognizeOptions,
+    ) -> None:
+        self._view, self._channels = view, channels
+        self._options, self._tuning = options, tuning
+        self.num_keypoints = len(view.query)
+        self._log_odds = cache(partial(rival_log_odds, view))
+        self._settled = cache(partial(settled, view))
+
+    def run(self, candidates: int | None) -> list[VerifiedCandidate]:
+        """Accept the best, look again at the keypoints outside its place, until nothing is accepted.
+
+        candidates: how many are tried, None for all of the shortlist. Accepted ones come first.
+        """
+        if self.num_keypoints < self._tuning.min_keypoints:
+            return []
+        targets, query = self._targets(candidates), self._view.query
+        accepted: list[VerifiedCandidate] = []
+        rivals: list[VerifiedCandidate] = []
+        while True:
+            found = self._round(query, targets)
+            if not found or found[0].reason is not None:
+                return accepted + rivals + found
+            best = placed(self._view, query, found[0])
+            if not any(is_fold(best, other) for other in accepted):
+                accepted.append(best)
+            if len(accepted) == self._options.limit or best.place is None:
+                return accepted + rivals + [_passed_over(one) for one in found[1:]]
+            if best.ambiguous:
+                rivals += [one for one in found if one.reason == "rival"]
+            query, targets = _unexplained(query, best, found), _hopeful(found)
+
+    def _round(self, query: Features, targets: Sequence[GalleryTarget]) -> list[VerifiedCandidate]:
+        """Return the targets and the relatives of what would be answered, verified and ranked."""
+        tried = list(self._verify(query, targets))
+        found = self._ranked(tried)
+        relatives = self._relatives(found)
+        if relatives:
+            found = self._ranked(tried + [verified(self._view, query, target) for target in relatives])
+        return found
+
+    def _verify(self, query: Features, targets: Sequence[GalleryTarget]) -> Iterator[VerifiedCandidate]:
+        """Verify in the order of votes; stop early when the answer is certain and no rival is near."""
+        enough = 0.0
+        for target in targets:
+            if target.votes < enough:
+                return
+            one = verified(self._view, query, target)
+            certain = self._may_stop and is_certain(one, self._tuning)
+            if certain and one.borderline:
+                one = self._settled(one)
+                certain = is_certain(one, self._tuning)
+            yield one
+            if certain:
+                enough = max(enough, target.votes * self._tuning.rival_votes)
+
+    def _ranked(self, tried: list[VerifiedCandidate]) -> list[VerifiedCandidate]:
+        """Rank candidates. What would be answered is settled by its rectified view where it is borderline;
+        where nothing would be, a few of the best are."""
+        views = self._tuning.rectified_views
+        while True:
+            found = ranked(tried, self._log_odds)
+            answered = bool(found) and found[0].reason is None
+            unsure = next((one.target for one in found[: 1 if answered else views] if one.borderline), None)
+            if unsure is None:
+                return found
+            views -= not answered
+            tried = [self._settled(one) if one.target is unsure else one for one in tried]
+
+    def _relatives(self, found: Sequence[VerifiedCandidate]) -> list[GalleryTarget]:
+        """Return what shares much with the answer and was not tried: a family divides the votes of a photo,
+        so the right one of it may be far down the shortlist, or below its end. The photo's votes for them are
+        not known and said to be 0."""
+        if not found or found[0].reason is not None:
+            return []
+        tried = {one.target.key for one in found}
+        query = found[0].target.features.head(self._tuning.relative_voters)
+        least = self._tuning.relative_votes * len(query)
+        chosen = [
+            (channel, (row_id, 0.0))
+            for channel in self._channels
+            for row_id, votes in channel.relatives(query, self._tuning.relatives)
+            if votes >= least and (channel.name, row_id) not in tried
+        ]
+        return list(self._load(chosen))
+
+    def _targets(self, candidates: int | None) -> list[GalleryTarget]:
+        """Return the part of the shortlist that is tried; all of it when candidates are to be listed."""
+        if candidates is None or self._options.candidates:
+            return self._shortlist
+        extra = self._tuning.per_extra_channel * (len(self._channels) - 1)
+        return self._shortlist[: candidates + extra]
+
+    @cached_property
+    def _shortlist(self) -> list[GalleryTarget]:
+        """Return the most voted targets of all channels, the channels taking turns by rank."""
+        tuning = self._tuning
+        each = tuning.shortlist if self._options.limit == 1 else tuning.shortlist_many
+        query = self._view.voters
+        voted = [[(channel, entry) for entry in channel.shortlist(query, each)] for channel in self._channels]
+        turns = (pair for turn in zip_longest(*voted) for pair in turn if pair is not None)
+        return list(self._load(list(islice(turns, each + tuning.per_extra_channel * (len(voted) - 1)))))
+
+    def _load(self, chosen: list[tuple[SearchedChannel, RowVotes]]) -> Iterator[GalleryTarget]:
+        loaded = {
+            channel.name: channel.features([row_id for of, (row_id, _) in chosen if of is channel])
+            for channel in self._channels
+        }
+        for channel, (row_id, votes) in chosen:
+            features = loaded[channel.name].get(row_id)
+            if features is not None:
+                threshold = channel.threshold(row_id, self._options.threshold)
+                yield GalleryTarget(channel, row_id, votes, features, threshold)
+
+    @property
+    def _may_stop(self) -> bool:
+        return self._options.limit == 1 and not self._options.candidates
+
+
+def _hopeful(found: Sequence[VerifiedCandidate]) -> list[GalleryTarget]:
+    """Return the targets that may yet be found with fewer keypoints: what had no plane will have none."""
+    open_yet = (None, "below_threshold", "implausible_quad", "rival")
+    return [one.target for one in found if one.reason in open_yet]
+
+
+def _passed_over(candidate: VerifiedCandidate) -> VerifiedCandidate:
+    """Mark a candidate that would be accepted, were it not for `limit`."""
+    return candidate if candidate.reason is not None else replace(candidate, reason="beyond_limit")
+
+
+def _unexplained(query: Features, best: VerifiedCandidate, found: Sequence[VerifiedCandidate]) -> Features:
+    """Return the query keypoints outside the place of `best`, and those inside that speak for a target
+    beside it: one that covers it, or that it covers, lies in its place for the greater part."""
+    assert best.place is not None
+    kept = ~inside(query.keypoints[:, :2], best.place)
+    for one in found:
+        if beside(one, best):
+            kept[one.evidence] = True
+    kept[best.evidence] = False
+    return Features(query.keypoints[kept], query.codes[kept], query.image_size, query.preset)
