@@ -9,19 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from arcli.engine import LocalGallery
 from arcli.engine.channels import OpenChannel
-from arcli.engine.indexing.shortlist import NEIGHBOURS, Shortlister
-from arcli.features import INDEX_DIM
-from arcli.index.seam import Codes
-from arcli.index.votes import ShortlistEntry, shortlist
 from arcli.models import AddItem, AddOptions, OnExists, Picture
-from arcli.store.snapshot import Snapshot
 from benchmarks.recognition import BENCH, expected_of, manifest
 
 LEFT_OUT_SETS = ("smvs_book_covers", "smvs_museum_paintings")  # banknotes have look-alikes in the gallery
@@ -107,24 +100,3 @@ def rows_of(channel: OpenChannel, pictures: Sequence[Registered]) -> dict[str, i
     with channel.store.read() as snapshot:
         rows = ((each.identifier, snapshot.target(each.identifier)) for each in pictures)
         return {identifier: row.row_id for identifier, row in rows if row is not None}
-
-
-class LeavingOut(Shortlister):
-    """The search of a channel in which some rows count as removed."""
-
-    def __init__(self, whole: Shortlister, rows: Sequence[int]) -> None:
-        self._whole, self._rows = whole, np.array(sorted(rows), np.int64)
-
-    def search(
-        self,
-        snapshot: Snapshot,
-        codes: Codes,
-        *,
-        limit: int,
-        alike: float,
-        neighbours: int = NEIGHBOURS,
-    ) -> list[ShortlistEntry]:
-        view = self._whole._current(snapshot)  # the same opened files
-        assert not view.delta, "the gallery was compacted: every row is in a segment"
-        without = replace(view, dead=np.union1d(view.dead, self._rows))
-        return shortlist(without.search(codes[:, :INDEX_DIM], neighbours), limit, alike=alike)

@@ -15,7 +15,7 @@ from arcli.engine.recognition.recognize import VerifiedCandidate, largest_side, 
 from arcli.errors import PictureRefused
 from arcli.models import Effort, FindOptions, Quad
 from arcli.vision.decoding.decode import LOCAL, decode
-from benchmarks.openset_gallery import LeavingOut, Photo, Registered, rows_of
+from benchmarks.openset_gallery import Photo, Registered, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,11 @@ class Looker:
 
     def look(self, photo: Photo) -> Record:
         out = [self._rows[identifier] for identifier in photo.left_out if identifier in self._rows]
-        search = LeavingOut(self._channel.shortlister(), out)
         try:
             side = largest_side(self._options)
             pixels = decode(photo.path.read_bytes(), name=photo.name, limits=LOCAL, max_side=side)
             with self._channel.store.read() as snapshot:
-                channel = StoredChannel(self._channel, snapshot, search)
+                channel = StoredChannel(self._channel, snapshot, out)
                 found = recognize(pixels, [channel], self._options)
         except PictureRefused:
             return Record(photo.kind, photo.name, usable=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from arcli.engine.counting import note
-from arcli.engine.indexing.shortlist import NEIGHBOURS, Shortlister
+from arcli.engine.indexing.shortlist import NEIGHBOURS
 from arcli.engine.recognition.candidates import RowVotes, VerifiedCandidate
 from arcli.engine.recognition.recognize import largest_side, recognize
 from arcli.engine.workers import default_jobs
@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 
 
 class StoredChannel:
-    """A channel as one read transaction sees it (a `SearchedChannel` of the recipe)."""
+    """A channel as one read transaction sees it (a `SearchedChannel` of the recipe).
 
-    def __init__(self, open_channel: OpenChannel, snapshot: Snapshot, shortlister: Shortlister) -> None:
-        self._open, self._snapshot, self._shortlister = open_channel, snapshot, shortlister
+    left_out: row ids that are not searched, as if their targets were removed.
+    """
+
+    def __init__(self, open_channel: OpenChannel, snapshot: Snapshot, left_out: Collection[int] = ()) -> None:
+        self._open, self._snapshot, self._left_out = open_channel, snapshot, left_out
+        self._shortlister = open_channel.shortlister()
         self._rows: dict[int, TargetRow] = {}
 
     @property
@@ -52,7 +56,12 @@ class StoredChannel:
     def _search(self, query: Features, limit: int, neighbours: int) -> Sequence[RowVotes]:
         alike = load_preset(query.preset).alike
         return self._shortlister.search(
-            self._snapshot, query.codes, limit=limit, alike=alike, neighbours=neighbours
+            self._snapshot,
+            query.codes,
+            limit=limit,
+            alike=alike,
+            neighbours=neighbours,
+            left_out=self._left_out,
         )
 
     def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
@@ -87,10 +96,7 @@ class StoredChannel:
 def searched(channels: Sequence[OpenChannel]) -> Iterator[list[StoredChannel]]:
     """Open one read transaction a channel."""
     with ExitStack() as stack:
-        yield [
-            StoredChannel(channel, stack.enter_context(channel.store.read()), channel.shortlister())
-            for channel in channels
-        ]
+        yield [StoredChannel(channel, stack.enter_context(channel.store.read())) for channel in channels]
 
 
 def find(picture: Picture, channels: Sequence[OpenChannel], options: FindOptions) -> FindResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -66,6 +67,21 @@ def test_what_is_removed_or_replaced_is_never_answered(shop: Shop) -> None:
     compact(shop.store)
     with shop.store.read() as snapshot:
         assert snapshot.removed_rows() == []
+
+
+def test_rows_that_are_left_out_are_not_searched_but_stay(shop: Shop) -> None:
+    shop.add(*range(20))
+    compact(shop.store)
+    shop.add(20, 21)
+    for seed in (7, 21):  # in a segment, in the delta
+        with shop.store.read() as snapshot:
+            target = snapshot.target(f"pic{seed}")
+            assert target is not None
+            row = target.row_id
+            search = partial(shop.shortlister.search, snapshot, features(seed).codes, limit=5, alike=ALIKE)
+            assert search()[0].row_id == row
+            assert row not in {entry.row_id for entry in search(left_out=[row])}
+    shop.check()
 
 
 def test_a_segment_more_than_a_fifth_dead_is_rewritten(shop: Shop) -> None:

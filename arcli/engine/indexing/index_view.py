@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +91,13 @@ class IndexView:
             return found
         recent = self.delta_index.search(queries, k, found.distances[:, -1])
         return merged([found, recent], k)
+
+    def less(self, rows: Collection[int]) -> IndexView:
+        """Return the view in which some rows count as removed."""
+        dead = np.union1d(self.dead, np.array([*rows], np.int64))
+        delta = {row: codes for row, codes in self.delta.items() if row not in rows}
+        index = self.delta_index if len(delta) == len(self.delta) else _exact(delta)
+        return replace(self, dead=dead, delta=delta, delta_index=index)
 
 
 class IndexViewBuilder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 
 from arcli.engine.indexing.index_view import IndexView, IndexViewBuilder, identity_of
 from arcli.features import INDEX_DIM
@@ -36,16 +37,19 @@ class Shortlister:
         limit: int,
         alike: float,
         neighbours: int = NEIGHBOURS,
+        left_out: Collection[int] = (),
     ) -> list[ShortlistEntry]:
         """Return the `limit` targets with the most votes of the (Q, CODE_DIM) `codes`, most first.
 
         alike: squared distance within which the preset calls keypoints the same. neighbours: how many of each
-        query keypoint vote.
+        query keypoint vote. left_out: row ids that are not searched, as if their targets were removed.
 
         Nothing is read again that has not changed since the last search. Raises Busy when so much of the
         index is damaged that a search would take seconds.
         """
         view = self._current(snapshot)
+        if left_out:
+            view = view.less(left_out)
         return shortlist(view.search(codes[:, :INDEX_DIM], neighbours), limit, alike=alike)
 
     def close(self) -> None:

@@ -10,14 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from arcli.features import Features
-from arcli.vision.features.options import CONTRAST
+from arcli.vision.features.options import CONTRAST, SIFT
 from arcli.vision.features.presets import DEFAULT_PRESET, load_preset
 from arcli.vision.opencv import cv2
 
 Pixels = npt.NDArray[np.uint8]
-
-_EDGE = 10.0
-_SMALLEST = 12  # px: SIFT finds nothing stable in a smaller picture
 
 
 def shrink(pixels: Pixels, max_side: int) -> Pixels:
@@ -52,7 +49,7 @@ def raw_features(
     """Return (N, 4) keypoints (x, y, size, angle) and (N, 128) SIFT descriptors, strongest first."""
     found: Sequence[Any] = ()
     descriptors = None
-    if min(gray.shape) >= _SMALLEST:
+    if min(gray.shape) >= SIFT.smallest:
         found, descriptors = _sift(max_keypoints, contrast).detectAndCompute(gray, None)
     if descriptors is None or not len(found):
         return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.float32)
@@ -68,6 +65,6 @@ def _sift(max_keypoints: int, contrast: float) -> Any:
     return cv2.SIFT.create(
         nfeatures=max_keypoints,
         contrastThreshold=contrast,
-        edgeThreshold=_EDGE,
+        edgeThreshold=SIFT.edge,
         enable_precise_upscale=True,
     )

@@ -6,8 +6,24 @@ from dataclasses import dataclass
 
 from arcli.models import Effort
 
-CONTRAST = 0.02  # of targets; OpenCV's own .04 loses dim pictures (recognition.md, step 2)
-FAINT = 0.01  # of photos: where they are blurred or dim, weak keypoints are better than none
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiftOptions:
+    """What a preset's keypoints are (docs/recognition.md, Steps, 2).
+
+    target_contrast: below it SIFT drops a keypoint of a target (.005...04); OpenCV's own .04 loses dim
+    pictures. photo_contrast: the same of photos: where they are blurred or dim, weak keypoints are better
+    than none. edge: OpenCV's own (5..20). smallest: px of a picture in which SIFT finds anything stable.
+    """
+
+    target_contrast: float = 0.02
+    photo_contrast: float = 0.01
+    edge: float = 10.0
+    smallest: int = 12
+
+
+SIFT = SiftOptions()
+CONTRAST, FAINT = SIFT.target_contrast, SIFT.photo_contrast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +77,14 @@ keypoints (docs/recognition.md, step 11)."""
 class TiltOptions:
     """A view of a photo from the side. max_side: long side in px before it is squeezed (400..800). factor: of
     squeezing (1.4..3; 2 stands for 60 degrees). direction: degrees (0..180). max_keypoints, voters: as
-    above."""
+    above. blur: px for each factor of squeezing, in quadrature: what an area of that size averages."""
 
     max_side: int
     factor: float
     direction: float
     max_keypoints: int
     voters: int | None
+    blur: float = 0.8
 
 
 def _sides(

@@ -14,15 +14,13 @@ from arcli.vision.opencv import cv2
 Pixels = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
 
-_BLUR = 0.8  # px for each factor of squeezing, in quadrature: what an area of that size averages
-
 
 def squeezed(pixels: Pixels, options: TiltOptions) -> tuple[Pixels, Matrix]:
     """Return the photo turned by `direction`, then squeezed in x; also the (3, 3) affine map from pixels of
     that view to pixels of the photo."""
     turn, size = _turned(geometry.pixel_size(pixels), options.direction)
     view = cv2.warpAffine(pixels, turn[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    sigma = _BLUR * float(np.sqrt(options.factor**2 - 1))
+    sigma = options.blur * float(np.sqrt(options.factor**2 - 1))
     view = cv2.GaussianBlur(view, (2 * int(np.ceil(3 * sigma)) + 1, 1), sigma)
     narrow = max(1, round(size[0] / options.factor))
     squeeze = np.diag([narrow / size[0], 1.0, 1.0])

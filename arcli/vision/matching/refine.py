@@ -10,15 +10,30 @@ import numpy.typing as npt
 from arcli.features import Features
 from arcli.vision import geometry
 from arcli.vision.matching.match import match
+from arcli.vision.matching.verify import OPTIONS as VERIFY
 from arcli.vision.matching.verify import Verification, VerifyOptions, supporters
 
-_RATIO = 0.97  # the place is known: nearly every nearest neighbour that lies there is right
-_FEWEST = 8  # correspondences below which the first fit stands
-_NOISE, _NOISE_OF_SIZE = 0.3, 0.04  # px: keypoints of coarse scale are placed less exactly
-_ROUNDS = 6
-_NEAR = VerifyOptions().ransac_th
-
 Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefineOptions:
+    """The last fit of a place (docs/recognition.md, Steps, 10; chosen on oxford_affine).
+
+    ratio: nearest to second nearest distance (.9..1): where the place is known nearly every nearest neighbour
+    that lies there is right. fewest: correspondences below which the first fit stands (6..20). noise,
+    noise_of_size: px, and px for each px of diameter (.1..1, 0...1): coarse keypoints are placed less
+    exactly. rounds: of reweighting (3..12), every third of which chooses anew what is near.
+    """
+
+    ratio: float = 0.97
+    fewest: int = 8
+    noise: float = 0.3
+    noise_of_size: float = 0.04
+    rounds: int = 6
+
+
+OPTIONS = RefineOptions()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,8 +42,8 @@ class Fit:
     first rounds and in the last."""
 
     homography: Matrix
-    first: float = _NEAR
-    last: float = _NEAR
+    first: float = VERIFY.ransac_th
+    last: float = VERIFY.ransac_th
 
 
 def refine(query: Features, target: Features, found: Verification) -> Verification:
@@ -42,9 +57,8 @@ def refine(query: Features, target: Features, found: Verification) -> Verificati
 def moved(found: Verification, homography: Matrix, query: Features, target: Features) -> Verification:
     """Return `found` with another homography; as it was where no flat picture can look like that."""
     quad, weight = geometry.project(homography, geometry.corners(target.image_size))
-    options = VerifyOptions()
     if (weight <= 0).any() or not geometry.plausible(
-        quad, query.image_size, min_area=options.min_area, max_stretch=options.max_stretch
+        quad, query.image_size, min_area=VERIFY.min_area, max_stretch=VERIFY.max_stretch
     ):
         return found
     return replace(found, homography=homography, quad=quad)
@@ -56,16 +70,16 @@ def refit(query: Features, target: Features, fit: Fit) -> Matrix | None:
     Iteratively reweighted least squares with Cauchy weights over guided matches, each keypoint's noise by
     its size. On oxford_affine at 800 px it brings the corners' median error from 1.40 to .86 px.
     """
-    matches = match(query.codes, target.codes, _RATIO)
-    if len(matches) < _FEWEST:
+    matches = match(query.codes, target.codes, OPTIONS.ratio)
+    if len(matches) < OPTIONS.fewest:
         return None
     seen, known = query.keypoints[matches.query], target.keypoints[matches.target]
     homography = fit.homography
-    for turn in range(_ROUNDS):
+    for turn in range(OPTIONS.rounds):
         if turn % 3 == 0:
             reach = VerifyOptions(ransac_th=fit.first if turn == 0 else fit.last)
             near = supporters(homography, seen, known, reach)
-            if near.sum() < _FEWEST:
+            if near.sum() < OPTIONS.fewest:
                 return None
         better = _weighted_fit(known[near, :2], seen[near, :2], _weights(homography, known[near], seen[near]))
         if better is None:
@@ -80,7 +94,7 @@ def _weights(
     """Return (N,) weights: precise and near keypoints count most."""
     projected, _ = geometry.project(homography, known[:, :2])
     miss = np.hypot(*(projected - seen[:, :2]).T)
-    noise = _NOISE + _NOISE_OF_SIZE * np.maximum(seen[:, 2].astype(np.float64), 1.0)
+    noise = OPTIONS.noise + OPTIONS.noise_of_size * np.maximum(seen[:, 2].astype(np.float64), 1.0)
     return np.asarray(1 / (noise * (1 + (miss / (2 * noise)) ** 2)))
 
 

@@ -14,8 +14,6 @@ from arcli.vision.matching.agreement import AgreementOptions, consistent, larges
 from arcli.vision.matching.match import Matches, match
 from arcli.vision.opencv import cv2
 
-_CELL = 2.0  # px: keypoints nearer than this are one place (SIFT repeats a point for each orientation)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOptions:
@@ -23,7 +21,8 @@ class VerifyOptions:
 
     ransac_th: px at query extraction size (2..8; 5 measured). min_matches: below it no homography is
     tried (4..12). min_inliers: below it the candidate is refused (4..20). min_area: of the quad, as a
-    share of the photo (>= 0). max_stretch: longest to shortest of two opposite sides of the quad.
+    share of the photo (>= 0). max_stretch: longest to shortest of two opposite sides of the quad. cell: px
+    within which keypoints are one place (1..4): SIFT repeats a point for each orientation.
     """
 
     ratio: float = 0.85
@@ -32,7 +31,11 @@ class VerifyOptions:
     min_inliers: int = 5
     min_area: float = 0.001
     max_stretch: float = 8.0
+    cell: float = 2.0
     agreement: AgreementOptions = field(default_factory=AgreementOptions)
+
+
+OPTIONS = VerifyOptions()
 
 
 class Refusal(StrEnum):
@@ -61,7 +64,7 @@ class Verification:
     refusal: Refusal | None
 
 
-def verify(query: Features, target: Features, options: VerifyOptions = VerifyOptions()) -> Verification:
+def verify(query: Features, target: Features, options: VerifyOptions = OPTIONS) -> Verification:
     """Match two pictures' features and fit a homography.
 
     The largest group of matches that agree in position, scale and angle goes to MAGSAC++ (Barath et al.,
@@ -133,5 +136,5 @@ def find_homography(
 
 def places(points: npt.NDArray[np.float32]) -> int:
     """Count distinct places among (N, 2) points."""
-    cells = np.rint(points / _CELL).astype(np.int64)
+    cells = np.rint(points / OPTIONS.cell).astype(np.int64)
     return len(set((cells[:, 0] * 100_003 + cells[:, 1]).tolist()))

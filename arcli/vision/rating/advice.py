@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import log
 
 from arcli.models import Hint
 from arcli.vision.rating.expect import WEIGHTS
 from arcli.vision.rating.traits import Traits
 
-_EASY = {"places": 300, "contrast": 36.0, "scale": 1.7, "narrowness": 1.4}
-"""The medians of pictures of level 5 (docs/level.md): what the others are compared with."""
 
-_TELLING = 0.5  # log-odds that a trait has to cost before it is a reason
-_SMALL_SIDE = 240  # px, long side
-_BLURRED = 4.0  # px at extraction size: in sharp pictures a tenth of the keypoints are below 2.4
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceOptions:
+    """When a trait is a reason (docs/level.md, The level).
+
+    places, contrast, scale, narrowness: the medians of pictures of level 5, with which others are compared.
+    telling: log-odds that a trait has to cost before it is a reason (.2..1). small_side: px of the long side
+    below which a file is small (150..400). blurred: px at extraction size (3..6): in sharp pictures a tenth
+    of the keypoints are below 2.4.
+    """
+
+    places: int = 300
+    contrast: float = 36.0
+    scale: float = 1.7
+    narrowness: float = 1.4
+    telling: float = 0.5
+    small_side: int = 240
+    blurred: float = 4.0
+
+
+OPTIONS = AdviceOptions()
 
 
 def hints(traits: Traits) -> tuple[Hint, ...]:
     """Return what costs the picture most, the weightiest first (one at least), and what may be behind it."""
     costs = sorted(_costs(traits), key=lambda each: -each[0])
-    told = [hint for cost, hint in costs if cost >= _TELLING] or [costs[0][1]]
-    return (*told, *_causes(traits))
+    reasons = [hint for cost, hint in costs if cost >= OPTIONS.telling] or [costs[0][1]]
+    return (*reasons, *_causes(traits))
 
 
 def cure(traits: Traits) -> str:
     """Return what would help a picture with next to no details."""
-    told = hints(traits) if traits.places else ()
-    advice = [hint.advice for hint in told if hint.code in ("small", "blurred", "faint") and hint.advice]
+    reasons = hints(traits) if traits.places else ()
+    advice = [hint.advice for hint in reasons if hint.code in ("small", "blurred", "faint") and hint.advice]
     return "; or ".join(advice) or "a picture is found by its details: use a sharper or richer one"
 
 
@@ -35,7 +51,7 @@ def _costs(traits: Traits) -> list[tuple[float, Hint]]:
     weights = WEIGHTS
     return [
         (
-            weights.useful * log((1 + _EASY["places"]) / (1 + traits.places)),
+            weights.useful * log((1 + OPTIONS.places) / (1 + traits.places)),
             Hint(
                 code="few_details",
                 message=f"only {traits.places} distinct details",
@@ -59,7 +75,7 @@ def _costs(traits: Traits) -> list[tuple[float, Hint]]:
             ),
         ),
         (
-            weights.contrast * log((1 + _EASY["contrast"]) / (1 + traits.contrast)),
+            weights.contrast * log((1 + OPTIONS.contrast) / (1 + traits.contrast)),
             Hint(
                 code="faint",
                 message=f"low contrast: gray varies by {traits.contrast:.0f} of 255 levels around a detail",
@@ -67,7 +83,7 @@ def _costs(traits: Traits) -> list[tuple[float, Hint]]:
             ),
         ),
         (
-            weights.scale * log(_EASY["scale"] / max(traits.scale, 0.01)),
+            weights.scale * log(OPTIONS.scale / max(traits.scale, 0.01)),
             Hint(
                 code="fine",
                 message=f"only fine details: {traits.scale:.1f}% of the long side on average",
@@ -75,7 +91,7 @@ def _costs(traits: Traits) -> list[tuple[float, Hint]]:
             ),
         ),
         (
-            -weights.narrowness * log(traits.narrowness / _EASY["narrowness"]),
+            -weights.narrowness * log(traits.narrowness / OPTIONS.narrowness),
             Hint(
                 code="narrow",
                 message=f"the picture is {traits.narrowness:.1f} times as long as wide",
@@ -86,11 +102,11 @@ def _costs(traits: Traits) -> list[tuple[float, Hint]]:
 
 
 def _causes(traits: Traits) -> list[Hint]:
-    """Return what can be told of the file itself."""
-    if traits.side < _SMALL_SIDE:
+    """Return what the file itself says."""
+    if traits.side < OPTIONS.small_side:
         message = f"the long side is only {traits.side} px"
         return [Hint(code="small", message=message, advice="use about 800 px")]
-    if traits.finest > _BLURRED:
+    if traits.finest > OPTIONS.blurred:
         message = "no fine details: blurred, or enlarged from a small picture"
         return [Hint(code="blurred", message=message, advice="use a sharp original")]
     return []

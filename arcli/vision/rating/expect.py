@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import astuple, dataclass
 
-from arcli.vision.rating.traits import Traits
-
-_SCALE = 0.2  # percent of the long side: no keypoint is smaller
+from arcli.vision.rating.traits import OPTIONS, Traits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +29,7 @@ def predictors(traits: Traits) -> tuple[float, float, float, float]:
     return (
         math.log1p(traits.useful),
         math.log1p(traits.contrast),
-        math.log(max(traits.scale, _SCALE)),
+        math.log(max(traits.scale, OPTIONS.least_scale)),
         math.log(traits.narrowness),
     )
 

@@ -13,11 +13,21 @@ from arcli.vision.rating.advice import cure, hints
 from arcli.vision.rating.expect import expected_recall
 from arcli.vision.rating.traits import measure
 
-MIN_KEYPOINTS = 6
-"""Distinct places a picture needs. An inlier is worth at most 3.5 of the 18 that a match takes at the default
-threshold (arcli.vision.scoring.score): with five a picture is never found (docs/level.md)."""
 
-_LEVELS = (0.15, 0.4, 0.65, 0.85)  # expected recall from which the level is 2, 3, 4, 5
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelOptions:
+    """What the levels mean (docs/level.md, The level).
+
+    recalls: the expected share of the camera's views from which the level is 2, 3, 4, 5. min_places: distinct
+    ones that a picture needs (5..12): an inlier is worth at most 3.5 of the 18 that a match takes at the
+    default threshold (arcli.vision.scoring.score), so with five a picture is never found.
+    """
+
+    recalls: tuple[float, ...] = (0.15, 0.4, 0.65, 0.85)
+    min_places: int = 6
+
+
+OPTIONS = LevelOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class Rating:
 
 def enough_features(features: Features) -> bool:
     """Say whether a picture with these features can be found at all."""
-    return places(features.keypoints[:, :2]) >= MIN_KEYPOINTS
+    return places(features.keypoints[:, :2]) >= OPTIONS.min_places
 
 
 def refuse_featureless(features: Features, decoded: Decoded) -> None:
@@ -42,7 +52,7 @@ def refuse_featureless(features: Features, decoded: Decoded) -> None:
     if not enough_features(features):
         traits = measure(features, decoded)
         raise TooFewFeatures(
-            f"too few features ({traits.places} distinct details, {MIN_KEYPOINTS} at least)",
+            f"too few features ({traits.places} distinct details, {OPTIONS.min_places} at least)",
             hint=cure(traits),
         )
 
@@ -51,5 +61,5 @@ def rate(features: Features, decoded: Decoded) -> Rating:
     """Rate a gallery picture by the number, order, contrast and scale of its keypoints."""
     traits = measure(features, decoded)
     expected = expected_recall(traits)
-    level = 1 + sum(expected >= limit for limit in _LEVELS)
+    level = 1 + sum(expected >= limit for limit in OPTIONS.recalls)
     return Rating(level, hints(traits) if level < 5 else (), expected)

@@ -14,11 +14,30 @@ from arcli.vision.matching.match import squared_distances
 from arcli.vision.matching.verify import places
 from arcli.vision.opencv import cv2
 
-_GRID = 6  # cells a side when looking at the spread
-_COMPARED = 120  # strongest keypoints that are compared with each other: 0.4 ms
-_SIDE = 128  # px: contrast is measured at about the size of a picture far away
-_WINDOW = 9  # px of these
-_EVEN = 0.5  # share of the picture that details should cover
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraitOptions:
+    """How traits are measured (docs/level.md, The level).
+
+    grid: cells a side when looking at the spread (4..10). compared: strongest keypoints that are compared
+    with each other (60..200; 120 take .4 ms). side: px of the long side at which contrast is measured, about
+    the size of a picture far away (64..256), in windows of `window` px (5..15). even: share of the picture
+    that details should cover (.3..1). apart: share of the long side from which keypoints are at two places
+    (.01...05). like: squared distance, as a share of a typical code's, below which they look alike (.1...3).
+    least_scale: percent of the long side that the mean keypoint is taken to have at least (.1...5).
+    """
+
+    grid: int = 6
+    compared: int = 120
+    side: int = 128
+    window: int = 9
+    even: float = 0.5
+    apart: float = 0.02
+    like: float = 0.15
+    least_scale: float = 0.2
+
+
+OPTIONS = TraitOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +63,7 @@ class Traits:
     @property
     def evenness(self) -> float:
         """1 where details cover half of the picture or more, else in proportion."""
-        return min(1.0, self.covered / _EVEN)
+        return min(1.0, self.covered / OPTIONS.even)
 
     @property
     def useful(self) -> float:
@@ -71,31 +90,31 @@ def spread(features: Features) -> float:
     """Return the share of a 6 x 6 grid over the picture that has keypoints."""
     if len(features) == 0:
         return 0.0
-    cells = (features.keypoints[:, :2] / np.array(features.image_size) * _GRID).astype(int)
-    columns, rows = cells.clip(0, _GRID - 1).T
-    return len(set((rows * _GRID + columns).tolist())) / _GRID**2
+    cells = (features.keypoints[:, :2] / np.array(features.image_size) * OPTIONS.grid).astype(int)
+    columns, rows = cells.clip(0, OPTIONS.grid - 1).T
+    return len(set((rows * OPTIONS.grid + columns).tolist())) / OPTIONS.grid**2
 
 
 def repetition(features: Features) -> float:
     """Return the share of keypoints that look like one at another place of the same picture (text, grids)."""
-    features = features.head(_COMPARED)
+    features = features.head(OPTIONS.compared)
     if len(features) < 2:
         return 0.0
     x, y = np.ascontiguousarray(features.keypoints[:, :2].T)
     apart = np.maximum(np.abs(x[:, None] - x), np.abs(y[:, None] - y))
     distances = squared_distances(features.codes, features.codes)
-    distances[apart < 0.02 * max(features.image_size)] = np.inf
+    distances[apart < OPTIONS.apart * max(features.image_size)] = np.inf
     codes = features.codes.astype(np.float32)
     norm = float(np.median(np.einsum("ij,ij->i", codes, codes)))
-    return float((distances.min(1) < 0.15 * norm).mean())
+    return float((distances.min(1) < OPTIONS.like * norm).mean())
 
 
 def contrast(features: Features, pixels: npt.NDArray[np.uint8]) -> float:
     """Return the median over the keypoints of the standard deviation of gray around them."""
     if len(features) == 0:
         return 0.0
-    gray = cv2.cvtColor(shrink(pixels, _SIDE), cv2.COLOR_BGR2GRAY).astype(np.float32)
-    mean, squares = (cv2.blur(plane, (_WINDOW, _WINDOW)) for plane in (gray, gray * gray))
+    gray = cv2.cvtColor(shrink(pixels, OPTIONS.side), cv2.COLOR_BGR2GRAY).astype(np.float32)
+    mean, squares = (cv2.blur(plane, (OPTIONS.window, OPTIONS.window)) for plane in (gray, gray * gray))
     deviation = np.sqrt(np.maximum(squares - mean * mean, 0))
     size = np.array(gray.shape[::-1])
     at = (features.keypoints[:, :2] / np.array(features.image_size) * size).astype(int).clip(0, size - 1)

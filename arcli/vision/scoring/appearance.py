@@ -14,18 +14,34 @@ import numpy.typing as npt
 from arcli.vision import geometry
 from arcli.vision.opencv import cv2
 
-_BLOCK = 16  # px of a 128 px thumbnail; recognition.md, look-alikes
-# px. Finer than the first the homography of few points is off; coarser than the second lie outlines and
-# shadows, which any two shirts or sheets share (docs/recognition.md).
-_DETAIL = 1.5, 4.0
-_OVERSAMPLED = 2  # the photo is read at twice the thumbnail's size, then averaged
-_TEXTURE = 2.0  # variance of the thumbnail's detail in a block, below which it says nothing
-_DIM = 1.0  # variance in the photo: a flatter block counts as if it had this much
-_SEEN = 0.7  # share of a block that has to lie in the photo
-_FEWEST = 3  # blocks
-
 Image = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppearanceOptions:
+    """How a place is compared with a thumbnail (docs/recognition.md, Steps, 5, and what each step brings).
+
+    block: px of a 128 px thumbnail (8..32). fine, coarse: px of the blurs that detail lies between (1..2,
+    3..8): finer than the first the homography of few points is off; coarser than the second lie outlines and
+    shadows, which any two shirts or sheets share. oversampled: the photo is read at so many times the
+    thumbnail's size, then averaged (1..3). texture: variance of the thumbnail's detail in a block, below
+    which it says nothing (1..10). dim: variance in the photo that a flatter block counts as if it had
+    (.5..4). seen: share of a block that has to lie in the photo (.5..1). fewest: blocks that say anything
+    (1..10).
+    """
+
+    block: int = 16
+    fine: float = 1.5
+    coarse: float = 4.0
+    oversampled: int = 2
+    texture: float = 2.0
+    dim: float = 1.0
+    seen: float = 0.7
+    fewest: int = 3
+
+
+OPTIONS = AppearanceOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +71,7 @@ def appearance(
     seen, inside = rectified(photo, homography, target_size, thumbnail.shape[1::-1])
     everywhere = np.ones(thumbnail.shape[:2], np.float32)
     found, valid = _block_correlations(detail(thumbnail, everywhere), detail(seen, inside), inside)
-    if valid.sum() < _FEWEST:
+    if valid.sum() < OPTIONS.fewest:
         return NOTHING_SEEN
     return Appearance(float(found[valid].mean()), int(valid.sum()))
 
@@ -65,7 +81,7 @@ def rectified(
 ) -> tuple[Image, Plane]:
     """Return the rectified view of the target's place in the photo, (h, w, 3), and 1 where that is inside."""
     width, height = size
-    fine = (width * _OVERSAMPLED, height * _OVERSAMPLED)
+    fine = (width * OPTIONS.oversampled, height * OPTIONS.oversampled)
     step = np.array(target_size) / fine
     to_target = np.array([[step[0], 0, step[0] / 2 - 0.5], [0, step[1], step[1] / 2 - 0.5], [0, 0, 1]])
     to_photo = homography @ to_target
@@ -92,8 +108,7 @@ def covered(mask: Image) -> Plane:
 def detail(pixels: Image, inside: Plane) -> Plane:
     """Return the (h, w) gray between two blurs, each of what is inside alone."""
     gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    fine, coarse = _DETAIL
-    return blurred(gray, inside, fine) - blurred(gray, inside, coarse)
+    return blurred(gray, inside, OPTIONS.fine) - blurred(gray, inside, OPTIONS.coarse)
 
 
 def blurred(plane: Plane, inside: Plane, sigma: float) -> Plane:
@@ -107,16 +122,19 @@ def blurred(plane: Plane, inside: Plane, sigma: float) -> Plane:
 
 def _block_correlations(target: Plane, seen: Plane, inside: Plane) -> tuple[Plane, npt.NDArray[np.bool_]]:
     """Return correlation and validity of blocks at every half block."""
+    block = OPTIONS.block
 
     def mean(plane: Plane) -> Plane:
-        return np.asarray(cv2.boxFilter(plane * inside, -1, (_BLOCK, _BLOCK)), np.float32)
+        return np.asarray(cv2.boxFilter(plane * inside, -1, (block, block)), np.float32)
 
-    share = np.maximum(cv2.boxFilter(inside, -1, (_BLOCK, _BLOCK)), 1e-3)
+    share = np.maximum(cv2.boxFilter(inside, -1, (block, block)), 1e-3)
     mean_target, mean_seen = mean(target) / share, mean(seen) / share
     variance = mean(target * target) / share - mean_target**2
     variance_seen = mean(seen * seen) / share - mean_seen**2
     covariance = mean(target * seen) / share - mean_target * mean_seen
-    found = covariance / np.sqrt(np.maximum(variance, _TEXTURE) * np.maximum(variance_seen, _DIM))
-    centres = slice(_BLOCK // 2, None, _BLOCK // 2)
-    valid = (share > _SEEN) & (variance > _TEXTURE)
+    found = covariance / np.sqrt(
+        np.maximum(variance, OPTIONS.texture) * np.maximum(variance_seen, OPTIONS.dim)
+    )
+    centres = slice(block // 2, None, block // 2)
+    valid = (share > OPTIONS.seen) & (variance > OPTIONS.texture)
     return np.asarray(found[centres, centres]), np.asarray(valid[centres, centres])
