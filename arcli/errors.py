@@ -4,10 +4,11 @@ A backend translates what went wrong into one of these classes; ``arcli.app`` tu
 exit status and the JSON envelope. ``code`` is a stable API, listed in docs/exit-codes.md.
 
 ArcliError (70)
-├── UsageError (2): InvalidChannelName, InvalidMetadata, InvalidDate, InvalidManifest, ConfirmationRequired
+├── UsageError (2): InvalidChannelName, InvalidMetadata, InvalidDate, InvalidManifest, ConfirmationRequired,
+│                   EmptyInput, TooManyRemovals
 ├── NotFound (4): TargetNotFound, ChannelNotFound, ProfileNotFound, AccountNotFound, PictureNotKept
 ├── NotAuthorized (5): WrongCredentials, NotYourChannel, StorageNotWritable
-├── Conflict (6): TargetExists, ChannelExists, ProfileExists, AccountExists, FileExists
+├── Conflict (6): TargetExists, ChannelExists, ProfileExists, AccountExists, FileExists, RemovalHeld
 ├── PictureRefused (7): PictureNotFound, UnreadablePicture, PictureTooLarge, TooFewFeatures,
 │                       InvalidIdentifier, LevelTooLow, DuplicatePicture
 ├── Busy (8): Locked
@@ -148,6 +149,16 @@ class InvalidManifest(UsageError):
     code = "invalid_manifest"
 
 
+class EmptyInput(UsageError):
+    """A list, a folder or a stream that should name pictures or targets names none."""
+
+    code = "empty_input"
+
+
+class TooManyRemovals(UsageError):
+    code = "too_many_removals"
+
+
 class ConfirmationRequired(UsageError):
     code = "confirmation_required"
     default_hint = "add --yes to go ahead without being asked"
@@ -224,6 +235,12 @@ class AccountExists(Conflict):
 
 class FileExists(Conflict):
     code = "file_exists"
+
+
+class RemovalHeld(Conflict):
+    """Targets that a source does not have were kept, because not all of the source could be read."""
+
+    code = "removal_held"
 
 
 class PictureRefused(ArcliError):

@@ -9,6 +9,7 @@ from itertools import tee
 from pathlib import PurePath
 
 from arcli.bulk.identifiers import IdFrom, identifier_for
+from arcli.bulk.plan import PlanEntry
 from arcli.errors import ArcliError, DuplicatePicture, PictureRefused
 from arcli.gallery import Gallery
 from arcli.models import CheckResult, Picture, level_too_low
@@ -17,19 +18,22 @@ from arcli.vision.rating.rules import PictureRules, breaches
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:
-    """What makes a picture fail, and whose `rules` add hints.
-
-    A target that has the identifier which `id_from` makes of the picture is the picture's own.
-    """
+    """What makes a picture fail, and whose `rules` add hints."""
 
     min_level: int | None = None
     no_duplicates: bool = False
     rules: PictureRules | None = None
-    id_from: IdFrom = IdFrom.STEM
+
+
+def entries_of(pictures: Iterable[Picture], rule: IdFrom) -> Iterator[PlanEntry]:
+    """Make entries of pictures, with the identifiers that `add` would give them."""
+    for picture in pictures:
+        identifier = identifier_for(PurePath(picture.name), rule)
+        yield PlanEntry(image=picture.name, identifier=identifier, path=picture.path, data=picture.data)
 
 
 def check(
-    pictures: Iterable[Picture],
+    entries: Iterable[PlanEntry],
     *,
     judge: Gallery,
     gallery: Gallery | None,
@@ -37,17 +41,19 @@ def check(
     gates: Gates,
     jobs: int | None = None,
 ) -> Iterator[CheckResult]:
-    """Yield a verdict on each picture, in order.
+    """Yield a verdict on each picture, in order; an entry with an error gets that.
 
-    `judge` rates and compares the pictures with each other. `gallery` None: its channel too; else the
-    duplicates in the channel are asked of `gallery`, which sees one picture at a time.
+    `judge` rates and compares the pictures with each other. `gallery` None: with those of its `channel` too
+    (None: with none); else the duplicates in the channel are asked of `gallery`, which sees one picture at a
+    time. The target that has the entry's own identifier is no duplicate of it.
     """
-    passed: deque[Picture] = deque()
+    passed: deque[PlanEntry] = deque()
 
     def passing() -> Iterator[Picture]:
-        for picture in pictures:
-            passed.append(picture)
-            yield picture
+        for entry in entries:
+            passed.append(entry)
+            if entry.error is None:
+                yield entry.picture()
 
     if gallery is None:
         results = judge.check(pictures=passing(), channel=channel, jobs=jobs)
@@ -56,7 +62,24 @@ def check(
         own = judge.check(pictures=here, channel=None, jobs=jobs)
         results = map(_joined, own, gallery.check(pictures=there, channel=channel, jobs=jobs))
     for result in results:
-        yield _gated(_with_rules(result, passed.popleft(), gates), gates)
+        yield from _refused(passed)
+        entry = passed.popleft()
+        yield _gated(_with_rules(_not_itself(result, entry), entry, gates), gates)
+    yield from _refused(passed)
+
+
+def _refused(passed: deque[PlanEntry]) -> Iterator[CheckResult]:
+    """Yield what is to be said of the entries in front that cannot be looked at."""
+    while passed and passed[0].error is not None:
+        entry = passed.popleft()
+        yield CheckResult(image=entry.image, error=entry.error)
+
+
+def _not_itself(result: CheckResult, entry: PlanEntry) -> CheckResult:
+    others = tuple(
+        one for one in result.duplicates if one.identifier is None or one.identifier != entry.identifier
+    )
+    return replace(result, duplicates=others)
 
 
 def _joined(own: CheckResult, other: CheckResult) -> CheckResult:
@@ -66,9 +89,10 @@ def _joined(own: CheckResult, other: CheckResult) -> CheckResult:
     return replace(own, duplicates=(*other.duplicates, *own.duplicates))
 
 
-def _with_rules(result: CheckResult, picture: Picture, gates: Gates) -> CheckResult:
+def _with_rules(result: CheckResult, entry: PlanEntry, gates: Gates) -> CheckResult:
     if gates.rules is None or result.error is not None:
         return result
+    picture = entry.picture()
     try:
         hints = breaches(picture.read(), picture.name, gates.rules)
     except PictureRefused:  # the judge reads what our header readers do not, or the file has gone since
@@ -85,8 +109,7 @@ def _gated(result: CheckResult, gates: Gates) -> CheckResult:
 def _refusal(result: CheckResult, gates: Gates) -> ArcliError | None:
     if gates.min_level is not None and result.level is not None and result.level < gates.min_level:
         return level_too_low(result.image, result.level, gates.min_level, result.hints)
-    own = identifier_for(PurePath(result.image), gates.id_from)
-    same = [one for one in result.duplicates if one.kind == "duplicate" and one.identifier != own]
+    same = [one for one in result.duplicates if one.kind == "duplicate"]
     if gates.no_duplicates and same:
         of = same[0].identifier or same[0].image
         return DuplicatePicture(f"{result.image}: shows the same picture as {of}", item=result.image)

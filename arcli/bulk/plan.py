@@ -10,8 +10,8 @@ from pathlib import Path, PurePath
 from arcli.bulk.columns import Row
 from arcli.bulk.identifiers import IdFrom, identifier_for
 from arcli.bulk.manifest import Manifest
-from arcli.bulk.walk import Found, Skipped, pictures_of
-from arcli.errors import ArcliError, Conflict, InvalidIdentifier, PictureNotFound, UsageError
+from arcli.bulk.walk import Found, Skipped, as_on_disk, pictures_of
+from arcli.errors import ArcliError, Conflict, EmptyInput, InvalidIdentifier, PictureNotFound, UsageError
 from arcli.models import AddItem, MatchRatio, Picture, usable_matchratio, valid_identifier
 
 _TOLD = 5  # collisions named in a sentence
@@ -61,24 +61,37 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`total` entries, made anew by each call of `entries` so that no metadata are held in memory."""
+    """`total` entries, made anew by each call of `entries` so that no metadata are held in memory.
+
+    `faults`: entries that have an error already. `unread`: linked folders that were not entered.
+    """
 
     entries: Callable[[], Iterator[PlanEntry]]
     total: int
     identifiers: frozenset[str]
     notes: tuple[str, ...] = ()
+    faults: int = 0
+    unread: tuple[str, ...] = ()
 
 
-def plan_words(words: Sequence[str], rule: IdFrom, defaults: Defaults, identifier: str | None = None) -> Plan:
-    """Plan files, folders and globs; `identifier` is for one picture.
+def plan_words(
+    words: Sequence[str],
+    rule: IdFrom,
+    defaults: Defaults,
+    identifier: str | None = None,
+    exclude: Sequence[str] = (),
+) -> Plan:
+    """Plan files, folders and globs; `identifier` is for one picture, `exclude` has patterns (`excluded`).
 
     A folder that cannot be read is an entry with an error: what it holds is not known.
 
-    Raises Conflict for a collision, PictureNotFound for a glob without a match, UsageError for an
-    identifier given to several pictures, InvalidIdentifier.
+    Raises EmptyInput where there is no picture at all, Conflict for a collision, PictureNotFound for a glob
+    without a match, UsageError for an identifier given to several pictures, InvalidIdentifier.
     """
     skipped = Skipped()
-    found = list(pictures_of(words, skipped))
+    found = list(pictures_of(words, skipped, exclude))
+    if not found and not skipped.unreadable:
+        raise no_pictures(skipped)
     if identifier is not None:
         if len(found) != 1:
             raise UsageError(f"an identifier for one picture, but {len(found):,} are named")
@@ -91,7 +104,7 @@ def plan_words(words: Sequence[str], rule: IdFrom, defaults: Defaults, identifie
         for one, name in zip(found, names, strict=True):
             yield PlanEntry(
                 image=one.image,
-                path=Path(one.image),
+                path=as_on_disk(Path(one.image)),
                 identifier=name,
                 metadata=defaults.metadata,
                 matchratio=defaults.matchratio,
@@ -101,7 +114,24 @@ def plan_words(words: Sequence[str], rule: IdFrom, defaults: Defaults, identifie
                 image=folder, error=PictureNotFound(f"{folder}: cannot read this folder", item=folder)
             )
 
-    return Plan(entries, len(found) + len(skipped.unreadable), frozenset(names), skipped.passed_over())
+    return Plan(
+        entries,
+        len(found) + len(skipped.unreadable),
+        frozenset(names),
+        skipped.passed_over(),
+        len(skipped.unreadable),
+        tuple(skipped.links),
+    )
+
+
+def no_pictures(skipped: Skipped) -> ArcliError:
+    """Return the error for words that name no picture, with what was passed over as its hint."""
+    if skipped.unreadable:
+        folder = skipped.unreadable[0]
+        return PictureNotFound(f"{folder}: cannot read this folder", item=folder)
+    empty = f"no pictures in {', '.join(skipped.empty)}" if skipped.empty else "the list names no pictures"
+    notes = [note for note in skipped.passed_over() if not note.startswith("no pictures in")]
+    return EmptyInput(empty, hint="; ".join(notes) or None)
 
 
 def _refuse_collisions(found: Iterable[Found], names: list[str]) -> None:
@@ -119,17 +149,23 @@ def _refuse_collisions(found: Iterable[Found], names: list[str]) -> None:
 
 
 def plan_manifest(manifest: Manifest, rule: IdFrom, defaults: Defaults) -> Plan:
-    """Plan a manifest's rows. A bad row, or one whose identifier an earlier row has, becomes an error."""
+    """Plan a manifest's rows. A bad row, or one whose identifier an earlier row has, becomes an error.
+
+    Raises EmptyInput for a manifest without rows.
+    """
     first: dict[str, int] = {}
     taken: dict[int, int] = {}
-    total = unused = 0
+    total = unused = faults = 0
     for row in manifest.rows():
         total += 1
+        faults += row.error is not None
         unused += row.matchratio is not None and usable_matchratio(row.matchratio) is None
         if row.error is None:
             earlier = first.setdefault(_identifier(row, rule), row.line)
             if earlier != row.line:
                 taken[row.line] = earlier
+    if not total:
+        raise EmptyInput(f"{manifest.path} lists no pictures", item=str(manifest.path))
 
     def entries() -> Iterator[PlanEntry]:
         for row in manifest.rows():
@@ -137,7 +173,7 @@ def plan_manifest(manifest: Manifest, rule: IdFrom, defaults: Defaults) -> Plan:
 
     told = f"{manifest.path}: rows with a matchratio outside 0 to 1, which arcli's own engine does not use"
     notes = (*manifest.notes, f"{told}: {unused:,}") if unused else manifest.notes
-    return Plan(entries, total, frozenset(first), notes)
+    return Plan(entries, total, frozenset(first), notes, faults + len(taken))
 
 
 def _identifier(row: Row, rule: IdFrom) -> str:
@@ -147,10 +183,10 @@ def _identifier(row: Row, rule: IdFrom) -> str:
 
 def _entry(row: Row, manifest: Path, rule: IdFrom, defaults: Defaults, taken: int | None) -> PlanEntry:
     where = f"{manifest}, line {row.line}"
-    path = None if row.image is None else _resolved(manifest.parent, row.image)
+    shown = None if row.image is None else _resolved(manifest.parent, row.image)
     entry = PlanEntry(
-        image=where if path is None else str(path),
-        path=path,
+        image=where if shown is None else str(shown),
+        path=None if shown is None else as_on_disk(shown),
         identifier=row.identifier or "",
         metadata=row.metadata if row.metadata is not None else defaults.metadata,
         matchratio=row.matchratio if row.matchratio is not None else defaults.matchratio,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -14,6 +16,17 @@ PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
     *(".heic", ".heif", ".avif", ".jp2", ".pbm", ".pgm", ".ppm"),
 )
+SYSTEM_NAMES = frozenset(
+    (
+        *("@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@sharesnap"),  # Synology
+        *("@recycle", "@recently-snapshot", "@transcode"),  # QNAP; .@__thumb is hidden
+        *("__macosx", "network trash folder", "temporary items", "icon\r"),  # macOS; .DS_Store is hidden
+        *("$recycle.bin", "recycler", "system volume information", "found.000"),  # Windows
+        *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini"),
+        *("lost+found", "~snapshot"),  # ext4; NetApp
+    )
+)
+"""Folders and files that file servers and desktops keep for themselves, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +39,18 @@ class Found:
 
 @dataclass(slots=True)
 class Skipped:
-    """What folders hold beside pictures. `unreadable`: folders whose pictures are not known."""
+    """What folders hold beside pictures.
+
+    hidden, system, excluded: files and folders passed over by rule. unreadable: folders whose pictures are
+    not known; links: linked folders, which are not entered. empty: folders named that gave no picture.
+    """
 
     hidden: int = 0
+    system: int = 0
+    excluded: int = 0
     others: int = 0
     unreadable: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
 
     def notes(self) -> tuple[str, ...]:
@@ -38,57 +58,92 @@ class Skipped:
         return self.passed_over() + tuple(f"cannot read the folder {name}" for name in self.unreadable)
 
     def passed_over(self) -> tuple[str, ...]:
-        counted = [(self.hidden, "hidden"), (self.others, "not pictures by their names")]
-        told = ", ".join(f"{count:,} {what}" for count, what in counted if count)
+        counted = [
+            (self.hidden, "hidden"),
+            (self.system, "of the system (@eaDir, Thumbs.db and the like)"),
+            (self.excluded, "excluded"),
+            (self.others, "not pictures by their names"),
+        ]
+        words = ", ".join(f"{count:,} {what}" for count, what in counted if count)
+        linked = tuple(f"{name} is a link to a folder and was not entered" for name in self.links)
         empty = tuple(f"no pictures in {name}" for name in self.empty if name not in self.unreadable)
-        return ((f"files passed over in folders: {told}",) if told else ()) + empty
+        return ((f"passed over in folders: {words}",) if words else ()) + linked + empty
 
 
-def pictures_of(words: Iterable[str], skipped: Skipped) -> Iterator[Found]:
+def pictures_of(words: Iterable[str], skipped: Skipped, exclude: Sequence[str] = ()) -> Iterator[Found]:
     """Yield what `each_picture` does, but a path that is named twice only once."""
     seen: set[str] = set()
-    for found in each_picture(words, skipped):
+    for found in each_picture(words, skipped, exclude):
         key = os.path.normpath(found.image)
         if key not in seen:
             seen.add(key)
             yield found
 
 
-def each_picture(words: Iterable[str], skipped: Skipped) -> Iterator[Found]:
+def each_picture(words: Iterable[str], skipped: Skipped, exclude: Sequence[str] = ()) -> Iterator[Found]:
     """Yield the pictures that `words` name, folders in sorted order, as often as they are named.
 
-    A word that names nothing is tried as a glob (`**` for any depth). A file that is named is taken
-    whatever its name is. Raises PictureNotFound for a word that means nothing.
+    A word that names nothing is tried as a glob (`**` for any depth), and in the other Unicode forms of its
+    name. A file that is named is taken whatever its name is, unless a pattern of `exclude` says otherwise
+    (see `excluded`). Raises PictureNotFound for a word that means nothing.
     """
     for word in words:
-        yield from _meaning(word, skipped)
+        named = os.path.lexists(word) or glob.has_magic(word)
+        yield from _meaning(word if named else _folder_form(word), skipped, exclude)
 
 
-def _meaning(word: str, skipped: Skipped) -> Iterator[Found]:
+def _folder_form(word: str) -> str:
+    """Return a folder's name as the disk has it; a file keeps the form that the user gave."""
+    other = str(as_on_disk(Path(word)))
+    return other if os.path.isdir(other) else word  # noqa: PTH112 - as below
+
+
+def _meaning(word: str, skipped: Skipped, exclude: Sequence[str]) -> Iterator[Found]:
     if os.path.isdir(word):  # noqa: PTH112 - Path() would change how the user wrote it
-        yield from _folder(word, skipped)
+        yield from _folder(word, skipped, exclude)
     elif os.path.lexists(word) or not glob.has_magic(word):
-        yield Found(word, word)
+        yield from _file(word, skipped, exclude)
     else:
         names = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - keeps the words' own form
         if not names:
             raise PictureNotFound(f"{word}: nothing matches", item=word)
         for name in names:
-            yield from _folder(name, skipped) if Path(name).is_dir() else _by_name(name, skipped)
+            if Path(name).is_dir():
+                yield from _folder(name, skipped, exclude)
+            elif is_picture_name(name):
+                yield from _file(name, skipped, exclude)
+            else:
+                skipped.others += 1
 
 
-def _by_name(name: str, skipped: Skipped) -> Iterator[Found]:
-    if is_picture_name(name):
-        yield Found(name, name)
+def _file(name: str, skipped: Skipped, exclude: Sequence[str]) -> Iterator[Found]:
+    if excluded(name, exclude):
+        skipped.excluded += 1
     else:
-        skipped.others += 1
+        yield Found(name, name)
 
 
 def is_picture_name(name: str) -> bool:
     return PurePath(name).suffix.lower() in PICTURE_SUFFIXES
 
 
-def _folder(root: str, skipped: Skipped) -> Iterator[Found]:
+def excluded(relative: str, patterns: Sequence[str]) -> bool:
+    """Say whether a pattern (`*`, `?`, `[…]`) means the file or folder at `relative`.
+
+    A pattern with a `/` is compared with the whole path from the folder that was named (after `**/` at any
+    depth), another one with the last name. Unicode forms and a `/` at the end do not matter.
+    """
+    whole = "/" + unicodedata.normalize("NFC", relative).lstrip("/")
+    for pattern in patterns:
+        wanted = unicodedata.normalize("NFC", pattern).rstrip("/")
+        deep = wanted.startswith("**/") or "/" not in wanted
+        wanted = "/" + wanted.removesuffix("/**").removeprefix("**/").removeprefix("./").lstrip("/")
+        if fnmatch.fnmatchcase(whole, f"*{wanted}" if deep else wanted):
+            return True
+    return False
+
+
+def _folder(root: str, skipped: Skipped, exclude: Sequence[str]) -> Iterator[Found]:
     """Walk `root`; linked folders inside are not entered, so a loop cannot catch it."""
 
     def refuse(error: OSError) -> None:
@@ -96,15 +151,63 @@ def _folder(root: str, skipped: Skipped) -> Iterator[Found]:
 
     found: list[Found] = []
     for folder, folders, files in os.walk(root, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = os.path.relpath(folder, root)
+        folders[:] = [
+            name
+            for name in folders
+            if not _passed_over(inside, name, skipped, exclude) and not _is_link(folder, name, skipped)
+        ]
         for name in files:
-            if name.startswith("."):
-                skipped.hidden += 1
-            elif not is_picture_name(name):
-                skipped.others += 1
-            else:
+            if _passed_over(inside, name, skipped, exclude):
+                continue
+            if is_picture_name(name):
                 image = os.path.join(folder, name)  # noqa: PTH118 - keeps "./" as the user wrote it
                 found.append(Found(image, os.path.relpath(image, root)))
+            elif not _is_link(folder, name, skipped, dangling=True):
+                skipped.others += 1
     if not found:
         skipped.empty.append(root)
     yield from sorted(found, key=lambda entry: PurePath(entry.relative).parts)
+
+
+def _passed_over(inside: str, name: str, skipped: Skipped, exclude: Sequence[str]) -> bool:
+    """Count a file or folder that a rule passes over. `inside`: its folder, from the one that was named."""
+    hidden = name.startswith(".")
+    system = name.lower() in SYSTEM_NAMES
+    out = bool(exclude) and excluded(os.path.normpath(f"{inside}/{name}"), exclude)
+    skipped.hidden += hidden
+    skipped.system += system and not hidden
+    skipped.excluded += out and not hidden and not system
+    return hidden or system or out
+
+
+def _is_link(folder: str, name: str, skipped: Skipped, *, dangling: bool = False) -> bool:
+    """Note a linked folder; `dangling`: a link that leads nowhere may have led to one."""
+    path = os.path.join(folder, name)  # noqa: PTH118 - as it is shown
+    link = os.path.islink(path) and not (dangling and os.path.exists(path))  # noqa: PTH114, PTH110
+    if link:
+        skipped.links.append(path)
+    return link
+
+
+def as_on_disk(path: Path) -> Path:
+    """Return `path`, or where nothing has its name the one file whose name differs only in its Unicode form.
+
+    macOS writes é as e and an accent, most others as one character; both look the same.
+    """
+    if str(path).isascii() or os.path.lexists(path):
+        return path
+    found = Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts:
+        found = _child(found, part)
+    return found
+
+
+def _child(folder: Path, name: str) -> Path:
+    if name.isascii() or os.path.lexists(folder / name):
+        return folder / name
+    for form in ("NFC", "NFD"):
+        other = folder / unicodedata.normalize(form, name)
+        if os.path.lexists(other):
+            return other
+    return folder / name

@@ -19,6 +19,7 @@ from arcli.commands.add_view import ITEMS
 from arcli.console.inputs import match_ratio, metadata_text, with_stdin
 from arcli.console.options import (
     EncodingOption,
+    ExcludeOption,
     IdFromOption,
     JobsOption,
     MatchRatioOption,
@@ -53,6 +54,7 @@ def add(
         str | None, typer.Option("--id", metavar="ID", help="Identifier, for one picture.")
     ] = None,
     id_from: IdFromOption = IdFrom.STEM,
+    exclude: ExcludeOption = None,
     metadata: MetadataOption = None,
     ratio: MatchRatioOption = None,
     on_exists: Annotated[
@@ -86,11 +88,13 @@ def add(
     if resume and report is None:
         raise UsageError("--resume continues a report", hint="name it: --report FILE --resume")
     defaults = Defaults(metadata=metadata_text(metadata), matchratio=match_ratio(ratio, session.warn))
+    if manifest is not None and exclude:
+        raise UsageError("--exclude is for folders: a manifest names its pictures itself")
     if manifest is not None:
         plan = _manifest_plan(manifest, encoding, paths, identifier, id_from, defaults)
     else:
         words = list(with_stdin(_named(paths), nul=nul))
-        plan = plan_words(words, id_from, defaults, identifier)
+        plan = plan_words(words, id_from, defaults, identifier, exclude or ())
     options = AddOptions(
         on_exists=on_exists,
         create_channel=not no_create,

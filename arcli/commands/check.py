@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arcli.bulk.check import Gates
+from arcli.bulk.check import Gates, entries_of
 from arcli.bulk.check import check as judged
 from arcli.bulk.identifiers import IdFrom
+from arcli.bulk.manifest import open_manifest
+from arcli.bulk.plan import Defaults, PlanEntry, plan_manifest
 from arcli.console.items import ItemView, Record
-from arcli.console.options import IdFromOption, ImagesArgument, JobsOption, MinLevelOption, NulOption
+from arcli.console.options import (
+    EncodingOption,
+    ExcludeOption,
+    IdFromOption,
+    JobsOption,
+    MinLevelOption,
+    NulOption,
+)
 from arcli.console.pictures import photos
 from arcli.console.session import Session
+from arcli.errors import UsageError
 from arcli.models import CheckResult
 from arcli.settings import Kind
 from arcli.vision.rating.rules import ARCLOUD
@@ -62,7 +72,18 @@ CHECKS: ItemView[CheckResult] = ItemView(
 
 def check(
     ctx: typer.Context,
-    images: ImagesArgument,
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IMAGE…", help="Pictures or folders; - is stdin: a picture, or paths of pictures."
+        ),
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option("--manifest", metavar="FILE", help="The pictures of a manifest, by its identifiers."),
+    ] = None,
+    encoding: EncodingOption = None,
+    exclude: ExcludeOption = None,
     rules: Annotated[
         Rules, typer.Option("--rules", help="Whose rules for pictures to check besides.")
     ] = Rules.ARCLOUD,
@@ -70,46 +91,98 @@ def check(
     no_duplicates: Annotated[
         bool, typer.Option("--no-duplicates", help="Fail pictures that are there already.")
     ] = False,
+    complete: Annotated[
+        bool,
+        typer.Option(
+            "--complete",
+            help="The pictures are all that the channel shall have, as for sync --delete: they are compared"
+            " with each other only.",
+        ),
+    ] = False,
     id_from: IdFromOption = IdFrom.STEM,
     jobs: JobsOption = None,
     nul: NulOption = False,
 ) -> None:
     """Rate pictures before they are added: level, reasons, advice, duplicates; writes nothing.
 
+    A target with the picture's own identifier is no duplicate of it.
+
     Example: arcli check posters/ --channel posters
     """
     session = Session.of(ctx)
-    given = photos(images, nul=nul)
+    given = _given(images or [], manifest, encoding, exclude or [], id_from, nul=nul)
+    for note in given.before:
+        session.warn(note)
     wanted = ARCLOUD if rules is Rules.ARCLOUD else None
-    gates = Gates(min_level=min_level, no_duplicates=no_duplicates, rules=wanted, id_from=id_from)
+    gates = Gates(min_level=min_level, no_duplicates=no_duplicates, rules=wanted)
     answer = session.answer(CHECKS)
-    with _judges(session) as (judge, gallery), session.progress("checking", given.total) as advance:
-        results = judged(
-            given.pictures, judge=judge, gallery=gallery, channel=session.channel, gates=gates, jobs=jobs
-        )
+    with (
+        _judges(session, complete) as (judge, gallery, channel),
+        session.progress("checking", given.total) as advance,
+    ):
+        results = judged(given.entries, judge=judge, gallery=gallery, channel=channel, gates=gates, jobs=jobs)
         for result in results:
             answer.item(result, result.error)
             advance()
-    for note in given.skipped.notes():
+    for note in given.after():
         session.warn(note)
     session.end(answer, {}, single=given.single)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """What is to be checked. before, after: what is to be said, once it is known."""
+
+    entries: Iterable[PlanEntry]
+    total: int | None
+    single: bool
+    before: tuple[str, ...] = ()
+    after: Callable[[], tuple[str, ...]] = tuple
+
+
+def _given(
+    images: list[str],
+    manifest: Path | None,
+    encoding: str | None,
+    exclude: list[str],
+    id_from: IdFrom,
+    *,
+    nul: bool,
+) -> _Given:
+    if manifest is None:
+        if not images:
+            raise UsageError("nothing to check", hint="arcli check IMAGE…, or arcli check --manifest FILE")
+        given = photos(images, nul=nul, exclude=exclude)
+        return _Given(
+            entries=entries_of(given.pictures, id_from),
+            total=given.total,
+            single=given.single,
+            after=given.skipped.notes,
+        )
+    if images or exclude:
+        raise UsageError("--manifest names the pictures itself", hint="leave IMAGE and --exclude out")
+    plan = plan_manifest(open_manifest(manifest, encoding), id_from, Defaults())
+    return _Given(entries=plan.entries(), total=plan.total, single=False, before=plan.notes)
+
+
 @contextmanager
-def _judges(session: Session) -> Iterator[tuple[Gallery, Gallery | None]]:
-    """Give who rates the pictures, and the service that knows the channel where it is another.
+def _judges(session: Session, complete: bool) -> Iterator[tuple[Gallery, Gallery | None, str | None]]:
+    """Give who rates the pictures, the service that knows the channel where it is another, and the channel.
 
     A service sees one picture at a time, so pictures are compared with each other by an engine of our own.
     """
     if session.settings.kind.value == Kind.LOCAL:
-        yield session.gallery, None
+        yield session.gallery, None, None if complete else session.channel
         return
     import tempfile
 
     from arcli.connect import scratch
 
     with tempfile.TemporaryDirectory(prefix="arcli-check-") as folder, scratch(Path(folder)) as judge:
+        if complete:
+            yield judge, None, None
+            return
         knows = "check" in session.gallery.capabilities().features
         if not knows:
             session.warn("the service checks no pictures: duplicates in its channel are not looked for")
-        yield judge, session.gallery if knows else None
+        yield judge, session.gallery if knows else None, session.channel

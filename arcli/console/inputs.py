@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from io import BufferedIOBase
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -42,15 +44,37 @@ def lines_of(source: BufferedIOBase, head: bytes = b"", *, nul: bool) -> Iterato
     `head` is what was read before. Raises UsageError for what is no list of lines.
     """
     end = b"\0" if nul else b"\n"
-    rest, more = b"", head or source.read1(_LONGEST)
-    while more:
+    rest = b""
+    for more in _utf8(_chunks(source, head)):
         *whole, rest = (rest + more).split(end)
         yield from filter(None, (_line(raw, nul) for raw in whole))
         if len(rest) > _LONGEST:
             raise _no_list("a line has no end")
-        more = source.read1(_LONGEST)
     if last := _line(rest, nul):
         yield last
+
+
+def _chunks(source: BufferedIOBase, head: bytes) -> Iterator[bytes]:
+    """Yield what comes; the first chunk is long enough for a byte order mark."""
+    more = head or source.read(_BOM)
+    while more:
+        yield more
+        more = source.read1(_LONGEST)
+
+
+def _utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same text as UTF-8 without a byte order mark, which Windows programs put first."""
+    first = next(chunks, b"")
+    if not first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        yield first.removeprefix(codecs.BOM_UTF8)
+        yield from chunks
+        return
+    decoder = codecs.getincrementaldecoder("utf-16")()
+    try:
+        yield from (decoder.decode(more).encode() for more in chain([first], chunks))
+        decoder.decode(b"", final=True)
+    except UnicodeError as error:
+        raise _no_list("it begins as UTF-16 and is not") from error
 
 
 def _line(raw: bytes, nul: bool) -> str:

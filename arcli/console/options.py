@@ -62,4 +62,13 @@ EncodingOption = Annotated[
     str | None,
     typer.Option("--encoding", metavar="NAME", help="The manifest's encoding, where the guess is wrong."),
 ]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="PATTERN",
+        help="Pass over files and folders of this name (*, ? and […] match); with a /, of this path in the"
+        " folder. May be given several times.",
+    ),
+]
 NoCreateOption = Annotated[bool, typer.Option("--no-create", help="Refuse a channel that does not exist.")]

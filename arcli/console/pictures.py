@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcli.console.inputs import lines_of, stdin_bytes
@@ -35,19 +37,40 @@ class Photos:
     skipped: Skipped
 
 
-def photos(words: Sequence[str], *, nul: bool) -> Photos:
-    """Return the pictures that `words` mean; "-" is stdin, whose paths end with NUL where `nul` says so."""
+def photos(words: Sequence[str], *, nul: bool, exclude: Sequence[str] = ()) -> Photos:
+    """Return the pictures that `words` mean; "-" is stdin, whose paths end with NUL where `nul` says so.
+
+    `exclude` has patterns of what is passed over. Raises EmptyInput where there is not one picture,
+    PictureNotFound where a folder cannot be read.
+    """
     from arcli.bulk.walk import Skipped
 
     skipped = Skipped()
     if STDIN in words:
-        return _with_stdin(words, nul, skipped)
-    names = list(_walked(words, skipped))
+        given = _with_stdin(words, nul, skipped, exclude)
+        return replace(given, pictures=_not_empty(given.pictures, skipped))
+    names = list(_walked(words, skipped, exclude))
     single = len(words) == 1 and not os.path.isdir(words[0])  # noqa: PTH112 - Path("") is a folder
-    return Photos(map(Picture.from_path, names), len(names), single, skipped)
+    return Photos(_not_empty(map(_picture, names), skipped), len(names), single, skipped)
 
 
-def _with_stdin(words: Sequence[str], nul: bool, skipped: Skipped) -> Photos:
+def _not_empty(pictures: Iterator[Picture], skipped: Skipped) -> Iterator[Picture]:
+    """Return the pictures once the first has come. Raises as `photos` does."""
+    first = next(pictures, None)
+    if first is not None:
+        return chain([first], pictures)
+    from arcli.bulk.plan import no_pictures
+
+    raise no_pictures(skipped)
+
+
+def _picture(name: str) -> Picture:
+    from arcli.bulk.walk import as_on_disk
+
+    return Picture(name=name, path=as_on_disk(Path(name)))
+
+
+def _with_stdin(words: Sequence[str], nul: bool, skipped: Skipped, exclude: Sequence[str]) -> Photos:
     source = stdin_bytes()
     head = source.read(_HEAD)
     if _MAGIC.match(head):
@@ -55,14 +78,16 @@ def _with_stdin(words: Sequence[str], nul: bool, skipped: Skipped) -> Photos:
         picture = Picture(name=STDIN, data=data)
         if len(words) == 1:
             return Photos(iter([picture]), 1, True, skipped)
-        return Photos(_mixed(words, picture, skipped), None, False, skipped)
-    listed = lines_of(source, head, nul=nul)
-    return Photos(map(Picture.from_path, _walked(_spliced(words, listed), skipped)), None, False, skipped)
+        return Photos(_mixed(words, picture, skipped, exclude), None, False, skipped)
+    listed = _walked(_spliced(words, lines_of(source, head, nul=nul)), skipped, exclude)
+    return Photos(map(_picture, listed), None, False, skipped)
 
 
-def _mixed(words: Sequence[str], picture: Picture, skipped: Skipped) -> Iterator[Picture]:
+def _mixed(
+    words: Sequence[str], picture: Picture, skipped: Skipped, exclude: Sequence[str]
+) -> Iterator[Picture]:
     for word in words:
-        yield from [picture] if word == STDIN else map(Picture.from_path, _walked([word], skipped))
+        yield from [picture] if word == STDIN else map(_picture, _walked([word], skipped, exclude))
 
 
 def _spliced(words: Sequence[str], listed: Iterator[str]) -> Iterator[str]:
@@ -70,11 +95,11 @@ def _spliced(words: Sequence[str], listed: Iterator[str]) -> Iterator[str]:
         yield from listed if word == STDIN else [word]
 
 
-def _walked(words: Iterable[str], skipped: Skipped) -> Iterator[str]:
+def _walked(words: Iterable[str], skipped: Skipped, exclude: Sequence[str]) -> Iterator[str]:
     """Yield the pictures that files, folders and globs mean, as the user would write them.
 
     One named twice comes twice: scripts pair answers with what they asked.
     """
     from arcli.bulk.walk import each_picture
 
-    return (found.image for found in each_picture(words, skipped))
+    return (found.image for found in each_picture(words, skipped, exclude))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from arcli.bulk.channel_state import Known, targets
+from arcli.bulk.channel_state import Known, known_of, targets
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, PlanEntry, plan_manifest, plan_words
@@ -17,7 +17,7 @@ from arcli.bulk.sync.actions import Action, Head, action_line, head_line, read_a
 from arcli.bulk.sync.apply import apply, foretell
 from arcli.bulk.sync.compare import Tally, compare
 from arcli.bulk.sync.source import ChannelSource
-from arcli.errors import InvalidManifest
+from arcli.errors import EmptyInput, InvalidManifest
 from arcli.models import AddItem, AddOptions, Picture, TargetChanges
 from tests.bulk.fake_gallery import FakeGallery
 
@@ -37,7 +37,10 @@ def actions(
 
 
 def run(gallery: FakeGallery, planned: Iterable[Action], *, reviewed: bool = False) -> dict[str, str]:
-    results = apply(gallery, channel="c", actions=planned, options=AddOptions(), reviewed=reviewed)
+    planned = list(planned)
+    names = frozenset(action.identifier for action in planned)
+    now = known_of(gallery, "c", names) if reviewed else None
+    results = apply(gallery, channel="c", actions=planned, options=AddOptions(), now=now)
     return {result.identifier: result.status for result in results}
 
 
@@ -75,7 +78,9 @@ def test_an_empty_source_empties_no_channel(gallery: FakeGallery, folder: Path, 
     draw("abc.jpg")
     sync(gallery, of_folder(folder))
     (folder / "abc.jpg").unlink()
-    assert sync(gallery, of_folder(folder), remove=True) == {}
+    with pytest.raises(EmptyInput):
+        of_folder(folder)
+    assert sync(gallery, [], remove=True) == {"abc": "held"}
     assert sorted(gallery.channels["c"]) == ["abc"]
 
 
@@ -105,8 +110,34 @@ def test_a_broken_row_removes_nothing_for_it_may_name_a_target(
     draw("abc.jpg"), draw("def.jpg")
     sync(gallery, of_folder(tmp_path / "pictures"))
     entries = manifest_entries(tmp_path, '{"image": "pictures/abc.jpg"}', '{"image": "pictures/d')
-    assert sync(gallery, entries, remove=True) == {"abc": "unchanged", "": "failed"}
+    assert sync(gallery, entries, remove=True) == {"abc": "unchanged", "": "failed", "def": "held"}
     assert sorted(gallery.channels["c"]) == ["abc", "def"]
+
+
+def test_a_row_that_fails_removes_nothing_also_where_its_identifier_is_known(
+    gallery: FakeGallery, tmp_path: Path, draw: Draw
+) -> None:
+    draw("abc.jpg"), draw("def.jpg")
+    sync(gallery, of_folder(tmp_path / "pictures"))
+    for line in (
+        '{"image": "pictures/abc.jpg", "identifier": "not valid"}',
+        '{"image": "pictures/nowhere.jpg"}',
+    ):
+        statuses = sync(gallery, manifest_entries(tmp_path, line), remove=True)
+        assert {statuses["abc"], statuses["def"]} == {"held"}
+    assert sorted(gallery.channels["c"]) == ["abc", "def"]
+
+
+def test_a_picture_that_the_gallery_refuses_holds_the_removals(
+    gallery: FakeGallery, folder: Path, draw: Draw
+) -> None:
+    draw("abc.jpg"), draw("def.jpg")
+    sync(gallery, of_folder(folder))
+    (folder / "def.jpg").unlink(), (folder / "new.jpg").write_bytes(b"no picture")
+    statuses = sync(gallery, of_folder(folder), remove=True)
+    assert statuses == {"abc": "unchanged", "new": "failed", "def": "held"}
+    (folder / "new.jpg").unlink()
+    assert sync(gallery, of_folder(folder), remove=True) == {"abc": "unchanged", "def": "removed"}
 
 
 def test_a_folder_that_cannot_be_read_removes_nothing(
@@ -122,7 +153,7 @@ def test_a_folder_that_cannot_be_read_removes_nothing(
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert sync(gallery, of_folder(folder), remove=True) == {"abc": "unchanged", "": "failed"}
+    assert sync(gallery, of_folder(folder), remove=True) == {"abc": "unchanged", "": "failed", "def": "held"}
     assert sorted(gallery.channels["c"]) == ["abc", "def"]
 
 
@@ -133,7 +164,7 @@ def test_a_picture_that_cannot_be_read_keeps_its_target(
     line = '{"image": "pictures/abc.jpg"}'
     sync(gallery, manifest_entries(tmp_path, line))
     path.unlink()
-    (action,) = actions(gallery, manifest_entries(tmp_path, line), remove=True)
+    (action,) = actions(gallery, manifest_entries(tmp_path, line), remove=True)  # and no removal
     assert f"{tmp_path}/m.jsonl, line 1" in str(action.error)
     assert foretell(action).status == "would-fail"
 

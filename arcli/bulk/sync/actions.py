@@ -26,6 +26,7 @@ class Do(StrEnum):
     REPLACE = "replace"
     UPDATE = "update"
     REMOVE = "remove"
+    HOLD = "hold"  # would be removed, but the source could not be read completely
     KEEP = "keep"
     FAIL = "fail"
 
@@ -34,7 +35,7 @@ class Do(StrEnum):
 class Action:
     """One action. `changes`: what differs; `before`: the target as it was when this was decided.
 
-    `picture`: SHA-256 of the picture that was meant. FAIL has an `error`, REMOVE no `entry`.
+    `picture`: SHA-256 of the picture that was meant. FAIL has an `error`, REMOVE and HOLD no `entry`.
     """
 
     do: Do

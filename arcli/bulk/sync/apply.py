@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from arcli.bulk.channel_state import Known, hash_of, known_of
+from arcli.bulk.channel_state import Known, hash_of
 from arcli.bulk.plan import PlanEntry
 from arcli.bulk.run_steps import Reword, Send, Settled, Step, run_steps
 from arcli.bulk.sync.actions import Action, Do
@@ -16,11 +16,12 @@ from arcli.models import AddOptions, AddResult, AddStatus, Hint, OnExists
 
 _DONE = {Do.ADD: "added", Do.REPLACE: "replaced", Do.UPDATE: "updated", Do.REMOVE: "removed"}
 KEPT = "unchanged"
+HELD = "held"  # would be removed, but not all of the source could be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncResult:
-    """What became of one action: added, replaced, updated, removed, unchanged, failed, or would-…"""
+    """What became of one action: added, replaced, updated, removed, held, unchanged, failed, or would-…"""
 
     identifier: str
     image: str | None
@@ -41,24 +42,29 @@ def foretell(action: Action) -> SyncResult:
 
 
 def apply(
-    gallery: Gallery, *, channel: str, actions: Iterable[Action], options: AddOptions, reviewed: bool = False
+    gallery: Gallery,
+    *,
+    channel: str,
+    actions: Iterable[Action],
+    options: AddOptions,
+    now: Mapping[str, Known] | None = None,
 ) -> Iterator[SyncResult]:
-    """Yield the result of each action, in order.
+    """Yield the result of each action, in order, removals last; they are held when anything failed before.
 
-    `reviewed`: the actions were decided earlier; one whose target or picture has changed since fails.
+    `now`: the actions were decided earlier, and this is what the channel knows of their targets today; an
+    action whose target or picture has changed since fails.
     Raises Unreachable and what else stops the whole of it: run it again then.
     """
-    if reviewed:
-        actions = list(actions)
-        now = known_of(gallery, channel, frozenset(action.identifier for action in actions))
+    if now is not None:
         actions = (_still_valid(action, now.get(action.identifier)) for action in actions)
     following = iter(actions)
+    failed = False
     removals: list[Action] = []
     waiting: deque[Action] = deque()
 
     def steps() -> Iterator[Step]:
         for action in following:
-            if action.do is Do.REMOVE:
+            if action.do in (Do.REMOVE, Do.HOLD):
                 removals.append(action)
             else:
                 waiting.append(action)
@@ -66,8 +72,10 @@ def apply(
 
     options = replace(options, on_exists=OnExists.REPLACE)
     for result in run_steps(gallery, channel, options, steps()):
-        yield _told(waiting.popleft(), result)
-    yield from _remove(gallery, channel, removals)
+        done = _told(waiting.popleft(), result)
+        failed = failed or done.error is not None
+        yield done
+    yield from _remove(gallery, channel, removals, hold=failed)
 
 
 def _step(action: Action) -> Step:
@@ -88,10 +96,17 @@ def _told(action: Action, result: AddResult) -> SyncResult:
     return replace(_result(action, status), level=result.level, hints=result.hints)
 
 
-def _remove(gallery: Gallery, channel: str, removals: Sequence[Action]) -> Iterator[SyncResult]:
-    due = [action.identifier for action in removals if action.error is None]
+def _remove(
+    gallery: Gallery, channel: str, removals: Sequence[Action], *, hold: bool
+) -> Iterator[SyncResult]:
+    """Remove what is due. `hold`: nothing is, because something failed."""
+    removals = [replace(action, do=Do.HOLD) for action in removals] if hold else removals
+    due = [action.identifier for action in removals if action.error is None and action.do is Do.REMOVE]
     removed = iter(gallery.remove_many(channel=channel, identifiers=due) if due else ())
     for action in removals:
+        if action.error is None and action.do is Do.HOLD:
+            yield _result(action, HELD)
+            continue
         error = action.error if action.error is not None else next(removed).error
         yield _result(action, "failed" if error is not None else _DONE[Do.REMOVE], error=error)
 
@@ -108,7 +123,7 @@ def _result(action: Action, status: str, *, error: ArcliError | None = None) -> 
 
 def _still_valid(action: Action, now: Known | None) -> Action:
     """Return the action, or one that fails because something has changed since it was decided."""
-    if action.do in (Do.KEEP, Do.FAIL):
+    if action.do in (Do.KEEP, Do.FAIL, Do.HOLD):
         return action
     if now != action.before:
         why = "was changed" if now and action.before else "has appeared" if now else "has gone"

@@ -18,7 +18,6 @@ class Tally:
 
     seen: Counter[Do] = field(default_factory=Counter)
     unknown: int = 0
-    unnamed: int = 0  # entries so broken that not even their identifier is known
 
 
 def compare(
@@ -28,24 +27,25 @@ def compare(
     *,
     remove: bool,
     again: bool = False,
+    complete: bool = True,
 ) -> Iterator[Action]:
     """Yield an action for each entry in order, then the removals.
 
-    `again`: replace pictures where the channel does not tell what it has. Nothing is removed when an
-    entry's identifier cannot be known, or when there are no entries: a source that is broken or not
-    mounted must not empty a channel.
+    `again`: replace pictures where the channel does not tell what it has. Removals are held when an entry
+    has failed, when the source was not read completely, or when there are no entries: a source that is
+    broken or not mounted must not empty a channel.
     """
     there = set()
     for entry in entries:
         there.add(entry.identifier)
-        tally.unnamed += not entry.identifier
         action = _action(entry, channel.get(entry.identifier), tally, again)
         tally.seen[action.do] += 1
         yield action
-    if remove and there and not tally.unnamed:
+    if remove:
+        do = Do.REMOVE if complete and there and not tally.seen[Do.FAIL] else Do.HOLD
         for identifier in sorted(channel.keys() - there):
-            tally.seen[Do.REMOVE] += 1
-            yield Action(do=Do.REMOVE, identifier=identifier, before=channel[identifier])
+            tally.seen[do] += 1
+            yield Action(do=do, identifier=identifier, before=channel[identifier])
 
 
 def _action(entry: PlanEntry, before: Known | None, tally: Tally, again: bool) -> Action:

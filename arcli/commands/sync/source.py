@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,16 +33,24 @@ class Wanted:
     id_from: IdFrom
     encoding: str | None
     trust_ratio: bool
+    exclude: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Entries and how many; `channel` where they are another gallery's."""
+    """Entries and how many; `channel` where they are another gallery's.
+
+    `identifiers`: those of all entries that can be loaded. `faults`: how many entries cannot be; `unread`:
+    linked folders that were not entered.
+    """
 
     name: str
     entries: Iterator[PlanEntry]
     total: int
+    identifiers: Callable[[], frozenset[str]]
     notes: tuple[str, ...] = ()
+    faults: int = 0
+    unread: tuple[str, ...] = ()
     channel: ChannelSource | None = None
 
 
@@ -52,8 +60,16 @@ def opened_source(session: Session, wanted: Wanted) -> Iterator[Source]:
     if wanted.from_profile is None:
         yield _files(wanted)
         return
+    if wanted.exclude:
+        raise UsageError("--exclude is for folders, not for channels")
     with other_channel(session, wanted) as channel:
-        yield Source(channel.channel, channel.entries(), channel.total(), (), channel)
+        yield Source(
+            name=channel.channel,
+            entries=channel.entries(),
+            total=channel.total(),
+            identifiers=channel.identifiers,
+            channel=channel,
+        )
 
 
 def _files(wanted: Wanted) -> Source:
@@ -62,12 +78,22 @@ def _files(wanted: Wanted) -> Source:
     if wanted.pictures is not None or wanted.trust_ratio:
         raise UsageError("--pictures and --trust-matchratio belong to --from-profile")
     plan = _plan(Path(wanted.source), wanted)
-    return Source(wanted.source, plan.entries(), plan.total, plan.notes)
+    return Source(
+        name=wanted.source,
+        entries=plan.entries(),
+        total=plan.total,
+        identifiers=lambda: plan.identifiers,
+        notes=plan.notes,
+        faults=plan.faults,
+        unread=plan.unread,
+    )
 
 
 def _plan(path: Path, wanted: Wanted) -> Plan:
     if path.is_dir():
-        return plan_words([str(wanted.source)], wanted.id_from, Defaults())
+        return plan_words([str(wanted.source)], wanted.id_from, Defaults(), exclude=wanted.exclude)
+    if wanted.exclude:
+        raise UsageError("--exclude is for folders: a manifest names its pictures itself")
     if not path.exists():
         raise PictureNotFound(f"{path}: no such folder or manifest", item=str(path))
     return plan_manifest(open_manifest(path, wanted.encoding), wanted.id_from, Defaults())

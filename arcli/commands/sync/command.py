@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from arcli.bulk.identifiers import IdFrom
-from arcli.commands.sync_apply import How, apply_plan, sync_source
-from arcli.commands.sync_source import Wanted
-from arcli.console.options import EncodingOption, IdFromOption, JobsOption, NoCreateOption
+from arcli.bulk.sync.removals import MaxDelete
+from arcli.commands.sync.apply import How, apply_plan, sync_source
+from arcli.commands.sync.source import Wanted
+from arcli.console.options import EncodingOption, ExcludeOption, IdFromOption, JobsOption, NoCreateOption
 from arcli.console.session import Session
+from arcli.errors import UsageError
 from arcli.models import AddOptions
 
 
@@ -34,8 +36,21 @@ def sync(
         typer.Option("--trust-matchratio", help="Take matchratio over from another kind of service too."),
     ] = False,
     delete: Annotated[
-        bool, typer.Option("--delete", help="Remove targets that the source does not have.")
+        bool,
+        typer.Option(
+            "--delete",
+            help="Remove targets that the source does not have; none while any of it failed or was not read.",
+        ),
     ] = False,
+    max_delete: Annotated[
+        str | None,
+        typer.Option(
+            "--max-delete",
+            metavar="N|N%",
+            help="Most targets that --delete may remove. Default: it asks before all of them go, or more than"
+            " a tenth and more than three, and refuses where nobody can be asked.",
+        ),
+    ] = None,
     again: Annotated[
         bool,
         typer.Option("--replace-unknown", help="Replace pictures that the channel cannot compare."),
@@ -45,6 +60,7 @@ def sync(
         Path | None,
         typer.Option("--plan", metavar="FILE", help="With SOURCE: write what would be done. Alone: do it."),
     ] = None,
+    exclude: ExcludeOption = None,
     encoding: EncodingOption = None,
     id_from: IdFromOption = IdFrom.STEM,
     no_create: NoCreateOption = False,
@@ -62,9 +78,11 @@ def sync(
         id_from=id_from,
         encoding=encoding,
         trust_ratio=trust_ratio,
+        exclude=tuple(exclude or ()),
     )
     how = How(
         delete=delete,
+        most=MaxDelete.of(max_delete),
         again=again,
         dry_run=dry_run,
         plan=plan,
@@ -72,5 +90,7 @@ def sync(
     )
     if plan is not None and source is None and from_profile is None:
         apply_plan(session, plan, how)
-    else:
-        sync_source(session, wanted, how)
+        return
+    if max_delete is not None and not delete:
+        raise UsageError("--max-delete holds --delete, which is not given")
+    sync_source(session, wanted, how)

@@ -1,0 +1,70 @@
+"""How many targets a sync may remove before somebody has to say that this is meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from arcli.bulk.sync.actions import Action, Do
+from arcli.errors import UsageError
+
+_GIVEN = re.compile(r"(\d+)|(\d+(?:\.\d+)?) ?%")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxDelete:
+    """The largest number of targets that may go without a question.
+
+    count, share (0 to 1): what the user gave. Without either, the habit of a gallery that is looked after:
+    never all of it, and a tenth or three targets, whichever is more. A season's change of a catalogue stays
+    below; a wrong folder or a share that is not mounted does not (rsync and Terraform users report both).
+    """
+
+    count: int | None = None
+    share: float | None = None
+    usual_share: float = 0.1
+    usual_count: int = 3
+
+    @classmethod
+    def of(cls, text: str | None) -> MaxDelete:
+        """Read `N` or `N%`; None is the default. Raises UsageError."""
+        if text is None:
+            return cls()
+        match = _GIVEN.fullmatch(text.strip())
+        if match is None or (match[2] and float(match[2]) > 100):
+            raise UsageError(f"--max-delete {text!r} is no number of targets", hint="for example 20, or 5%")
+        return cls(count=int(match[1])) if match[1] else cls(share=float(match[2]) / 100)
+
+    @property
+    def given(self) -> bool:
+        return self.count is not None or self.share is not None
+
+    def allows(self, removals: int, targets: int) -> bool:
+        """Say whether so many of a channel's targets may go without a question."""
+        if self.count is not None:
+            return removals <= self.count
+        if self.share is not None:
+            return removals <= self.share * targets
+        few = removals <= max(self.usual_count, self.usual_share * targets)
+        return removals == 0 or (few and removals < targets)
+
+
+@dataclass(slots=True)
+class Planned:
+    """What a plan that waits on the disk is about: identifiers, and how many of them would go."""
+
+    identifiers: frozenset[str]
+    removals: int
+    faults: int
+
+    @classmethod
+    def of(cls, actions: Iterable[Action]) -> Planned:
+        """Read all actions of a plan once."""
+        names: set[str] = set()
+        removals = faults = 0
+        for action in actions:
+            names.add(action.identifier)
+            removals += action.do is Do.REMOVE
+            faults += action.do in (Do.FAIL, Do.HOLD)
+        return cls(frozenset(names), removals, faults)

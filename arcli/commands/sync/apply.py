@@ -1,0 +1,241 @@
+"""What `arcli sync` does: compare and apply, or compare and write a plan, or apply a plan."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from arcli.atomic import replacing
+from arcli.bulk.channel_state import Known, known_of, targets
+from arcli.bulk.identifiers import IdFrom
+from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head
+from arcli.bulk.sync.apply import HELD, KEPT, SyncResult, apply, foretell
+from arcli.bulk.sync.compare import Tally, compare
+from arcli.bulk.sync.removals import MaxDelete, Planned
+from arcli.commands.sync.source import Source, Wanted, opened_source, other_channel
+from arcli.console.session import Session
+from arcli.console.text import plural
+from arcli.console.items import ItemView, Record
+from arcli.errors import ConfirmationRequired, Conflict, EmptyInput, FileExists, RemovalHeld, TooManyRemovals
+from arcli.models import AddOptions, ListQuery
+
+COUNTED = ("added", "replaced", "updated", "removed", HELD, KEPT, "failed")
+PLANNED = ("would-add", "would-replace", "would-update", "would-remove", "would-hold", KEPT, "would-fail")
+
+
+def _record(result: SyncResult) -> Record:
+    return {
+        "image": result.image,
+        "identifier": result.identifier or None,
+        "status": result.status,
+        "changes": list(result.changes),
+        "level": result.level,
+        "hints": [asdict(hint) for hint in result.hints],
+    }
+
+
+RESULTS: ItemView[SyncResult] = ItemView(
+    key="items",
+    record=_record,
+    columns=("image", "identifier", "status", "changes", "level", "hints"),
+    names=lambda result: [result.identifier] if result.error is None else [],
+    headings=("identifier", "status", "changes", "picture"),
+    lines=lambda result: [
+        (result.identifier, result.status, ", ".join(result.changes), result.image),
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """What the command line says beside the source. `plan`: a file to write instead of doing it."""
+
+    delete: bool
+    most: MaxDelete
+    again: bool
+    dry_run: bool
+    plan: Path | None
+    options: AddOptions
+
+    @property
+    def only_said(self) -> bool:
+        return self.dry_run or self.plan is not None
+
+
+def sync_source(session: Session, wanted: Wanted, how: How) -> None:
+    """Compare a source with the channel and do, or only say and write down, what makes them equal."""
+    if how.plan is not None and how.plan.exists():
+        hint = f"apply it: arcli sync --plan {how.plan}; or remove it"
+        raise FileExists(f"the plan {how.plan} exists already", hint=hint, item=str(how.plan))
+    with ExitStack() as stack:
+        source = stack.enter_context(opened_source(session, wanted))
+        for note in source.notes:
+            session.warn(note)
+        if how.delete and not source.total:
+            hint = "arcli rm --all empties a channel"
+            raise EmptyInput(f"{source.name} holds no picture, so nothing is removed", hint=hint)
+        known = {target.identifier: Known.of(target) for target in targets(session.gallery, session.channel)}
+        notes = _permitted(session, source, known, how) if how.delete else []
+        tally = Tally()
+        complete = not source.unread
+        actions = compare(source.entries, known, tally, remove=how.delete, again=how.again, complete=complete)
+        if how.plan is not None:
+            actions = _written(how.plan, _head(session, wanted, source), actions)
+        results = map(foretell, actions) if how.only_said else _applied(session, actions, how)
+        _tell(session, results, source, tally, how, notes)
+
+
+def _permitted(session: Session, source: Source, known: dict[str, Known], how: How) -> list[str]:
+    """Return when the removals may be carried out or will be held; with notes where they are only said."""
+    if source.unread or source.faults:
+        return []
+    removals = len(known.keys() - source.identifiers())
+    if not how.only_said:
+        _permit(session, session.channel, removals, len(known), how.most)
+    elif not how.most.allows(removals, len(known)):
+        return [f"to remove {removals:,} of {len(known):,} targets, --max-delete {removals} must be given"]
+    return []
+
+
+def _permit(session: Session, channel: str, removals: int, targets: int, most: MaxDelete) -> None:
+    """Return when so many targets may go. Raises TooManyRemovals, or what a declined question raises."""
+    if most.allows(removals, targets):
+        return
+    what = f"{removals:,} of {plural(targets, 'target')}"
+    refusal = TooManyRemovals(
+        f"this would remove {what} from channel {channel}, so nothing was changed",
+        hint=f"see what would go: --dry-run; if it is meant: --max-delete {removals}",
+    )
+    if most.given:
+        raise refusal
+    try:
+        session.confirm(f"The source does not have {what}. Remove them from channel {channel}?", yes=False)
+    except ConfirmationRequired as error:
+        raise refusal from error
+
+
+def _head(session: Session, wanted: Wanted, source: Source) -> Head:
+    return Head(
+        profile=session.settings.profile.value,
+        channel=session.channel,
+        source=source.name,
+        from_profile=wanted.from_profile,
+        pictures=None if wanted.pictures is None else str(Path(wanted.pictures).absolute()),
+    )
+
+
+def _written(path: Path, head: Head, actions: Iterable[Action]) -> Iterator[Action]:
+    """Write actions down as they pass; the file appears when all have."""
+    with replacing(path) as file:
+        file.write(head_line(head))
+        for action in actions:
+            if action.do is not Do.KEEP:
+                file.write(action_line(action))
+            yield action
+
+
+def _applied(session: Session, actions: Iterable[Action], how: How) -> Iterator[SyncResult]:
+    return apply(session.gallery, channel=session.channel, actions=actions, options=how.options)
+
+
+def apply_plan(session: Session, path: Path, how: How) -> None:
+    """Do what a plan says, as far as nothing has changed since. Raises Conflict for another profile's."""
+    head, actions = read_head(path), read_actions(path)
+    profile, channel = session.settings.profile.value, session.channel
+    if head.profile != profile or (session.named("channel") and head.channel != channel):
+        meant = f"channel {head.channel} of profile {head.profile}"
+        raise Conflict(f"the plan {path} is for {meant}", hint=f"add --profile {head.profile}")
+    with ExitStack() as stack:
+        if head.from_profile is not None:
+            wanted = Wanted(
+                source=head.source,
+                from_profile=head.from_profile,
+                pictures=head.pictures,
+                id_from=IdFrom.STEM,
+                encoding=None,
+                trust_ratio=True,
+            )
+            actions = stack.enter_context(other_channel(session, wanted)).attached(actions)
+        if how.dry_run:
+            results: Iterable[SyncResult] = map(foretell, actions)
+        else:
+            results = _reviewed(session, head.channel, path, actions, how)
+        _show(session, results, None, {}, planned=how.dry_run)
+
+
+def _reviewed(
+    session: Session, channel: str, path: Path, actions: Iterable[Action], how: How
+) -> Iterator[SyncResult]:
+    """Apply the actions of a plan that somebody has looked at; its removals are held like others."""
+    gallery, planned = session.gallery, Planned.of(read_actions(path))
+    if planned.removals and not planned.faults:
+        count = gallery.list(channel=channel, query=ListQuery(limit=1)).totalcount
+        _permit(session, channel, planned.removals, count, how.most)
+    now = known_of(gallery, channel, planned.identifiers)
+    return apply(gallery, channel=channel, actions=actions, options=how.options, now=now)
+
+
+def _tell(
+    session: Session,
+    results: Iterable[SyncResult],
+    source: Source,
+    tally: Tally,
+    how: How,
+    notes: list[str],
+) -> None:
+    def noted() -> Iterator[SyncResult]:
+        yield from results
+        notes.extend(_notes(source, tally, how))
+
+    data: dict[str, object] = {"notes": notes}
+    _show(session, noted(), source.total, data, planned=how.only_said, unread=source.unread)
+    for note in notes:
+        session.warn(note)
+
+
+def _notes(source: Source, tally: Tally, how: How) -> Iterator[str]:
+    """Say what a sync could not do, and why."""
+    if source.channel is not None:
+        yield from source.channel.not_moved()
+    if tally.unknown:
+        what = "were replaced" if how.again else "were left as they are (--replace-unknown)"
+        yield f"{tally.unknown:,} pictures cannot be compared with what the channel has: they {what}"
+
+
+def _show(
+    session: Session,
+    results: Iterable[SyncResult],
+    total: int | None,
+    data: dict[str, object],
+    *,
+    planned: bool,
+    unread: tuple[str, ...] = (),
+) -> None:
+    counts = Counter(dict.fromkeys(PLANNED if planned else COUNTED, 0))
+    answer = session.answer(RESULTS, changes=not planned)
+    with session.progress("comparing" if planned else "syncing", total) as advance:
+        for result in results:
+            counts[result.status] += 1
+            if result.status != KEPT:
+                answer.item(result, result.error)
+            advance()
+    if held := counts[HELD] + counts["would-hold"]:
+        answer.fault(_held(held, counts["failed"] + counts["would-fail"], unread))
+    session.end(answer, {"counts": dict(counts), **data})
+    session.say(
+        ", ".join(f"{count:,} {status}" for status, count in counts.items() if count) or "nothing to do"
+    )
+
+
+def _held(held: int, failed: int, unread: tuple[str, ...]) -> RemovalHeld:
+    reasons = [f"{plural(failed, 'item')} failed"] if failed else []
+    reasons += [f"{name} is a link to a folder and was not entered" for name in unread[:3]]
+    reasons += [f"so were {len(unread) - 3:,} more"] if len(unread) > 3 else []
+    why = "; ".join(reasons) or "the source could not be read completely when the plan was made"
+    return RemovalHeld(
+        f"nothing was removed: {plural(held, 'target')} that the source does not have stay, because {why}",
+        hint="mend that and run it again; --exclude PATTERN leaves a folder out on purpose",
+    )
