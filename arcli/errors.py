@@ -377,3 +377,8 @@ class Interrupted(ArcliError):
 
 class Declined(Interrupted):
     code = "declined"
+
+
+def extra_hint(extra: str) -> str:
+    """Return how to install what an extra of arcli needs, from what its user has: a checkout or a wheel."""
+    return f"pip install '.[{extra}]' in arcli's checkout, or pip install 'WHEEL_FILE[{extra}]'"

@@ -43,4 +43,4 @@ def test_completions_are_where_shells_look_for_them(names: list[str], place: str
 
 def test_nothing_else_is_installed(names: list[str]) -> None:
     tops = {name.split("/")[0].split("-")[0] for name in names}
-    assert tops == {"arcli"}
+    assert tops == {"arcli", "arcli_gallery"}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
 _LOWER_BOUND = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*>=\s*([0-9][^,;\s]*)")
-_NOT_PINNED = {"arcli", "pip", "setuptools", "wheel"}
+_NOT_PINNED = {PROJECT["project"]["name"], "pip", "setuptools", "wheel"}
 
 
 def group(name: str) -> list[str]:

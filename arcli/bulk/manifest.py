@@ -14,7 +14,7 @@ from pathlib import Path
 from arcli.bulk.columns import ManifestHeader, Row, header_of, row_from_cells, row_from_object
 from arcli.bulk.encoding import TextEncoding, encoding_of
 from arcli.bulk.records import records
-from arcli.errors import Conflict, InvalidManifest, UsageError
+from arcli.errors import Conflict, EmptyInput, InvalidManifest, UsageError
 from arcli.models import METADATA_LIMIT
 
 LINE_LIMIT = 16 * METADATA_LIMIT  # characters; metadata as escaped text in JSON may be 12 times as long
@@ -83,8 +83,10 @@ def _csv_header(path: Path, encoding: str) -> ManifestHeader:
             if header is not None:
                 return header
             best = max(best, cells, key=len)
+    if not best:
+        raise EmptyInput(f"{path} lists nothing: it has no text", item=str(path))
     raise InvalidManifest(
-        f"{path}: no column is named image (found: {', '.join(best) or 'nothing'})",
+        f"{path}: no column is named image (found: {', '.join(best)})",
         hint="the first line names the columns: image, and if wanted identifier, metadata, matchratio",
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arcli.console.session import Session
-from arcli.errors import NotSupported
+from arcli.errors import NotSupported, extra_hint
 
 if TYPE_CHECKING:
     from arcli.server.process.serve import Started
@@ -93,7 +93,7 @@ def _require_server() -> None:
     """Raises NotSupported, naming the extra, where the server's libraries are not installed."""
     for name in ("starlette", "uvicorn", "python_multipart", "prometheus_client"):
         if find_spec(name) is None:
-            raise NotSupported(f"serve needs the package {name}", hint="pip install 'arcli[server]'")
+            raise NotSupported(f"serve needs the package {name}", hint=extra_hint("server"))
 
 
 def _announce(session: Session, started: Started) -> None:

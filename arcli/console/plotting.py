@@ -1,4 +1,4 @@
-"""Plots in files: the one place that knows matplotlib (extra `arcli[plot]`)."""
+"""Plots in files: the one place that knows matplotlib (extra `plot`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from arcli.console.files import write_file
-from arcli.errors import NotSupported, UsageError
+from arcli.errors import NotSupported, UsageError, extra_hint
 
 FORMATS = (".png", ".svg")
 
@@ -19,8 +19,9 @@ def plot_format(path: Path) -> str:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        hint = "pip install 'arcli[plot]'"
-        raise NotSupported("plots in files need matplotlib, which is not installed", hint=hint) from error
+        raise NotSupported(
+            "plots in files need matplotlib, which is not installed", hint=extra_hint("plot")
+        ) from error
     return path.suffix.lower()[1:]
 
 

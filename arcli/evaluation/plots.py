@@ -1,4 +1,4 @@
-"""Curves as SVG text, drawn by matplotlib (extra `arcli[plot]`)."""
+"""Curves as SVG text, drawn by matplotlib (extra `plot`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from arcli.errors import NotSupported
+from arcli.errors import NotSupported, extra_hint
 from arcli.evaluation.measure import Report, ThresholdPoint
 
 
@@ -42,7 +42,7 @@ def _figure() -> tuple[Any, Any]:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise NotSupported("an HTML report needs matplotlib", hint="pip install 'arcli[plot]'") from error
+        raise NotSupported("an HTML report needs matplotlib", hint=extra_hint("plot")) from error
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots(1, 2)
     for each in axes:

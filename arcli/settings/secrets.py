@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from arcli.errors import NotSupported, WrongCredentials
+from arcli.errors import NotSupported, WrongCredentials, extra_hint
 
 HIDDEN = "(not shown)"
 _SERVICE = "arcli"
@@ -105,6 +105,6 @@ def _keyring() -> tuple[Any, Any]:
         import keyring.errors
     except ImportError as error:
         raise NotSupported(
-            "the system keyring needs an extra of arcli", hint="pip install 'arcli[keyring]'"
+            "the system keyring needs an extra of arcli", hint=extra_hint("keyring")
         ) from error
     return keyring, keyring.errors

@@ -4,9 +4,11 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,14 +28,20 @@ def block(language: str, containing: str, page: str = AUTOMATION) -> str:
     return only
 
 
+def tools(home: Path) -> Path:
+    """Return a folder with an `arcli` that is this one."""
+    folder = home / "bin"
+    if not folder.exists():
+        folder.mkdir()
+        environ = f'PYTHONPATH="{ROOT}"'
+        (folder / "arcli").write_text(f'#!/bin/sh\n{environ} exec "{sys.executable}" -m arcli "$@"\n')
+        (folder / "arcli").chmod(0o755)
+    return folder
+
+
 def shell(command: str, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as cron would, with an `arcli` that is this one."""
-    tools = home / "bin"
-    if not tools.exists():
-        tools.mkdir()
-        (tools / "arcli").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m arcli "$@"\n')
-        (tools / "arcli").chmod(0o755)
-    env = environment(home, HOME=str(home), PATH=f"{tools}:{os.environ['PATH']}", **more)
+    """Run a command of a page, with an `arcli` that is this one."""
+    env = environment(home, HOME=str(home), PATH=f"{tools(home)}:{os.environ['PATH']}", **more)
     return subprocess.run(["sh", "-c", command], env=env, cwd=home, capture_output=True, text=True)
 
 
@@ -53,21 +61,53 @@ def exported(path: Path) -> list[tuple[str, str]]:
         return [(row["identifier"], row["count"]) for row in csv.DictReader(file)]
 
 
-def test_the_nightly_line_of_a_crontab(home: Path) -> None:
-    line = block("crontab", "--append")
+def by_cron(containing: str, home: Path) -> list[str]:
+    """Run a line of a crontab twice as cron does: hardly an environment, no terminal; return the mails."""
+    assignment, line = [one for one in block("crontab", containing, with_path()).splitlines() if one]
+    path = assignment.partition("=")[2].replace("/home/me/arcli/bin", str(tools(home)))
+    env = {"HOME": str(home), "LOGNAME": "me", "SHELL": "/bin/sh", "PATH": path}
+    both: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+    }
     command = line.split(maxsplit=5)[5]
-    for _ in range(2):
-        ran = shell(command, home)
-        assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
-        assert exported(home / "statistics" / "posters.csv") == [("poster", "1")]
+    runs = [subprocess.run(["/bin/sh", "-c", command], env=env, cwd=home, text=True, **both) for _ in (1, 2)]
+    assert [ran.returncode for ran in runs] == [0, 0], runs[0].stdout
+    return [ran.stdout for ran in runs]
 
 
-def test_the_monthly_line_of_a_crontab(home: Path) -> None:
-    pytest.importorskip("matplotlib", reason="charts need arcli[plot]")
-    (home / "statistics").mkdir(exist_ok=True)
-    ran = shell(block("crontab", "--plot-file").split(maxsplit=5)[5], home)
-    assert ran.returncode == 0, ran.stderr
-    assert (home / "statistics" / "last-month.png").read_bytes().startswith(b"\x89PNG")
+def with_path() -> str:
+    """Return the page with the first crontab's PATH in front of each: they are lines of one file."""
+    (path,) = re.findall(r"^PATH=.*$", AUTOMATION, re.MULTILINE)
+    return AUTOMATION.replace(f"{path}\n", "").replace("```crontab\n", f"```crontab\n{path}\n")
+
+
+@pytest.fixture
+def cron_home(home: Path) -> Path:
+    """The home with its data where arcli looks without any variable."""
+    data = home / ".local" / "share" / "arcli"
+    if not data.exists():
+        data.parent.mkdir(parents=True)
+        shutil.copytree(home / "data", data)
+    return home
+
+
+def test_the_nightly_line_of_a_crontab_mails_nothing(cron_home: Path) -> None:
+    assert by_cron("--append", cron_home) == ["", ""]
+    assert exported(cron_home / "statistics" / "posters.csv") == [("poster", "1")]
+
+
+def test_the_nightly_line_mails_what_is_wrong(cron_home: Path, tmp_path: Path) -> None:
+    (tmp_path / "statistics").write_text("in the way of the folder")
+    with pytest.raises(AssertionError, match="statistics"):
+        by_cron("--append", tmp_path)
+
+
+def test_the_monthly_line_of_a_crontab_mails_nothing(cron_home: Path) -> None:
+    pytest.importorskip("matplotlib", reason="charts need the extra plot")
+    assert by_cron("--plot-file", cron_home) == ["", ""]
+    assert (cron_home / "statistics" / "last-month.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_systemd_service(home: Path) -> None:
@@ -98,25 +138,42 @@ def job_steps() -> tuple[dict[str, str], list[str]]:
     return settings, re.findall(r"^        run: (.+)$", job, re.MULTILINE)
 
 
-def test_the_steps_of_the_ci_job_over_a_server(tmp_path: Path) -> None:
+def manifest(gallery: Path, pictures: dict[str, str]) -> None:
+    """Write posters.csv: identifier → picture."""
+    rows = [f'{image},{name},"{{""n"": 1}}"' for name, image in pictures.items()]
+    (gallery / "posters.csv").write_text("\n".join(["image,identifier,metadata", *rows]))
+
+
+def test_the_ci_job_is_run_twice_and_after_changes(tmp_path: Path) -> None:
     gallery = tmp_path / "gallery"
     gallery.mkdir()
-    rows = ["image,metadata"]
-    for seed in range(3):
+    for seed in range(4):
         (gallery / f"poster_{seed}.png").write_bytes(poster(seed))
-        rows.append(f'poster_{seed}.png,"{{""n"": {seed}}}"')
-    (gallery / "posters.csv").write_text("\n".join(rows))
     settings, steps = job_steps()
-    with KillableServer(tmp_path / "served", settings["ARCLI_CHANNEL"]) as server:
+    checks = next(step for step in steps if step.startswith("arcli check"))
+
+    def run(login: dict[str, str]) -> list[str]:
         for command in steps[1:]:  # not pip
-            ran = shell(command, tmp_path, **settings, **server.login())
-            assert ran.returncode == 0, ran.stderr
-        first = json.loads((tmp_path / "gallery.json").read_text())
-        assert first["data"]["totalcount"] == 3
+            ran = shell(command, tmp_path, **settings, **login)
+            assert ran.returncode == 0, f"{command}: {ran.stderr}"
+        listed = json.loads((tmp_path / "gallery.json").read_text())["data"]["targets"]
+        return [target["identifier"] for target in listed]
+
+    with KillableServer(tmp_path / "served", settings["ARCLI_CHANNEL"]) as server:
+        login = server.login()
+        manifest(gallery, {"spring": "poster_0.png", "summer": "poster_1.png", "autumn": "poster_2.png"})
+        assert run(login) == run(login) == ["autumn", "spring", "summer"]
+        (gallery / "poster_1.png").write_bytes(
+            poster(11)
+        )  # another picture, a new name, an exchange, one more
+        changed = {"spring": "poster_2.png", "summer": "poster_1.png", "fall": "poster_0.png"}
+        manifest(gallery, changed | {"winter": "poster_3.png"})
+        assert run(login) == run(login) == ["fall", "spring", "summer", "winter"]
         (gallery / "copy.png").write_bytes(poster(0))
-        failed = shell(steps[1], tmp_path, **settings, **server.login())
+        manifest(gallery, changed | {"copy": "copy.png"})
+        failed = shell(checks, tmp_path, **settings, **login)
         assert failed.returncode == 3
-        assert "poster_0.png: shows the same picture" in failed.stderr
+        assert "shows the same picture as gallery/poster_0.png" in failed.stderr
 
 
 def test_the_first_load_of_the_ci_page(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from arcli.app import main
 from tests.fakes.arcloud import CREDENTIALS, FakeVendor
 
-keyring = pytest.importorskip("keyring", reason="the extra arcli[keyring] is not installed")
+keyring = pytest.importorskip("keyring", reason="the extra keyring is not installed")
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_an_animation_is_its_first_frame(kind: str) -> None:
 
 
 def test_heic_pictures_are_read_where_the_extra_is_installed() -> None:
-    pillow_heif = pytest.importorskip("pillow_heif", reason="needs arcli[heic]")
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs the extra heic")
     picture = pillow_heif.from_pillow(Image.fromarray(PIXELS[:, :, ::-1]))
     stream = io.BytesIO()
     picture.save(stream, quality=90)
@@ -96,7 +96,7 @@ def test_heic_pictures_are_read_where_the_extra_is_installed() -> None:
 
 def test_heic_pictures_of_odd_sizes_are_read() -> None:
     """Their coder pads them; the header names the padded size."""
-    pillow_heif = pytest.importorskip("pillow_heif", reason="needs arcli[heic]")
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs the extra heic")
     pixels = np.ascontiguousarray(PIXELS[:-1, :-1])
     stream = io.BytesIO()
     pillow_heif.from_pillow(Image.fromarray(pixels[:, :, ::-1])).save(stream, quality=90)
@@ -106,7 +106,7 @@ def test_heic_pictures_of_odd_sizes_are_read() -> None:
 
 
 def test_heic_pictures_that_their_file_turns_have_the_size_that_is_shown() -> None:
-    pillow_heif = pytest.importorskip("pillow_heif", reason="needs arcli[heic]")
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs the extra heic")
     exif = Image.Exif()
     exif[0x0112] = 6  # the coder writes it as the file's own rotation
     stream = io.BytesIO()
@@ -123,7 +123,7 @@ def test_without_the_extra_a_heic_picture_says_what_to_install(monkeypatch: pyte
     data = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + ispe
     with pytest.raises(UnreadablePicture) as caught:
         decode(data, name="x.heic")
-    assert "arcli[heic]" in str(caught.value.hint)
+    assert "[heic]" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

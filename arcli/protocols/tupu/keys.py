@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import TYPE_CHECKING
 
-from arcli.errors import NotSupported, UsageError
+from arcli.errors import NotSupported, UsageError, extra_hint
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -33,7 +33,7 @@ def require_cryptography() -> None:
         import cryptography  # noqa: F401
     except ImportError as error:
         raise NotSupported(
-            "Tupu's signatures need the cryptography package", hint="pip install 'arcli[tupu]'"
+            "Tupu's signatures need the cryptography package", hint=extra_hint("tupu")
         ) from error
 
 

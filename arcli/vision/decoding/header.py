@@ -20,7 +20,7 @@ __all__ = ["PictureHeader", "read_header"]
 
 _PNM = re.compile(rb"P([1-6])(?:\s+|#[^\n]*\n)+?(\d{1,9})(?:\s+|#[^\n]*\n)+?(\d{1,9})\s")
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}
-_SUPPORTED = "arcli reads JPEG, PNG, GIF, WebP, BMP, TIFF, PNM and, with arcli[heic], HEIC"
+_SUPPORTED = "arcli reads JPEG, PNG, GIF, WebP, BMP, TIFF, PNM and, with its extra heic, HEIC"
 
 
 def read_header(data: bytes, name: str) -> PictureHeader:

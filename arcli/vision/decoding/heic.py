@@ -7,7 +7,7 @@ import io
 import numpy as np
 import numpy.typing as npt
 
-from arcli.errors import UnreadablePicture
+from arcli.errors import UnreadablePicture, extra_hint
 from arcli.vision.decoding.header_types import PictureHeader
 
 
@@ -20,7 +20,7 @@ def decode(data: bytes, header: PictureHeader, name: str) -> npt.NDArray[np.uint
         import pillow_heif
     except ImportError:
         raise UnreadablePicture(
-            f"{name}: HEIC pictures need an extra", hint="pip install 'arcli[heic]'", item=name
+            f"{name}: HEIC pictures need an extra", hint=extra_hint("heic"), item=name
         ) from None
     try:
         picture = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True, bgr_mode=True)
