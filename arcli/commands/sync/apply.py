@@ -16,9 +16,9 @@ from arcli.bulk.sync.apply import HELD, KEPT, SyncResult, apply, foretell
 from arcli.bulk.sync.compare import Tally, compare
 from arcli.bulk.sync.removals import MaxDelete, Planned
 from arcli.commands.sync.source import Source, Wanted, opened_source, other_channel
+from arcli.console.items import ItemView, Record
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.console.items import ItemView, Record
 from arcli.errors import ConfirmationRequired, Conflict, EmptyInput, FileExists, RemovalHeld, TooManyRemovals
 from arcli.models import AddOptions, ListQuery
 
