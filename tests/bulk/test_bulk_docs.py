@@ -64,7 +64,7 @@ def exported(path: Path) -> list[tuple[str, str]]:
 def by_cron(containing: str, home: Path) -> list[str]:
     """Run a line of a crontab twice as cron does: hardly an environment, no terminal; return the mails."""
     assignment, line = [one for one in block("crontab", containing, with_path()).splitlines() if one]
-    path = assignment.partition("=")[2].replace("/home/me/arcli/bin", str(tools(home)))
+    path = assignment.partition("=")[2].replace("/opt/arcli/bin", str(tools(home)))
     env = {"HOME": str(home), "LOGNAME": "me", "SHELL": "/bin/sh", "PATH": path}
     both: dict[str, Any] = {
         "stdin": subprocess.DEVNULL,
