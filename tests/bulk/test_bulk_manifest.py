@@ -143,7 +143,6 @@ def test_a_bad_line_of_json_is_one_bad_row(tmp_path: Path, line: str) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
-        ("m.csv", b"", "image"),
         ("m.csv", b"name,price\na,1\n", "name, price"),
         ("m.csv", b"image,picture\na,b\n", "both mean image"),
         ("m.csv", b"PK\x03\x04rest", "workbook"),
@@ -191,3 +190,10 @@ def test_a_manifest_that_changes_meanwhile_is_noticed(tmp_path: Path) -> None:
 def test_a_device_is_no_manifest() -> None:
     with pytest.raises(InvalidManifest, match="no regular file"):
         open_manifest(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("data", [b"", b"\xef\xbb\xbf", b"\n \n"])
+def test_a_file_without_text_is_empty_input(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "m.csv").write_bytes(data)
+    with pytest.raises(EmptyInput):
+        open_manifest(tmp_path / "m.csv")
