@@ -8,7 +8,7 @@ import pytest
 
 from arcli.bulk.columns import Row
 from arcli.bulk.manifest import open_manifest
-from arcli.errors import Conflict, InvalidManifest, UsageError
+from arcli.errors import Conflict, EmptyInput, InvalidManifest, UsageError
 
 ROWS = 'image;identifier;metadata;matchratio\nCafé.jpg;cafe;"{""name"":\n ""Café""}";0.5\nb.png;;;\n'
 

@@ -68,7 +68,7 @@ def test_add(run: Run, filled: FakeGallery, tmp_path: Path) -> None:
 
 
 def test_check(run: Run, filled: FakeGallery, tmp_path: Path) -> None:
-    item = run("check", photo(tmp_path, b"alpha"), "--json").data["items"][0]
+    item = run("check", photo(tmp_path, b"alpha"), "--id-from", "name", "--json").data["items"][0]
     assert list(item) == ["image", "level", "hints", "duplicates"]
     keys = ["identifier", "channel", "kind", "score", "inliers", "image"]
     assert list(item["duplicates"][0]) == keys
