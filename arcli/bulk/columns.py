@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from arcli.bulk.encoding import unguarded
 from arcli.errors import ArcliError, InvalidManifest
 from arcli.models import MatchRatio, valid_identifier, valid_metadata
 
@@ -79,6 +80,7 @@ def row_from_cells(line: int, cells: list[str] | InvalidManifest, header: Manife
     """Make a row of CSV cells; empty cells are absent."""
     if isinstance(cells, InvalidManifest):
         return Row(line=line, error=cells)
+    cells = [unguarded(cell) for cell in cells]
     values: dict[str, Any] = {
         name: cell.strip() if name != "metadata" else cell  # metadata stay byte for byte
         for name, at in header.columns.items()

@@ -1,4 +1,4 @@
-"""Which encoding a text file has that somebody saved from a spreadsheet."""
+"""Text files that spreadsheets write and read: their encoding, and cells that would be formulas."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ _CHUNK = 1 << 20
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods; .xls
+
+
+_FORMULA = re.compile("'*[=+@\t\r\uff1d\uff0b\uff0d\uff20-]")  # OWASP, CSV injection
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +103,16 @@ def _guess(sample: bytes, path: Path) -> str:
             continue
         return name
     raise InvalidManifest(f"{path}: the text's encoding is not recognised", hint="name it with --encoding")
+
+
+def guarded(cell: str) -> str:
+    """Return a CSV cell with an apostrophe before it where a spreadsheet would take it for a formula.
+
+    `unguarded` takes it off again; numbers stay as they are.
+    """
+    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """Return what `guarded` was given."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from arcli.atomic import folder_of, replacing
+from arcli.bulk.encoding import guarded, unguarded
 from arcli.errors import Conflict
 from arcli.models import StatRecord
 
@@ -71,7 +72,7 @@ def statistics_csv(records: Sequence[StatRecord], *, misses: bool) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_columns(misses))
     for record in records:
-        row = [record.date, record.channel or "", record.identifier or "", record.count]
+        row = [record.date, guarded(record.channel or ""), guarded(record.identifier or ""), record.count]
         writer.writerow([*row, "true" if record.missed else "false"] if misses else row)
     return text.getvalue().encode()
 
@@ -105,7 +106,7 @@ def _rows(path: Path, misses: bool) -> Iterator[tuple[Key, int]]:
                 continue
             if len(cells) != len(columns) or not (cells[0] + cells[3]).isdecimal():
                 raise Conflict(f"{path}, line {rows.line_num}: not a row of statistics")
-            date, channel, name, count, *missed = cells
+            date, channel, name, count, *missed = map(unguarded, cells)
             yield (date, channel, name, missed == ["true"]), int(count)
     except (UnicodeDecodeError, csv.Error) as error:
         raise Conflict(f"{path} is no CSV file of statistics: {error}") from error

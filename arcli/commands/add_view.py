@@ -23,4 +23,5 @@ ITEMS: ItemView[AddResult] = ItemView(
     names=lambda result: [result.identifier] if result.status in _DONE else [],
     headings=("picture", "identifier", "status", "level", "remarks"),
     lines=_lines,
+    wrap=True,
 )

@@ -67,6 +67,7 @@ CHECKS: ItemView[CheckResult] = ItemView(
     names=lambda result: [] if result.error else [result.image],
     headings=("picture", "level", "remarks"),
     lines=_lines,
+    wrap=True,
 )
 
 

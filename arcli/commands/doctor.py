@@ -22,6 +22,7 @@ FINDINGS: ItemView[Finding] = ItemView(
     names=lambda finding: [] if finding.ok else [finding.subject],
     headings=("", "subject", "finding"),
     lines=lambda f: [("ok" if f.ok else "BAD", f.subject, f.message)],
+    wrap=True,
 )
 
 

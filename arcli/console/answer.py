@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import IO, Any, Generic
 
-from arcli.console.faults import SOME_FAILED, batch_status
+from arcli.console.faults import SOME_FAILED
 from arcli.console.items import Item, ItemView, Record
 from arcli.errors import ArcliError
 
 ENVELOPE_VERSION = 1
 Write = Callable[[str], None]
+_IN_MEMORY = 1 << 20  # characters of records; what is more waits in a temporary file
+# What JSON may hold as it is and a terminal must not get: C1 controls, bidirectional overrides, separators.
+_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def to_json(value: object) -> str:
-    """Return one line of JSON; what is not finite has no place in it."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+    """Return one line of JSON that is safe to look at; what is not finite has no place in it."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+    return _STEERING.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 def envelope(command: str, status: str, data: Record | None, errors: Sequence[ArcliError]) -> Record:
@@ -32,6 +37,42 @@ def envelope(command: str, status: str, data: Record | None, errors: Sequence[Ar
     }
 
 
+class Spool:
+    """Lines that wait for the end of a command: a few in memory, many in an unnamed temporary file."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._lines: list[str] = []
+        self._size = 0
+        self._file: IO[str] | None = None
+
+    def add(self, line: str) -> None:
+        """Keep one line, which holds no line end."""
+        self.count += 1
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size > _IN_MEMORY:
+            self._put_away()
+
+    def _put_away(self) -> None:
+        import tempfile
+
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(  # noqa: SIM115 - closed when all has been taken
+                "w+", encoding="utf-8", errors="surrogatepass", newline="\n"
+            )
+        self._file.writelines(f"{line}\n" for line in self._lines)
+        self._lines, self._size = [], 0
+
+    def lines(self) -> Iterator[str]:
+        """Yield all lines in order; it can be done once."""
+        if self._file is not None:
+            with self._file as file:
+                file.seek(0)
+                yield from (line[:-1] for line in file)
+        yield from self._lines
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a command ended. `data` is what stands beside the items."""
@@ -39,14 +80,10 @@ class Ending:
     command: str
     status: str
     data: Mapping[str, Any]
-    errors: Sequence[ArcliError]
-
-    def envelope(self, data: Record | None) -> str:
-        return to_json(envelope(self.command, self.status, data, self.errors)) + "\n"
 
 
 class Sink(ABC, Generic[Item]):
-    """Takes items as they come, then the end."""
+    """Takes items and failures as they come, then the end."""
 
     def __init__(self, view: ItemView[Item], write: Write) -> None:
         self.view = view
@@ -56,26 +93,37 @@ class Sink(ABC, Generic[Item]):
     def item(self, item: Item, /) -> None:
         """Take one item."""
 
-    def failed(self, item: Item, _error: ArcliError, /) -> None:
+    def failed(self, item: Item, error: ArcliError, /) -> None:
         """Take one item that failed."""
         self.item(item)
+        self.failure(error)
+
+    def failure(self, _error: ArcliError, /) -> None:
+        """Take a failure that no item shows."""
 
     def close(self, ending: Ending, /) -> None:
         """Nothing more will come."""
 
-    def abort(self, ending: Ending, /) -> None:
-        """Nothing more will come: the last of the errors stopped the command."""
+    def abort(self, ending: Ending, error: ArcliError, /) -> None:
+        """Nothing more will come: `error` stopped the command."""
+        self.failure(error)
         self.close(ending)
 
 
 class ItemStream(Generic[Item]):
-    """Collects what a command has to say; `report` tells the user of an item's error at once."""
+    """Collects what a command has to say; `report` tells the user of a failure.
 
-    def __init__(self, command: str, sink: Sink[Item], report: Callable[[ArcliError], ArcliError]) -> None:
+    `late`: failures are told at the end, after the items, where a person reads them.
+    """
+
+    def __init__(
+        self, command: str, sink: Sink[Item], report: Callable[[ArcliError], ArcliError], *, late: bool
+    ) -> None:
         self.command = command
-        self.errors: list[ArcliError] = []
         self.status = 0
         self.closed = False
+        self._first: ArcliError | None = None
+        self._late = Spool() if late else None
         self._sink = sink
         self._report = report
 
@@ -84,27 +132,41 @@ class ItemStream(Generic[Item]):
         if error is None:
             self._sink.item(item)
         else:
-            self._sink.failed(item, self.fault(error))
+            self._sink.failed(item, self._told(error))
 
-    def fault(self, error: ArcliError) -> ArcliError:
-        """Note a failure that no item shows; return it as the user was told it."""
-        told = self._report(error)
-        self.errors.append(told)
-        return told
+    def fault(self, error: ArcliError) -> None:
+        """Note a failure that no item shows."""
+        self._sink.failure(self._told(error))
+
+    def _told(self, error: ArcliError) -> ArcliError:
+        if self._late is None:
+            error = self._report(error)
+        else:
+            self._late.add(to_json(error.as_record()))
+        self._first = self._first or error
+        return error
 
     def close(self, data: dict[str, Any], *, single: bool = False, otherwise: int = 0) -> None:
         """End the answer. `single`: one item was named, so its status is the command's.
 
         `otherwise` is the exit status when nothing failed.
         """
-        self.status = batch_status(self.errors, single=single) or otherwise
-        word = "ok" if not self.errors else "partial" if self.status == SOME_FAILED else "error"
+        failed = self._first is not None
+        self.status = otherwise
+        if self._first is not None:
+            self.status = self._first.exit_status if single else SOME_FAILED
+        word = "partial" if self.status == SOME_FAILED and failed else "error" if failed else "ok"
         self.closed = True
-        self._sink.close(Ending(self.command, word, data, self.errors))
+        self._sink.close(Ending(self.command, word, data))
+        self._tell_late()
 
     def abort(self, error: ArcliError) -> None:
         """End the answer with what stopped the whole command; what was shown stays shown."""
-        self.errors.append(error)
         self.status = error.exit_status
         self.closed = True
-        self._sink.abort(Ending(self.command, "error", {}, self.errors))
+        self._sink.abort(Ending(self.command, "error", {}), error)
+        self._tell_late()
+
+    def _tell_late(self) -> None:
+        for line in self._late.lines() if self._late is not None else ():
+            self._report(ArcliError.from_record(json.loads(line)))

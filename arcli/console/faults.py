@@ -1,10 +1,10 @@
-"""What went wrong: whatever was raised as an ArcliError, failures as an exit status, warnings passed on."""
+"""What went wrong: whatever was raised as an ArcliError, warnings passed on."""
 
 from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from arcli.errors import (
@@ -75,13 +75,6 @@ def _bug(error: BaseException) -> ArcliError:
         f"internal error: {type(error).__name__}{place}",
         hint="this is a bug in arcli: please report it with what --verbose (or ARCLI_DEBUG=1) prints",
     )
-
-
-def batch_status(errors: Sequence[ArcliError], *, single: bool) -> int:
-    """Return the exit status of a batch: 0, a single named item's own, or 3 when any of several failed."""
-    if not errors:
-        return 0
-    return errors[0].exit_status if single else SOME_FAILED
 
 
 class WarningHandler(logging.Handler):

@@ -61,5 +61,5 @@ def rendered(
     sink = make_sink(format, view, streams)
     for item in items:
         sink.item(item)
-    sink.close(Ending(command, "ok", data, []))
+    sink.close(Ending(command, "ok", data))
     return b"".join(streams.parts)

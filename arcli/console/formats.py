@@ -4,29 +4,73 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from arcli.console.answer import Ending, Sink, Write, to_json
-from arcli.console.items import Item, ItemView, Record
+from arcli.bulk.encoding import guarded
+from arcli.console.answer import ENVELOPE_VERSION, Ending, Sink, Spool, Write, envelope, to_json
+from arcli.console.items import Item, ItemView
 from arcli.console.streams import Streams
-from arcli.console.tables import render_table
+from arcli.console.tables import Table
+from arcli.console.text import printable
 from arcli.errors import ArcliError
 from arcli.settings import Format
 
+_PIECE = 1 << 16  # characters that are written at once
+_FITTED = 200  # lines that a table's columns are fitted to; those after them are printed as they come
+BRIEF = 50  # items of a load above which a table says nothing that the summary does not
+
 
 class JsonSink(Sink[Item]):
-    """Collects everything for one object at the end."""
+    """Keeps everything for one object at the end, as text that need not fit into memory."""
 
     def __init__(self, view: ItemView[Item], write: Write) -> None:
         super().__init__(view, write)
-        self._records: list[Record] = []
+        self._records = Spool()
+        self._errors = Spool()
 
     def item(self, item: Item, /) -> None:
-        self._records.append(self.view.record(item))
+        self._records.add(to_json(self.view.record(item)))
+
+    def failure(self, error: ArcliError, /) -> None:
+        self._errors.add(to_json(error.as_record()))
 
     def close(self, ending: Ending, /) -> None:
-        whole = {**ending.data, self.view.key: self._records} if self.view.key else self._records[0]
-        self.write(ending.envelope(whole))
+        for piece in _pieces(self._whole(ending)):
+            self.write(piece)
+
+    def _whole(self, ending: Ending) -> Iterator[str]:
+        head = {"arcli": ENVELOPE_VERSION, "command": ending.command, "status": ending.status}
+        yield to_json(head)[:-1] + ', "data": '
+        if self.view.key:
+            beside = to_json(ending.data)[:-1]
+            yield beside + (", " if ending.data else "") + to_json(self.view.key) + ": "
+            yield from _listed(self._records)
+            yield "}"
+        else:
+            yield next(self._records.lines(), "null")
+        yield ', "errors": '
+        yield from _listed(self._errors)
+        yield "}\n"
+
+
+def _listed(spool: Spool) -> Iterator[str]:
+    yield "["
+    for number, line in enumerate(spool.lines()):
+        yield f", {line}" if number else line
+    yield "]"
+
+
+def _pieces(parts: Iterable[str]) -> Iterator[str]:
+    """Join short parts to pieces that are worth a system call."""
+    waiting: list[str] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= _PIECE:
+            yield "".join(waiting)
+            waiting, size = [], 0
+    yield "".join(waiting)
 
 
 class JsonlSink(Sink[Item]):
@@ -38,62 +82,97 @@ class JsonlSink(Sink[Item]):
     def failed(self, item: Item, error: ArcliError, /) -> None:
         self.write(to_json({**self.view.record(item), "error": error.as_record()}) + "\n")
 
-    def abort(self, ending: Ending, /) -> None:
-        self.write(ending.envelope(None))
+    def abort(self, ending: Ending, error: ArcliError, /) -> None:
+        self.write(to_json(envelope(ending.command, ending.status, None, [error])) + "\n")
 
 
 class CsvSink(Sink[Item]):
-    """Writes RFC 4180 lines at once; the header stands alone when there are no items."""
+    """Writes RFC 4180 lines at once; the header stands alone when there are no items.
 
-    def __init__(self, view: ItemView[Item], write: Write) -> None:
+    `safe`: a terminal reads it, so what could steer one is written as escapes.
+    """
+
+    def __init__(self, view: ItemView[Item], write: Write, *, safe: bool = False) -> None:
         super().__init__(view, write)
+        self._safe = safe
         self._line(view.columns)
 
     def item(self, item: Item, /) -> None:
         for row in self.view.csv_rows(item):
-            self._line(row)
+            self._line([guarded(cell) for cell in row])
 
     def _line(self, row: Sequence[str]) -> None:
         line = io.StringIO()
-        csv.writer(line).writerow(row)
+        csv.writer(line).writerow([printable(cell) for cell in row] if self._safe else row)
         self.write(line.getvalue())
 
 
 class IdsSink(Sink[Item]):
-    """Writes the names alone, one a line at once."""
+    """Writes the names alone, one a line at once; `safe` as in CsvSink."""
+
+    def __init__(self, view: ItemView[Item], write: Write, *, safe: bool = False) -> None:
+        super().__init__(view, write)
+        self._safe = safe
 
     def item(self, item: Item, /) -> None:
         for name in self.view.names(item):
-            self.write(name + "\n")
+            self.write((printable(name) if self._safe else name) + "\n")
 
 
 class TableSink(Sink[Item]):
-    """Collects the lines and writes an aligned table at the end."""
+    """Writes an aligned table: its first lines together, further ones as they come.
 
-    def __init__(self, view: ItemView[Item], write: Write, *, width: int | None, bold: bool) -> None:
+    `most`: of more items than that nothing is shown, for the summary says how it went.
+    """
+
+    def __init__(self, view: ItemView[Item], write: Write, table: Table, *, most: int | None = None) -> None:
         super().__init__(view, write)
-        self._width, self._bold = width, bold
+        self._table = table
+        self._most = most
+        self._count = 0
         self._lines: list[list[str]] = []
+        self._begun = False
 
     def item(self, item: Item, /) -> None:
+        self._count += 1
+        if self._most is not None and self._count > self._most:
+            self._lines = []
+            return
         self._lines += self.view.table_lines(item)
+        if self._most is None and len(self._lines) >= (1 if self._begun else _FITTED):
+            self._put()
 
     def close(self, _ending: Ending, /) -> None:
-        table = render_table(self.view.table_headings(), self._lines, width=self._width, bold=self._bold)
-        if table:
-            self.write(table)
+        self._put()
+
+    def _put(self) -> None:
+        if not self._lines:
+            return
+        if not self._begun:
+            self.write(self._table.begin(self._lines))
+        self.write(self._table.text(self._lines))
+        self._lines, self._begun = [], True
 
 
-def make_sink(format: Format, view: ItemView[Item], streams: Streams) -> Sink[Item]:  # noqa: A002
-    """Return the sink of a format, writing to stdout."""
+def make_sink(
+    format: Format,  # noqa: A002
+    view: ItemView[Item],
+    streams: Streams,
+    *,
+    most: int | None = None,
+) -> Sink[Item]:
+    """Return the sink of a format, writing to stdout. `most`: see TableSink."""
+    safe = streams.terminal("stdout")
     match format:
         case Format.JSON:
             return JsonSink(view, streams.write)
         case Format.JSONL:
             return JsonlSink(view, streams.write)
         case Format.CSV:
-            return CsvSink(view, streams.write_raw)
+            return CsvSink(view, streams.write_raw, safe=safe)
         case Format.IDS:
-            return IdsSink(view, streams.write_raw)
+            return IdsSink(view, streams.write_raw, safe=safe)
         case Format.TABLE:
-            return TableSink(view, streams.write, width=streams.width(), bold=streams.colour("stdout"))
+            bold, width = streams.colour("stdout"), streams.width()
+            table = Table(view.table_headings(), width=width, bold=bold, wrap=view.wrap)
+            return TableSink(view, streams.write, table, most=most)

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from arcli.console.text import shortened
+
 if TYPE_CHECKING:
     from arcli.models import MatchRatio, Target
 
 
 Item = TypeVar("Item")
 Record = dict[str, Any]
+_METADATA = 60  # columns of metadata in a table, also of one that is redirected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,8 @@ class ItemView(Generic[Item]):
     """One kind of item: `key` is its place in `data`, `record` its JSON object.
 
     csv: `columns` and `rows` (none, one or several lines an item; values as stored). table: `headings`
-    and `lines`, which default to the csv. ids: `names`.
+    and `lines`, which default to the csv; `wrap`: the last column holds words, which may need several lines.
+    ids: `names`.
     """
 
     key: str
@@ -30,6 +34,7 @@ class ItemView(Generic[Item]):
     rows: Callable[[Item], Iterable[Sequence[Any]]] | None = None
     headings: Sequence[str] | None = None
     lines: Callable[[Item], Iterable[Sequence[Any]]] | None = None
+    wrap: bool = False
 
     def csv_rows(self, item: Item) -> list[list[str]]:
         if self.rows is not None:
@@ -44,6 +49,11 @@ class ItemView(Generic[Item]):
         if self.lines is None:
             return self.csv_rows(item)
         return [[plain(cell) for cell in row] for row in self.lines(item)]
+
+
+def minute(time: str | None) -> str:
+    """Return a time of the store (2026-01-02T03:04:05Z) as a table shows it: 2026-01-02 03:04, UTC."""
+    return time[:16].replace("T", " ") if time else ""
 
 
 def plain(value: object) -> str:
@@ -67,6 +77,7 @@ def record_view(record: Record, name: str, lines: Iterable[tuple[str, object]] |
         names=lambda _: [name],
         headings=(),
         lines=lambda _: [(label, _word(value)) for label, value in shown if value is not None],
+        wrap=True,
     )
 
 
@@ -112,6 +123,13 @@ TARGETS: ItemView[Target] = ItemView(
     names=lambda target: [target.identifier],
     headings=("identifier", "level", "active", "ratio", "updated", "metadata"),
     lines=lambda t: [
-        (t.identifier, t.level, "yes" if t.active else "no", _ratio(t.matchratio), t.updated, t.metadata)
+        (
+            t.identifier,
+            t.level,
+            "yes" if t.active else "no",
+            _ratio(t.matchratio),
+            minute(t.updated),
+            shortened(t.metadata or "", _METADATA),
+        )
     ],
 )

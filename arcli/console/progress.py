@@ -46,6 +46,7 @@ def progress(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
+        streams.clear = bar.stop
         task = bar.add_task(label, total=total, completed=done)
         yield lambda: bar.advance(task)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from arcli.console.answer import ItemStream, envelope, to_json
-from arcli.console.formats import make_sink
+from arcli.console.formats import BRIEF, make_sink
 from arcli.console.items import Item, ItemView, Record, record_view
 from arcli.console.streams import Streams
 from arcli.errors import ArcliError, NotFound, UsageError
@@ -115,11 +115,18 @@ class Session:
         return progress(self.streams, label, total, done=done, visible=visible)
 
     def answer(self, view: ItemView[Item], *, changes: bool = False) -> ItemStream[Item]:
-        """Begin the answer. `changes`: the command changes data, and goes on when its reader leaves."""
+        """Begin the answer. `changes`: the command changes data, and goes on when its reader leaves.
+
+        The table of what was changed says nothing with --quiet, and of many items only with --verbose.
+        """
         self.streams.quiet = "quiet" in self.flags
         self.streams.keep_going = changes
-        sink = make_sink(self.format, view, self.streams)
-        answer: ItemStream[Item] = ItemStream(self.command, sink, self.report)
+        most = None
+        if changes and view.key and not self.verbose and not self.named("format"):
+            most = 0 if self.streams.quiet else BRIEF
+        sink = make_sink(self.format, view, self.streams, most=most)
+        late = self.format is Format.TABLE
+        answer: ItemStream[Item] = ItemStream(self.command, sink, self.report, late=late)
         self._answer = answer
         return answer
 
@@ -163,19 +170,19 @@ class Session:
 
     def warn(self, text: str) -> None:
         if "quiet" not in self.flags:
-            self.streams.complain(f"warning: {text}")
+            self.streams.complain(text, label="warning")
 
     def report(self, error: ArcliError) -> ArcliError:
         """Tell people of an error on stderr, its hint once a run; return it as it was told."""
         sentence = str(error)
         if error.item and error.item not in sentence:
             sentence = f"{error.item}: {sentence}"
-        self.streams.complain(f"error: {sentence}")
+        self.streams.complain(sentence, label="error")
         if error.hint is None and isinstance(error, NotFound):
             error = error.hinting(self._nearest(error))
         if error.hint and error.hint not in self._hints:
             self._hints.add(error.hint)
-            self.streams.complain(f"hint: {error.hint}")
+            self.streams.complain(error.hint, label="hint")
         return error
 
     def fail(self, error: ArcliError) -> int:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from arcli.console.text import printable
+
+_PLAIN = "\x1b[0m"
+_LABELS = {"error": "\x1b[1;31m", "warning": "\x1b[1;35m", "hint": "\x1b[1m"}  # read on dark and on light
+# What a terminal without UTF-8 shows instead of the few characters of arcli's own that are not ASCII.
+_ASCII = str.maketrans({"…": "~", "█": "#", "░": ".", **dict.fromkeys("▏▎▍▌▋▊▉", "#"), "×": "x"})
 
 
 class ClosedPipe(Exception):
@@ -29,6 +34,7 @@ class Streams:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.quiet = False
         self.keep_going = False
+        self.clear: Callable[[], None] | None = None  # takes a progress bar away before something is printed
         self._colour = "NO_COLOR" not in environ or not environ["NO_COLOR"]
         self._closed = False
 
@@ -37,7 +43,10 @@ class Streams:
 
         Raises ClosedPipe when nobody reads any more, unless `keep_going`.
         """
-        self.write_bytes(text.encode("utf-8", "backslashreplace"))
+        encoding = sys.stdout.encoding if sys.stdout is not None and self.terminal("stdout") else "utf-8"
+        if encoding.lower().replace("-", "") != "utf8":
+            text = text.translate(_ASCII)
+        self.write_bytes(text.encode(encoding, "backslashreplace"))
 
     def write_raw(self, text: str) -> None:
         """Write data whose odd bytes of file names go out as they came in."""
@@ -46,6 +55,8 @@ class Streams:
     def write_bytes(self, data: bytes) -> None:
         if self._closed or sys.stdout is None:
             return
+        if self.clear is not None and self.terminal("stdout"):
+            self.clear()
         try:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
@@ -69,10 +80,14 @@ class Streams:
         if not self.quiet:
             self.complain(text)
 
-    def complain(self, text: str) -> None:
+    def complain(self, text: str, *, label: str = "") -> None:
         """Write a line on stderr even with --quiet; a stderr that is gone is no reason to fail."""
+        line = printable(text)
+        if label:
+            colour = _LABELS[label] if self.colour("stderr") else ""
+            line = f"{colour}{label}:{_PLAIN if colour else ''} {line}"
         try:
-            print(printable(text), file=sys.stderr, flush=True)
+            print(line, file=sys.stderr, flush=True)
         except OSError:
             return
 

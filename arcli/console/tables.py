@@ -1,54 +1,79 @@
-"""Tables and bars for people: aligned, cut to the width of the terminal, never wrapped."""
+"""Tables and bars for people: aligned, fitted to the width of the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from arcli.console.text import cells, printable, shortened
+from arcli.console.text import cells, printable, shortened, wrapped
 
 _GAP = "  "
+_RIGID = 20  # columns: what is no wider (numbers, words, times) is cut only when nothing else is left to cut
+_NARROW = 12  # columns, which a long cell keeps while shorter columns are whole
 _NARROWEST = 8  # columns; below this a cell says nothing any more
+_PROSE = 30  # columns that words get beside a long cell
 _NUMBERS = {"level", "ratio", "score", "inliers", "count", "targets", "store", "index", "rows"}
+_PATHS = {"picture", "photo", "place"}  # whose end says more than their beginning
 
 
-def render_table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None, bold: bool
-) -> str:
-    """Return the table's text. `width` None: nothing is cut. Columns of numbers stand to the right.
+class Table:
+    """Columns are fitted to the first lines; `width` None: nothing is cut. Numbers stand to the right.
 
-    Without headings the columns stand alone.
+    `wrap`: the last column holds words, which go on below instead of being cut. Without headings the columns
+    stand alone.
     """
-    body = [[printable(cell) for cell in row] for row in rows]
-    if not body:
-        return ""
-    head = [[heading.upper() for heading in headings]] if headings else []
-    right = [heading in _NUMBERS for heading in headings or body[0]]
-    widths = _widths([*head, *body], width)
-    lines = [_line(row, widths, right) for row in [*head, *body]]
-    if head and bold:
-        lines[0] = f"\x1b[1m{lines[0]}\x1b[0m"
-    return "\n".join(lines) + "\n"
 
+    def __init__(self, headings: Sequence[str], *, width: int | None, bold: bool, wrap: bool = False) -> None:
+        self._headings = headings
+        self._width = width
+        self._bold = bold
+        self._wrap = wrap and width is not None
+        self._widths: list[int] = []
 
-def _widths(lines: Sequence[Sequence[str]], width: int | None) -> list[int]:
-    """Give each column what it needs; while that is too much, shrink the widest."""
-    widths = [max(map(cells, column)) for column in zip(*lines, strict=True)]
-    if width is None:
-        return widths
-    room = width - len(_GAP) * (len(widths) - 1)
-    while sum(widths) > room and max(widths) > _NARROWEST:
-        widths[widths.index(max(widths))] -= 1
-    return widths
+    def begin(self, lines: Sequence[Sequence[str]]) -> str:
+        """Fit the columns to `lines` and return the heading."""
+        head = [[heading.upper() for heading in self._headings]] if self._headings else []
+        rows = [[printable(cell) for cell in line] for line in lines]
+        self._widths = [max(map(cells, column)) for column in zip(*head, *rows, strict=True)]
+        if self._width is not None:
+            self._fit(self._width - len(_GAP) * (len(self._widths) - 1))
+        text = "".join(self._row(row) for row in head)
+        return f"\x1b[1m{text[:-1]}\x1b[0m\n" if text and self._bold else text
 
+    def text(self, lines: Sequence[Sequence[str]]) -> str:
+        """Return the text of lines; cells are cut or wrapped as `begin` has fitted the columns."""
+        return "".join(self._row([printable(cell) for cell in line]) for line in lines)
 
-def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    parts = []
-    for text, width, to_right in zip(row, widths, right, strict=True):
-        cut = shortened(text, width)
+    def _fit(self, room: int) -> None:
+        """While the columns need more than `room`, shrink the widest: long cells first, short ones last."""
+        if sum(self._widths) <= room:
+            return
+        columns = self._widths
+        last = 0
+        if self._wrap:
+            columns = self._widths[:-1]
+            last = min(self._widths[-1], max(room - sum(columns), _PROSE))
+        for least in (_RIGID, _NARROW, _NARROWEST):
+            while sum(columns) > room - last and max(columns) > least:
+                columns[columns.index(max(columns))] -= 1
+        if self._wrap:
+            self._widths = [*columns, max(min(last, room - sum(columns)), _NARROWEST)]
+
+    def _row(self, row: Sequence[str]) -> str:
+        """Return the line, or lines, of one row."""
+        first = [self._cell(number, text) for number, text in enumerate(row[:-1])]
+        last = len(row) - 1
+        below = wrapped(row[last], self._widths[last]) if self._wrap else [self._cell(last, row[last])]
+        indent = [" " * width for width in self._widths[:-1]]
+        lines = [[*first, below[0]], *([*indent, words] for words in below[1:])]
+        return "".join(_GAP.join(line).rstrip() + "\n" for line in lines)
+
+    def _cell(self, number: int, text: str) -> str:
+        width = self._widths[number]
+        name = self._headings[number] if self._headings else ""
+        cut = text if self._width is None else shortened(text, width, front=name in _PATHS)
         space = " " * (width - cells(cut))
-        parts.append(space + cut if to_right else cut + space)
-    return _GAP.join(parts).rstrip()
+        return space + cut if name in _NUMBERS else cut + space
 
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"

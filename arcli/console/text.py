@@ -32,17 +32,39 @@ def _cell(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def shortened(text: str, width: int) -> str:
-    """Return `text` cut to `width` columns, with an ellipsis where something is missing."""
+def shortened(text: str, width: int, *, front: bool = False) -> str:
+    """Return `text` cut to `width` columns, with an ellipsis in place of its end (`front`: its beginning)."""
     if cells(text) <= width:
         return text
-    kept, used = [], 0
-    for char in text:
+    if front:
+        return "…" + _fitting(text[::-1], width - 1)[::-1]
+    return _fitting(text, width - 1) + "…"
+
+
+def _fitting(text: str, width: int) -> str:
+    """Return as much of the beginning of `text` as `width` columns hold."""
+    used = 0
+    for number, char in enumerate(text):
         used += _cell(char)
-        if used > width - 1:
-            break
-        kept.append(char)
-    return "".join(kept) + "…"
+        if used > width:
+            return text[:number]
+    return text
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return `text` in lines of at most `width` columns, broken between words where that is possible."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line else word
+        if cells(longer) > width and line:
+            lines.append(line)
+            longer = word
+        while cells(longer) > width:
+            part = _fitting(longer, width) or longer[0]
+            lines.append(part)
+            longer = longer[len(part) :]
+        line = longer
+    return [*lines, line]
 
 
 def human_bytes(size: int) -> str:

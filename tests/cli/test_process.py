@@ -93,7 +93,9 @@ def test_a_question_declined_changes_nothing(folder: Path) -> None:
 
 
 def test_ctrl_c_at_a_question(folder: Path) -> None:
-    status, screen = at_terminal(folder, "channel", "rm", "default", answers={r"\[y/N\]": "\x03"})
+    status, screen = at_terminal(
+        folder, "channel", "rm", "default", answers={r"\[y/N\]": "\x03"}, NO_COLOR="1"
+    )
     assert status == 130
     assert "error: interrupted" in screen
     assert "Traceback" not in screen

@@ -5,8 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arcli.console.tables import render_table
+from arcli.console.tables import Table
 from arcli.console.text import cells, human_bytes, plural, printable, shortened
+
+
+def render_table(headings: list[str], rows: list[list[str]], *, width: int | None) -> str:
+    table = Table(headings, width=width, bold=False)
+    return table.begin(rows) + table.text(rows)
+
 
 TEXT = st.text(st.characters(codec=None), max_size=40)
 
@@ -27,19 +33,15 @@ def test_shortened_fits(text: str, width: int) -> None:
 
 
 def test_wide_characters_keep_columns_aligned() -> None:
-    table = render_table(["name", "count"], [["日本語", "1"], ["abc", "10"]], width=None, bold=False)
+    table = render_table(["name", "count"], [["日本語", "1"], ["abc", "10"]], width=None)
     assert [cells(line) for line in table.splitlines()] == [13, 13, 13]
 
 
 @given(st.lists(st.lists(TEXT, min_size=3, max_size=3), min_size=1, max_size=5), st.integers(30, 120))
 def test_a_table_is_never_wider_than_its_terminal(rows: list[list[str]], width: int) -> None:
-    table = render_table(["one", "two", "three"], rows, width=width, bold=False)
+    table = render_table(["one", "two", "three"], rows, width=width)
     assert all(cells(line) <= width for line in table.splitlines())
     assert table.count("\n") == len(rows) + 1
-
-
-def test_an_empty_table_is_nothing() -> None:
-    assert render_table(["one"], [], width=80, bold=True) == ""
 
 
 def test_sizes_and_counts_as_people_write_them() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from arcli.console.items import ItemView, Record
+from arcli.console.items import ItemView, Record, minute
 from arcli.console.text import human_bytes
 from arcli.models import ChannelInfo
 
@@ -59,7 +59,7 @@ CHANNELS: ItemView[ChannelInfo] = ItemView(
             "yes" if info.settings.private else "no",
             human_bytes(info.store_bytes),
             human_bytes(info.index_bytes),
-            info.created,
+            minute(info.created),
         )
     ],
 )

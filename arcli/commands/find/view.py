@@ -93,4 +93,5 @@ RESULTS: ItemView[FindResult] = ItemView(
     names=lambda result: [match.identifier for match in result.matches],
     headings=("photo", "target", "score", "inliers", "channel", "note"),
     lines=_lines,
+    wrap=True,
 )
