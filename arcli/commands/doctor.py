@@ -13,7 +13,7 @@ from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import DataDamaged
 from arcli.models import Finding
-from arcli.settings.examine import examine_settings
+from arcli.settings import examine_settings
 
 FINDINGS: ItemView[Finding] = ItemView(
     key="findings",

@@ -1,9 +1,8 @@
 """What the user has set, and where: flag > environment > profile > default."""
 
-from arcli.settings.kinds import KEYS, OTHERS, SECRETS, Format, Kind
 from arcli.settings.profiles import Profile, ProfileFile
-from arcli.settings.resolve import resolve
-from arcli.settings.values import Setting, Settings
+from arcli.settings.resolve import examine_settings, resolve
+from arcli.settings.values import KEYS, OTHERS, SECRETS, Format, Kind, Setting, Settings
 
 __all__ = [
     "KEYS",
@@ -15,5 +14,6 @@ __all__ = [
     "ProfileFile",
     "Setting",
     "Settings",
+    "examine_settings",
     "resolve",
 ]

@@ -1,15 +1,20 @@
-"""Finds each setting's value: flag > environment > profile > default."""
+"""Finds each setting's value (flag > environment > profile > default), and what `doctor` says of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arcli.errors import UsageError
-from arcli.settings.kinds import DEFAULTS, KEYS, SECRETS, Format, Kind
 from arcli.settings.profiles import BUILT_IN, Profile, ProfileFile
 from arcli.settings.secrets import Place, Secret
-from arcli.settings.values import Setting, Settings
+from arcli.settings.values import DEFAULTS, KEYS, SECRETS, Format, Kind, Setting, Settings
+
+if TYPE_CHECKING:
+    from arcli.models import Finding
 
 
 def resolve(
@@ -102,3 +107,21 @@ def _checked(what: str, setting: Setting, allowed: type[StrEnum]) -> Setting:
             hint="one of: " + ", ".join(member.value for member in allowed),
         )
     return setting
+
+
+def examine_settings(settings: Settings) -> Iterator[Finding]:
+    """Yield what is to be said of the profile, and of a secret's file that others can read."""
+    from arcli.models import Finding
+
+    subject = f"profile {settings.profile.value}"
+    yield Finding(subject=subject, ok=True, message=f"kind {settings.kind.value} ({settings.kind.source})")
+    if settings.secret is None or settings.secret.place is not Place.FILE:
+        return
+    path = Path(settings.secret.where).expanduser()
+    if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        yield Finding(
+            subject=subject,
+            ok=False,
+            message=f"others can read the secret in {path}",
+            hint=f"run: chmod 600 {path}",
+        )

@@ -23,9 +23,8 @@ from arcli.models import (
 from arcli.protocols.arcloud import requests
 from arcli.remote.arcloud.calls import ArcloudClient
 from arcli.remote.arcloud.presence import Presence
-from arcli.remote.http.failures import about
-from arcli.remote.rating import rated, refuse_low_level
-from arcli.remote.uploads import upload
+from arcli.remote.http.batches import about
+from arcli.remote.pictures import rated, refuse_low_level, upload
 
 
 class Adding:

@@ -13,7 +13,7 @@ from arcli.protocols.reading import JsonObject
 from arcli.protocols.targets import read_target
 from arcli.remote.http.retry import Retry
 from arcli.remote.http.transport import HttpTransport, UploadPart
-from arcli.remote.uploads import image_part
+from arcli.remote.pictures import image_part
 
 Told = Callable[[bool], object]
 """Told before each new try whether the last one may have been done although no answer came."""

@@ -4,69 +4,68 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
 from arcli.errors import ChannelNotFound, TargetNotFound
 from arcli.models import Effort, FindOptions, FindResult, Match, Picture
 from arcli.protocols.arcloud import requests
 from arcli.protocols.extensions import Feature
 from arcli.remote.arcloud.calls import ArcloudClient
-from arcli.remote.arcloud.extensions import Extended
-from arcli.remote.uploads import upload
-
-_PLAIN = FindOptions()
+from arcli.remote.arcloud.service import ArcloudService
+from arcli.remote.pictures import upload
 
 
-class Lookup:
-    """Finds what photos show."""
+def find(
+    service: ArcloudService,
+    picture: Picture,
+    channels: Sequence[str] | None,
+    options: FindOptions = FindOptions(),
+) -> FindResult:
+    """Look one photo up. Raises NotSupported for options that the service has no field for."""
+    beyond = _beyond_the_document(options)
+    several = channels is not None and len(channels) > 1
+    if beyond:
+        service.require(Feature.FIND_OPTIONS, f"look up with {beyond}")
+    data = upload(picture)
+    if beyond or (several and service.offers(Feature.FIND_OPTIONS)):
+        fields = requests.find_fields(channels) | requests.find_extension_fields(channels, options)
+        return service.calls.find(picture.name, data, fields)
+    if channels is not None and several:
+        return _one_by_one(service.calls, picture.name, data, channels, options)
+    return _one(service.calls, picture.name, data, channels, options)
 
-    def __init__(self, calls: ArcloudClient, extended: Extended) -> None:
-        self._calls, self._extended = calls, extended
 
-    def find(
-        self, picture: Picture, channels: Sequence[str] | None, options: FindOptions = _PLAIN
-    ) -> FindResult:
-        """Look one photo up. Raises NotSupported for options that the service has no field for."""
-        beyond = _beyond_the_document(options)
-        several = channels is not None and len(channels) > 1
-        if beyond:
-            self._extended.require(Feature.FIND_OPTIONS, f"look up with {beyond}")
-        data = upload(picture)
-        if beyond or (several and self._extended.offers(Feature.FIND_OPTIONS)):
-            fields = requests.find_fields(channels) | requests.find_extension_fields(channels, options)
-            return self._calls.find(picture.name, data, fields)
-        if channels is not None and several:
-            return self._one_by_one(picture.name, data, channels, options)
-        return self._one(picture.name, data, channels, options)
+def _one_by_one(
+    calls: ArcloudClient, name: str, data: bytes, channels: Sequence[str], options: FindOptions
+) -> FindResult:
+    """Ask for each channel; the service tells no score, so the first that matches is the answer."""
+    elapsed = 0.0
+    for channel in channels:
+        result = _one(calls, name, data, (channel,), options)
+        elapsed += result.elapsed_ms
+        if result.matched:
+            return dataclasses.replace(result, elapsed_ms=elapsed)
+    return FindResult(image=name, elapsed_ms=elapsed)
 
-    def _one_by_one(
-        self, name: str, data: bytes, channels: Sequence[str], options: FindOptions
-    ) -> FindResult:
-        """Ask for each channel; the service tells no score, so the first that matches is the answer."""
-        elapsed = 0.0
-        for channel in channels:
-            result = self._one(name, data, (channel,), options)
-            elapsed += result.elapsed_ms
-            if result.matched:
-                return dataclasses.replace(result, elapsed_ms=elapsed)
-        return FindResult(image=name, elapsed_ms=elapsed)
 
-    def _one(
-        self, name: str, data: bytes, channels: Sequence[str] | None, options: FindOptions
-    ) -> FindResult:
-        result = self._calls.find(name, data, requests.find_fields(channels))
-        complete = self._completed if options.metadata else _without_metadata
-        return dataclasses.replace(result, matches=tuple(complete(match) for match in result.matches))
+def _one(
+    calls: ArcloudClient, name: str, data: bytes, channels: Sequence[str] | None, options: FindOptions
+) -> FindResult:
+    result = calls.find(name, data, requests.find_fields(channels))
+    complete = partial(_completed, calls) if options.metadata else _without_metadata
+    return dataclasses.replace(result, matches=tuple(complete(match) for match in result.matches))
 
-    def _completed(self, match: Match) -> Match:
-        """Fetch metadata and level, which the vendor's answer lacks; ours (it has a score) has them."""
-        if match.score is not None or match.channel is None:
-            return match
-        try:
-            target = self._calls.get(match.channel, match.identifier)
-        except (TargetNotFound, ChannelNotFound):  # removed since it was found
-            return match
-        level = target.level if match.level is None else match.level
-        return dataclasses.replace(match, metadata=target.metadata, level=level)
+
+def _completed(calls: ArcloudClient, match: Match) -> Match:
+    """Fetch metadata and level, which the vendor's answer lacks; ours (it has a score) has them."""
+    if match.score is not None or match.channel is None:
+        return match
+    try:
+        target = calls.get(match.channel, match.identifier)
+    except (TargetNotFound, ChannelNotFound):  # removed since it was found
+        return match
+    level = target.level if match.level is None else match.level
+    return dataclasses.replace(match, metadata=target.metadata, level=level)
 
 
 def _without_metadata(match: Match) -> Match:

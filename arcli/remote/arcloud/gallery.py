@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from arcli.errors import ArcliError, NotYourChannel, PictureRefused, TargetNotFound
@@ -18,6 +18,8 @@ from arcli.models import (
     AddResult,
     AddStatus,
     Capabilities,
+    ChannelInfo,
+    ChannelSettings,
     CheckResult,
     Finding,
     FindOptions,
@@ -28,6 +30,7 @@ from arcli.models import (
     Picture,
     RemoveResult,
     RemoveStatus,
+    SettingsChanges,
     StatisticsQuery,
     StatRecord,
     Target,
@@ -40,20 +43,17 @@ from arcli.protocols.arcloud.requests import Credentials
 from arcli.protocols.extensions import Feature
 from arcli.remote.arcloud.add import Adding
 from arcli.remote.arcloud.calls import ArcloudClient
-from arcli.remote.arcloud.channels import RemoteChannels
-from arcli.remote.arcloud.extensions import Extended
-from arcli.remote.arcloud.find import Lookup
-from arcli.remote.arcloud.listing import Listing
+from arcli.remote.arcloud.find import find
 from arcli.remote.arcloud.presence import Presence
-from arcli.remote.arcloud.update import Updating
-from arcli.remote.http.batches import Item, Result, in_order
-from arcli.remote.http.failures import about, ends_batch
+from arcli.remote.arcloud.service import ArcloudService
+from arcli.remote.arcloud.targets import all_pages, list_targets, update_target
+from arcli.remote.http.batches import Item, Result, about, ends_batch, in_order
 from arcli.remote.http.retry import Retry
 from arcli.remote.http.transport import HttpTransport
-from arcli.remote.rating import rated
+from arcli.remote.pictures import rated
 
 
-class ArcloudGallery(RemoteChannels):
+class ArcloudGallery:
     """Closes `transport` when it is closed. `jobs`: requests at once in a batch that does not say."""
 
     def __init__(
@@ -65,12 +65,9 @@ class ArcloudGallery(RemoteChannels):
         jobs: int | None = None,
     ) -> None:
         self._retry = retry or Retry()
-        super().__init__(Extended(transport, credentials, self._retry))
         self._transport, self._jobs = transport, jobs
         self._calls = ArcloudClient(transport, credentials, self._retry)
-        self._listing = Listing(self._calls, self._extended)
-        self._lookup = Lookup(self._calls, self._extended)
-        self._updating = Updating(self._calls, self._extended, self._replace)
+        self._service = ArcloudService(self._calls)
 
     def __enter__(self) -> ArcloudGallery:
         return self
@@ -82,7 +79,7 @@ class ArcloudGallery(RemoteChannels):
         self._transport.close()
 
     def capabilities(self) -> Capabilities:
-        return self._extended.capabilities()
+        return self._service.capabilities()
 
     def add(self, *, channel: str, item: AddItem, options: AddOptions = AddOptions()) -> AddResult:
         return self._adding(channel, options, [item]).add(item)
@@ -109,10 +106,10 @@ class ArcloudGallery(RemoteChannels):
     def _adding(self, channel: str, options: AddOptions, items: Sequence[AddItem] | None) -> Adding:
         """Ask what the service offers only where the answer matters: for more than a plain add."""
         name = valid_channel_name(channel)
-        presence = Presence(partial(self._calls.get, name), partial(self._listing.pages, name))
+        presence = Presence(partial(self._calls.get, name), partial(all_pages, self._service, name))
         plain = dataclasses.replace(options, jobs=None, create_channel=True) == AddOptions()
         simple = plain and items is not None and all(item.matchratio is None for item in items)
-        extended = not simple and self._extended.offers(Feature.ADD_OPTIONS)
+        extended = not simple and self._service.offers(Feature.ADD_OPTIONS)
         if options.dry_run and not extended:
             self._calls.page(name, 0)  # GetImage alone would not tell that the credentials are wrong
         return Adding(
@@ -155,22 +152,23 @@ class ArcloudGallery(RemoteChannels):
         return self._batch(one, identifiers, None)
 
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
-        return self._listing.list(valid_channel_name(channel), query)
+        return list_targets(self._service, valid_channel_name(channel), query)
 
     def get(self, *, channel: str, identifier: str) -> Target:
         return self._calls.get(valid_channel_name(channel), valid_identifier(identifier))
 
     def picture(self, *, channel: str, identifier: str) -> bytes:
-        return self._extended.picture(valid_channel_name(channel), valid_identifier(identifier))
+        return self._service.picture(valid_channel_name(channel), valid_identifier(identifier))
 
     def update(self, *, channel: str, identifier: str, changes: TargetChanges) -> Target:
-        return self._updating.update(valid_channel_name(channel), identifier, changes)
+        name = valid_channel_name(channel)
+        return update_target(self._service, name, identifier, changes, self._replace)
 
     def find(
         self, *, picture: Picture, channels: Sequence[str] | None, options: FindOptions = FindOptions()
     ) -> FindResult:
         try:
-            return self._lookup.find(picture, _valid_names(channels), options)
+            return find(self._service, picture, _valid_names(channels), options)
         except PictureRefused as error:
             raise about(error, picture.name) from error.__cause__
 
@@ -198,8 +196,8 @@ class ArcloudGallery(RemoteChannels):
 
         def one(picture: Picture) -> CheckResult:
             try:
-                if self._extended.offers(Feature.CHECK):
-                    return self._extended.check(picture, channel)
+                if self._service.offers(Feature.CHECK):
+                    return self._service.check(picture, channel)
                 return rated(picture)
             except ArcliError as error:
                 if ends_batch(error):
@@ -210,7 +208,7 @@ class ArcloudGallery(RemoteChannels):
 
     def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
         if query.misses:
-            self._extended.require(Feature.MISSES, "tell how many photos matched nothing")
+            self._service.require(Feature.MISSES, "tell how many photos matched nothing")
         return self._calls.statistics(query)
 
     def probe(self, *, channel: str | None = None) -> Iterator[Finding]:
@@ -231,6 +229,29 @@ class ArcloudGallery(RemoteChannels):
         except NotYourChannel:
             message += ", for some calls only"
         return Finding(subject=self._calls.credentials.username, ok=True, message=message)
+
+    # ChannelAdmin: an arcli server's; every method raises NotSupported on the vendor's service.
+
+    def channels(self) -> Sequence[ChannelInfo]:
+        return self._service.channels()
+
+    def channel(self, *, name: str) -> ChannelInfo:
+        return self._service.channel(valid_channel_name(name))
+
+    def settings(self) -> Mapping[str, ChannelSettings]:
+        return {info.name: info.settings for info in self.channels()}
+
+    def settings_of(self, *, name: str) -> ChannelSettings:
+        return self.channel(name=name).settings
+
+    def create_channel(self, *, name: str, settings: ChannelSettings = ChannelSettings()) -> ChannelInfo:
+        return self._service.create_channel(valid_channel_name(name), settings)
+
+    def set_channel(self, *, name: str, changes: SettingsChanges) -> ChannelInfo:
+        return self._service.set_channel(valid_channel_name(name), changes)
+
+    def remove_channel(self, *, name: str) -> None:
+        self._service.remove_channel(valid_channel_name(name))
 
 
 def _valid_names(channels: Sequence[str] | None) -> tuple[str, ...] | None:

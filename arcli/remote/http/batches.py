@@ -1,4 +1,4 @@
-"""Many requests at once, results in order, input read only a little ahead."""
+"""Many requests at once, results in order, input read only a little ahead; which failures end a batch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,37 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from arcli.errors import (
+    ArcliError,
+    BadAnswer,
+    Busy,
+    ChannelNotFound,
+    DiskFull,
+    InvalidChannelName,
+    NotAuthorized,
+    NotSupported,
+    RateLimited,
+    RemoteError,
+    Unreachable,
+)
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CONNECTIONS = 4  # requests at once when the user does not say; a phone's network and a shared service bear it
 MOST_CONNECTIONS = 64
+
+_ENDING = (
+    BadAnswer,
+    Busy,
+    ChannelNotFound,
+    DiskFull,
+    InvalidChannelName,
+    NotAuthorized,
+    NotSupported,
+    RateLimited,
+    Unreachable,
+)
 
 
 def in_order(
@@ -44,3 +70,18 @@ def in_order(
         pool.shutdown(wait=True, cancel_futures=True)
         if hurry is not None:
             hurry.clear()
+
+
+def ends_batch(error: ArcliError) -> bool:
+    """Return whether the next item would fail alike: the service, the channel or the credentials are wrong.
+
+    A return code that nobody documents (RemoteError) may well be one picture's.
+    """
+    return isinstance(error, _ENDING) and not isinstance(error, RemoteError)
+
+
+def about(error: ArcliError, name: str) -> ArcliError:
+    """Return the error as one of the user's picture `name`; our server knows it as "image" only."""
+    if error.message.startswith("image: "):
+        error = error.reworded(name + error.message.removeprefix("image"))
+    return error.about(name)

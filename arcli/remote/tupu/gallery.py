@@ -6,9 +6,13 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NoReturn
 
 from arcli.errors import ArcliError, BadAnswer, NotSupported, PictureRefused
 from arcli.models import (
+    AddItem,
+    AddOptions,
+    AddResult,
     Capabilities,
     CheckResult,
     Effort,
@@ -17,25 +21,27 @@ from arcli.models import (
     FindResult,
     ListQuery,
     Picture,
+    RemoveResult,
+    StatisticsQuery,
+    StatRecord,
     Target,
+    TargetChanges,
     TargetPage,
 )
 from arcli.protocols.tupu import answers
 from arcli.protocols.tupu.answers import Library
-from arcli.remote.http.batches import in_order
-from arcli.remote.http.failures import ends_batch
+from arcli.remote.http.batches import ends_batch, in_order
 from arcli.remote.http.retry import Retry
 from arcli.remote.http.transport import HttpTransport
 from arcli.remote.paging import selected
-from arcli.remote.rating import rated
+from arcli.remote.pictures import rated
 from arcli.remote.tupu.calls import TupuAccount, TupuClient, TupuOptions
-from arcli.remote.tupu.cannot import TupuCannot
 from arcli.remote.tupu.pictures import Ready, Unready, ready, requests_of
 
 _logger = logging.getLogger("arcli.remote")
 
 
-class TupuGallery(TupuCannot):
+class TupuGallery:
     """Closes `transport` when it is closed. A secretId has its libraries: channels are not looked at."""
 
     def __init__(
@@ -133,6 +139,34 @@ class TupuGallery(TupuCannot):
         message = f"answers, and takes the signature; libraries: {count}"
         yield Finding(subject=self._transport.url, ok=True, message=message)
 
+    # How its galleries are filled is not public: the rest of the seam is refused.
+
+    def add(self, *, channel: str, item: AddItem, options: AddOptions = AddOptions()) -> AddResult:
+        _cannot("add pictures")
+
+    def add_many(
+        self, *, channel: str, items: Iterable[AddItem], options: AddOptions = AddOptions()
+    ) -> Iterator[AddResult]:
+        _cannot("add pictures")
+
+    def remove(self, *, channel: str, identifier: str) -> bool:
+        _cannot("remove pictures")
+
+    def remove_many(self, *, channel: str, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
+        _cannot("remove pictures")
+
+    def get(self, *, channel: str, identifier: str) -> Target:
+        _cannot("show one picture of its gallery")
+
+    def picture(self, *, channel: str, identifier: str) -> bytes:
+        _cannot("give pictures back")
+
+    def update(self, *, channel: str, identifier: str, changes: TargetChanges) -> Target:
+        _cannot("change pictures of its gallery")
+
+    def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
+        _cannot("tell how often it found something")
+
 
 def _result(name: str, answer: answers.FileAnswer | ArcliError | None, elapsed_ms: float) -> FindResult:
     if answer is None:
@@ -167,4 +201,11 @@ def _as_target(library: Library, channel: str) -> Target:
         channel=channel,
         metadata=json.dumps(present, ensure_ascii=False),
         matchratio=library.threshold,
+    )
+
+
+def _cannot(what: str) -> NoReturn:
+    raise NotSupported(
+        f"through Tupu's public interface arcli cannot {what}",
+        hint="a local profile and an ARCloud profile can; Tupu's own console fills its galleries",
     )

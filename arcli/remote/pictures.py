@@ -1,8 +1,9 @@
-"""Pictures as services take them."""
+"""Pictures on this side of the wire: as services take them, and judged here where a service cannot."""
 
 from __future__ import annotations
 
-from arcli.models import Picture
+from arcli.errors import naming
+from arcli.models import CheckResult, Picture, level_too_low
 from arcli.remote.http.transport import UploadPart
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
@@ -36,3 +37,30 @@ def as_jpeg(data: bytes, *, name: str) -> bytes:
 def image_part(data: bytes) -> UploadPart:
     """Name a picture by its content: services look at the name, and the user's own stays private."""
     return UploadPart(name="image", filename="image.png" if data.startswith(_PNG) else "image.jpg", data=data)
+
+
+def rated(picture: Picture) -> CheckResult:
+    """Rate a picture as the embedded engine would; duplicates are not looked for.
+
+    Raises PictureNotFound, UnreadablePicture, PictureTooLarge, TooFewFeatures.
+    """
+    from arcli.vision.decoding.decode import LOCAL, decode
+    from arcli.vision.features.extract import extract
+    from arcli.vision.features.options import ENROLL
+    from arcli.vision.rating.rate import rate, refuse_featureless
+
+    decoded = decode(picture.read(), name=picture.name, limits=LOCAL)
+    features = extract(decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints)
+    with naming(picture.name):
+        refuse_featureless(features, decoded)
+    rating = rate(features, decoded)
+    return CheckResult(image=picture.name, level=rating.level, hints=rating.hints)
+
+
+def refuse_low_level(picture: Picture, min_level: int | None) -> None:
+    """Raises LevelTooLow when the picture's level is below `min_level`, and what `rated` raises."""
+    if min_level is None:
+        return
+    found = rated(picture)
+    if found.level is not None and found.level < min_level:
+        raise level_too_low(picture.name, found.level, min_level, found.hints)

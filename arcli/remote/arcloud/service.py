@@ -1,4 +1,7 @@
-"""Client of `/arcli/v1`: asks a service once whether it is an arcli server, and uses what it offers."""
+"""One ARCloud service: its seven calls, and what it offers beyond them where it is an arcli server.
+
+A service is asked once (`/arcli/v1/capabilities`) which it is.
+"""
 
 from __future__ import annotations
 
@@ -18,24 +21,26 @@ from arcli.models import (
     TargetPage,
 )
 from arcli.protocols import extensions
-from arcli.protocols.arcloud.requests import LARGEST_PAGE, Credentials
+from arcli.protocols.arcloud.requests import LARGEST_PAGE
 from arcli.protocols.channels import read_channel, settings_json
 from arcli.protocols.extensions import Feature
 from arcli.protocols.reading import JsonObject, json_object, objects, read_error
 from arcli.protocols.targets import read_check
-from arcli.remote.http.retry import Failed, Retry
-from arcli.remote.http.transport import HttpAnswer, HttpTransport, http_failure
-from arcli.remote.uploads import image_part, upload
+from arcli.remote.arcloud.calls import ArcloudClient
+from arcli.remote.http.retry import Failed
+from arcli.remote.http.transport import HttpAnswer, http_failure
+from arcli.remote.pictures import image_part, upload
 
 _VENDOR = Capabilities(backend="ARCloud")
 _PASSING = (429, 502, 503, 504)  # statuses that say nothing of what the service is
 
 
-class Extended:
-    """What our server offers beyond the seven calls. Every method raises NotSupported on another service."""
+class ArcloudService:
+    """`calls`: the seven. What stands here beside them raises NotSupported on another service than ours."""
 
-    def __init__(self, transport: HttpTransport, credentials: Credentials, retry: Retry) -> None:
-        self._transport, self._credentials, self._retry = transport, credentials, retry
+    def __init__(self, calls: ArcloudClient) -> None:
+        self.calls = calls
+        self._transport, self._credentials, self._retry = calls.transport, calls.credentials, calls.retry
         self._lock = threading.Lock()
         self._known: Capabilities | None = None
 
