@@ -11,7 +11,8 @@ from arcli.errors import ArcliError, RemoteError, TargetNotFound, UsageError, er
 
 
 def every(kind: type[ArcliError] = ArcliError) -> list[type[ArcliError]]:
-    return [kind, *(deeper for child in kind.__subclasses__() for deeper in every(child))]
+    children = [child for child in kind.__subclasses__() if child.__module__ == ArcliError.__module__]
+    return [kind, *(deeper for child in children for deeper in every(child))]
 
 
 def make(kind: type[ArcliError]) -> ArcliError:
