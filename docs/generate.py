@@ -109,10 +109,11 @@ def meaning(param: Any) -> str:
 
 
 def errors(kind: type[ArcliError] = ArcliError) -> Iterator[type[ArcliError]]:
-    """Yield an error class and all below it."""
+    """Yield an error class and all below it that `arcli.errors` defines: others have no code of their own."""
     yield kind
     for child in kind.__subclasses__():
-        yield from errors(child)
+        if child.__module__ == ArcliError.__module__:
+            yield from errors(child)
 
 
 def exit_codes_page() -> str:
