@@ -154,10 +154,11 @@ def local_data_dir(settings: Settings) -> Path:
 
 
 def served_gallery(data_dir: Path) -> LocalGallery:
-    """Open the embedded engine for a server."""
+    """Open the embedded engine for a server: strangers' pictures are decoded in processes of their own."""
     from arcli.engine import LocalGallery
+    from arcli.vision.decoding.limits import SERVE
 
-    return LocalGallery(data_dir=data_dir, background=True)
+    return LocalGallery(data_dir=data_dir, background=True, limits=SERVE)
 
 
 def gatekeeper(data_dir: Path) -> CatalogGatekeeper:

@@ -244,10 +244,14 @@ class RemovalHeld(Conflict):
 
 
 class PictureRefused(ArcliError):
-    """A picture, or the identifier it should get, cannot be accepted."""
+    """A picture, or the identifier it should get, cannot be accepted.
+
+    ``ended_worker``: the process that decoded it had to be ended, which whoever sent it pays for.
+    """
 
     code = "picture_refused"
     exit_status = 7
+    ended_worker: bool = False
 
 
 class PictureNotFound(PictureRefused):

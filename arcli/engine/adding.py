@@ -27,6 +27,7 @@ from arcli.models import (
     valid_identifier,
     valid_metadata,
 )
+from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 
 if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
@@ -61,9 +62,10 @@ class Loader:
         *,
         preset: int,
         duplicates: DuplicateSearch | None,
+        limits: DecodeLimits = LOCAL,
     ) -> None:
         self._channel, self._options = channel, options
-        self._preset = preset
+        self._preset, self._limits = preset, limits
         self._duplicates = duplicates
         self._foretold = 0  # targets that a dry run would have added so far
 
@@ -91,6 +93,7 @@ class Loader:
             task=EnrollTask(
                 picture=item.picture,
                 preset=self._preset,
+                limits=self._limits,
                 keep_picture=self._channel is None or self._channel.settings.keep_pictures,
                 known_hash=present.picture_hash if present else None,
             ),

@@ -19,6 +19,7 @@ from arcli.errors import ArcliError
 from arcli.features import Features
 from arcli.models import AddOptions, ChannelSettings, CheckResult, Duplicate, Picture
 from arcli.store.rows import NewTarget
+from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 from arcli.vision.features.presets import DEFAULT_PRESET
 from arcli.vision.geometry import overlap
 from arcli.vision.matching.verify import Verification, verify
@@ -33,12 +34,17 @@ _SAME_KEYPOINTS = 0.3  # share of the keypoints that agree; re-encoded copies ke
 
 
 def check(
-    pictures: Iterable[Picture], channel: OpenChannel | None, jobs: int | None
+    pictures: Iterable[Picture],
+    channel: OpenChannel | None,
+    jobs: int | None,
+    limits: DecodeLimits = LOCAL,
 ) -> Iterator[CheckResult]:
     """Yield a verdict on each picture, in order; also against the pictures before it. Writes nothing."""
     preset = channel.preset if channel else DEFAULT_PRESET
     keep = channel is None or channel.settings.keep_pictures  # as `add` would, for the same level and hints
-    tasks = (EnrollTask(picture=picture, preset=preset, keep_picture=keep) for picture in pictures)
+    tasks = (
+        EnrollTask(picture=picture, preset=preset, limits=limits, keep_picture=keep) for picture in pictures
+    )
     with _Batch() as batch:
         for done in OrderedWork(enroll, jobs=jobs).run(tasks):
             for task, outcome in done:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from arcli.errors import naming
 from arcli.models import AddItem, Hint, MatchRatio, Picture
 from arcli.store.rows import NewTarget, TargetRow
+from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class EnrollTask:
 
     picture: Picture
     preset: int
+    limits: DecodeLimits = LOCAL
     keep_picture: bool = True
     known_hash: str | None = None
 
@@ -57,7 +59,7 @@ def enroll(task: EnrollTask) -> Enrolment | Unchanged:
 
 
 def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
-    from arcli.vision.decoding.decode import LOCAL, decode
+    from arcli.vision.decoding.decode import decode
     from arcli.vision.drawing.thumbnail import (
         KEPT_SIDE,
         THUMBNAIL_SIDE,
@@ -69,7 +71,7 @@ def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
     from arcli.vision.features.options import ENROLL
     from arcli.vision.rating.rate import rate, refuse_featureless
 
-    decoded = decode(data, name=task.picture.name, limits=LOCAL, max_side=KEPT_SIDE)
+    decoded = decode(data, name=task.picture.name, limits=task.limits, max_side=KEPT_SIDE)
     kept = kept_as_it_is(decoded, data) if task.keep_picture else None
     if task.keep_picture and kept is None:
         kept = encoded_to_keep(decoded)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -18,7 +19,8 @@ from arcli.engine.workers import default_jobs
 from arcli.errors import DataDamaged, PictureRefused, UsageError, naming
 from arcli.features import Features
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
-from arcli.vision.decoding.decode import LOCAL, Decoded, decode
+from arcli.vision.decoding.decode import Decoded, decode
+from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 from arcli.vision.features.presets import load_preset
 from arcli.vision.scoring.score import default_threshold
 
@@ -99,10 +101,15 @@ def searched(channels: Sequence[OpenChannel]) -> Iterator[list[StoredChannel]]:
         yield [StoredChannel(channel, stack.enter_context(channel.store.read())) for channel in channels]
 
 
-def find(picture: Picture, channels: Sequence[OpenChannel], options: FindOptions) -> FindResult:
+def find(
+    picture: Picture,
+    channels: Sequence[OpenChannel],
+    options: FindOptions,
+    limits: DecodeLimits = LOCAL,
+) -> FindResult:
     """Look one photo up. Raises a PictureRefused, Busy, DataDamaged."""
     began = perf_counter()
-    photo = read_photo(picture, options)
+    photo = read_photo(picture, options, limits)
     with naming(picture.name), searched(channels) as opened:
         found = recognize(photo, opened, options)
         result = _Answer(opened, options).to(picture.name, found, began)
@@ -111,13 +118,16 @@ def find(picture: Picture, channels: Sequence[OpenChannel], options: FindOptions
     return result
 
 
-def read_photo(picture: Picture, options: FindOptions) -> Decoded:
+def read_photo(picture: Picture, options: FindOptions, limits: DecodeLimits = LOCAL) -> Decoded:
     """Decode a photo as large as the cascade will want it."""
-    return decode(picture.read(), name=picture.name, limits=LOCAL, max_side=largest_side(options))
+    return decode(picture.read(), name=picture.name, limits=limits, max_side=largest_side(options))
 
 
 def find_many(
-    pictures: Iterable[Picture], channels: Sequence[OpenChannel], options: FindOptions
+    pictures: Iterable[Picture],
+    channels: Sequence[OpenChannel],
+    options: FindOptions,
+    limits: DecodeLimits = LOCAL,
 ) -> Iterator[FindResult]:
     """Look photos up in threads and yield one result each, in order.
 
@@ -125,19 +135,22 @@ def find_many(
     """
     jobs = options.jobs or default_jobs()
     stream = iter(pictures)
+    one = partial(_one_of_many, channels=channels, options=options, limits=limits)
     with ThreadPoolExecutor(jobs) as pool:
-        pending = deque(pool.submit(_one_of_many, p, channels, options) for p in islice(stream, 2 * jobs))
+        pending = deque(pool.submit(one, picture) for picture in islice(stream, 2 * jobs))
         try:
             while pending:
                 yield pending.popleft().result()
-                pending.extend(pool.submit(_one_of_many, p, channels, options) for p in islice(stream, 1))
+                pending.extend(pool.submit(one, picture) for picture in islice(stream, 1))
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _one_of_many(picture: Picture, channels: Sequence[OpenChannel], options: FindOptions) -> FindResult:
+def _one_of_many(
+    picture: Picture, channels: Sequence[OpenChannel], options: FindOptions, limits: DecodeLimits
+) -> FindResult:
     try:
-        return find(picture, channels, options)
+        return find(picture, channels, options, limits)
     except (PictureRefused, UsageError) as error:
         return FindResult(image=picture.name, error=error)
 

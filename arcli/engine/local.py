@@ -32,6 +32,7 @@ from arcli.models import (
     valid_identifier,
     valid_metadata,
 )
+from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 
 if TYPE_CHECKING:
     from arcli.engine.enroll import Enrolment
@@ -42,9 +43,11 @@ class LocalGallery(LocalAdmin):
     """The galleries of one data folder. Processes and threads may share it; close it when done.
 
     background: the index is looked after in processes of its own, so that no call waits for it (a server).
+    limits: what a picture may cost to decode.
     """
 
-    def __init__(self, data_dir: Path, *, background: bool = False) -> None:
+    def __init__(self, data_dir: Path, *, background: bool = False, limits: DecodeLimits = LOCAL) -> None:
+        self._limits = limits
         super().__init__(Channels(data_dir, background=background))
 
     def __enter__(self) -> LocalGallery:
@@ -92,7 +95,8 @@ class LocalGallery(LocalAdmin):
         if target is not None:
             target.fold_owed()
         with duplicate_search(target, options) as duplicates:
-            yield from Loader(target, options, preset=preset, duplicates=duplicates).run(items)
+            loader = Loader(target, options, preset=preset, duplicates=duplicates, limits=self._limits)
+            yield from loader.run(items)
 
     def _channel_to_add(self, name: str, options: AddOptions) -> OpenChannel | None:
         """Return the channel, made now if need be; None in a dry run that would make it."""
@@ -179,6 +183,7 @@ class LocalGallery(LocalAdmin):
             EnrollTask(
                 picture=picture,
                 preset=opened.preset,
+                limits=self._limits,
                 keep_picture=opened.settings.keep_pictures,
                 known_hash=row.picture_hash,
             )
@@ -190,7 +195,7 @@ class LocalGallery(LocalAdmin):
     ) -> FindResult:
         from arcli.engine.finding import find
 
-        return find(picture, self._searched(channels), options)
+        return find(picture, self._searched(channels), options, self._limits)
 
     def find_many(
         self,
@@ -201,7 +206,7 @@ class LocalGallery(LocalAdmin):
     ) -> Iterator[FindResult]:
         from arcli.engine.finding import find_many
 
-        yield from find_many(pictures, self._searched(channels), options)
+        yield from find_many(pictures, self._searched(channels), options, self._limits)
 
     def _searched(self, names: Sequence[str] | None) -> Sequence[OpenChannel]:
         return [self._channels.get(name) for name in (self._channels.names() if names is None else names)]
@@ -211,7 +216,8 @@ class LocalGallery(LocalAdmin):
     ) -> Iterator[CheckResult]:
         from arcli.engine.duplicates import check
 
-        yield from check(pictures, self._channels.find(channel) if channel is not None else None, jobs)
+        opened = self._channels.find(channel) if channel is not None else None
+        yield from check(pictures, opened, jobs, self._limits)
 
     def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
         self.flush_counts(patience=FLUSH_PATIENCE)

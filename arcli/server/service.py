@@ -8,17 +8,16 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from arcli.errors import NotYourChannel, PictureTooLarge, UnreadablePicture
+from arcli.errors import NotYourChannel, UnreadablePicture
 from arcli.gallery import ChannelAdmin, Gallery, Gatekeeper
 from arcli.models import Picture, Principal, Scope
+from arcli.models.formats import picture_format, what_else
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
 from arcli.server.requests.access import Admission, ClientAddress
 from arcli.server.requests.limits import Memory
 from arcli.server.work import Workers
-from arcli.vision.decoding.decode import SERVE
-from arcli.vision.decoding.header import read_header
 
 _QUICK_THREADS = 8  # questions to the database, below a millisecond each
 _QUICK_QUEUE = 512
@@ -74,22 +73,22 @@ class Service:
         return self.backend.gatekeeper.channels_of(principal, need=need)
 
     def picture(self, content: bytes, channels: Sequence[str]) -> Picture:
-        """Return the picture of a request, of which only the header is read here.
+        """Return the picture of a request, of which only the first bytes are looked at here.
 
         Raises UnreadablePicture for what is neither JPEG nor PNG (a channel with the setting `any_format`
-        takes whatever arcli reads), PictureTooLarge over 50 megapixels.
+        takes whatever arcli reads).
         """
         picture = self.readable(content)
-        exact = read_header(content, picture.name).format in _FORMATS
+        exact = picture_format(content) in _FORMATS
         if not exact and not any(self._any_format(name) for name in channels):
             raise UnreadablePicture("the picture is neither JPEG nor PNG")
         return picture
 
     def readable(self, content: bytes) -> Picture:
-        """Return a picture of any format. Raises UnreadablePicture, PictureTooLarge."""
-        width, height = read_header(content, "image").size
-        if width * height > SERVE.pixels:
-            raise PictureTooLarge(f"the picture has {width} x {height} pixels, at most {SERVE.pixels:,} go")
+        """Return a picture of any format. Raises UnreadablePicture."""
+        if picture_format(content) is None:
+            what, advice = what_else(content[:1024])
+            raise UnreadablePicture(f"the picture is {what}", hint=advice)
         return Picture(name="image", data=content)
 
     def _any_format(self, channel: str) -> bool:

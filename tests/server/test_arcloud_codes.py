@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 
 import pytest
 
@@ -124,6 +125,7 @@ def test_a_picture_over_10_mb_answers_20006(served: Served, picture: bytes, name
 def test_a_picture_over_50_megapixels_answers_20006(served: Served, picture: bytes) -> None:
     huge = bytearray(encoded(poster_pixels(1)[:64, :64]))
     huge[16:24] = (10_000).to_bytes(4, "big") + (5_001).to_bytes(4, "big")
+    huge[29:33] = zlib.crc32(huge[12:29]).to_bytes(4, "big")
     assert code(served.url, "FindImage", served.login(), bytes(huge)) == 20006
 
 

@@ -2,7 +2,9 @@
 
 import io
 import struct
+import sys
 import zlib
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image
 
 from arcli.errors import PictureTooLarge, UnreadablePicture
 from arcli.vision.decoding.decode import LOCAL, DecodeLimits, decode
+from arcli.vision.decoding.pillow import read_header
 from tests.vision.pictures import encoded, encoded_gray16, textured
 
 PIXELS = textured(1)
@@ -116,13 +119,9 @@ def test_heic_pictures_that_their_file_turns_have_the_size_that_is_shown() -> No
 
 
 def test_without_the_extra_a_heic_picture_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    ispe = b"\0\0\0\x14ispe\0\0\0\0" + struct.pack(">II", 640, 480)
-    data = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + ispe
-    with pytest.raises(UnreadablePicture) as caught:
-        decode(data, name="x.heic")
+    with pytest.raises(UnreadablePicture, match=r"x\.heic: HEIC pictures need an extra") as caught:
+        read_header(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "x.heic")
     assert "[heic]" in str(caught.value.hint)
 
 
@@ -163,10 +162,19 @@ def test_what_is_transparent_is_white() -> None:
     assert (decoded[20:] == 255).all()
 
 
+@pytest.mark.parametrize("ending", [b"", b"\xff", b"SEFH \xff\x60\xff\xda \0\0\0\x18ftypmp42 \xff"])
+@pytest.mark.parametrize("kind", [k for k in COLOUR if k.startswith("jpeg")])
+def test_a_jpeg_whose_pixels_are_whole_needs_no_end_marker(kind: str, ending: bytes) -> None:
+    cut_short = COLOUR[kind][:-2] + ending
+    assert (decode(cut_short, name="x").pixels == decode(COLOUR[kind], name="x").pixels).all()
+
+
 @pytest.mark.parametrize("cut", [1, 3, 40, 0.5, 0.9])
 @pytest.mark.parametrize("kind", [k for k in COLOUR if k != "gif"])
 def test_a_file_that_was_cut_is_refused(kind: str, cut: float) -> None:
     data = COLOUR[kind]
+    if kind.startswith("jpeg") and cut == 1:
+        pytest.skip("only a part of the end marker is missing: it is read")
     length = len(data) - cut if isinstance(cut, int) else int(len(data) * cut)
     with pytest.raises(UnreadablePicture):
         decode(data[:length], name="cut")
@@ -197,8 +205,9 @@ def test_a_picture_bomb_is_refused_before_it_is_decoded(size: tuple[int, int]) -
 
 
 def test_local_limits_bound_the_memory_too() -> None:
-    with pytest.raises(PictureTooLarge, match="bytes"):
-        decode(png_that_claims(15_000, 15_000), name="bomb.png", limits=LOCAL)
+    with pytest.raises(PictureTooLarge, match="memory") as caught:
+        decode(png_that_claims(15_000, 15_000), name="bomb.png", limits=replace(LOCAL, memory=600_000_000))
+    assert caught.value.hint
 
 
 def test_a_file_over_the_byte_limit_is_refused() -> None:

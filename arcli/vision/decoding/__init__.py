@@ -1,5 +1,5 @@
-"""Untrusted bytes to pixels: header readers, limits, one decoder a family of formats.
+"""Untrusted bytes to pixels by Pillow: one door, limits, and processes of their own for what is not ordinary.
 
-A new picture format is added here: a reader of its header, its entry in `header`, and a decoder in `pixels`
-or a file of its own where an optional package does it.
+A new picture format is added in arcli.models.formats (its first bytes) and in `pillow` (the class that opens
+it); `raster` brings what comes out to upright BGR. Nothing but this folder imports Pillow.
 """

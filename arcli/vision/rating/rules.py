@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arcli.models import Hint
-from arcli.vision.decoding.header import read_header
-from arcli.vision.decoding.header_jpeg import segments
-from arcli.vision.decoding.header_types import PictureHeader
+from arcli.models.formats import PictureFormat
+from arcli.vision.decoding.pillow import PictureHeader, read_header
 
-_PNG_COLOUR_AT = 25  # byte of the colour type in a PNG
-_PNG_GRAY = (0, 4)
-_PNG_ALPHA = (4, 6)
+_GRAY = ("1", "L", "LA", "I", "F", "I;16")  # Pillow's names of modes
+_TRANSPARENT = ("LA", "PA", "RGBA")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +33,7 @@ ARCLOUD = PictureRules(  # the vendor's advice: protocols.md, at the end of ARCl
 def breaches(data: bytes, name: str, rules: PictureRules) -> tuple[Hint, ...]:
     """Return what of `rules` an encoded picture does not keep. Raises UnreadablePicture."""
     header = read_header(data, name)
-    found = [*_shape(header, rules), *_colours(data, header, rules)]
+    found = [*_shape(header, rules), *_colours(header, rules)]
     if header.format not in rules.formats:
         accepted = " and ".join(rules.formats).upper()
         found.insert(0, _hint(rules, "format", f"takes {accepted} only", "save it as JPEG or PNG"))
@@ -56,24 +54,19 @@ def _shape(header: PictureHeader, rules: PictureRules) -> Iterator[Hint]:
         yield _hint(rules, "shape", f"wants 9:16 to 16:9, {is_so}", "crop it, or split it in two")
 
 
-def _colours(data: bytes, header: PictureHeader, rules: PictureRules) -> Iterator[Hint]:
-    colour = data[_PNG_COLOUR_AT] if header.format == "png" else None
-    jpeg = header.format == "jpeg"
-    if colour in _PNG_GRAY or (jpeg and header.channels == 1):
+def _colours(header: PictureHeader, rules: PictureRules) -> Iterator[Hint]:
+    if header.format not in (PictureFormat.PNG, PictureFormat.JPEG):
+        return
+    if header.mode in _GRAY:
         yield _hint(rules, "colours", "wants RGB, this is gray", "colours tell look-alikes apart")
-    if jpeg and header.channels == 4:
+    if header.mode == "CMYK":
         yield _hint(rules, "colours", "wants RGB, this is CMYK", "convert it to sRGB")
-    if colour in _PNG_ALPHA:
+    if header.mode in _TRANSPARENT:
         yield _hint(rules, "colours", "wants RGB, this may be transparent", "flatten it on its background")
-    if jpeg and _other_profile(data):
+    if header.format is PictureFormat.JPEG and header.profile and not _names_srgb(header.profile):
         yield _hint(rules, "profile", "wants sRGB, this has another colour profile", "convert it to sRGB")
 
 
-def _other_profile(data: bytes) -> bool:
-    """Say whether a JPEG carries a colour profile whose text does not name sRGB."""
-    profile = b"".join(
-        data[start:end]
-        for marker, start, end in segments(data)
-        if marker == 0xE2 and data[start : start + 12] == b"ICC_PROFILE\0"
-    )
-    return bool(profile) and not any("sRGB".encode(code) in profile for code in ("ascii", "utf-16-be"))
+def _names_srgb(profile: bytes) -> bool:
+    """Say whether the text of an ICC profile names sRGB."""
+    return any("sRGB".encode(code) in profile for code in ("ascii", "utf-16-be"))

@@ -1,0 +1,310 @@
+"""Decoding in processes of their own, of limited time and memory: a bad picture costs its process, no more.
+
+A process is given one picture after the other over a pipe and gives back rows of pixels. It loads neither
+OpenCV nor numpy (0.1 s to start), has no secrets in its environment, and cannot write files. Its answers
+are checked like those of a stranger: a header of JSON, and as many bytes as the size in it makes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from time import monotonic
+from typing import BinaryIO
+
+from arcli.errors import ArcliError, Busy, PictureRefused, PictureTooLarge, UnreadablePicture
+from arcli.vision.decoding.limits import DecodeLimits, check_size, too_much_memory
+from arcli.vision.decoding.pillow import open_picture
+from arcli.vision.decoding.raster import Raster, rasterize, reduction
+
+_LENGTH = struct.Struct("<I")
+_PROGRAM = "from arcli.vision.decoding.isolation import work; work()"
+_ENVIRONMENT = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
+_MOST_JOBS = 500  # pictures a process decodes before it is replaced: what a library leaks ends with it
+_MOST_HEADER = 1 << 20
+_SLACK = 96 << 20  # bytes of address space beside the pixels: stacks of threads, buffers of codecs
+_STOPPING = "arcli is stopping"
+
+
+class DecodingPool:
+    """Processes that decode, started as they are needed, at most `most`; threads share them.
+
+    kills: how many were ended because a picture took too much or broke them.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.kills = 0
+        self._free = threading.BoundedSemaphore(most)
+        self._guard = threading.Lock()
+        self._idle: list[_Process] = []
+        self._busy: set[_Process] = set()
+        self._closed = False
+
+    def warm(self, count: int = 1) -> None:
+        """Start processes ahead of the first picture, without waiting for them."""
+        with self._guard:
+            while len(self._idle) + len(self._busy) < count:
+                self._idle.append(_Process())
+
+    def raster(self, data: bytes, *, name: str, limits: DecodeLimits, max_side: int | None = None) -> Raster:
+        """Decode one picture.
+
+        Raises UnreadablePicture, PictureTooLarge (with `ended_worker` where its process had to be ended), and
+        Busy where no process was free in time, or the machine so busy that it did not end in time.
+        """
+        deadline = monotonic() + limits.patience
+        if not self._free.acquire(timeout=limits.patience):
+            raise Busy(f"{name}: no process was free to decode it", item=name)
+        try:
+            process = self._take()
+            try:
+                answer, bgr = process.ask(_request(data, name, limits, max_side), data, deadline)
+            except (OSError, EOFError, ValueError, TimeoutError) as error:
+                raise self._lost(process, error, name, limits, len(data)) from error
+            self._give_back(process)
+        finally:
+            self._free.release()
+        return _raster(answer, bgr)
+
+    def close(self) -> None:
+        """End all processes at once, also those that are decoding: their callers get Busy."""
+        with self._guard:
+            self._closed = True
+            processes = [*self._idle, *self._busy]
+            self._idle.clear()
+        for process in processes:
+            process.kill()
+
+    def _take(self) -> _Process:
+        with self._guard:
+            if self._closed:
+                raise Busy(_STOPPING)
+            while self._idle:
+                process = self._idle.pop()
+                if process.alive():
+                    break
+                process.kill()
+            else:
+                process = _Process()
+            self._busy.add(process)
+            return process
+
+    def _give_back(self, process: _Process) -> None:
+        with self._guard:
+            self._busy.discard(process)
+            if not self._closed and process.jobs < _MOST_JOBS:
+                self._idle.append(process)
+                return
+        process.kill()
+
+    def _lost(
+        self, process: _Process, error: Exception, name: str, limits: DecodeLimits, length: int
+    ) -> ArcliError:
+        """Replace a process that gave no answer, and say why it did not."""
+        with self._guard:
+            self._busy.discard(process)
+        status = process.kill()
+        if self._closed:
+            return Busy(_STOPPING, item=name)
+        self.kills += 1
+        if isinstance(error, TimeoutError):
+            return Busy(f"{name}: it was not decoded in {limits.patience:.0f} s", item=name)
+        refusal: PictureRefused
+        if status == -signal.SIGPROF:
+            seconds = limits.processor_seconds(length)
+            told = f"{name}: decoding it takes over {seconds:.0f} s of processor time"
+            refusal = PictureTooLarge(told, hint="save it anew as JPEG, 800 px on its long side", item=name)
+        else:
+            refusal = UnreadablePicture(
+                f"{name}: reading it broke the process that did", hint="save it anew as JPEG", item=name
+            )
+        refusal.ended_worker = True
+        return refusal
+
+
+_shared: dict[int, DecodingPool] = {}
+_shared_guard = threading.Lock()
+
+
+def shared_pool() -> DecodingPool:
+    """Return this process's pool, with as many processes as the machine has processors."""
+    with _shared_guard:
+        pool = _shared.get(os.getpid())
+        if pool is None or pool._closed:
+            pool = _shared[os.getpid()] = DecodingPool(len(os.sched_getaffinity(0)))
+            atexit.register(pool.close)
+        return pool
+
+
+def _request(data: bytes, name: str, limits: DecodeLimits, max_side: int | None) -> bytes:
+    given = {
+        "length": len(data),
+        "name": name,
+        "max_side": max_side,
+        "limits": asdict(replace(limits, memory=limits.bytes_of_memory())),
+    }
+    return json.dumps(given).encode()
+
+
+def _raster(answer: dict[str, object], bgr: bytearray) -> Raster:
+    """Read an answer. Raises the error that it holds."""
+    if "error" in answer:
+        record = answer["error"]
+        assert isinstance(record, dict)
+        raise ArcliError.from_record(record)
+    described = answer["raster"]
+    assert isinstance(described, dict)
+    width, height, size = described["width"], described["height"], described["size"]
+    if len(bgr) != 3 * width * height or not bgr:
+        raise UnreadablePicture("the process that decoded the picture answered nonsense")
+    return Raster(**{**described, "bgr": bgr, "size": (int(size[0]), int(size[1]))})
+
+
+class _Process:
+    """One process that decodes, and the two pipes to it."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
+        self._child = subprocess.Popen(  # noqa: S603 - our own program and nothing else
+            [sys.executable, "-P", "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            start_new_session=True,  # Ctrl-C is for the parent
+        )
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._to, self._from = self._child.stdin.fileno(), self._child.stdout.fileno()
+        os.set_blocking(self._to, False)
+        os.set_blocking(self._from, False)
+
+    def alive(self) -> bool:
+        return self._child.poll() is None
+
+    def ask(self, header: bytes, data: bytes, deadline: float) -> tuple[dict[str, object], bytearray]:
+        """Send a job and return its answer. Raises OSError, EOFError, ValueError, TimeoutError."""
+        self.jobs += 1
+        for part in (_LENGTH.pack(len(header)), header, data):
+            self._send(part, deadline)
+        length = _LENGTH.unpack(self._receive(_LENGTH.size, deadline))[0]
+        if length > _MOST_HEADER:
+            raise ValueError("the answer's header is too long")
+        answer = json.loads(self._receive(length, deadline))
+        size = answer.get("length", 0)
+        return answer, self._receive(size, deadline)
+
+    def kill(self) -> int:
+        """End it now and return its status."""
+        self._child.kill()
+        with contextlib.suppress(BrokenPipeError):
+            self._child.communicate()
+        return self._child.wait()
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        left = memoryview(data)
+        while left:
+            self._wait(self._to, select.POLLOUT, deadline)
+            left = left[os.write(self._to, left) :]
+
+    def _receive(self, length: int, deadline: float) -> bytearray:
+        received = bytearray(length)
+        left = memoryview(received)
+        while left:
+            self._wait(self._from, select.POLLIN, deadline)
+            count = os.readv(self._from, [left])
+            if not count:
+                raise EOFError("the process has ended")
+            left = left[count:]
+        return received
+
+    def _wait(self, fd: int, event: int, deadline: float) -> None:
+        poll = select.poll()
+        poll.register(fd, event)
+        if not poll.poll(max(0.0, deadline - monotonic()) * 1000):
+            raise TimeoutError
+
+
+def _environment() -> dict[str, str]:
+    """Return what a process that meets strangers' pictures gets of the environment: no secret of anybody."""
+    given = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    root = str(Path(__file__).parents[3])
+    paths = [root, *given.get("PYTHONPATH", "").split(os.pathsep)]
+    return {**given, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "MALLOC_ARENA_MAX": "1"}
+
+
+def work() -> None:
+    """Decode what comes on stdin until it ends: the main function of a process of the pool."""
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)  # what a library prints is no answer
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    with contextlib.suppress(BrokenPipeError, EOFError):
+        while True:
+            _job(source, sink)
+
+
+def _job(source: BinaryIO, sink: BinaryIO) -> None:
+    job = json.loads(_exactly(source, _LENGTH.unpack(_exactly(source, _LENGTH.size))[0]))
+    data = _exactly(source, job["length"])
+    limits = DecodeLimits(**job["limits"])
+    bgr: bytes | bytearray = b""
+    try:
+        with _limited(limits, len(data)):
+            raster = _decode(data, job["name"], limits, job["max_side"])
+        answer: dict[str, object] = {"raster": asdict(replace(raster, bgr=b"")) | {"bgr": None}}
+        bgr = raster.bgr
+    except ArcliError as error:
+        answer = {"error": error.as_record()}
+    header = json.dumps({**answer, "length": len(bgr)}).encode()
+    for part in (_LENGTH.pack(len(header)), header, bgr):
+        sink.write(part)
+    sink.flush()
+
+
+def _decode(data: bytes, name: str, limits: DecodeLimits, max_side: int | None) -> Raster:
+    try:
+        image, header = open_picture(data, name)
+        check_size(header, limits, reduction(header, max_side), name)
+        return rasterize(image, header, data, name=name, max_side=max_side)
+    except MemoryError:
+        raise too_much_memory(name) from None
+
+
+@contextlib.contextmanager
+def _limited(limits: DecodeLimits, length: int) -> Iterator[None]:
+    """Limit this process's memory and processor time; the kernel ends it where the time is used up."""
+    assert limits.memory is not None, "the parent has worked it out"
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    held = pages * resource.getpagesize()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    allowed = held + limits.memory + length + _SLACK
+    allowed = allowed if hard == resource.RLIM_INFINITY else min(allowed, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
+    signal.setitimer(signal.ITIMER_PROF, limits.processor_seconds(length))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+
+
+def _exactly(source: BinaryIO, length: int) -> bytes:
+    data = source.read(length)
+    if len(data) < length:
+        raise EOFError
+    return data

@@ -1,0 +1,120 @@
+"""How much a picture may cost: bytes, pixels, memory and processor time."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from arcli.errors import PictureTooLarge, UnreadablePicture
+from arcli.models import PICTURE_BYTES_LIMIT
+from arcli.models.formats import PictureFormat, picture_format
+
+if TYPE_CHECKING:
+    from arcli.vision.decoding.pillow import PictureHeader
+
+SMALLER = "make it smaller: 800 px on its long side is enough"
+_LEAST_MEMORY = 600_000_000
+_PLAIN = {PictureFormat.JPEG, PictureFormat.PNG, PictureFormat.GIF, PictureFormat.BMP, PictureFormat.WEBP}
+_ORDINARY_MEMORY = 400_000_000
+_ORDINARY_SCANS = 1_000_000_000  # pixels by scans of a JPEG: about a second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeLimits:
+    """What one picture may cost.
+
+    file_bytes: of the encoded picture. pixels: by its header. memory: bytes that decoding may take, None:
+    half of what the machine has free. seconds: of processor time; seconds_per_megabyte: more of them for a
+    large file. patience: seconds by the clock, for a machine that is busy. isolated: always decode in a
+    process of its own; otherwise only what is not an ordinary photo.
+    """
+
+    file_bytes: int = PICTURE_BYTES_LIMIT
+    pixels: int = 50_000_000
+    memory: int | None = 600_000_000
+    seconds: float = 4.0
+    seconds_per_megabyte: float = 0.8
+    patience: float = 25.0
+    isolated: bool = False
+
+    def bytes_of_memory(self) -> int:
+        return max(_LEAST_MEMORY, _free_memory() // 2) if self.memory is None else self.memory
+
+    def processor_seconds(self, length: int) -> float:
+        """Return the processor time that a file of `length` bytes may take."""
+        return self.seconds + self.seconds_per_megabyte * length / 1e6
+
+
+SERVE = DecodeLimits(isolated=True)
+"""For pictures that strangers send: 50 megapixels (docs/protocols.md), each in a process of its own."""
+
+LOCAL = DecodeLimits(pixels=250_000_000, memory=None, patience=300.0)
+"""For one's own files: phones take 200 megapixels, an A0 print at 300 dpi has 139."""
+
+
+def check_bytes(data: bytes, limits: DecodeLimits, name: str) -> None:
+    """Raises PictureTooLarge."""
+    if len(data) > limits.file_bytes:
+        raise PictureTooLarge(
+            f"{name}: {len(data):,} bytes, over {limits.file_bytes:,}", hint=SMALLER, item=name
+        )
+
+
+def check_size(header: PictureHeader, limits: DecodeLimits, reduction: int, name: str) -> None:
+    """Refuse what has no area, too many pixels, or would take too much memory to decode.
+
+    Raises UnreadablePicture, PictureTooLarge.
+    """
+    width, height = header.size
+    if width < 1 or height < 1:
+        raise UnreadablePicture(f"{name}: the picture is {width} x {height} pixels", item=name)
+    if header.area > limits.pixels:
+        raise PictureTooLarge(
+            f"{name}: {width:,} x {height:,} pixels, over {limits.pixels // 1_000_000} megapixels",
+            hint=SMALLER,
+            item=name,
+        )
+    if (needed := header.memory(reduction)) > limits.bytes_of_memory():
+        raise too_much_memory(name, needed)
+
+
+def too_much_memory(name: str, needed: int | None = None) -> PictureTooLarge:
+    """Return the error of a picture that takes more memory to decode than it may."""
+    amount = (
+        "more memory than it may" if needed is None else f"about {needed / 1e6:,.0f} MB of memory, too much"
+    )
+    return PictureTooLarge(f"{name}: decoding it takes {amount}", hint=SMALLER, item=name)
+
+
+def ordinary(header: PictureHeader, reduction: int) -> bool:
+    """Say whether a picture is decoded in little time and memory, whatever it holds."""
+    if header.format not in _PLAIN or header.scans * header.area > _ORDINARY_SCANS:
+        return False
+    return header.memory(reduction) <= _ORDINARY_MEMORY
+
+
+def ordinary_format(data: bytes) -> bool:
+    """Say whether a file may be opened outside a process of its own; what is no picture may."""
+    kind = picture_format(data)
+    return kind is None or kind in _PLAIN
+
+
+def _free_memory() -> int:
+    """Return the bytes that programs may still take on this machine, or in this container."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for line in _lines("/proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            free = int(line.split()[1]) * 1024
+    limit, used = _lines("/sys/fs/cgroup/memory.max"), _lines("/sys/fs/cgroup/memory.current")
+    if limit and used and limit[0].isdigit():
+        free = min(free, int(limit[0]) - int(used[0]))
+    return max(0, free)
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        with open(path, encoding="ascii") as file:  # noqa: PTH123
+            return file.read().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []

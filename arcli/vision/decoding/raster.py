@@ -1,0 +1,187 @@
+"""An opened picture to upright 8-bit BGR, on a ground that shows it.
+
+Pillow alone does it, so that a process that only decodes starts fast; numpy is loaded for 16 bits and more.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+
+from PIL import Image
+
+from arcli.models.formats import PictureFormat
+from arcli.vision.decoding.pillow import SCANS, PictureHeader, open_picture, refusing
+
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_WHITE, _DARK = 255, 80
+"""Gray levels of the ground behind what is transparent; on the dark one both white and black art show."""
+
+_LIGHT = 224  # gray level from which art is lost on white
+_MOSTLY = 0.6  # share of the visible pixels that is so light: then the ground is dark
+_CLEAR = 0.05  # share of the picture that is transparent: below it is a rim or rounded corners
+_LARGE = 25_000_000  # pixels from which a picture is shrunk before it is brought to BGR
+_FILLERS = (b"\0" * 4096, b"\xff\0" * 4096)  # bits of 0, bits of 1
+_JPEG_END = b"\xff\xd9"
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in entropy-coded data: their end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raster:
+    """A decoded picture. bgr: rows of B, G, R bytes, upright; `width` and `height` are theirs.
+
+    size: (w, h) of the whole picture as displayed. ground: gray level put behind what is transparent, None
+    where that is white or nothing is.
+    """
+
+    bgr: bytes | bytearray
+    width: int
+    height: int
+    size: tuple[int, int]
+    format: str
+    orientation: int = 1
+    ground: int | None = None
+
+
+def rasterize(
+    image: Image.Image, header: PictureHeader, data: bytes, *, name: str, max_side: int | None
+) -> Raster:
+    """Decode what `open_picture` opened from `data`. Raises UnreadablePicture, MemoryError."""
+    with refusing(header.format, name):
+        image = _loaded(image, header, data, reduction(header, max_side), name)
+        orientation = _orientation(image, header)
+        if max_side is not None and image.width * image.height > _LARGE:
+            image = _reduced(image, max(image.size) // max_side)
+        image, ground = _flat(_eight_bits(image, header))
+        if orientation in _TURNS:
+            image = image.transpose(_TURNS[orientation])
+        width, height = header.size
+        return Raster(
+            bgr=image.tobytes("raw", "BGR"),
+            width=image.width,
+            height=image.height,
+            size=(height, width) if orientation >= 5 else (width, height),
+            format=header.format.value,
+            orientation=orientation,
+            ground=ground,
+        )
+
+
+def reduction(header: PictureHeader, max_side: int | None) -> int:
+    """Return 1, 2, 4 or 8: how much smaller a picture may be decoded, or held after it was decoded."""
+    if max_side is None or (header.format is not PictureFormat.JPEG and header.area <= _LARGE):
+        return 1
+    return next((r for r in (8, 4, 2) if -(-max(header.size) // r) >= max_side), 1)
+
+
+def _loaded(image: Image.Image, header: PictureHeader, data: bytes, scale: int, name: str) -> Image.Image:
+    """Decode the first frame; a JPEG whose data are whole needs no end marker."""
+    if header.format is not PictureFormat.JPEG:
+        image.load()
+        return image
+    try:
+        return _scaled(image, scale)
+    except OSError:
+        body = _without_trailer(data)
+    # What is missing is made up in two ways: if the pictures differ, pixels were missing, not only an end.
+    one, other = (_scaled(open_picture(body + bits + _JPEG_END, name)[0], scale) for bits in _FILLERS)
+    if one.tobytes() != other.tobytes():
+        raise OSError("it is cut short")
+    return one
+
+
+def _without_trailer(data: bytes) -> bytes:
+    """Return a JPEG up to the end of its last scan, where an end marker or what a maker appended follows."""
+    marker = _NEXT_MARKER.search(data, max(map(data.rfind, SCANS)) + 5)
+    return data if marker is None else data[: marker.start()]
+
+
+def _scaled(image: Image.Image, scale: int) -> Image.Image:
+    if scale > 1:
+        image.draft(None, (max(1, image.width // scale), max(1, image.height // scale)))
+    image.load()
+    return image
+
+
+def _orientation(image: Image.Image, header: PictureHeader) -> int:
+    """Return the EXIF orientation, 1 where there is none and where the decoder has turned the picture."""
+    if header.format in (PictureFormat.HEIC, PictureFormat.TIFF):
+        return 1
+    exif = Image.Exif()
+    try:
+        exif.load(image.info.get("exif") or b"")
+        value = exif.get(_ORIENTATION)
+    except (OSError, ValueError, SyntaxError, LookupError, TypeError):  # the picture is read all the same
+        return 1
+    value = value[0] if isinstance(value, tuple) and value else value
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
+    """Average squares of `factor` pixels; palettes and 1 bit have to be brought to gray or colour first."""
+    if factor < 2:
+        return image
+    if image.mode == "1":
+        image = image.convert("L")
+    elif image.mode in ("P", "PA"):
+        image = image.convert("RGBA" if _transparent(image) else "RGB")
+    return image.reduce(factor)
+
+
+def _transparent(image: Image.Image) -> bool:
+    return "A" in image.mode or "a" in image.mode or "transparency" in image.info
+
+
+def _flat(image: Image.Image) -> tuple[Image.Image, int | None]:
+    """Return RGB, transparent parts on white, or on dark gray where the art would be lost on white."""
+    if not _transparent(image):
+        return (image if image.mode == "RGB" else image.convert("RGB")), None
+    colours = image if image.mode == "RGBA" else image.convert("RGBA")
+    alpha = colours.getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        return colours.convert("RGB"), None
+    ground = _ground(colours, alpha)
+    flat = Image.new("RGB", colours.size, (ground,) * 3)
+    flat.paste(colours, mask=alpha)
+    return flat, None if ground == _WHITE else ground
+
+
+def _ground(colours: Image.Image, alpha: Image.Image) -> int:
+    """Choose white unless the visible part is nearly as light."""
+    levels = colours.convert("L").histogram(mask=alpha.point([0] * 128 + [255] * 128))
+    visible = sum(levels)
+    if visible > (1 - _CLEAR) * colours.width * colours.height or not visible:
+        return _WHITE
+    return _DARK if sum(levels[_LIGHT:]) > _MOSTLY * visible else _WHITE
+
+
+def _eight_bits(image: Image.Image, header: PictureHeader) -> Image.Image:
+    """Bring 16 and 32 bits and floats to 8 bits: 65535, or the brightest where that is more, is white."""
+    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+        return image
+    import numpy as np
+
+    values = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        gray = (values >> 8).astype(np.uint8)
+        return Image.fromarray(255 - gray if _white_is_zero(image, header) else gray)
+    finite = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0).clip(0)
+    brightest = float(finite.max(initial=0))
+    whites = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0, float(2**31 - 1))
+    white = next((value for value in whites if brightest <= value), brightest)
+    return Image.fromarray((finite * (255 / white)).astype(np.uint8))
+
+
+def _white_is_zero(image: Image.Image, header: PictureHeader) -> bool:
+    """Pillow turns min-is-white over for 1 to 8 bits only."""
+    return header.format is PictureFormat.TIFF and cast(Any, image).tag_v2.get(262) == 0
