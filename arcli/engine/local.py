@@ -29,8 +29,8 @@ from arcli.models import (
     Target,
     TargetChanges,
     TargetPage,
+    valid_changes,
     valid_identifier,
-    valid_metadata,
 )
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 
@@ -157,10 +157,7 @@ class LocalGallery(LocalAdmin):
         return row
 
     def update(self, *, channel: str, identifier: str, changes: TargetChanges) -> Target:
-        if changes.metadata is not None:
-            valid_metadata(changes.metadata)
-        if changes.rename is not None:
-            valid_identifier(changes.rename)
+        valid_changes(changes)
         opened = self._channels.get(channel)
         row = self._row(opened, identifier)
         from arcli.engine.enroll import renewed

@@ -53,6 +53,7 @@ from arcli.models.targets import (
     AddOptions,
     AddResult,
     AddStatus,
+    Clearable,
     ListQuery,
     OnExists,
     RemoveResult,
@@ -60,6 +61,7 @@ from arcli.models.targets import (
     Target,
     TargetChanges,
     TargetPage,
+    valid_changes,
 )
 
 __all__ = [
@@ -78,6 +80,7 @@ __all__ = [
     "ChannelInfo",
     "ChannelSettings",
     "CheckResult",
+    "Clearable",
     "Duplicate",
     "Effort",
     "FindOptions",
@@ -110,6 +113,7 @@ __all__ = [
     "TupuBinding",
     "level_too_low",
     "usable_matchratio",
+    "valid_changes",
     "valid_channel_name",
     "valid_identifier",
     "valid_metadata",

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from arcli.errors import (
-    ArcliError,
-)
-from arcli.models.names import MatchRatio
+from arcli.errors import ArcliError, UsageError
+from arcli.models.names import MatchRatio, valid_identifier, valid_metadata
 from arcli.models.pictures import Hint, Picture
 
 
@@ -77,15 +75,45 @@ class ListQuery:
     where: tuple[tuple[str, str], ...] = ()
 
 
+class Clearable(StrEnum):
+    """What a target need not have."""
+
+    METADATA = "metadata"
+    MATCHRATIO = "matchratio"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetChanges:
-    """What `update` changes; None leaves a field as it is."""
+    """What `update` changes; None leaves a field as it is, `clear` takes what is named away."""
 
     metadata: str | None = None
     matchratio: MatchRatio | None = None
     active: bool | None = None
     picture: Picture | None = None
     rename: str | None = None
+    clear: frozenset[Clearable] = frozenset()
+
+    def of(self, target: Target) -> tuple[str | None, MatchRatio | None]:
+        """Return the metadata and the matchratio that `target` has after these changes."""
+        metadata = target.metadata if self.metadata is None else self.metadata
+        matchratio = target.matchratio if self.matchratio is None else self.matchratio
+        return (
+            None if Clearable.METADATA in self.clear else metadata,
+            None if Clearable.MATCHRATIO in self.clear else matchratio,
+        )
+
+
+def valid_changes(changes: TargetChanges) -> TargetChanges:
+    """Return `changes`. Raises InvalidMetadata, InvalidIdentifier, UsageError (both set and cleared)."""
+    if changes.metadata is not None:
+        valid_metadata(changes.metadata)
+    if changes.rename is not None:
+        valid_identifier(changes.rename)
+    given = {Clearable.METADATA: changes.metadata, Clearable.MATCHRATIO: changes.matchratio}
+    for name in sorted(changes.clear):
+        if given[name] is not None:
+            raise UsageError(f"{name} cannot be both set and cleared", item=name)
+    return changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

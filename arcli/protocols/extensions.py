@@ -17,8 +17,9 @@ percent-encoded path segments. A failure answers `{"error": {code, message, hint
 | POST check, multipart: `channel`?, `image` | a rating: `{"level"?, "hints", "duplicates"}` |
 
 Fields that our server understands in the seven calls themselves are in arcli.protocols.arcloud.requests:
-AddImage replace, skip, matchratio, minlevel, noduplicates, dryrun; UpdateImageInfo active, rename, image;
-GetImages limit; FindImage channels, limit, candidates, threshold, effort, count, metadata; Statistics misses.
+AddImage replace, skip, matchratio, minlevel, noduplicates, dryrun; UpdateImageInfo active, rename, image,
+clear; GetImages limit; FindImage channels, limit, candidates, threshold, effort, count, metadata; Statistics
+misses.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Feature(StrEnum):
 
     ADD_OPTIONS = "add_options"  # AddImage understands our fields; replacing is atomic
     UPDATE_FIELDS = "update_fields"  # UpdateImageInfo understands active, rename, image
+    CLEAR = "clear"  # UpdateImageInfo understands clear
     FIND_OPTIONS = "find_options"  # FindImage understands our fields
     MISSES = "misses"  # Statistics understands misses
     LIST = "list"  # listing by prefix, active, level and metadata

@@ -47,14 +47,14 @@ class WriteTransaction(Snapshot):
             self.connection.execute("UPDATE state SET dead_changes = dead_changes + 1")
         if changes.rename is not None and changes.rename != identifier and self.target(changes.rename):
             raise TargetExists(f"{changes.rename} exists already", item=changes.rename)
+        metadata, matchratio = changes.of(row.as_target())
         self.connection.execute(
-            "UPDATE targets SET identifier = coalesce(?, identifier), metadata = coalesce(?, metadata),"
-            " matchratio = coalesce(?, matchratio), active = coalesce(?, active), updated = ?"
-            " WHERE row_id = ?",
+            "UPDATE targets SET identifier = coalesce(?, identifier), metadata = ?, matchratio = ?,"
+            " active = coalesce(?, active), updated = ? WHERE row_id = ?",
             (
                 changes.rename,
-                changes.metadata,
-                matchratio_text(changes.matchratio),
+                metadata,
+                matchratio_text(matchratio),
                 changes.active,
                 now(),
                 row.row_id,

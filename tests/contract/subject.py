@@ -26,7 +26,7 @@ class Difference(StrEnum):
     NO_FIND_OPTIONS = "limit, candidates, threshold, effort and no-count raise NotSupported"
     NO_GEOMETRY = "a match has neither score nor inliers nor quad"
     NO_PICTURE = "picture raises NotSupported"
-    NO_STATE = "renaming and setting inactive raise NotSupported"
+    NO_STATE = "renaming, clearing and setting inactive raise NotSupported"
     NO_LEVEL_IN_LISTS = "a listing has no levels, and selecting by level raises NotSupported"
     OWN_LEVELS = "levels are measured otherwise than by arcli"
     NO_TIMES = "targets have neither created nor updated"

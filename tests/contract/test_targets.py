@@ -12,8 +12,9 @@ from arcli.errors import (
     InvalidMetadata,
     TargetExists,
     TargetNotFound,
+    UsageError,
 )
-from arcli.models import ListQuery, RemoveStatus, TargetChanges
+from arcli.models import Clearable, ListQuery, RemoveStatus, TargetChanges
 from tests.contract.conftest import LOADED
 from tests.contract.subject import Difference, Subject, photo, sample
 
@@ -93,6 +94,26 @@ def test_what_is_not_named_stays_as_it_is(subject: Subject) -> None:
     assert (changed.metadata, float(changed.matchratio or 0)) == ("[2]", 0.9)
 
 
+@pytest.mark.parametrize("name", Clearable)
+def test_what_a_target_need_not_have_can_be_taken_away(subject: Subject, name: Clearable) -> None:
+    gallery = subject.gallery
+    gallery.add(channel="default", item=sample("peanuts.png", metadata="1", matchratio=0.4))
+    changes = TargetChanges(clear=frozenset({name}))
+    with subject.unless(Difference.NO_STATE):
+        changed = gallery.update(channel="default", identifier="peanuts", changes=changes)
+        assert changed == gallery.get(channel="default", identifier="peanuts")
+        assert (changed.metadata is None) == (name is Clearable.METADATA)
+        assert (changed.matchratio is None) == (name is Clearable.MATCHRATIO)
+
+
+def test_a_new_picture_can_come_without_the_old_ones_metadata(subject: Subject) -> None:
+    gallery = subject.gallery
+    gallery.add(channel="default", item=sample("peanuts.png", "one", metadata="1", matchratio=0.4))
+    new = TargetChanges(picture=sample("webcam.jpg").picture, clear=frozenset(Clearable))
+    changed = gallery.update(channel="default", identifier="one", changes=new)
+    assert (changed.metadata, changed.matchratio) == (None, None)
+
+
 def test_changes_that_are_not_valid_change_nothing(subject: Subject) -> None:
     gallery = subject.gallery
     before = gallery.add(channel="default", item=sample("peanuts.png", metadata="1")).identifier
@@ -100,6 +121,7 @@ def test_changes_that_are_not_valid_change_nothing(subject: Subject) -> None:
         (TargetChanges(metadata="{"), InvalidMetadata),
         (TargetChanges(metadata='"' + "x" * 70_000 + '"'), InvalidMetadata),
         (TargetChanges(rename="a b"), InvalidIdentifier),
+        (TargetChanges(metadata="2", clear=frozenset({Clearable.METADATA})), UsageError),
     ):
         with pytest.raises(error):
             gallery.update(channel="default", identifier="peanuts", changes=changes)

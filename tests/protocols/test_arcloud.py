@@ -19,6 +19,7 @@ from arcli.models import (
     AddResult,
     AddStatus,
     Candidate,
+    Clearable,
     Effort,
     FindOptions,
     FindResult,
@@ -214,6 +215,10 @@ def test_changes_survive_the_wire() -> None:
     fields = requests.update_fields(changes) | requests.update_extension_fields(changes)
     assert requests.read_changes(fields) == changes
     assert requests.read_changes({}) == TargetChanges()
+    cleared = TargetChanges(clear=frozenset(Clearable))
+    assert requests.read_changes(requests.update_extension_fields(cleared)) == cleared
+    with pytest.raises(errors.UsageError):
+        requests.read_changes({"clear": "level"})
 
 
 def test_answers_survive_the_wire() -> None:

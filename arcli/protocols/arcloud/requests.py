@@ -14,6 +14,7 @@ from arcli.errors import UsageError
 from arcli.models import (
     AddItem,
     AddOptions,
+    Clearable,
     Effort,
     FindOptions,
     MatchRatio,
@@ -125,7 +126,7 @@ def update_fields(changes: TargetChanges) -> Fields:
 def update_extension_fields(changes: TargetChanges) -> Fields:
     """Write what our server adds (a new picture travels as the part `image`)."""
     active = None if changes.active is None else str(int(changes.active))
-    return _present(active=active, rename=changes.rename)
+    return _present(active=active, rename=changes.rename, clear=" ".join(sorted(changes.clear)) or None)
 
 
 def read_changes(fields: Mapping[str, str]) -> TargetChanges:
@@ -136,7 +137,15 @@ def read_changes(fields: Mapping[str, str]) -> TargetChanges:
         matchratio=read_matchratio(fields),
         active=None if active is None else flag(active),
         rename=optional(fields, "rename"),
+        clear=_clear(optional(fields, "clear")),
     )
+
+
+def _clear(value: str | None) -> frozenset[Clearable]:
+    try:
+        return frozenset(Clearable(name) for name in (value or "").split())
+    except ValueError as error:
+        raise UsageError(f"clear is not {', '.join(Clearable)}: {value!r}", item="clear") from error
 
 
 # GetImages

@@ -14,8 +14,8 @@ from arcli.models import (
     Target,
     TargetChanges,
     TargetPage,
+    valid_changes,
     valid_identifier,
-    valid_metadata,
 )
 from arcli.protocols.arcloud import requests
 from arcli.protocols.extensions import Feature
@@ -63,13 +63,17 @@ def update_target(
     On the vendor's service a new picture means remove and add, which is not atomic; renaming and
     activating raise NotSupported.
     """
-    _validated(identifier, changes)
+    valid_identifier(identifier)
+    valid_changes(changes)
+    if changes.clear and changes.picture is None:
+        service.require(Feature.CLEAR, "clear the metadata or the match ratio of a target")
     now: Target | None = None
-    if changes.picture is None and changes.active is None and changes.rename is None:
+    simple = changes.active is None and changes.rename is None
+    if changes.picture is None and not changes.clear and simple:
         now = service.calls.update(channel, identifier, requests.update_fields(changes))
     elif service.offers(Feature.UPDATE_FIELDS):
         now = _at_once(service, channel, identifier, changes)
-    elif changes.picture is not None and changes.active is None and changes.rename is None:
+    elif changes.picture is not None and simple:
         replace(channel, _with_new_picture(service, channel, identifier, changes, changes.picture))
     else:
         raise NotSupported(
@@ -95,18 +99,10 @@ def _at_once(service: ArcloudService, channel: str, identifier: str, changes: Ta
 def _with_new_picture(
     service: ArcloudService, channel: str, identifier: str, changes: TargetChanges, picture: Picture
 ) -> AddItem:
-    there = service.calls.get(channel, identifier)
+    metadata, matchratio = changes.of(service.calls.get(channel, identifier))
     return AddItem(
         picture=picture,
         identifier=identifier,
-        metadata=there.metadata if changes.metadata is None else changes.metadata,
-        matchratio=there.matchratio if changes.matchratio is None else changes.matchratio,
+        metadata=metadata,
+        matchratio=matchratio,
     )
-
-
-def _validated(identifier: str, changes: TargetChanges) -> None:
-    valid_identifier(identifier)
-    if changes.rename is not None:
-        valid_identifier(changes.rename)
-    if changes.metadata is not None:
-        valid_metadata(changes.metadata)
