@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from typing import NoReturn
 
 from arcli.errors import (
     InvalidChannelName,
@@ -30,6 +31,9 @@ _USERNAME = re.compile(r"[A-Za-z0-9@_.+-]{1,64}")
 
 
 _USERNAME_HINT = "an account name has 1 to 64 characters out of A-Z a-z 0-9 @ _ . + -"
+
+
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # a pair of them is a character, half a pair is none
 
 
 _NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -64,11 +68,17 @@ def valid_channel_name(text: str) -> str:
     return name
 
 
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
 def valid_metadata(text: str) -> str:
-    """Return `text` unchanged, or raise InvalidMetadata unless it is JSON of at most 64 KiB."""
+    """Return `text` unchanged, or raise InvalidMetadata unless it is Unicode JSON of at most 64 KiB."""
     try:
         size = len(text.encode())
-        json.loads(text)
+        value = json.loads(text, parse_constant=_no_number)
+        if _ESCAPED_SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise InvalidMetadata(f"metadata is not JSON: {error}") from error
     if size > METADATA_LIMIT:

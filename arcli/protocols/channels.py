@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import cast
 
 from arcli.errors import UsageError
 from arcli.models import ChannelInfo, ChannelSettings, IndexKind, ListKind, SegmentInfo, SettingsChanges
-from arcli.protocols.reading import JsonObject, flag, objects, real, text, whole
+from arcli.protocols.reading import JsonObject, flag, objects, real, shown, text, whole
+from arcli.protocols.strict import refuse_unknown
 
 _SEGMENT_FIELDS = ("name", "kind", "first_row", "last_row", "rows", "descriptors", "bytes")
 
@@ -43,11 +46,52 @@ def read_settings(body: JsonObject) -> ChannelSettings:
     )
 
 
-def read_changes(body: JsonObject) -> SettingsChanges:
-    """Read the settings that are to change: those that are there. Raises UsageError on an unknown kind."""
-    settings = read_settings(body)
-    named = {field: getattr(settings, field) for field in SettingsChanges.__annotations__ if field in body}
+def asked_settings(body: object) -> ChannelSettings:
+    """Read the settings that a client asks for; what is absent is the default. Raises UsageError.
+
+    Unlike an answer of a service, a request is read strictly: known keys, each of its type and range.
+    """
+    settings = refuse_unknown(body, frozenset(_SETTINGS), "settings")
+    for name, value in settings.items():
+        if not _SETTINGS[name](value):
+            raise UsageError(f"the setting {name} cannot be {shown(json.dumps(value))}", item=name)
+    return read_settings(settings)
+
+
+def asked_changes(body: object) -> SettingsChanges:
+    """Read the settings that are to change: those that are there. Raises UsageError."""
+    settings = asked_settings(body)
+    given = body if isinstance(body, dict) else {}
+    named = {field: getattr(settings, field) for field in SettingsChanges.__annotations__ if field in given}
     return cast("SettingsChanges", named)
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_ratio(value: object) -> bool:
+    return value is None or (type(value) in (int, float) and 0 <= value <= 1)  # type: ignore[operator]
+
+
+def _is_count(value: object) -> bool:
+    return value is None or (type(value) is int and 0 <= value < 2**62)
+
+
+def _is_name(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value != "")
+
+
+_SETTINGS: dict[str, Callable[[object], bool]] = {
+    "kind": lambda value: value in list(ListKind),
+    "threshold": _is_ratio,
+    "index": lambda value: value in list(IndexKind),
+    "quota": _is_count,
+    "keep_pictures": _is_flag,
+    "private": _is_flag,
+    "any_format": _is_flag,
+    "owner": _is_name,
+}
 
 
 def channel_json(info: ChannelInfo) -> JsonObject:

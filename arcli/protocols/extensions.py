@@ -48,9 +48,11 @@ from arcli.errors import (
 )
 from arcli.models import Capabilities, ListQuery, TargetPage
 from arcli.protocols.arcloud.requests import LARGEST_PAGE, Credentials
-from arcli.protocols.reading import JsonObject, flag, objects, text, whole
+from arcli.protocols.reading import JsonObject, objects, text, whole
+from arcli.protocols.strict import refuse_unknown, whole_number, yes_or_no
 from arcli.protocols.targets import read_target, target_json
 
+_LIST_FIELDS = frozenset({"position", "limit", "prefix", "active", "level", "where"})
 PREFIX = "arcli/v1"
 CAPABILITIES = f"{PREFIX}/capabilities"
 CHANNELS = f"{PREFIX}/channels"
@@ -150,21 +152,20 @@ def list_parameters(query: ListQuery, *, position: int, limit: int) -> list[tupl
 
 def read_list_query(fields: Mapping[str, str], where: Sequence[str]) -> ListQuery:
     """Read a listing's query string, `where` its repeated parameter. Raises UsageError."""
-    position, limit = whole(fields.get("position") or 0), whole(fields.get("limit") or LARGEST_PAGE)
-    if position is None or not 0 <= position < 2**62 or limit is None or not 1 <= limit <= LARGEST_PAGE:
-        raise UsageError(f"position or limit (1 to {LARGEST_PAGE}) is not valid")
-    level = whole(fields.get("level")) if fields.get("level") else None
-    if fields.get("level") and level is None:
-        raise UsageError("level is no whole number", item="level")
+    refuse_unknown(fields, _LIST_FIELDS, "the query string")
+
+    def number(name: str, least: int, most: int, default: int) -> int:
+        return whole_number(fields.get(name) or str(default), name, least=least, most=most)
+
     pairs = [item.partition("=") for item in where]
     if not all(equals for _, equals, _ in pairs):
         raise UsageError("where is not key=value", item="where")
     return ListQuery(
-        position=position,
-        limit=limit,
+        position=number("position", 0, 2**62, 0),
+        limit=number("limit", 1, LARGEST_PAGE, LARGEST_PAGE),
         prefix=fields.get("prefix") or None,
-        active=flag(fields["active"]) if fields.get("active") else None,
-        level=level,
+        active=yes_or_no(fields["active"], "active") if fields.get("active") else None,
+        level=number("level", 1, 5, 1) if fields.get("level") else None,
         where=tuple((key, value) for key, _, value in pairs),
     )
 

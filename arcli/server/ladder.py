@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
-from arcli.errors import ArcliError
+from arcli.errors import ArcliError, UsageError
 from arcli.server.service import Service
 
 _log = logging.getLogger(__name__)
@@ -20,6 +21,21 @@ _OPERATORS = (9, 70)  # exit statuses of what the operator must hear of: damage,
 Result = TypeVar("Result")
 Result_contra = TypeVar("Result_contra", contravariant=True)
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class WrongMethod(UsageError):
+    """A known path was asked by a method that it has no call for."""
+
+    def __init__(self, method: str, allowed: Sequence[str] = ()) -> None:
+        super().__init__(f"it is called by {' or '.join(allowed)}, not by {method[:20]}", item="method")
+        self.allowed = tuple(allowed)
+
+
+def known_route(path: str, answer: Endpoint) -> Route:
+    """Return a route that takes every method: what has no call for one says so in its own envelope."""
+    route = Route(path, answer)
+    route.methods = None  # Starlette's own 405 would be plain text
+    return route
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from prometheus_client import (
     disable_created_metrics,
     start_http_server,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from arcli.errors import UsageError
 from arcli.models import FindResult
@@ -80,6 +80,12 @@ class Metrics:
             return
         for channel in {match.channel or "" for match in result.matches} or {""}:
             self._lookups.labels(matched, channel).inc()
+
+
+def forget_process(pid: int | None) -> None:
+    """Take the gauges of a worker process that ended out of the sum; what it counted stays."""
+    if pid is not None and MULTIPROCESS in os.environ:
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def serve_metrics(host: str, port: int, registry: CollectorRegistry | None) -> Callable[[], None]:

@@ -14,6 +14,10 @@ from arcli.errors import FileExists, UsageError
 MIB = 1024 * 1024
 
 
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
+"""Hosts that mean every address of the machine, and one at which a client on it reaches them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
     """The settings of one `arcli serve`; the fields are also the keys of its --config file."""
@@ -56,8 +60,13 @@ class ServeOptions:
         """The URL that clients use, without a slash at its end; never taken from a request."""
         if self.public_url:
             return self.public_url.rstrip("/")
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        host = _LOOPBACK.get(self.host, self.host)
+        return f"{self.scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def link_url(self) -> str:
+        """What links to pictures begin with: "" if nobody said how a server on all addresses is reached."""
+        return self.base_url if self.public_url or self.host not in _LOOPBACK else ""
 
 
 def load_options(path: Path | None, given: dict[str, Any]) -> ServeOptions:
@@ -73,7 +82,7 @@ def load_options(path: Path | None, given: dict[str, Any]) -> ServeOptions:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: {error}", item=str(path)) from error
     table |= _compat(table.pop("compat", {}), path)
@@ -108,15 +117,29 @@ def _value(name: str, value: Any, hint: Any, path: Path) -> Any:
     return value
 
 
-_AT_LEAST_ONE = ("workers", "queue", "body_memory", "picture_bytes", "body_seconds", "tupu_body_bytes")
+_LEAST: dict[str, float] = {
+    "workers": 1,
+    "threads": 1,
+    "queue": 1,
+    "body_memory": 1,
+    "picture_bytes": 1,
+    "tupu_body_bytes": 1,
+    "body_seconds": 0.001,
+    "grace_seconds": 0,
+    "failures_per_address": 1,
+    "failures_per_account": 1,
+    "anonymous_rate": 0,
+    "account_channels": 0,
+    "tupu_relatives": 0,
+}
+_MOST = 2**40  # of every number: what is larger was not meant, and infinity is none
 
 
 def _checked(options: ServeOptions) -> ServeOptions:
-    for name in _AT_LEAST_ONE:
-        if getattr(options, name) < 1:
-            raise UsageError(f"{name} is at least 1")
-    if options.threads is not None and options.threads < 1:
-        raise UsageError("threads is at least 1")
+    for name, least in _LEAST.items():
+        value = getattr(options, name)
+        if value is not None and not least <= value <= _MOST:  # also true of nan
+            raise UsageError(f"{name} is a number from {least:g}, not {value!r}", item=name)
     if not 0 <= options.port < 65536 or not 0 <= (options.metrics_port or 0) < 65536:
         raise UsageError("a port is a number from 0 to 65535")
     if options.findimage_level not in ("level", "channel"):

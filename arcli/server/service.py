@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from arcli.errors import NotYourChannel, UnreadablePicture
+from arcli.errors import ChannelNotFound, InvalidChannelName, NotYourChannel, UnreadablePicture
 from arcli.gallery import ChannelAdmin, Gallery, Gatekeeper
 from arcli.models import Picture, Principal, Scope
 from arcli.models.formats import picture_format, what_else
@@ -67,7 +67,24 @@ class Service:
         return await self.admission.admit(credentials, self.address(request))
 
     def authorize(self, principal: Principal, channel: str, need: Scope = Scope.ALL) -> None:
-        self.backend.gatekeeper.authorize(principal, channel=channel, need=need)
+        """Raises NotYourChannel; ChannelNotFound for none, and for a private one of others."""
+        try:
+            self.backend.gatekeeper.authorize(principal, channel=channel, need=need)
+        except NotYourChannel:
+            if not self.may_know(principal, channel):
+                raise ChannelNotFound(f"no channel {channel!r}", item=channel) from None
+            raise
+
+    def may_know(self, principal: Principal | None, channel: str) -> bool:
+        """Say whether to this caller (None: anybody) the channel is there; false also where there is none."""
+        try:
+            if not self.backend.channels.settings_of(name=channel).private:
+                return True
+            if principal is not None:
+                self.backend.gatekeeper.authorize(principal, channel=channel, need=Scope.FIND)
+        except (ChannelNotFound, InvalidChannelName, NotYourChannel):
+            return False
+        return principal is not None
 
     def channels_of(self, principal: Principal, need: Scope = Scope.ALL) -> tuple[str, ...]:
         return self.backend.gatekeeper.channels_of(principal, need=need)

@@ -166,7 +166,7 @@ def test_an_old_client_sends_none_of_our_fields() -> None:
     effort=st.sampled_from(Effort),
     count=st.booleans(),
     metadata=st.booleans(),
-    channels=st.none() | st.lists(st.text(min_size=1), min_size=1, max_size=4),
+    channels=st.none() | st.lists(st.text("abc", min_size=1), min_size=1, max_size=4, unique=True),
 )
 def test_find_options_survive_the_wire(channels: list[str] | None, **chosen: Any) -> None:
     options = FindOptions(**chosen)

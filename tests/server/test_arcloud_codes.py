@@ -9,6 +9,7 @@ import pytest
 
 from arcli.engine import LocalGallery
 from arcli.models import AddItem, Picture
+from arcli.protocols.arcloud.codes import Call
 from tests.engine.conftest import encoded, poster, poster_pixels
 from tests.server.conftest import Served
 from tests.server.raw import MULTIPART, URLENCODED, call, code, multipart, send, urlencoded
@@ -53,7 +54,14 @@ def test_add_image_answers_a_level(served: Served) -> None:
         ({"metadata": "{"}, "picture", 29001),
         ({"metadata": json.dumps("x" * 65536)}, "picture", 29001),
         ({"matchratio": "nan"}, "picture", 29001),
-        ({"identifier": ""}, "picture", 29001),
+        ({"identifier": ""}, "picture", 20010),
+        ({"metadata": "x" * 140_000}, "picture", 20006),
+        ({"matchratio": "1_0"}, "picture", 29001),
+        ({"matchratio": "٣"}, "picture", 29001),
+        ({"matchratio": "1e1"}, "picture", 29001),
+        ({"metadata": '"\\ud800"'}, "picture", 29001),
+        ({"metadata": "NaN"}, "picture", 29001),
+        ({"replace": "maybe"}, "picture", 29001),
         ({"channel": ""}, "picture", 29001),
         ({"username": ""}, "picture", 29001),
     ],
@@ -153,6 +161,10 @@ def test_remove_image(served: Served) -> None:
         ({"position": "x"}, 29001),
         ({"position": "1e400"}, 29001),
         ({"position": "99999999999999999999"}, 29001),
+        ({"limit": "1_0"}, 29001),
+        ({"position": "٣"}, 29001),
+        ({"position": "1e1"}, 29001),
+        ({"position": "1.0"}, 29001),
         ({"limit": "1001"}, 29001),
         ({"limit": "0"}, 29001),
         ({"position": "5000"}, 0),
@@ -169,7 +181,7 @@ def test_get_image_needs_no_credentials(served: Served) -> None:
         ("nowhere", "poster1", 20003),
         ("posters", "no.such", 20014),
         ("posters", "a b", 20014),
-        ("posters", "", 29001),
+        ("posters", "", 20014),
     ):
         fields = {"channel": channel, "identifier": identifier}
         assert code(served.url, "GetImage", fields) == expected
@@ -183,6 +195,18 @@ def test_a_private_channel_looks_like_none(served: Served) -> None:
     for who in ({}, served.login("rival"), {"username": "shop", "secretkey": "no"}, served.login("shop/app")):
         assert call(served.url, "GetImage", who | fields) == hidden
     assert code(served.url, "GetImage", served.login() | fields) == 0
+
+
+@pytest.mark.parametrize("name", list(Call))
+@pytest.mark.parametrize("who", ["rival", "shop/app"])
+def test_to_whom_has_no_grant_a_private_channel_is_none(
+    served: Served, picture: bytes, name: str, who: str
+) -> None:
+    fields = served.login(who, identifier="gem", startdate="2026", enddate="2026")
+    answers = [call(served.url, name, fields | {"channel": it}, picture) for it in ("vault", "vaults")]
+    hidden, none = answers
+    assert hidden["returncode"] == 20003
+    assert json.dumps(hidden).replace("vault", "") == json.dumps(none).replace("vaults", "")
 
 
 @pytest.mark.parametrize(
@@ -301,7 +325,7 @@ def test_json_bodies_may_hold_numbers_and_objects(served: Served) -> None:
 def test_routes(served: Served) -> None:
     for path in ("/", "/addimage", "/AddImage/", "/FindImages", "/arcli"):
         assert send(served.url, path, b"")[0] == 404
-    for method in ("GET", "PUT", "DELETE"):
+    for method in ("GET", "PUT", "DELETE", "OPTIONS", "STRANGE"):
         secret = served.secrets["shop"]
         path = f"/GetImages?username=shop&secretkey={secret}&channel=posters"
         status, _, content = send(served.url, path, method=method)

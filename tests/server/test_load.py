@@ -220,13 +220,22 @@ def test_any_damage_to_a_form_is_answered(served: Served, seed: int, cut: int, n
     "body",
     [
         multipart([("x", "y")] * 65, SMALL),
-        multipart([("metadata", "x" * 140_000)], SMALL),
         b"--" + BOUNDARY.encode() + b"\r\n" + b"x" * 20_000,
         b"--" + BOUNDARY.encode() + b"\r\n" + b"a: b\r\n" * 3_000 + b"\r\n\r\n",
     ],
 )
 def test_forms_with_too_much_of_something(served: Served, body: bytes) -> None:
     assert json.loads(send(served.url, "/FindImage", body)[2])["returncode"] == 20005
+
+
+@pytest.mark.parametrize("preamble", [b"This is a multi-part message.\r\n", b"\r\n", b"a\nb--\n"])
+def test_lines_before_the_first_boundary_are_passed_over(served: Served, preamble: bytes) -> None:
+    body = preamble + multipart(served.login(), SMALL)
+    assert json.loads(send(served.url, "/FindImage", body)[2])["returncode"] == 0
+
+
+def test_a_preamble_without_end_is_no_form(served: Served) -> None:
+    assert json.loads(send(served.url, "/FindImage", b"x" * 200_000)[2])["returncode"] == 20005
 
 
 def test_a_channel_that_goes_while_all_are_searched_is_left_out(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from arcli.app import main
 from arcli.engine import LocalGallery
@@ -24,6 +25,7 @@ from arcli.errors import ArcliError
 from arcli.models import AddItem, Picture
 from arcli.server.options import load_options
 from arcli.server.process.worker import listen
+from arcli.server.requests.access import ClientAddress
 from arcli.server.requests.limits import Buckets
 from tests.engine.conftest import photo_of, poster
 from tests.protocols.conftest import OpenSsl
@@ -191,6 +193,23 @@ def test_forwarded_addresses_count_only_from_a_trusted_proxy(data_dir: Path) -> 
         assert answers == [20001, 20001, 20015, 20015]
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["{}:4711", "{}", " {} ", '"{}"', "[::ffff:{}]:80", "::ffff:{}"],
+    ids=str,
+)
+def test_forwarded_addresses_are_read_in_every_form(written: str) -> None:
+    address = ClientAddress(["10.0.0.0/8"])
+
+    def asked(*chain: str) -> str:
+        headers = [(b"x-forwarded-for", ", ".join(chain).encode())]
+        return address(Request({"type": "http", "client": ("10.0.0.1", 1), "headers": headers}))
+
+    assert asked("6.6.6.6", written.format("192.0.2.7")) == "192.0.2.7"
+    assert asked("192.0.2.7", written.format("10.9.9.9")) == "192.0.2.7"  # a second proxy of ours
+    assert asked("[2001:db8::1]:99") == asked("2001:db8::2%eth0") == "2001:db8::/64"
+
+
 def test_get_image_is_limited_for_strangers_only(data_dir: Path) -> None:
     secret = populate_key(data_dir)
     target = {"channel": "posters", "identifier": "poster1"}
@@ -262,6 +281,10 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, capfdbinary: Any) -> None
         "queue = 1.5",
         "= 3",
         "trusted_proxies = ['not an address']",
+        "grace_seconds = -1",
+        "anonymous_rate = nan",
+        "body_seconds = inf",
+        "failures_per_address = 0",
     ],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path: Path, text: str) -> None:

@@ -247,6 +247,20 @@ def test_urls_of_private_addresses_are_refused_where_urls_are_enabled(customer: 
         assert Customer(url, customer.data_dir, customer.openssl).post(multipart(fields))["code"] == 404
 
 
+def test_other_methods_are_refused_in_the_envelope(customer: Customer) -> None:
+    for method in ("GET", "PUT", "OPTIONS"):
+        status, _, content = send(customer.url, f"/v3/recognition/{SECRET_ID}", method=method)
+        assert (status, json.loads(json.loads(content)["json"])["code"]) == (200, 3)
+
+
+def test_a_server_on_all_addresses_makes_no_links_to_them(customer: Customer) -> None:
+    with threaded_folder(customer.data_dir, host="0.0.0.0") as url:
+        there = Customer(url, customer.data_dir, customer.openssl)
+        path = there.first(photo_of(1))["relatives"][0]["path"]
+        assert path.startswith("/pictures/")
+        assert send(url, path, method="GET")[0] == 200
+
+
 def test_libraries_are_the_bound_channels(customer: Customer) -> None:
     path = "/v3/management/image-library/search"
 

@@ -7,10 +7,11 @@ service whose capabilities list them. A field that is empty counts as absent.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from arcli.errors import UsageError
+from arcli.errors import InvalidIdentifier, UsageError
 from arcli.models import (
     AddItem,
     AddOptions,
@@ -24,11 +25,19 @@ from arcli.models import (
     valid_metadata,
 )
 from arcli.models.statistics import compact_day, days_of
-from arcli.protocols.reading import flag, real, whole
+from arcli.protocols.strict import (
+    decimal_number,
+    ratio,
+    untrusted_json,
+    whole_number,
+    written_number,
+    yes_or_no,
+)
 
 Fields = dict[str, str]
 PAGE_SIZE = 100  # images in a page of GetImages when no `limit` is sent; ours, decision 6
 LARGEST_PAGE = 1000
+MOST_CHANNELS = 100  # that one FindImage names; ours, as many as an account may make by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,19 +69,23 @@ def required(fields: Mapping[str, str], name: str) -> str:
     return value
 
 
+def required_identifier(fields: Mapping[str, str]) -> str:
+    """Return the identifier. Raises UsageError when it is absent, InvalidIdentifier when it is empty."""
+    if fields.get("identifier") == "":
+        raise InvalidIdentifier("the identifier is empty", item="identifier")
+    return required(fields, "identifier")
+
+
 def optional(fields: Mapping[str, str], name: str) -> str | None:
     return fields.get(name) or None
 
 
 def read_matchratio(fields: Mapping[str, str]) -> MatchRatio | None:
-    """Return matchratio as a number. Raises UsageError when it is no finite number."""
+    """Return matchratio as a number. Raises UsageError when it is none in decimal digits."""
     value = optional(fields, "matchratio")
     if value is None:
         return None
-    number = whole(value) if value.strip().lstrip("+-").isdigit() else real(value)
-    if number is None:
-        raise UsageError(f"matchratio is no number: {value!r}", item="matchratio")
-    return number
+    return decimal_number(value, "matchratio")
 
 
 def read_metadata(fields: Mapping[str, str]) -> str | None:
@@ -95,7 +108,7 @@ def add_extension_fields(item: AddItem, options: AddOptions) -> Fields:
     return _present(
         replace="1" if options.on_exists is OnExists.REPLACE else None,
         skip="1" if options.on_exists is OnExists.SKIP else None,
-        matchratio=None if item.matchratio is None else str(item.matchratio),
+        matchratio=_ratio_text(item.matchratio),
         minlevel=None if options.min_level is None else str(options.min_level),
         noduplicates="1" if options.no_duplicates else None,
         dryrun="1" if options.dry_run else None,
@@ -104,13 +117,13 @@ def add_extension_fields(item: AddItem, options: AddOptions) -> Fields:
 
 def read_add_options(fields: Mapping[str, str]) -> AddOptions:
     """Read our fields of AddImage. A server never creates the channel. Raises UsageError."""
-    exists = OnExists.SKIP if flag(fields.get("skip")) else OnExists.FAIL
+    exists = OnExists.SKIP if _flag(fields, "skip") else OnExists.FAIL
     return AddOptions(
-        on_exists=OnExists.REPLACE if flag(fields.get("replace")) else exists,
+        on_exists=OnExists.REPLACE if _flag(fields, "replace") else exists,
         create_channel=False,
         min_level=_whole_field(fields, "minlevel", 1, 5),
-        no_duplicates=flag(fields.get("noduplicates")),
-        dry_run=flag(fields.get("dryrun")),
+        no_duplicates=_flag(fields, "noduplicates"),
+        dry_run=_flag(fields, "dryrun"),
     )
 
 
@@ -119,8 +132,7 @@ def read_add_options(fields: Mapping[str, str]) -> AddOptions:
 
 def update_fields(changes: TargetChanges) -> Fields:
     """Write the documented changes: metadata and matchratio."""
-    ratio = None if changes.matchratio is None else str(changes.matchratio)
-    return _present(metadata=changes.metadata, matchratio=ratio)
+    return _present(metadata=changes.metadata, matchratio=_ratio_text(changes.matchratio))
 
 
 def update_extension_fields(changes: TargetChanges) -> Fields:
@@ -135,7 +147,7 @@ def read_changes(fields: Mapping[str, str]) -> TargetChanges:
     return TargetChanges(
         metadata=read_metadata(fields),
         matchratio=read_matchratio(fields),
-        active=None if active is None else flag(active),
+        active=None if active is None else yes_or_no(active, "active"),
         rename=optional(fields, "rename"),
         clear=_clear(optional(fields, "clear")),
     )
@@ -186,7 +198,7 @@ def read_statistics(fields: Mapping[str, str]) -> StatisticsQuery:
         end=end,
         channel=optional(fields, "channel"),
         identifier=optional(fields, "identifier"),
-        misses=flag(fields.get("misses")),
+        misses=_flag(fields, "misses"),
     )
 
 
@@ -205,7 +217,7 @@ def find_extension_fields(channels: Sequence[str] | None, options: FindOptions) 
         channels=json.dumps(list(channels or ()), ensure_ascii=False) if several else None,
         limit="all" if options.limit is None else str(options.limit),
         candidates=str(options.candidates),
-        threshold=None if options.threshold is None else str(options.threshold),
+        threshold=None if options.threshold is None else written_number(options.threshold),
         effort=options.effort.value,
         count=str(int(options.count)),
         metadata=str(int(options.metadata)),
@@ -213,18 +225,21 @@ def find_extension_fields(channels: Sequence[str] | None, options: FindOptions) 
 
 
 def read_find_channels(fields: Mapping[str, str]) -> tuple[str, ...] | None:
-    """Return the channels to search, None for all that the key may search. Raises UsageError."""
+    """Return the channels to search, each once, None for all that the key may search. Raises UsageError."""
     several = optional(fields, "channels")
     if several is None:
         one = optional(fields, "channel")
         return None if one is None else (one,)
     try:
-        names = json.loads(several)
-    except (ValueError, RecursionError) as error:
+        names = untrusted_json(several.encode())
+    except ValueError as error:
         raise UsageError("channels is no JSON list", item="channels") from error
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise UsageError("channels is no list of names", item="channels")
-    return tuple(names)
+    distinct = tuple(dict.fromkeys(unicodedata.normalize("NFC", name) for name in names))
+    if len(distinct) > MOST_CHANNELS:
+        raise UsageError(f"channels has {len(distinct)} names, at most {MOST_CHANNELS} go", item="channels")
+    return distinct
 
 
 def read_find_options(fields: Mapping[str, str]) -> FindOptions:
@@ -235,16 +250,13 @@ def read_find_options(fields: Mapping[str, str]) -> FindOptions:
         candidates=_whole_field(fields, "candidates", 0, 1000) or 0,
         threshold=_threshold(optional(fields, "threshold")),
         effort=_effort(optional(fields, "effort")),
-        count=flag(fields.get("count"), default=True),
-        metadata=flag(fields.get("metadata"), default=True),
+        count=_flag(fields, "count", default=True),
+        metadata=_flag(fields, "metadata", default=True),
     )
 
 
 def _threshold(value: str | None) -> float | None:
-    number = real(value)
-    if value is not None and (number is None or not 0 <= number <= 1):
-        raise UsageError(f"threshold is no number from 0 to 1: {value!r}", item="threshold")
-    return number
+    return None if value is None else ratio(value, "threshold")
 
 
 def _effort(value: str | None) -> Effort:
@@ -256,12 +268,16 @@ def _effort(value: str | None) -> Effort:
 
 def _whole_field(fields: Mapping[str, str], name: str, least: int, most: int) -> int | None:
     value = optional(fields, name)
-    if value is None:
-        return None
-    number = whole(value)
-    if number is None or not least <= number <= most:
-        raise UsageError(f"{name} is no whole number from {least} to {most}: {value!r}", item=name)
-    return number
+    return None if value is None else whole_number(value, name, least=least, most=most)
+
+
+def _flag(fields: Mapping[str, str], name: str, *, default: bool = False) -> bool:
+    return yes_or_no(fields.get(name), name, default=default)
+
+
+def _ratio_text(value: MatchRatio | None) -> str | None:
+    """Write a number as our server reads it, and a vendor's own value as it stands."""
+    return written_number(value) if isinstance(value, float) else None if value is None else str(value)
 
 
 def _present(**values: str | None) -> Fields:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from arcli.errors import UsageError
 from arcli.protocols.reading import JsonObject, text, without_none
+from arcli.protocols.strict import untrusted_json
 from arcli.protocols.tupu.signing import Signed
 
 MOST_PICTURES = 10
@@ -152,8 +152,8 @@ def _signed(values: Mapping[str, object]) -> Signed:
 
 def _json_request(content: bytes) -> JsonObject:
     try:
-        body = json.loads(content, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError) as error:
+        body = untrusted_json(content, parse_int=str, parse_float=str)
+    except ValueError as error:
         raise UsageError("the request is no JSON") from error
     if not isinstance(body, dict):
         raise UsageError("the request is no JSON object")

@@ -10,7 +10,21 @@ from urllib.parse import SplitResult, urlsplit
 from arcli.errors import UsageError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "192.88.99.0/24",  # relays of 6to4
+        "::/96",  # IPv4-compatible, deprecated: ::127.0.0.1
+        "::ffff:0:0:0/96",  # IPv4-translated (SIIT)
+        "64:ff9b::/96",  # NAT64
+        "64:ff9b:1::/48",  # NAT64 of one's own network
+        "fec0::/10",  # site-local, deprecated
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
+    )
+)
+"""What Python's table (ipaddress, 3.11) calls global and is not, or leads to IPv4 by a gateway."""
+_ISATAP = (0x00005EFE, 0x02005EFE)  # the third quarter of an address that carries an IPv4 one (RFC 5214)
 
 
 def base_url(text: str) -> str:
@@ -51,11 +65,14 @@ def _split(text: str) -> SplitResult | None:
 def is_public(address: Address) -> bool:
     """Return whether an address is one of the internet at large; IPv6 forms of IPv4 are looked into."""
     if isinstance(address, ipaddress.IPv6Address):
-        if address.sixtofour is not None or address.teredo is not None or address in _NAT64:
+        if address.sixtofour is not None or address.teredo is not None:
+            return False
+        if int(address) >> 32 & 0xFFFFFFFF in _ISATAP:
             return False
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
-    return address.is_global and not address.is_multicast
+    known = any(address in network for network in _NOT_PUBLIC if network.version == address.version)
+    return address.is_global and not address.is_multicast and not known
 
 
 def resolve(host: str, port: int) -> Sequence[Address]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 import httpcore
 
@@ -27,6 +27,7 @@ _FAILURES = (
     OSError,
     ValueError,
 )
+_SAFE = "/%:=&?~+!$,;'()*@"  # what a URL may hold as it is; RFC 3986
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -82,7 +83,7 @@ class Fetcher:
 
 @contextmanager
 def _get(pool: httpcore.ConnectionPool, url: str) -> Iterator[httpcore.Response]:
-    parts = urlsplit(url)
+    parts = _ascii(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise _not_fetched(url, "it is no http(s) URL without credentials")
     headers = [("Host", parts.netloc), ("User-Agent", "arcli"), ("Accept-Encoding", "identity")]
@@ -92,7 +93,15 @@ def _get(pool: httpcore.ConnectionPool, url: str) -> Iterator[httpcore.Response]
 
 def _location(response: httpcore.Response) -> str:
     values = (value for name, value in response.headers if name.lower() == b"location")
-    return next(values, b"").decode("latin-1")
+    return next(values, b"").decode("utf-8", "replace")
+
+
+def _ascii(url: str) -> SplitResult:
+    """Return a URL as it goes over the line: its host in punycode, everything else percent-encoded."""
+    parts = urlsplit(url.strip())
+    host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
+    path, query = (quote(part, safe=_SAFE) for part in (parts.path, parts.query))
+    return SplitResult(parts.scheme, host, path, query, "")
 
 
 def _not_fetched(url: str, why: str) -> PictureNotFound:

@@ -14,22 +14,20 @@ from starlette.routing import Route
 from arcli.errors import (
     ArcliError,
     ChannelNotFound,
-    InvalidChannelName,
     UsageError,
     WrongCredentials,
 )
-from arcli.models import AddItem, ListQuery, Principal, Scope, valid_identifier
+from arcli.models import AddItem, ListQuery, Principal, valid_identifier
 from arcli.protocols.arcloud import answers, requests
 from arcli.protocols.arcloud.codes import Call, ReturnCode
 from arcli.protocols.reading import JsonObject
-from arcli.server.ladder import Reply, endpoint
+from arcli.server.ladder import Reply, WrongMethod, endpoint, known_route
 from arcli.server.lookup import find_photo, match_counts
 from arcli.server.requests.answers import JsonAnswer
 from arcli.server.requests.forms import BodyLimits, Form, MultipartNeeded, read_form
 from arcli.server.service import Service, require_scope
 
 Handler = Callable[[Request], Awaitable[JsonObject]]
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _WITH_PICTURE = (Call.ADD_IMAGE, Call.FIND_IMAGE)
 
 
@@ -55,11 +53,12 @@ class ArcloudRoutes:
     def _route(self, call: Call, handler: Handler) -> Route:
         async def posted(request: Request) -> JsonObject:
             if request.method != "POST":
-                kind = MultipartNeeded if call in _WITH_PICTURE else UsageError
-                raise kind(f"{call} is called by POST")
+                if call in _WITH_PICTURE:
+                    raise MultipartNeeded(f"{call} is called by POST")
+                raise WrongMethod(request.method, ["POST"])
             return await handler(request)
 
-        return Route(f"/{call}", endpoint(self._service, call, posted, self), methods=METHODS)
+        return known_route(f"/{call}", endpoint(self._service, call, posted, self))
 
     async def succeeded(self, request: Request, result: JsonObject) -> Reply:
         return Reply(str(result["returncode"]), JsonAnswer(request, result))
@@ -92,7 +91,7 @@ class ArcloudRoutes:
     async def _add(self, request: Request) -> JsonObject:
         form, content = await self._upload(request)
         fields = form.fields
-        channel, identifier = requests.required(fields, "channel"), requests.required(fields, "identifier")
+        channel, identifier = requests.required(fields, "channel"), requests.required_identifier(fields)
         await self._owner(request, fields, channel)
 
         def add() -> JsonObject:
@@ -109,7 +108,7 @@ class ArcloudRoutes:
 
     async def _remove(self, request: Request) -> JsonObject:
         fields = (await self._form(request)).fields
-        channel, identifier = requests.required(fields, "channel"), requests.required(fields, "identifier")
+        channel, identifier = requests.required(fields, "channel"), requests.required_identifier(fields)
         await self._owner(request, fields, channel)
         remove = self._service.gallery.remove
         return answers.removed(await self._service.quick.run(remove, channel=channel, identifier=identifier))
@@ -125,11 +124,12 @@ class ArcloudRoutes:
 
     async def _get(self, request: Request) -> JsonObject:
         fields = (await self._form(request)).fields
-        channel, identifier = requests.required(fields, "channel"), requests.required(fields, "identifier")
+        channel, identifier = requests.required(fields, "channel"), requests.required_identifier(fields)
         principal = await self._known(request, fields)
 
         def get() -> JsonObject:
-            self._may_see(channel, principal)
+            if not self._service.may_know(principal, channel):
+                raise ChannelNotFound(f"no channel {channel!r}", item=channel)
             return answers.shown_target(self._service.gallery.get(channel=channel, identifier=identifier))
 
         return await self._service.quick.run(get)
@@ -145,25 +145,10 @@ class ArcloudRoutes:
         self._service.admission.admit_anonymous(self._service.address(request))
         return None
 
-    def _may_see(self, channel: str, principal: Principal | None) -> None:
-        """Raises ChannelNotFound, alike for a private channel of others and for none at all."""
-        hidden = ChannelNotFound(f"no channel {channel!r}", item=channel)
-        try:
-            private = self._service.backend.channels.settings_of(name=channel).private
-        except (ChannelNotFound, InvalidChannelName):
-            raise hidden from None
-        if private:
-            try:
-                if principal is None:
-                    raise hidden
-                self._service.authorize(principal, channel, Scope.FIND)
-            except ArcliError:
-                raise hidden from None
-
     async def _update(self, request: Request) -> JsonObject:
         form = await self._form(request)
         fields, content = form.fields, form.picture()
-        channel, identifier = requests.required(fields, "channel"), requests.required(fields, "identifier")
+        channel, identifier = requests.required(fields, "channel"), requests.required_identifier(fields)
         await self._owner(request, fields, channel)
 
         def update() -> JsonObject:
@@ -186,11 +171,11 @@ class ArcloudRoutes:
         def count() -> JsonObject:
             if channel is not None:
                 self._service.authorize(principal, channel)
+            require_scope(principal)
             query = requests.read_statistics(fields)
             records = match_counts(self._service, query, lambda: self._service.channels_of(principal))
             return answers.statistics(username, query.channel, records)
 
-        require_scope(principal)
         return await self._service.quick.run(count)
 
     async def _find(self, request: Request) -> JsonObject:

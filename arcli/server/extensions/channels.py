@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from arcli.errors import LimitExceeded, NotYourChannel, UsageError
 from arcli.models import ChannelSettings, Principal, Scope
-from arcli.protocols.channels import channel_json, read_changes, read_settings
+from arcli.protocols.channels import asked_changes, asked_settings, channel_json
 from arcli.protocols.reading import JsonObject
+from arcli.protocols.strict import refuse_unknown
 from arcli.server.service import Service
 
 
-class ChannelDesk:
+class ChannelCalls:
     """What `/arcli/v1/channels` does; blocks. Raises ChannelNotFound, NotYourChannel and what a gallery does.
 
     Only the operator, at the machine, gives a channel to another owner or raises a quota.
@@ -32,10 +33,10 @@ class ChannelDesk:
     def create(self, principal: Principal, body: JsonObject) -> JsonObject:
         """Make a channel that the account owns. Raises ChannelExists, LimitExceeded, UsageError."""
         _require_full_key(principal)
-        name = body.get("name")
+        name = refuse_unknown(body, frozenset({"name", "settings"}), "the body").get("name")
         if not isinstance(name, str):
             raise UsageError("name is missing", item="name")
-        settings = read_settings(_object(body))
+        settings = asked_settings(body.get("settings", {}))
         if settings.owner not in (None, principal.username):
             raise NotYourChannel("only the operator makes channels for others")
         most = self._service.options.account_channels
@@ -46,7 +47,8 @@ class ChannelDesk:
 
     def set(self, principal: Principal, name: str, body: JsonObject) -> JsonObject:
         now = self._owned(principal, name)
-        changes = read_changes(_object(body))
+        refuse_unknown(body, frozenset({"settings"}), "the body")
+        changes = asked_changes(body.get("settings"))
         if changes.pop("owner", None) not in (None, now.owner):
             raise NotYourChannel("only the operator gives a channel to another owner")
         quota = changes.get("quota", now.quota)
@@ -71,11 +73,3 @@ class ChannelDesk:
 def _require_full_key(principal: Principal) -> None:
     if principal.scope is not Scope.ALL or principal.channels is not None:
         raise NotYourChannel("this key may not administer channels")
-
-
-def _object(body: JsonObject) -> JsonObject:
-    """Return the settings of a request. Raises UsageError."""
-    settings = body.get("settings", {})
-    if not isinstance(settings, dict):
-        raise UsageError("settings is no JSON object", item="settings")
-    return settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,10 +14,11 @@ from arcli.errors import ArcliError, ChannelNotFound, UsageError
 from arcli.models import Principal, Scope
 from arcli.protocols import extensions as wire
 from arcli.protocols.reading import JsonObject, error_json
+from arcli.protocols.strict import refuse_unknown, untrusted_json
 from arcli.protocols.targets import check_json
-from arcli.server.extensions.channels import ChannelDesk
+from arcli.server.extensions.channels import ChannelCalls
 from arcli.server.extensions.openapi import DESCRIPTION
-from arcli.server.ladder import Reply, endpoint
+from arcli.server.ladder import Reply, WrongMethod, endpoint, known_route
 from arcli.server.requests.answers import JsonAnswer, picture_response
 from arcli.server.requests.forms import BodyLimits, read_body, read_form
 from arcli.server.service import Service, require_scope
@@ -32,7 +32,7 @@ class Extensions:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._desk = ChannelDesk(service)
+        self._channel_calls = ChannelCalls(service)
         options = service.options
         self._picture_limits = BodyLimits.for_picture(options.picture_bytes, options.body_seconds)
         self._json_limits = BodyLimits(
@@ -40,9 +40,12 @@ class Extensions:
         )
 
     def routes(self) -> list[Route]:
+        by_path: dict[str, dict[str, Handler]] = {}
+        for method, path, handler in self.table():
+            by_path.setdefault(path, {})[method] = handler
         return [
-            Route(path, endpoint(self._service, path, handler, self), methods=[method])
-            for method, path, handler in self.table()
+            known_route(path, endpoint(self._service, path, _by_method(handlers), self))
+            for path, handlers in by_path.items()
         ]
 
     def table(self) -> list[tuple[str, str, Handler]]:
@@ -66,10 +69,12 @@ class Extensions:
         return Reply(str(result.status_code), result)
 
     async def refused(self, request: Request, _call: str, error: ArcliError) -> Reply:
-        status = wire.http_status(error)
+        status = 405 if isinstance(error, WrongMethod) else wire.http_status(error)
         answer = JsonAnswer(request, {"error": error_json(error)}, status)
         if status == 401:
             answer.headers["www-authenticate"] = 'Basic realm="arcli"'
+        if isinstance(error, WrongMethod):
+            answer.headers["allow"] = ", ".join(error.allowed)
         return Reply(str(status), answer)
 
     async def _admit(self, request: Request) -> Principal:
@@ -78,8 +83,8 @@ class Extensions:
 
     async def _object(self, request: Request) -> JsonObject:
         try:
-            value = json.loads(await read_body(request, self._json_limits))
-        except (ValueError, RecursionError) as error:
+            value = untrusted_json(await read_body(request, self._json_limits))
+        except ValueError as error:
             raise UsageError("the body is no JSON") from error
         if not isinstance(value, dict):
             raise UsageError("the body is no JSON object")
@@ -93,24 +98,24 @@ class Extensions:
 
     async def _channels(self, request: Request) -> Response:
         principal = await self._admit(request)
-        found = await self._service.quick.run(self._desk.all, principal)
+        found = await self._service.quick.run(self._channel_calls.all, principal)
         return JsonAnswer(request, {"channels": found})
 
     async def _create(self, request: Request) -> Response:
         body = await self._object(request)
         principal = await self._admit(request)
-        made = await self._service.quick.run(self._desk.create, principal, body)
+        made = await self._service.quick.run(self._channel_calls.create, principal, body)
         return JsonAnswer(request, made, 201)
 
     async def _channel(self, request: Request) -> Response:
-        return await self._about_channel(request, self._desk.show)
+        return await self._about_channel(request, self._channel_calls.show)
 
     async def _set(self, request: Request) -> Response:
         body = await self._object(request)
-        return await self._about_channel(request, self._desk.set, body)
+        return await self._about_channel(request, self._channel_calls.set, body)
 
     async def _delete(self, request: Request) -> Response:
-        return await self._about_channel(request, self._desk.remove)
+        return await self._about_channel(request, self._channel_calls.remove)
 
     async def _about_channel(self, request: Request, work: Callable[..., JsonObject], *more: Any) -> Response:
         principal = await self._admit(request)
@@ -145,6 +150,7 @@ class Extensions:
             raise UsageError("the parameter image is missing", item="image")
         principal = await self._admit(request)
         require_scope(principal)
+        refuse_unknown(form.fields, frozenset({"channel", "image"}), "the form")
         channel = form.fields.get("channel") or None
 
         def check() -> JsonObject:
@@ -166,3 +172,15 @@ class Extensions:
         except ChannelNotFound:
             return None
         return channel
+
+
+def _by_method(handlers: dict[str, Handler]) -> Handler:
+    """Return what asks the handler of a request's method; HEAD is answered as GET is, without the body."""
+
+    async def handler(request: Request) -> Response:
+        found = handlers.get("GET" if request.method == "HEAD" else request.method)
+        if found is None:
+            raise WrongMethod(request.method, sorted(handlers))
+        return await found(request)
+
+    return handler

@@ -13,6 +13,7 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
 from arcli.errors import ArcliError
+from arcli.server.metrics import forget_process
 from arcli.server.options import ServeOptions
 from arcli.server.process.worker import run_worker
 
@@ -60,6 +61,7 @@ class Supervisor:
         for worker in dead:
             hasty = time.monotonic() - self._workers.pop(worker) < _HASTY
             self._hasty = self._hasty + 1 if hasty else 0
+            forget_process(worker.pid)
             _log.error("worker %s ended with status %s", worker.pid, worker.exitcode)
             if self._hasty >= _MOST_HASTY:
                 raise ArcliError("the worker processes end as soon as they are started")

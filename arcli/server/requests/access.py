@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -89,7 +90,7 @@ class ClientAddress:
         """Return the address to count by; an IPv6 client is its /64."""
         peer = request.client.host if request.client else ""
         chain = request.headers.getlist("x-forwarded-for")
-        hops = [hop.strip() for line in chain for hop in line.split(",")]
+        hops = [hop.strip() for line in chain for hop in line.split(",") if hop.strip()]
         while self._is_trusted(peer) and hops:
             peer = hops.pop()
         return _grouped(peer)
@@ -99,9 +100,16 @@ class ClientAddress:
         return parsed is not None and any(parsed in network for network in self._trusted)
 
 
+_WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](?::\d+)?|(?P<v4>[0-9.]+):\d+")
+"""How proxies write an address: 1.2.3.4:567, [2001:db8::1], [2001:db8::1]:567; or bare."""
+
+
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    bare = address.strip().strip('"')
+    written = _WITH_PORT.fullmatch(bare)
+    host = (written["v6"] or written["v4"]) if written else bare
     try:
-        parsed = ipaddress.ip_address(address.strip("[]"))
+        parsed = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
     mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from starlette.requests import Request
@@ -26,8 +27,11 @@ class JsonAnswer(JSONResponse):
         super().__init__(content, status_code, headers)
 
     def render(self, content: Any) -> bytes:
-        """Write JSON; bytes are JSON already."""
-        return content if isinstance(content, bytes) else super().render(content)
+        """Write JSON; bytes are JSON already. Half a surrogate in an error stays an escape."""
+        if isinstance(content, bytes):
+            return content
+        written = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return written.encode(errors="backslashreplace")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._unread:

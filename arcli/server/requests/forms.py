@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl
 from starlette.requests import ClientDisconnect, Request
 
 from arcli.errors import PictureTooLarge, UsageError
-from arcli.server.requests.multipart import FormPart, MultipartError, MultipartReader
+from arcli.protocols.strict import untrusted_json, written_number
+from arcli.server.requests.multipart import FormPart, MultipartError, MultipartReader, field_too_large
 
 FIELD_BYTES = 128 * 1024  # of one text field: metadata may have 64 KiB, and then says so itself
 MOST_PARTS = 64
@@ -157,18 +158,26 @@ def _from_urlencoded(body: bytes) -> Form:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_PARTS, errors="strict")
     except ValueError as error:
         raise UsageError("the body is no urlencoded form of at most 64 fields") from error
-    return Form(pairs=pairs)
+    return _small(Form(pairs=pairs))
 
 
 def _from_json(body: bytes) -> Form:
     """Read a JSON object of texts and numbers as a form; metadata may be given as JSON itself."""
     try:
-        value = json.loads(body) if body.strip() else {}
-    except (ValueError, RecursionError) as error:
+        value = untrusted_json(body) if body.strip() else {}
+    except ValueError as error:
         raise UsageError("the body is no JSON") from error
     if not isinstance(value, dict):
         raise UsageError("the body is no JSON object")
-    return Form(pairs=[(name, _as_field(item)) for name, item in value.items() if item is not None])
+    return _small(Form(pairs=[(name, _as_field(item)) for name, item in value.items() if item is not None]))
+
+
+def _small(form: Form) -> Form:
+    """Raises PictureTooLarge for a field over its limit, as in a multipart body."""
+    for name, value in form.pairs:
+        if len(value.encode()) > FIELD_BYTES:
+            raise field_too_large(name, FIELD_BYTES)
+    return form
 
 
 def _as_field(value: object) -> str:
@@ -176,4 +185,6 @@ def _as_field(value: object) -> str:
         return value
     if isinstance(value, bool):
         return str(int(value))
+    if isinstance(value, float):
+        return written_number(int(value) if value.is_integer() else value)
     return json.dumps(value, ensure_ascii=False)

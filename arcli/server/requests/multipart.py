@@ -10,6 +10,16 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from arcli.errors import PictureTooLarge
 
 _HEADER_BYTES = 8 * 1024  # of all the headers of one part
+_PREAMBLE_BYTES = 64 * 1024  # before the first boundary; mail programs write a sentence there
+
+
+def field_too_large(name: str, limit: int) -> PictureTooLarge:
+    """Return the refusal of a text field over its limit."""
+    return PictureTooLarge(
+        f"the field {name[:50]!r} is over the limit of {limit:,} bytes",
+        hint="a field is text, not a file",
+        item=name[:50],
+    )
 
 
 class MultipartError(ValueError):
@@ -35,7 +45,8 @@ class MultipartReader:
     def __init__(self, boundary: str, *, file_bytes: int, field_bytes: int, most_parts: int) -> None:
         self._file_bytes, self._field_bytes, self._most_parts = file_bytes, field_bytes, most_parts
         self._parts: list[FormPart] = []
-        self._complete = False
+        self._complete, self._begun = False, False
+        self._preamble, self._delimiter = bytearray(), b"--" + boundary.encode("ascii", "replace")
         self._begin()
         if not boundary or len(boundary) > 200 or not boundary.isascii():
             raise MultipartError("no boundary")
@@ -56,9 +67,22 @@ class MultipartReader:
     def feed(self, chunk: bytes) -> None:
         """Raises MultipartError, PictureTooLarge."""
         try:
-            self._parser.write(chunk)
+            self._parser.write(chunk if self._begun else self._after_preamble(chunk))
         except FormParserError as error:
             raise MultipartError("its parts are malformed") from error
+
+    def _after_preamble(self, chunk: bytes) -> bytes:
+        """Return what follows the lines before the first boundary, which RFC 2046 has readers pass over."""
+        self._preamble += chunk
+        at = 0 if self._preamble.startswith(self._delimiter) else self._preamble.find(b"\n" + self._delimiter)
+        if at < 0:
+            if len(self._preamble) > _PREAMBLE_BYTES:
+                raise MultipartError("it has no boundary")
+            return b""
+        self._begun = True
+        rest = bytes(self._preamble[at:]).removeprefix(b"\n")
+        self._preamble = bytearray()
+        return rest
 
     def finish(self) -> list[FormPart]:
         """Return the parts. Raises MultipartError when the last boundary never came."""
@@ -105,7 +129,7 @@ class MultipartReader:
         if len(self._content) + end - start > self._limit:
             if self._limit == self._file_bytes:
                 raise PictureTooLarge(f"the picture is over the limit of {self._limit:,} bytes")
-            raise MultipartError(f"the field {self._field[:50]!r} is over {self._limit:,} bytes")
+            raise field_too_large(self._field, self._limit)
         self._content += data[start:end]
 
     def _end(self) -> None:

@@ -17,7 +17,7 @@ _NONCE_LIMIT = 128  # characters
 class TupuRefusal(NotAuthorized):
     """A request that is answered with a code of Tupu's other than that of its error."""
 
-    def __init__(self, code: TupuCode, message: str) -> None:
+    def __init__(self, message: str, code: TupuCode = TupuCode.NOT_AUTHORIZED) -> None:
         super().__init__(message)
         self.tupu_code = code
 
@@ -29,15 +29,15 @@ def admit(gatekeeper: Gatekeeper, secret_id: str, signed: Signed) -> Principal:
     """
     binding = gatekeeper.binding(secret_id[:256])
     if binding is None:
-        raise TupuRefusal(TupuCode.WRONG_SECRET_ID, "secretId wrong")
+        raise TupuRefusal("secretId wrong", TupuCode.WRONG_SECRET_ID)
     _verify(binding, signed)
     now = time.time()
     if not fresh(signed.timestamp, now):
-        raise TupuRefusal(TupuCode.WRONG_TIME, "the timestamp is more than 300 s away from now")
+        raise TupuRefusal("the timestamp is more than 300 s away from now", TupuCode.WRONG_TIME)
     if len(signed.nonce) > _NONCE_LIMIT:
-        raise TupuRefusal(TupuCode.NOT_AUTHORIZED, f"the nonce has more than {_NONCE_LIMIT} characters")
+        raise TupuRefusal(f"the nonce has more than {_NONCE_LIMIT} characters")
     if not gatekeeper.first_use(secret_id=secret_id, nonce=signed.nonce, now=now):
-        raise TupuRefusal(TupuCode.NOT_AUTHORIZED, "the nonce was used before")
+        raise TupuRefusal("the nonce was used before")
     return Principal(username=binding.username, key_id=secret_id, scope=Scope.FIND, channels=binding.channels)
 
 
@@ -46,8 +46,6 @@ def _verify(binding: TupuBinding, signed: Signed) -> None:
     try:
         verify(load_public_key(binding.public_key), signed.signature, data)
     except BadSignature as error:
-        raise TupuRefusal(
-            TupuCode.NOT_AUTHORIZED, "the signature is not that of the registered key"
-        ) from error
+        raise TupuRefusal("the signature is not that of the registered key") from error
     except ArcliError as error:
-        raise TupuRefusal(TupuCode.NO_CERTIFICATE, "the registered public key cannot be used") from error
+        raise TupuRefusal("the registered public key cannot be used", TupuCode.NO_CERTIFICATE) from error

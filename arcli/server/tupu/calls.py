@@ -27,7 +27,7 @@ from arcli.protocols.tupu.requests import (
     read_json,
     read_search,
 )
-from arcli.server.ladder import Reply, endpoint
+from arcli.server.ladder import Endpoint, Reply, WrongMethod, endpoint, known_route
 from arcli.server.requests import forms
 from arcli.server.requests.answers import JsonAnswer
 from arcli.server.service import Service
@@ -58,11 +58,16 @@ class TupuRoutes:
             "/v3/recognition/image/sync/base64/{secret_id}": self._base64,
             f"/{SEARCH_PATH}": self._search,
         }
-        calls = [
-            Route(path, endpoint(self._service, path, call, self), methods=["POST"])
-            for path, call in table.items()
-        ]
+        calls = [known_route(path, self._posted(path, handler)) for path, handler in table.items()]
         return calls + self._lookup.links.routes()
+
+    def _posted(self, path: str, handler: Handler) -> Endpoint:
+        async def posted(request: Request) -> JsonObject:
+            if request.method != "POST":
+                raise WrongMethod(request.method, ["POST"])
+            return await handler(request)
+
+        return endpoint(self._service, path, posted, self)
 
     async def succeeded(self, request: Request, result: JsonObject) -> Reply:
         return await self._sealed(request, TupuCode.SUCCESS, None, result)
@@ -103,10 +108,10 @@ class TupuRoutes:
         gatekeeper = self._service.backend.gatekeeper
         principal = await self._service.quick.run(admit, gatekeeper, secret_id, recognition.signed)
         if recognition.tasks and CUSTOM_GALLERY not in recognition.tasks:
-            raise TupuRefusal(TupuCode.WRONG_TASK, f"this server has the task {CUSTOM_GALLERY} only")
+            raise TupuRefusal(f"this server has the task {CUSTOM_GALLERY} only", TupuCode.WRONG_TASK)
         channels = await self._service.quick.run(self._service.channels_of, principal, Scope.FIND)
         if not channels:
-            raise TupuRefusal(TupuCode.NO_TASK, "this secretId has no channel to search")
+            raise TupuRefusal("this secretId has no channel to search", TupuCode.NO_TASK)
         pictures = [await self._content(image) for image in recognition.images]
         look_up = partial(self._look_up, recognition, names, pictures, channels)
         return task_json(await self._service.photos.run(look_up))

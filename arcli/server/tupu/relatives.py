@@ -87,7 +87,7 @@ class PictureLinks:
         """Return the URL of a target's kept picture, under --public-url. Raises TargetNotFound."""
         target = self._service.gallery.get(channel=channel, identifier=identifier)
         path = f"{_PREFIX}/{self._capability(target)}/{quote(channel, safe='')}/{identifier}"
-        return self._service.options.base_url + path
+        return self._service.options.link_url + path
 
     def routes(self) -> list[Route]:
         return [Route(f"{_PREFIX}/{{capability}}/{{channel}}/{{identifier}}", self._show)]
