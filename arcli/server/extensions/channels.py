@@ -49,7 +49,7 @@ class ChannelCalls:
         now = self._owned(principal, name)
         refuse_unknown(body, frozenset({"settings"}), "the body")
         changes = asked_changes(body.get("settings"))
-        if changes.pop("owner", None) not in (None, now.owner):
+        if changes.pop("owner", now.owner) != now.owner:
             raise NotYourChannel("only the operator gives a channel to another owner")
         quota = changes.get("quota", now.quota)
         if now.quota is not None and (quota is None or quota > now.quota):
