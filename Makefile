@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-bulk bench-index lowest wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-bulk bench-index lowest audit wheel constraints clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -78,6 +78,11 @@ LOWEST_TESTS = tests/contract tests/cli tests/vision tests/protocols tests/remot
 	--deselect tests/engine/test_look_alikes.py \
 	--deselect "tests/remote/test_faults.py::test_settings_of_the_environment_that_cannot_be_used_are_named"
 
+audit: ## ask the package index for known weaknesses of the versions in constraints.txt
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install -qq pip-audit
+	.venv-audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+
 wheel: .venv/ready ## build dist/*.whl
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
@@ -105,4 +110,4 @@ constraints: ## write constraints.txt anew: the newest versions that pyproject.t
 	rm -r .venv-newest
 
 clean:
-	rm -rf .venv .venv-lowest .venv-newest build dist bench-results demo-output
+	rm -rf .venv .venv-lowest .venv-audit .venv-newest build dist bench-results demo-output
