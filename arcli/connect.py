@@ -170,7 +170,7 @@ def gatekeeper(data_dir: Path) -> CatalogGatekeeper:
 
 def server_pepper(data_dir: Path) -> bytes:
     """Return the server's own secret, made at first use."""
-    from arcli.store.keyfile import pepper
+    from arcli.store.secret_keys import pepper
 
     return pepper(data_dir)
 
@@ -178,6 +178,6 @@ def server_pepper(data_dir: Path) -> bytes:
 def server_signing_key(data_dir: Path) -> str:
     """Return the RSA key (PEM) that the server signs Tupu answers with, made at first use."""
     from arcli.protocols.tupu.keys import new_private_key
-    from arcli.store.keyfile import SIGNING_KEY_FILE, read_or_make
+    from arcli.store.secret_keys import SIGNING_KEY_FILE, read_or_make
 
     return read_or_make(data_dir / SIGNING_KEY_FILE, lambda: new_private_key().encode()).decode()

@@ -21,8 +21,8 @@ from arcli.bulk.plan import Defaults, plan_words
 from arcli.engine import LocalGallery
 from arcli.engine.indexing import index_builder
 from arcli.engine.indexing.fold_plan import UpkeepOptions
-from arcli.engine.workers import default_jobs, prepare_worker
 from arcli.models import AddOptions
+from arcli.parallel import default_jobs, prepare_worker
 from arcli.store.channel import ChannelStore
 from benchmarks.baseline import register_bare
 from benchmarks.bulk_processes import watch

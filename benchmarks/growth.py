@@ -24,7 +24,7 @@ from arcli.engine.indexing.shortlist import Shortlister
 from arcli.engine.indexing.upkeep import compact, maybe_fold
 from arcli.features import INDEX_DIM, Features
 from arcli.index import segment
-from arcli.index.exact import ExactIndex
+from arcli.index.flat import ExactIndex
 from arcli.models import ChannelSettings
 from arcli.store import segments
 from arcli.store.channel import ChannelStore

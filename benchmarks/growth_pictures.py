@@ -10,7 +10,7 @@ from struct import Struct
 import cv2
 import numpy as np
 
-from arcli.engine.workers import prepare_worker
+from arcli.parallel import prepare_worker
 from arcli.vision.decoding.decode import LOCAL, decode
 from arcli.vision.features.extract import Pixels, extract
 from arcli.vision.features.options import ENROLL

@@ -21,8 +21,8 @@ from unittest.mock import patch
 
 from arcli.engine import LocalGallery
 from arcli.engine.channels import OpenChannel
-from arcli.engine.workers import default_jobs
 from arcli.models import AddItem, Effort, FindOptions, Picture
+from arcli.parallel import default_jobs
 from benchmarks.baseline import (
     QUERY_KEYPOINTS,
     QUERY_SIDE,

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from arcli.atomic import write_atomically
 from arcli.bulk.plan import PlanEntry
 from arcli.errors import ChannelNotFound, Conflict, TargetNotFound
+from arcli.files import write_atomically
 from arcli.gallery import Gallery
 from arcli.models import ListQuery, MatchRatio, Target
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from arcli.atomic import replacing, sync
 from arcli.bulk.channel_state import targets
 from arcli.bulk.jsonlines import json_line
 from arcli.errors import ArcliError, FileExists, NotSupported, PictureNotKept, TargetNotFound, UsageError
+from arcli.files import replacing, sync
 from arcli.gallery import Gallery
 from arcli.models import ListQuery, Target
 

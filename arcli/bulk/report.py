@@ -7,7 +7,6 @@ missing is found in the gallery again, so lines need no fsync of their own; the 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import IO, Any
 
 from arcli.bulk.jsonlines import json_line
 from arcli.errors import ArcliError, Conflict, FileExists, Locked, UsageError
+from arcli.files import hold
 from arcli.models import AddResult, AddStatus, Hint
 
 
@@ -81,11 +81,9 @@ class ReportFile:
             raise UsageError(f"the report {path} cannot be written: {error.strerror}") from error
         file = os.fdopen(descriptor, "r+b")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not hold(file.fileno(), timeout=0):
+                raise Locked(f"another load is writing the report {path}", item=str(path))
             begun, lines = _mend(file, path)
-        except BlockingIOError as error:
-            file.close()
-            raise Locked(f"another load is writing the report {path}", item=str(path)) from error
         except BaseException:
             file.close()
             raise

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import fcntl
 import io
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from arcli.atomic import folder_of, replacing
 from arcli.bulk.encoding import guarded, unguarded
 from arcli.errors import Conflict
+from arcli.files import folder_of, hold, replacing
 from arcli.models import StatRecord
 
 COLUMNS = ("date", "channel", "identifier", "count")
@@ -121,7 +121,7 @@ def _alone(folder: Path) -> Iterator[None]:
     """Keep other jobs out while a file in `folder` is read and replaced; leaves nothing behind."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        hold(descriptor, timeout=math.inf)
         yield
     finally:
         os.close(descriptor)

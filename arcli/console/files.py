@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from arcli.atomic import replacing
 from arcli.console.answer import Ending
 from arcli.console.formats import make_sink
 from arcli.console.items import Item, ItemView
 from arcli.console.streams import Streams
 from arcli.errors import FileExists, UsageError
+from arcli.files import replacing
 from arcli.settings import Format
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arcli.engine.enroll import EnrollTask, Enrolment, Unchanged, enroll, new_target
-from arcli.engine.workers import OrderedWork
 from arcli.errors import ArcliError, DuplicatePicture, TargetExists, TargetNotFound
 from arcli.models import (
     WOULD,
@@ -27,6 +26,7 @@ from arcli.models import (
     valid_identifier,
     valid_metadata,
 )
+from arcli.parallel import OrderedWork
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from arcli.engine.channels import Channels, OpenChannel
 from arcli.engine.enroll import EnrollTask, Enrolment, enroll
 from arcli.engine.finding import StoredChannel, searched
-from arcli.engine.workers import OrderedWork
 from arcli.errors import ArcliError
 from arcli.features import Features
 from arcli.models import AddOptions, ChannelSettings, CheckResult, Duplicate, Picture
+from arcli.parallel import OrderedWork
 from arcli.store.rows import NewTarget
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 from arcli.vision.features.presets import DEFAULT_PRESET

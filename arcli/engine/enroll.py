@@ -1,13 +1,12 @@
-"""The recipe that turns a picture into what a channel stores of it.
+"""Enrolling pictures in worker processes (so what goes in and out can be pickled), and the row they become.
 
-decode → features → too few? refuse, saying why → level → (the caller's one transaction). It runs in
-worker processes, so that what goes in and out can be pickled.
+The recipe itself, decode → features → too few? refuse, saying why → level, is `vision.rating.enrolment`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from arcli.errors import naming
 from arcli.models import AddItem, Hint, MatchRatio, Picture
@@ -59,37 +58,22 @@ def enroll(task: EnrollTask) -> Enrolment | Unchanged:
 
 
 def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
-    from arcli.vision.decoding.decode import decode
-    from arcli.vision.drawing.thumbnail import (
-        KEPT_SIDE,
-        THUMBNAIL_SIDE,
-        encoded_to_keep,
-        kept_as_it_is,
-        thumbnail,
-    )
-    from arcli.vision.features.extract import extract, shrink
-    from arcli.vision.features.options import ENROLL
-    from arcli.vision.rating.rate import rate, refuse_featureless
+    from arcli.vision.rating.enrolment import enrolled
 
-    decoded = decode(data, name=task.picture.name, limits=task.limits, max_side=KEPT_SIDE)
-    kept = kept_as_it_is(decoded, data) if task.keep_picture else None
-    if task.keep_picture and kept is None:
-        kept = encoded_to_keep(decoded)
-        # What is stored is taken of what is kept: an exported picture, added again, gives the same target.
-        decoded = replace(decoded, pixels=decode(kept, name=task.picture.name, limits=LOCAL).pixels)
-    features = extract(
-        decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints, preset=task.preset
+    shown = enrolled(
+        data,
+        name=task.picture.name,
+        limits=task.limits,
+        keep_picture=task.keep_picture,
+        preset=task.preset,
     )
-    refuse_featureless(features, decoded)
-    small = replace(decoded, pixels=shrink(decoded.pixels, THUMBNAIL_SIDE))  # for level and thumbnail
-    rating = rate(features, small)
     return Enrolment(
         picture_hash=picture_hash,
-        features=features.to_bytes(),
-        level=rating.level,
-        hints=rating.hints,
-        thumbnail=thumbnail(small),
-        picture=kept,
+        features=shown.features.to_bytes(),
+        level=shown.level,
+        hints=shown.hints,
+        thumbnail=shown.thumbnail,
+        picture=shown.kept,
     )
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,10 +12,10 @@ from arcli.engine.counting import note
 from arcli.engine.indexing.shortlist import NEIGHBOURS
 from arcli.engine.recognition.candidates import RowVotes, VerifiedCandidate
 from arcli.engine.recognition.recognize import largest_side, recognize
-from arcli.engine.workers import default_jobs
 from arcli.errors import DataDamaged, PictureRefused, UsageError, naming
 from arcli.features import Features
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
+from arcli.parallel import default_jobs, in_order
 from arcli.vision.decoding.decode import Decoded, decode
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 from arcli.vision.features.presets import load_preset
@@ -133,17 +130,8 @@ def find_many(
 
     Threads, not processes: OpenCV and hnswlib let go of the interpreter, and the index is loaded once.
     """
-    jobs = options.jobs or default_jobs()
-    stream = iter(pictures)
-    one = partial(_one_of_many, channels=channels, options=options, limits=limits)
-    with ThreadPoolExecutor(jobs) as pool:
-        pending = deque(pool.submit(one, picture) for picture in islice(stream, 2 * jobs))
-        try:
-            while pending:
-                yield pending.popleft().result()
-                pending.extend(pool.submit(one, picture) for picture in islice(stream, 1))
-        finally:
-            pool.shutdown(cancel_futures=True)
+    look_up = partial(_one_of_many, channels=channels, options=options, limits=limits)
+    return in_order(look_up, pictures, threads=options.jobs or default_jobs())
 
 
 def _one_of_many(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -12,11 +13,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from arcli.errors import DataDamaged
-from arcli.index.faultpoints import FaultPoint, reached
+from arcli.files import ASIDE, FaultPoint, built_aside, reached
 from arcli.models import SegmentFile
 
 _NAME = re.compile(r"[0-9]{1,19}-[0-9]{1,19}-[0-9a-f]{16}\.(flat|hnsw)")
-_ASIDE = ".aside"
 _BLOCK = 1 << 20
 
 
@@ -35,29 +35,10 @@ def write_durably(folder: Path, name: str, save: Callable[[Path], int]) -> None:
     Raises OSError when it cannot be written whole; then nothing is left.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
-    aside = folder / (name + _ASIDE)
-    try:
+    with built_aside(folder / name) as aside:
         size = save(aside)
-        reached(FaultPoint.WRITTEN_ASIDE)
         if aside.stat().st_size != size:
-            raise OSError(28, f"{aside.stat().st_size} of {size} bytes written", str(aside))
-        reached(FaultPoint.SIZE_CHECKED)
-        _sync(aside, os.O_RDONLY)
-        reached(FaultPoint.FILE_SYNCED)
-        aside.rename(folder / name)
-    finally:
-        aside.unlink(missing_ok=True)
-    reached(FaultPoint.RENAMED)
-    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
-    reached(FaultPoint.FOLDER_SYNCED)
-
-
-def _sync(path: Path, flags: int) -> None:
-    handle = os.open(path, flags)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            raise OSError(errno.ENOSPC, f"{aside.stat().st_size} of {size} bytes written", str(aside))
 
 
 def is_ours(folder: Path) -> bool:
@@ -125,7 +106,7 @@ def checksums(path: Path) -> tuple[int, str]:
 def collect(folder: Path, kept: Collection[str]) -> None:
     """Remove the index files that are not named in `kept`, and what a killed writer left."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name not in kept and _NAME.fullmatch(path.name.removesuffix(_ASIDE)):
+        if path.name not in kept and (_NAME.fullmatch(path.name) or path.name.endswith(ASIDE)):
             reached(FaultPoint.COLLECTING)
             path.unlink(missing_ok=True)
             reached(FaultPoint.COLLECTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,9 @@ import numpy.typing as npt
 Codes = npt.NDArray[np.int8]
 Rows = npt.NDArray[np.int64]
 Distances = npt.NDArray[np.float32]
+
+Chunk = tuple[Codes, Rows]
+"""Codes (n, dim) int8 of whole targets and the row id (n,) of each, rows ascending."""
 
 NOBODY = -1  # the row of a place in a neighbour list that nothing fills; its distance is infinite
 
@@ -42,4 +46,21 @@ class DescriptorIndex(Protocol):
 
     def search(self, queries: Codes, k: int) -> Neighbours:
         """Return the k nearest of each of the (Q, dim) queries; k may exceed what is held."""
+        ...
+
+
+class IndexWriter(Protocol):
+    """Collects the codes of a segment and writes its file; each kind of segment has one."""
+
+    @property
+    def descriptors(self) -> int:
+        """How many descriptors it holds so far."""
+        ...
+
+    def add(self, codes: Codes, rows: Rows) -> None:
+        """Take a chunk in. Raises MemoryLimit, OverflowError."""
+        ...
+
+    def save(self, path: Path) -> int:
+        """Write the file and return its size. Raises OSError."""
         ...

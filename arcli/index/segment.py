@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from arcli.errors import DataDamaged
+from arcli.files import FaultPoint, reached
 from arcli.index import flat
-from arcli.index.faultpoints import FaultPoint, reached
 from arcli.index.files import FileGone, checked_path, checksums, new_name, verify_content, write_durably
 from arcli.index.hnsw import HnswBuilder, HnswIndex, HnswSettings
-from arcli.index.seam import Codes, DescriptorIndex, Rows
+from arcli.index.seam import Chunk, DescriptorIndex, IndexWriter
 from arcli.models import IndexKind, SegmentFile
 
 FLAT_LIMIT = 20_000  # descriptors that `auto` keeps flat: about 20 ms a query, and no graph to load
-
-Chunk = tuple[Codes, Rows]
-"""Codes (n, dim) int8 of whole targets and the row id (n,) of each, rows ascending."""
 
 
 def kind_for(setting: IndexKind, descriptors: int) -> IndexKind:
@@ -66,7 +61,11 @@ def write_segment(
     name = new_name(*rows, kind)
     settings = HnswSettings()
     start = (checked_path(folder, base), base.descriptors) if base else None
-    content = _Flat() if kind is IndexKind.FLAT else HnswBuilder(capacity, dim, settings, base=start)
+    content: IndexWriter
+    if kind is IndexKind.FLAT:
+        content = flat.FlatBuilder()
+    else:
+        content = HnswBuilder(capacity, dim, settings, base=start)
     for codes, owners in chunks:
         content.add(codes, owners)
     if not content.descriptors:
@@ -84,21 +83,3 @@ def write_segment(
         crc32=crc32,
         sha256=sha256,
     )
-
-
-class _Flat:
-    """Collects codes as HnswBuilder does."""
-
-    def __init__(self) -> None:
-        self._chunks: list[Chunk] = []
-
-    @property
-    def descriptors(self) -> int:
-        return sum(len(codes) for codes, _ in self._chunks)
-
-    def add(self, codes: Codes, rows: Rows) -> None:
-        self._chunks.append((codes, rows))
-
-    def save(self, path: Path) -> int:
-        codes, rows = (np.concatenate(part) for part in zip(*self._chunks, strict=True))
-        return flat.save(path, codes, rows)

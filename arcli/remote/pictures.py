@@ -44,17 +44,11 @@ def rated(picture: Picture) -> CheckResult:
 
     Raises PictureNotFound, UnreadablePicture, PictureTooLarge, TooFewFeatures.
     """
-    from arcli.vision.decoding.decode import LOCAL, decode
-    from arcli.vision.features.extract import extract
-    from arcli.vision.features.options import ENROLL
-    from arcli.vision.rating.rate import rate, refuse_featureless
+    from arcli.vision.rating.enrolment import enrolled
 
-    decoded = decode(picture.read(), name=picture.name, limits=LOCAL)
-    features = extract(decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints)
     with naming(picture.name):
-        refuse_featureless(features, decoded)
-    rating = rate(features, decoded)
-    return CheckResult(image=picture.name, level=rating.level, hints=rating.hints)
+        shown = enrolled(picture.read(), name=picture.name)
+    return CheckResult(image=picture.name, level=shown.level, hints=shown.hints)
 
 
 def refuse_low_level(picture: Picture, min_level: int | None) -> None:

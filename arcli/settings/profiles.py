@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arcli.atomic import write_atomically
 from arcli.errors import ProfileExists, ProfileNotFound, StorageNotWritable, UsageError
+from arcli.files import write_atomically
 
 BUILT_IN = "local"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

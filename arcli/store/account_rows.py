@@ -7,7 +7,7 @@ import sqlite3
 
 from arcli.errors import AccountNotFound, ChannelNotFound, Conflict, NotFound, UsageError
 from arcli.models import Account, AccountKey, Grant, Scope, TupuBinding, valid_channel_name
-from arcli.store.digests import DigestKind
+from arcli.store.secret_keys import DigestKind
 
 _KEYS = "SELECT key_id, kind, scope, channels, created, last_used, revoked FROM keys WHERE username = ?"
 _OWNED = "SELECT name FROM channels WHERE json_extract(settings, '$.owner') = ? ORDER BY name"

@@ -22,9 +22,8 @@ from arcli.models import (
 )
 from arcli.store import account_rows
 from arcli.store.catalog import Catalog
-from arcli.store.digests import DigestKind, SecretDigests, drawn_secret, importable
-from arcli.store.keyfile import pepper
 from arcli.store.rows import now
+from arcli.store.secret_keys import DigestKind, SecretDigests, drawn_secret, importable, pepper
 
 
 class Accounts:

@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcli.errors import ArcliError, ChannelExists, ChannelNotFound, DataDamaged, StorageNotWritable
+from arcli.files import of_os, sync
 from arcli.models import ChannelSettings, SettingsChanges, valid_channel_name
 from arcli.store.channel import STORE_FILE, ChannelStore
-from arcli.store.database import Database, sync_folder
-from arcli.store.faults import of_os
+from arcli.store.database import Database
 from arcli.store.rows import now, settings_from, settings_text
 from arcli.store.schema import CATALOG
 
@@ -171,7 +171,7 @@ class Catalog:
         with ChannelStore(folder, readonly=False).database.excluded():
             try:
                 folder.rename(leaving)
-                sync_folder(self.channels_dir)
+                sync(self.channels_dir)
             except OSError as error:
                 raise of_os(folder, error) from error
 
@@ -205,7 +205,7 @@ class Catalog:
         folder = self.channels_dir / f"{_slug(name)}-{secrets.token_hex(4)}"
         try:
             folder.mkdir(mode=0o700)
-            sync_folder(self.channels_dir)
+            sync(self.channels_dir)
         except OSError as error:
             raise of_os(folder, error) from error
         return folder

@@ -17,9 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from arcli.errors import ArcliError, DataDamaged, StorageNotWritable
+from arcli.files import FolderGone, built_aside, file_lock, of_os, sync
 from arcli.store.connections import Readers, open_connection
-from arcli.store.faults import of_os, translated
-from arcli.store.locks import FolderGone, file_lock
+from arcli.store.faults import translated
 from arcli.store.migrations import Schema, format_of, migrate
 
 LOCK_TIMEOUT = 30.0  # seconds a writer waits for the others
@@ -75,17 +75,15 @@ class Database:
                 self._create(fill)
 
     def _create(self, fill: Callable[[sqlite3.Connection], None] | None) -> None:
-        aside = self.path.with_name(f"{self.path.name}.new-{secrets.token_hex(4)}")
         try:
-            with translated(self.path), contextlib.closing(open_connection(aside, "mode=rwc")) as connection:
+            with (
+                built_aside(self.path) as aside,
+                translated(self.path),
+                contextlib.closing(open_connection(aside, "mode=rwc")) as connection,
+            ):
                 self._build(connection, fill)
-            aside.rename(self.path)
-            sync_folder(self.path.parent)
         except OSError as error:
             raise of_os(self.path, error) from error
-        finally:
-            with contextlib.suppress(OSError):
-                aside.unlink(missing_ok=True)
 
     def _build(
         self, connection: sqlite3.Connection, fill: Callable[[sqlite3.Connection], None] | None
@@ -167,7 +165,7 @@ class Database:
                 self.path.rename(aside)
                 if self.log_path.exists():
                     self.log_path.rename(aside.with_name(aside.name + "-wal"))
-                sync_folder(self.path.parent)
+                sync(self.path.parent)
             except OSError as error:
                 raise of_os(self.path, error) from error
         return aside
@@ -217,12 +215,3 @@ class Database:
 
     def _writer(self) -> sqlite3.Connection:
         return open_connection(self.path, "mode=rw", synchronous=self._synchronous)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` survive a power loss."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,8 +1,7 @@
-"""What SQLite and the operating system report, as errors that a user can act on."""
+"""What SQLite reports, as errors that a user can act on."""
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +9,6 @@ from pathlib import Path
 
 from arcli.errors import ArcliError, DataDamaged, DiskFull, Locked, MemoryLimit, StorageNotWritable
 
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
 # SQLite answers FULL for ENOSPC only; a used-up quota and a size limit come as failed writes
 _WRITE_FAILED = {
     sqlite3.SQLITE_IOERR_WRITE,
@@ -52,12 +49,3 @@ def _of_sqlite(path: Path, error: sqlite3.Error) -> ArcliError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
     kind = DiskFull if code in _WRITE_FAILED else _BY_PRIMARY_CODE.get(code & 0xFF, DataDamaged)
     return kind(f"{_SENTENCES[kind].format(name=path)} ({error})", item=str(path))
-
-
-def of_os(path: Path, error: OSError) -> ArcliError:
-    """Return the ArcliError for an operating system's `error` on `path`."""
-    if error.errno in _NO_SPACE:
-        return DiskFull(f"no space left to write {path}", item=str(path))
-    if error.errno in _NO_ACCESS:
-        return StorageNotWritable(f"{path}: permission denied", item=str(path))
-    return DataDamaged(f"{path}: {error.strerror or error}", item=str(path))

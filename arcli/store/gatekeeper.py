@@ -11,9 +11,8 @@ from arcli.errors import ChannelNotFound, InvalidChannelName, NotYourChannel, Wr
 from arcli.models import Principal, Scope, TupuBinding, valid_channel_name
 from arcli.store.account_rows import binding_of, channels_of
 from arcli.store.catalog import Catalog
-from arcli.store.digests import SecretDigests
-from arcli.store.keyfile import pepper
 from arcli.store.rows import now as now_text
+from arcli.store.secret_keys import SecretDigests, pepper
 
 NONCE_MEMORY = 900.0  # seconds; longer than the 600 in which a signed request can be valid
 _KEYS = "SELECT key_id, kind, digest, scope, channels FROM keys WHERE username = ? AND revoked IS NULL"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import cv2
+
 from arcli.engine import LocalGallery
-from arcli.models import ChannelSettings, RemoveStatus, SettingsChanges
+from arcli.models import ChannelSettings, Picture, RemoveStatus, SettingsChanges
+from arcli.remote.pictures import rated
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
 from arcli.store.rows import NewTarget
+from tests.engine.conftest import encoded, poster, poster_pixels
 
 
 def filled(data_dir: Path, count: int) -> ChannelStore:
@@ -81,3 +85,16 @@ def test_settings_changed_at_once_by_two_are_both_kept(gallery: LocalGallery) ->
         thread.join()
     settings = gallery.settings_of(name="posters")
     assert (settings.quota, settings.threshold) == (30, 0.3)
+
+
+def test_a_client_rates_as_the_engine_does(gallery: LocalGallery) -> None:
+    """Also a picture that is large enough to be decoded at a part of its size."""
+    large = cv2.resize(poster_pixels(3, 640), (2400, 3200), interpolation=cv2.INTER_CUBIC)
+    pictures = [
+        Picture(name="large.jpg", data=encoded(large, ".jpg")),
+        Picture(name="small.png", data=poster(4)),
+    ]
+    for picture, checked in zip(pictures, gallery.check(pictures=pictures, channel=None), strict=True):
+        client = rated(picture)
+        assert checked.level is not None
+        assert (client.level, client.hints) == (checked.level, checked.hints)

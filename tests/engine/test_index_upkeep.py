@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 from arcli.engine import LocalGallery
+from arcli.files import file_lock
 from arcli.models import FindOptions, Picture, StatisticsQuery, TargetChanges
 from arcli.store import locks
 from arcli.store.channel import ChannelStore
 from arcli.store.counts import Counts
 from arcli.store.database import Database
-from arcli.store.locks import file_lock
 from arcli.store.rows import NewTarget
 from tests.index.index_samples import features
 

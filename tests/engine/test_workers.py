@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from arcli.engine.workers import INLINE_LIMIT, OrderedWork
 from arcli.errors import PictureRefused, TargetNotFound, UnreadablePicture
+from arcli.parallel import INLINE_LIMIT, OrderedWork
 
 
 def double(number: int) -> int:
@@ -76,7 +76,7 @@ def test_the_stream_of_tasks_is_read_ahead_by_a_bounded_number() -> None:
 
 PARENT = """
 import sys, time
-from arcli.engine.workers import OrderedWork
+from arcli.parallel import OrderedWork
 import test_workers
 if __name__ == "__main__":
     for batch in OrderedWork(test_workers.pid_then_wait, jobs=2, batch_size=1).run(range(100)):

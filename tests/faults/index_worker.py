@@ -10,10 +10,12 @@ import os
 import sys
 from pathlib import Path
 
+from arcli import files
 from arcli.engine.indexing import upkeep
 from arcli.engine.indexing.fold_plan import UpkeepOptions
-from arcli.index import faultpoints, files
+from arcli.files import FaultPoint
 from arcli.store.channel import ChannelStore
+from tests.faults import arming
 
 SMALL = UpkeepOptions(delta_rows=4)
 
@@ -30,7 +32,7 @@ def compact(folder: Path) -> None:
 
 def fold_without_fsync(folder: Path) -> None:
     """Sabotage: nothing of the index is ever synced."""
-    files._sync = lambda path, flags: None  # type: ignore[assignment]
+    files.sync = lambda path: None  # type: ignore[assignment]
     fold(folder)
 
 
@@ -39,9 +41,9 @@ def fold_naming_late(folder: Path) -> None:
     late: list[tuple[Path, Path]] = []
     rename, reached = Path.rename, upkeep.reached
 
-    def name_at_the_end(point: faultpoints.FaultPoint) -> None:
+    def name_at_the_end(point: FaultPoint) -> None:
         reached(point)
-        if point is faultpoints.FaultPoint.PUBLISHED:
+        if point is FaultPoint.PUBLISHED:
             for source, target in late:
                 rename(source, target)
 
@@ -87,7 +89,7 @@ def serve(folder: Path) -> None:
         command, _, fault = line.strip().partition(" ")
         child = os.fork()
         if child == 0:
-            os.environ[faultpoints.VARIABLE] = fault
+            os.environ[arming.VARIABLE] = fault
             try:
                 COMMANDS[command](folder)
             finally:

@@ -17,7 +17,7 @@ import pytest
 from arcli.engine.indexing.index_check import verify_index
 from arcli.engine.indexing.shortlist import Shortlister
 from arcli.features import Features
-from arcli.index.faultpoints import FaultPoint
+from arcli.files import FaultPoint
 from arcli.models import ChannelSettings, IndexKind
 from arcli.store.check import verify_store
 from arcli.store.snapshot import Snapshot

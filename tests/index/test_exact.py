@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from arcli.index.exact import ExactIndex
+from arcli.index.flat import ExactIndex
 from arcli.index.seam import NOBODY
 from tests.index.index_samples import Codes
 

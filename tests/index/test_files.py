@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,11 +16,13 @@ import pytest
 
 from arcli.engine.indexing.upkeep import compact, maybe_fold
 from arcli.errors import DiskFull
+from arcli.files import FaultPoint
 from arcli.index import flat, segment
-from arcli.index.exact import ExactIndex
 from arcli.index.files import FileGone, new_name, write_durably
+from arcli.index.flat import ExactIndex
 from arcli.index.segment import open_segment, write_segment
 from arcli.models import ChannelSettings, IndexKind, SegmentFile
+from tests.faults import arming
 from tests.index.index_samples import PER_TARGET, Codes, Shop
 
 
@@ -131,3 +135,19 @@ def test_a_graph_takes_the_memory_that_was_estimated(tmp_path: Path) -> None:
     words = [sys.executable, "-c", MEASURE, str(tmp_path / "graph")]
     done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=300)
     np.testing.assert_allclose([float(ratio) for ratio in done.stdout.split()], 1, atol=0.25)
+
+
+def test_no_variable_arms_a_step_at_which_tests_kill(tmp_path: Path) -> None:
+    """A shipped program has the steps, and nothing in it that could die there."""
+    armed = dict.fromkeys(("ARCLI_FAULT", arming.VARIABLE), FaultPoint.RENAMED.value)
+    script = (
+        "import sys, pathlib; from arcli.files import write_atomically;"
+        " write_atomically(pathlib.Path(sys.argv[1]), b'whole')"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "a")], env={**os.environ, **armed})
+    assert (done.returncode, (tmp_path / "a").read_bytes()) == (0, b"whole")
+    script = "import tests.faults.arming;" + script
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, **armed, "PYTHONPATH": root}
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "b")], env=environment)
+    assert done.returncode == -signal.SIGKILL, "the suite's own package does"

@@ -13,9 +13,9 @@ from arcli.engine.indexing.fold_plan import UpkeepOptions
 from arcli.engine.indexing.shortlist import Shortlister
 from arcli.engine.indexing.upkeep import LOCK_FILE, compact, compacting, maybe_fold
 from arcli.errors import Locked, MemoryLimit
+from arcli.files import file_lock
 from arcli.models import IndexKind, TargetChanges
 from arcli.store import connections, database
-from arcli.store.locks import file_lock
 from arcli.store.rows import NewTarget
 from arcli.store.snapshot import Snapshot
 from tests.index.index_samples import ALIKE, Shop, blurred, features

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from arcli.engine.indexing.index_view import OpenSegment
-from arcli.index.exact import ExactIndex
+from arcli.index.flat import ExactIndex
 from arcli.index.seam import Codes, Neighbours
 from arcli.models import IndexKind, SegmentFile
 from arcli.store.segments import SegmentRecord

@@ -24,8 +24,8 @@ from arcli.errors import (
     UsageError,
 )
 from arcli.models import AddItem, AddOptions, AddStatus, FindOptions, OnExists, Picture
+from arcli.parallel import in_order
 from arcli.remote.arcloud.gallery import ArcloudGallery
-from arcli.remote.http.batches import in_order
 from arcli.remote.http.retry import Failed, Retry
 from arcli.remote.http.transport import HttpTransport, Timeouts
 from tests.fakes.arcloud import FakeVendor
@@ -188,7 +188,7 @@ def test_one_job_is_one_request_at_a_time_over_one_connection(vendor: FakeVendor
 def test_input_is_read_only_a_little_ahead() -> None:
     read = itertools.count()
     items = ((next(read), None)[0] for _ in range(1000))
-    results = in_order(lambda number: number, items, jobs=3)
+    results = in_order(lambda number: number, items, threads=3)
     for expected in range(10):
         assert next(results) == expected
     assert next(read) <= 10 + 6 + 1
@@ -205,7 +205,7 @@ def test_results_keep_their_order_whatever_finishes_first() -> None:
             second_done.set()
         return number
 
-    assert list(in_order(work, range(5), jobs=2)) == list(range(5))
+    assert list(in_order(work, range(5), threads=2)) == list(range(5))
 
 
 def test_what_ends_a_batch_is_raised_after_the_results_before_it(

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from arcli.errors import Locked
+from arcli.files import file_lock
 from arcli.store import database
 from arcli.store.channel import ChannelStore
-from arcli.store.locks import file_lock
 from arcli.store.rows import NewTarget
 from tests.store.store_worker import Start
 

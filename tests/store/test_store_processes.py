@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from arcli.errors import ChannelNotFound, Locked
+from arcli.files import file_lock
 from arcli.models import ChannelSettings
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
 from arcli.store.check import verify_store
 from arcli.store.counts import Counts
-from arcli.store.locks import file_lock
 from arcli.store.rows import NewTarget
 from tests.store.store_worker import Start
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from arcli.atomic import replacing
 from arcli.bulk.channel_state import Known, known_of, targets
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head
@@ -20,6 +19,7 @@ from arcli.console.items import ItemView, Record
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import ConfirmationRequired, Conflict, EmptyInput, FileExists, RemovalHeld, TooManyRemovals
+from arcli.files import replacing
 from arcli.models import AddOptions, ListQuery
 
 COUNTED = ("added", "replaced", "updated", "removed", HELD, KEPT, "failed")

@@ -8,9 +8,8 @@ import numpy as np
 
 from arcli.errors import DataDamaged, DataTooNew
 from arcli.features import INDEX_DIM, Features
-from arcli.index.faultpoints import FaultPoint, reached
-from arcli.index.seam import Codes
-from arcli.index.segment import Chunk
+from arcli.files import FaultPoint, reached
+from arcli.index.seam import Chunk, Codes
 from arcli.store.channel import ChannelStore
 from arcli.store.segments import SegmentRecord
 from arcli.store.snapshot import Snapshot

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from arcli.engine.indexing.coverage import INDEX_KEYPOINTS
 from arcli.engine.indexing.fold_plan import AFTER_BULK, UpkeepOptions
 from arcli.engine.indexing.upkeep import Work, compacting, maybe_fold, work_due
-from arcli.engine.workers import deaf_children, prepare_worker
 from arcli.errors import ArcliError, ChannelNotFound, Locked
 from arcli.features import INDEX_DIM
 from arcli.index.hnsw import graph_memory
+from arcli.parallel import deaf_children, prepare_worker
 from arcli.store.channel import ChannelStore
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from arcli.engine.indexing.coverage import codes_of, gaps
 from arcli.engine.indexing.segment_opener import SegmentOpener
 from arcli.errors import Busy
 from arcli.features import INDEX_DIM
-from arcli.index.exact import ExactIndex
 from arcli.index.files import is_ours
+from arcli.index.flat import ExactIndex
 from arcli.index.seam import Codes, DescriptorIndex, Neighbours, Rows
 from arcli.index.votes import merged, without
 from arcli.store import segments

@@ -17,15 +17,13 @@ from arcli.engine.indexing.fold_plan import Job, Piece, UpkeepOptions, check_mem
 from arcli.engine.indexing.shortlist import INDEX_FOLDER
 from arcli.errors import ArcliError, ChannelNotFound, Conflict, DataDamaged, Locked, StorageNotWritable
 from arcli.features import INDEX_DIM
-from arcli.index.faultpoints import FaultPoint, reached
+from arcli.files import FaultPoint, FolderGone, file_lock, of_os, reached
 from arcli.index.files import FileGone, collect, verify_content, verify_digest
 from arcli.index.segment import kind_for, write_segment
 from arcli.models import IndexKind, SegmentFile
 from arcli.store import segments
 from arcli.store.channel import ChannelStore
 from arcli.store.database import LOCK_TIMEOUT
-from arcli.store.faults import of_os
-from arcli.store.locks import FolderGone, file_lock
 from arcli.store.segments import SegmentRecord
 from arcli.store.snapshot import Snapshot
 

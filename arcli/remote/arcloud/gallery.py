@@ -39,6 +39,7 @@ from arcli.models import (
     valid_channel_name,
     valid_identifier,
 )
+from arcli.parallel import in_order
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.protocols.extensions import Feature
 from arcli.remote.arcloud.add import Adding
@@ -47,7 +48,7 @@ from arcli.remote.arcloud.find import find
 from arcli.remote.arcloud.presence import Presence
 from arcli.remote.arcloud.service import ArcloudService
 from arcli.remote.arcloud.targets import all_pages, list_targets, update_target
-from arcli.remote.http.batches import Item, Result, about, ends_batch, in_order
+from arcli.remote.http.batches import Item, Result, about, ends_batch, requests_at_once
 from arcli.remote.http.retry import Retry
 from arcli.remote.http.transport import HttpTransport
 from arcli.remote.pictures import rated
@@ -124,7 +125,7 @@ class ArcloudGallery:
     def _batch(
         self, one: Callable[[Item], Result], items: Iterable[Item], jobs: int | None
     ) -> Iterator[Result]:
-        return in_order(one, items, jobs=jobs or self._jobs, hurry=self._retry.hurry)
+        return in_order(one, items, threads=requests_at_once(jobs or self._jobs), hurry=self._retry.hurry)
 
     def _replace(self, channel: str, item: AddItem) -> AddResult:
         return self.add(channel=channel, item=item, options=AddOptions(on_exists=OnExists.REPLACE))

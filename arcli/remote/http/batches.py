@@ -1,11 +1,7 @@
-"""Many requests at once, results in order, input read only a little ahead; which failures end a batch."""
+"""Batches of requests: how many are sent at once, and which failures end one."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from arcli.errors import (
@@ -41,35 +37,9 @@ _ENDING = (
 )
 
 
-def in_order(
-    work: Callable[[Item], Result],
-    items: Iterable[Item],
-    *,
-    jobs: int | None,
-    hurry: threading.Event | None = None,
-) -> Iterator[Result]:
-    """Yield `work(item)` for each item, in order, up to `jobs` at once.
-
-    `items` is read at most twice that far ahead. The first exception of `work` is raised in its place; what
-    has not begun by then is dropped. Where that happens, or nobody reads on (Ctrl-C), `hurry` is set until
-    what is under way has ended: it should not try again.
-    """
-    workers = min(max(jobs or CONNECTIONS, 1), MOST_CONNECTIONS)
-    waiting: deque[Future[Result]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="arcli-request")
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            while waiting and (len(waiting) >= 2 * workers or waiting[0].done()):
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        if waiting and hurry is not None:
-            hurry.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-        if hurry is not None:
-            hurry.clear()
+def requests_at_once(jobs: int | None) -> int:
+    """Return how many requests to send at once where the user asked for `jobs` (None: did not say)."""
+    return min(max(jobs or CONNECTIONS, 1), MOST_CONNECTIONS)
 
 
 def ends_batch(error: ArcliError) -> bool:

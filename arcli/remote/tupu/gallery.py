@@ -28,9 +28,10 @@ from arcli.models import (
     TargetChanges,
     TargetPage,
 )
+from arcli.parallel import in_order
 from arcli.protocols.tupu import answers
 from arcli.protocols.tupu.answers import Library
-from arcli.remote.http.batches import ends_batch, in_order
+from arcli.remote.http.batches import ends_batch, requests_at_once
 from arcli.remote.http.retry import Retry
 from arcli.remote.http.transport import HttpTransport
 from arcli.remote.paging import selected
@@ -91,8 +92,8 @@ class TupuGallery:
     ) -> Iterator[FindResult]:
         """Up to 10 pictures go in one request."""
         _refuse_options(options)
-        jobs = options.jobs or self._jobs
-        for results in in_order(self._found, requests_of(pictures), jobs=jobs, hurry=self._retry.hurry):
+        threads = requests_at_once(options.jobs or self._jobs)
+        for results in in_order(self._found, requests_of(pictures), threads=threads, hurry=self._retry.hurry):
             yield from results
 
     def _found(self, items: Sequence[Ready | Unready]) -> list[FindResult]:

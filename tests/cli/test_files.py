@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from arcli.atomic import replacing, write_atomically
+from arcli.files import replacing, write_atomically
 
 
 def test_what_fails_leaves_the_file_and_nothing_beside_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Worker processes: extraction runs in them, in order, with bounded read-ahead, and survives a crash in one.
+"""Work on a stream of items in threads or worker processes: in order, reading only a little ahead.
 
 Processes are spawned, never forked: a forked child would close the parent's SQLite files and so drop its
 POSIX locks.
@@ -12,7 +12,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from itertools import chain, islice
@@ -32,6 +32,36 @@ READ_AHEAD = 4  # tasks in flight for each worker
 def default_jobs() -> int:
     """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_order(
+    work: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    threads: int,
+    hurry: threading.Event | None = None,
+) -> Iterator[R]:
+    """Yield `work(item)` for each item, in order, in up to `threads` threads.
+
+    `items` is read at most twice that far ahead. The first exception of `work` is raised in its place; what
+    has not begun by then is dropped. Where that happens, or nobody reads on (Ctrl-C), `hurry` is set until
+    what is under way has ended: it should not try again.
+    """
+    waiting: deque[Future[R]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="arcli-ahead")
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            while waiting and (len(waiting) >= 2 * threads or waiting[0].done()):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        if waiting and hurry is not None:
+            hurry.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+        if hurry is not None:
+            hurry.clear()
 
 
 class InlineExecutor(Executor):

@@ -1,0 +1,197 @@
+"""Files that survive a power loss and are shared by processes: written aside, then named; locked."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import IO
+
+from arcli.errors import ArcliError, DataDamaged, DiskFull, Locked, StorageNotWritable, UsageError
+
+ASIDE = ".aside"
+"""The end of the name of a file that is being written; nobody reads one, and sweeping removes them."""
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
+_FIRST_PAUSE = 0.0005  # seconds; doubles up to _LONGEST_PAUSE while somebody else holds a lock
+_LONGEST_PAUSE = 0.02
+
+
+class FaultPoint(StrEnum):
+    """Steps at which a process may die, in the order in which folding or merging an index reaches them."""
+
+    PLANNED = "planned"
+    READ = "read"
+    BUILT = "built"
+    WRITTEN_ASIDE = "written-aside"
+    FILE_SYNCED = "file-synced"
+    RENAMED = "renamed"
+    FOLDER_SYNCED = "folder-synced"
+    PUBLISHING = "publishing"
+    PUBLISHED = "published"
+    COLLECTING = "collecting"
+    COLLECTED = "collected"
+
+
+_watchers: list[Callable[[FaultPoint], None]] = []
+
+
+def reached(point: FaultPoint) -> None:
+    """Do nothing, unless a test watches this process (`watch`)."""
+    for watcher in _watchers:
+        watcher(point)
+
+
+def watch(watcher: Callable[[FaultPoint], None]) -> None:
+    """Call `watcher` at every step from now on. arcli never does: tests kill their own processes with it."""
+    _watchers.append(watcher)
+
+
+def of_os(path: Path, error: OSError) -> ArcliError:
+    """Return the ArcliError for an operating system's `error` on `path`."""
+    if error.errno in _NO_SPACE:
+        return DiskFull(f"no space left to write {path}", item=str(path))
+    if error.errno in _NO_ACCESS:
+        return StorageNotWritable(f"{path}: permission denied", item=str(path))
+    return DataDamaged(f"{path}: {error.strerror or error}", item=str(path))
+
+
+def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Put `data` at `path`. Raises what `replacing` raises; then `path` is as it was."""
+    with replacing(path, private=private) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path, *, exclusive: bool = False, private: bool = False) -> Iterator[IO[bytes]]:
+    """Give a file that takes the place of `path` when the block ends well, and vanishes otherwise.
+
+    The mode of a file that is there already is kept, unless it is to be `private` (0600); a link is
+    followed. Raises UsageError without a folder to put it in, OSError; FileExistsError where `exclusive`
+    and there is a file by then.
+    """
+    path = path.resolve()
+    folder_of(path)
+    with built_aside(path, exclusive=exclusive) as aside:
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fchmod(file.fileno(), 0o600 if private else _mode(path))
+
+
+@contextmanager
+def built_aside(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
+    """Give a path at which to build what becomes `path` when the block ends well, and vanishes otherwise.
+
+    It is on the medium before it has its name, and so is the name afterwards. Raises OSError that names
+    the file; FileExistsError where `exclusive` and there is a file by then.
+    """
+    aside = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}{ASIDE}")
+    try:
+        yield aside
+        reached(FaultPoint.WRITTEN_ASIDE)
+        sync(aside)
+        reached(FaultPoint.FILE_SYNCED)
+        _put(aside, path, exclusive)
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)  # writing to a full disk names no file
+        raise
+    finally:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+    reached(FaultPoint.RENAMED)
+    sync(path.parent)
+    reached(FaultPoint.FOLDER_SYNCED)
+
+
+def _put(aside: Path, path: Path, exclusive: bool) -> None:
+    """Give the file at `aside` the name `path`."""
+    if exclusive:
+        try:
+            path.hardlink_to(aside)
+            return
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            pass
+    aside.replace(path)
+
+
+def folder_of(path: Path) -> Path:
+    """Return the folder that `path` is in, or would be in. Raises UsageError where there is none."""
+    folder = path.resolve().parent
+    if not folder.is_dir():
+        raise UsageError(f"no such folder: {folder}", item=str(path))
+    return folder
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        return 0o666 & ~umask
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or the names in a folder, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class FolderGone(Exception):
+    """The folder of a lock file was removed."""
+
+
+@contextmanager
+def file_lock(path: Path, *, timeout: float) -> Iterator[None]:
+    """Hold the exclusive lock of the file `path` (made when absent), waiting at most `timeout` seconds.
+
+    The system releases it when its holder dies. The same holds between threads, since each call opens the
+    file anew. Raises Locked, StorageNotWritable, DiskFull, FolderGone.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    except FileNotFoundError as error:
+        raise FolderGone(path) from error
+    except OSError as error:
+        raise of_os(path, error) from error
+    try:
+        if not hold(handle, timeout=timeout):
+            raise Locked(f"{path.parent} is being written by another process", item=str(path))
+        yield
+    finally:
+        os.close(handle)
+
+
+def hold(descriptor: int, *, timeout: float) -> bool:
+    """Take the exclusive lock of an open file or folder; say whether that was possible in `timeout` seconds.
+
+    It ends when the descriptor is closed. Raises StorageNotWritable where the file system has no locks.
+    """
+    deadline = time.monotonic() + timeout
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+        except OSError as error:
+            raise of_os(Path(f"/proc/self/fd/{descriptor}"), error) from error
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
