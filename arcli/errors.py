@@ -8,7 +8,8 @@ ArcliError (70)
 │                   EmptyInput, TooManyRemovals
 ├── NotFound (4): TargetNotFound, ChannelNotFound, ProfileNotFound, AccountNotFound, PictureNotKept
 ├── NotAuthorized (5): WrongCredentials, NotYourChannel, StorageNotWritable
-├── Conflict (6): TargetExists, ChannelExists, ProfileExists, AccountExists, FileExists, RemovalHeld
+├── Conflict (6): TargetExists, ChannelExists, ProfileExists, AccountExists, FileExists, RemovalHeld,
+│                   TargetInactive
 ├── PictureRefused (7): PictureNotFound, UnreadablePicture, PictureTooLarge, TooFewFeatures,
 │                       InvalidIdentifier, LevelTooLow, DuplicatePicture
 ├── Busy (8): Locked
@@ -235,6 +236,10 @@ class AccountExists(Conflict):
 
 class FileExists(Conflict):
     code = "file_exists"
+
+
+class TargetInactive(Conflict):
+    code = "target_inactive"
 
 
 class RemovalHeld(Conflict):

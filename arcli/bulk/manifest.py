@@ -1,123 +1,153 @@
-"""Manifests: .csv and .jsonl files that name pictures and what belongs to them.
-
-A manifest is read twice (to find collisions, then to load) and never held in memory.
-"""
+"""Manifests: tables of pictures and what belongs to them, each row checked and typed."""
 
 from __future__ import annotations
 
-import codecs
+import json
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from arcli.bulk.columns import ManifestHeader, Row, header_of, row_from_cells, row_from_object
-from arcli.bulk.encoding import TextEncoding, encoding_of
-from arcli.bulk.records import records
-from arcli.errors import Conflict, EmptyInput, InvalidManifest, UsageError
-from arcli.models import METADATA_LIMIT
+from arcli.bulk.table import TableRow, TextTable, open_table
+from arcli.errors import ArcliError, InvalidManifest
+from arcli.models import MatchRatio, valid_identifier, valid_metadata
 
-LINE_LIMIT = 16 * METADATA_LIMIT  # characters; metadata as escaped text in JSON may be 12 times as long
-DELIMITERS = (",", ";", "\t", "|")
-_JSON_LINES = (".jsonl", ".ndjson")
-_EXCEL_SEPARATOR = "sep="  # the line before the header by which Excel is told the delimiter
+_NAMES = {
+    "image": ("image", "picture", "photo", "file", "filename", "path", "imagepath", "imagefile"),
+    "identifier": ("identifier", "id", "imageid", "targetid"),
+    "metadata": ("metadata", "meta"),
+    "matchratio": ("matchratio",),
+    "active": ("active",),
+}
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of a manifest; `error` says why it cannot be loaded (then the rest is what could be read)."""
+
+    line: int
+    image: str | None = None
+    identifier: str | None = None
+    metadata: str | None = None
+    matchratio: MatchRatio | None = None
+    active: bool | None = None
+    error: ArcliError | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest whose head has been read. `notes`: what the user should know about how it is read."""
+    """A manifest whose head has been read."""
 
-    path: Path
-    encoding: str
-    stamp: tuple[int, int]
-    notes: tuple[str, ...] = ()
-    header: ManifestHeader | None = None  # None: JSON lines
+    table: TextTable
+
+    @property
+    def path(self) -> Path:
+        return self.table.path
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.table.notes
 
     def rows(self) -> Iterator[Row]:
-        """Read all rows.
-
-        Raises Conflict when the file has changed since it was opened, InvalidManifest when it is not
-        text in its encoding or a line is longer than any row may be.
-        """
-        if _stamp(self.path) != self.stamp:
-            raise Conflict(f"{self.path} was changed while it was being read", item=str(self.path))
-        lines = _lines(self.path, self.encoding)
-        if self.header is None:
-            for number, text in enumerate(lines, start=1):
-                if text.strip():
-                    yield row_from_object(number, text)
-            return
-        for number, cells in islice(records(lines, self.header.delimiter), self.header.records, None):
-            yield row_from_cells(number, cells, self.header)
+        """Read all rows. Raises as TextTable.rows does."""
+        spreadsheet = self.table.header is not None
+        return (_row(found, spreadsheet=spreadsheet) for found in self.table.rows())
 
 
 def open_manifest(path: Path, encoding: str | None = None) -> Manifest:
-    """Read the head of a manifest. Raises InvalidManifest, UsageError for an unknown `encoding`."""
+    """Read the head of a manifest. Raises as open_table does."""
+    return Manifest(open_table(path, _NAMES, encoding))
+
+
+def _row(found: TableRow, *, spreadsheet: bool) -> Row:
+    """Type a row. Cells hold text only; in JSON metadata may be JSON text, an object or an array."""
+    values = dict(found.values)
+    if found.error is not None:
+        image = values.get("image")
+        return Row(line=found.line, image=image if isinstance(image, str) else None, error=found.error)
+    ratio = values.get("matchratio")
+    if spreadsheet and ratio is not None:
+        text = ratio.replace(",", ".") if _DECIMAL_COMMA.fullmatch(ratio) else ratio
+        values["matchratio"] = _as_number(text)
+    if isinstance(values.get("metadata"), dict | list):
+        values["metadata"] = json.dumps(values["metadata"], ensure_ascii=False, separators=(",", ":"))
+    return _checked(found.line, values)
+
+
+def _checked(line: int, values: dict[str, Any]) -> Row:
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            raise InvalidManifest(
-                f"{path} is no regular file", hint="a manifest is read twice: save it to a file first"
-            )
-        stamp = _stamp(path)
-        found = TextEncoding(_known(encoding)) if encoding else encoding_of(path)
-    except OSError as error:
-        raise InvalidManifest(f"cannot read the manifest {path}: {error.strerror}") from error
-    notes = [f"{path}: read as {found.name}, which is a guess (--encoding names another)"] * found.guessed
-    if path.suffix.lower() in _JSON_LINES:
-        return Manifest(path, found.name, stamp, tuple(notes))
-    header = _csv_header(path, found.name)
-    if header.ignored:
-        notes.append(f"{path}: columns not used: {', '.join(header.ignored)}")
-    return Manifest(path, found.name, stamp, tuple(notes), header)
+        return Row(
+            line=line,
+            image=_text(values, "image"),
+            identifier=_identifier(values),
+            metadata=valid_metadata(text) if (text := _text(values, "metadata", False)) is not None else None,
+            matchratio=_matchratio(values.get("matchratio")),
+            active=_active(values.get("active")),
+        )
+    except ArcliError as error:
+        image, identifier = values.get("image"), values.get("identifier")
+        return Row(
+            line=line,
+            image=image if isinstance(image, str) else None,
+            identifier=identifier if isinstance(identifier, str) else None,
+            error=error,
+        )
 
 
-def _csv_header(path: Path, encoding: str) -> ManifestHeader:
-    """Find delimiter and columns: the delimiter is the one by which the header has an image column."""
-    best: list[str] = []
-    for delimiter in DELIMITERS:
-        found = list(islice(records(_lines(path, encoding), delimiter), 2))
-        rows = [cells for _, cells in found if isinstance(cells, list)]
-        named = rows[:1] and rows[0][0].lower().startswith(_EXCEL_SEPARATOR)
-        for before, cells in enumerate(rows[1:] if named else rows[:1], start=2 if named else 1):
-            header = header_of(cells, delimiter, before, path)
-            if header is not None:
-                return header
-            best = max(best, cells, key=len)
-    if not best:
-        raise EmptyInput(f"{path} lists nothing: it has no text", item=str(path))
-    raise InvalidManifest(
-        f"{path}: no column is named image (found: {', '.join(best)})",
-        hint="the first line names the columns: image, and if wanted identifier, metadata, matchratio",
-    )
+def _text(values: dict[str, Any], name: str, needed: bool = True) -> str | None:
+    value = values.get(name)
+    if value is None and needed:
+        raise InvalidManifest(f"no {name}")
+    if value is not None and not isinstance(value, str):
+        raise InvalidManifest(f"{name} is no text: {value!r}")
+    if value is not None and "\0" in value:
+        raise InvalidManifest(f"{name} contains a zero character")
+    return value
 
 
-def _lines(path: Path, encoding: str) -> Iterator[str]:
-    """Yield physical lines with their ends."""
-    number = 0
-    with path.open(encoding=encoding, newline="") as file:
+def _identifier(values: dict[str, Any]) -> str | None:
+    """Spreadsheets and JSON writers make numbers of identifiers such as 1001: those are taken as text."""
+    value = values.get("identifier")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if value is not None and not isinstance(value, str):
+        raise InvalidManifest(f"identifier is no text: {value!r}")
+    return None if value is None else valid_identifier(value)
+
+
+def _matchratio(value: Any) -> MatchRatio | None:
+    """Return a finite number as it was written: a number, or its text."""
+    if value is None:
+        return None
+    try:
+        finite = not isinstance(value, bool | dict | list) and math.isfinite(float(value))
+    except (ValueError, OverflowError):
+        finite = False
+    if not finite:
+        raise InvalidManifest(f"matchratio is no number: {value!r}")
+    assert isinstance(value, int | float | str)
+    return value
+
+
+def _as_number(text: str) -> MatchRatio:
+    """Return the number that `text` writes, or `text` where that number would be written otherwise (0.50)."""
+    for kind in (int, float):
         try:
-            while line := file.readline(LINE_LIMIT):
-                number += 1
-                if len(line) == LINE_LIMIT:
-                    raise InvalidManifest(f"{path}:{number}: a line of over {LINE_LIMIT:,} characters")
-                yield line
-        except UnicodeError as error:
-            raise InvalidManifest(
-                f"{path}: after line {number} it is not {encoding} text", hint="name its encoding: --encoding"
-            ) from error
+            if str(kind(text)) == text:
+                return kind(text)
+        except (ValueError, OverflowError):
+            continue
+    return text
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
-
-
-def _known(encoding: str) -> str:
-    """Return the codec to read with: one of UTF-8 that does not mind a byte order mark."""
-    try:
-        "".encode(encoding)
-    except (LookupError, UnicodeError) as error:
-        raise UsageError(
-            f"unknown encoding: {encoding}", hint="for example utf-8, cp1252, gb18030"
-        ) from error
-    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+def _active(value: Any) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    known = _BOOLEANS.get(str(value).strip().casefold())
+    if known is None:
+        raise InvalidManifest(f"active is neither true nor false: {value!r}")
+    return known

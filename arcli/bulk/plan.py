@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from arcli.bulk.columns import Row
 from arcli.bulk.identifiers import IdFrom, identifier_for
-from arcli.bulk.manifest import Manifest
+from arcli.bulk.manifest import Manifest, Row
 from arcli.bulk.walk import Found, Skipped, as_on_disk, pictures_of
 from arcli.errors import ArcliError, Conflict, EmptyInput, InvalidIdentifier, PictureNotFound, UsageError
 from arcli.models import AddItem, MatchRatio, Picture, usable_matchratio, valid_identifier

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from arcli.errors import ArcliError
 from arcli.evaluation.judge import Judged, Outcome, judge
-from arcli.evaluation.photos import LabelledPhoto
+from arcli.evaluation.photos import LabelledPhoto, Registered
 from arcli.gallery import Gallery
 from arcli.models import FindOptions, FindResult
 
@@ -15,7 +15,11 @@ CANDIDATES = 30  # as many as the shortlist: tells a miss that was considered fr
 
 
 def evaluate(
-    gallery: Gallery, photos: Sequence[LabelledPhoto], channels: Sequence[str] | None, options: FindOptions
+    gallery: Gallery,
+    photos: Sequence[LabelledPhoto],
+    channels: Sequence[str] | None,
+    options: FindOptions,
+    registered: Registered = Registered(),
 ) -> Iterator[Judged]:
     """Look every photo up and judge it, in order; nothing is counted in the statistics.
 
@@ -29,9 +33,10 @@ def evaluate(
         pictures=(photo.picture for photo in photos), channels=channels, options=plain
     )
     for photo, result in zip(photos, results, strict=True):
-        judged = judge(photo, result)
+        judged = judge(photo, result, registered=registered)
         if able and result.error is None and (judged.misses or judged.outcome is Outcome.REJECTED):
-            judged = _explained(gallery, photo, result, channels, plain)
+            again = _with_candidates(gallery, photo, result, channels, plain)
+            judged = judge(photo, again, explained=again is not result, registered=registered)
         yield judged
 
 
@@ -40,20 +45,20 @@ def has_options(gallery: Gallery) -> bool:
     return "find_options" in gallery.capabilities().features
 
 
-def _explained(
+def _with_candidates(
     gallery: Gallery,
     photo: LabelledPhoto,
     result: FindResult,
     channels: Sequence[str] | None,
     options: FindOptions,
-) -> Judged:
-    """Judge the result with its candidates."""
+) -> FindResult:
+    """Return the result with its candidates, or as it is where the second lookup fails."""
     asked = replace(options, candidates=CANDIDATES)
     try:
         again = gallery.find(picture=photo.picture, channels=channels, options=asked)
     except ArcliError:
-        return judge(photo, result)
-    return judge(photo, replace(result, candidates=again.candidates), explained=True)
+        return result
+    return replace(result, candidates=again.candidates)
 
 
 def best_limit(gallery: Gallery, photos: Sequence[LabelledPhoto]) -> int | None:

@@ -1,17 +1,25 @@
-"""The evaluation as one self-contained HTML page: numbers, curves, and the photos that went wrong."""
+"""The evaluation as one self-contained HTML page: numbers, curves, and the photos that went wrong.
+
+The curves are drawn by matplotlib (extra `plot`).
+"""
 
 from __future__ import annotations
 
 import base64
+import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from html import escape
+from typing import TYPE_CHECKING, Any
 
-from arcli.errors import ArcliError
+from arcli.errors import ArcliError, NotSupported, extra_hint
 from arcli.evaluation.judge import Judged, Outcome
-from arcli.evaluation.measure import Report
-from arcli.evaluation.plots import threshold_curves
+from arcli.evaluation.measure import Conditions, Report, ThresholdPoint
+from arcli.gallery import Gallery
+
+if TYPE_CHECKING:
+    from arcli.vision.drawing.draw import Outline
 
 _THUMBNAIL_SIDE = 480  # px; shown at half of it
 _SHOWN = 200  # photos; a page with more is slow to open
@@ -19,26 +27,70 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 } th, td { padding: .3rem .8rem; text-align: left;
 border-bottom: 1px solid #ddd; vertical-align: top } td.number { text-align: right }
+figure { margin: .5rem 0 } figure img { max-height: 120px }
 img { max-width: 240px; max-height: 240px } svg { max-width: 100%; height: auto }
 .wrong, .false_accept { color: #b00020 } .missed, .failed { color: #8a5a00 }
 """
 
 
-def page(title: str, judged: Sequence[Judged], report: Report) -> str:
+class Covers:
+    """The pictures that `gallery` keeps of targets in `channels`, small, as HTML."""
+
+    def __init__(self, gallery: Gallery, channels: Sequence[str]) -> None:
+        self._gallery, self._channels = gallery, channels
+        self._made: dict[str, str] = {}
+
+    def of(self, identifier: str) -> str:
+        """Return the picture of a target, or a word that there is none."""
+        if identifier not in self._made:
+            self._made[identifier] = next(self._kept(identifier), "<small>no picture is kept</small>")
+        return self._made[identifier]
+
+    def _kept(self, identifier: str) -> Iterator[str]:
+        for channel in self._channels:
+            try:
+                data = self._gallery.picture(channel=channel, identifier=identifier)
+                yield _thumbnail(data, [])
+            except ArcliError:
+                continue
+
+
+def page(title: str, judged: Sequence[Judged], report: Report, conditions: Conditions, covers: Covers) -> str:
     """Return the HTML text. Raises NotSupported without matplotlib."""
     return "\n".join(
         (
             "<!doctype html><html lang=en><meta charset=utf-8>",
             '<meta name=viewport content="width=device-width">',
             f"<title>{escape(title)}</title><style>{_STYLE}</style><h1>{escape(title)}</h1>",
+            _conditions(conditions),
             _numbers(report),
             threshold_curves(report),
             _sweep(report),
             _reasons(report),
-            _photos(judged),
+            _photos(judged, covers),
             "</html>",
         )
     )
+
+
+def _conditions(conditions: Conditions) -> str:
+    shown = {key: value for key, value in conditions_shown(conditions).items() if value is not None}
+    return _table(("", ""), ((key, escape(value)) for key, value in shown.items()))
+
+
+def conditions_shown(conditions: Conditions) -> dict[str, str | None]:
+    """Return what was measured in words."""
+    all_channels = conditions.channel is None and conditions.targets is None
+    threshold = "the channel's own" if conditions.threshold is None else f"{conditions.threshold:.2f}"
+    return {
+        "channel": "all channels" if all_channels else conditions.channel,
+        "targets": conditions.targets,
+        "date": conditions.date,
+        "arcli": conditions.version,
+        "threshold": threshold,
+        "effort": conditions.effort,
+        "targets a photo": "all" if conditions.limit is None else f"{conditions.limit}",
+    }
 
 
 def _numbers(report: Report) -> str:
@@ -81,7 +133,7 @@ def _reasons(report: Report) -> str:
     return "<h2>Why targets were missed</h2>" + _table(("reason", "targets"), rows) if counts else ""
 
 
-def _photos(judged: Sequence[Judged]) -> str:
+def _photos(judged: Sequence[Judged], covers: Covers) -> str:
     """Show every photo that was not answered fully and rightly."""
     bad = [
         each
@@ -89,12 +141,12 @@ def _photos(judged: Sequence[Judged]) -> str:
         if each.misses or each.extra or each.outcome not in (Outcome.RIGHT, Outcome.REJECTED)
     ]
     more = f"<p>{len(bad) - _SHOWN:,} more are not shown.</p>" if len(bad) > _SHOWN else ""
-    rows = (_photo(each) for each in bad[:_SHOWN])
+    rows = (_photo(each, covers) for each in bad[:_SHOWN])
     heading = f"<h2>Photos with a miss or a wrong answer: {len(bad):,}</h2>"
-    return heading + _table(("photo", "what came of it"), rows) + more
+    return heading + _table(("photo", "what came of it", "wanted"), rows) + more
 
 
-def _photo(each: Judged) -> tuple[str, str]:
+def _photo(each: Judged, covers: Covers) -> tuple[str, str, str]:
     name = escape(each.photo.picture.name)
     expected = escape(", ".join(sorted(each.photo.expected)) or "nothing")
     outcome = each.outcome.value
@@ -104,7 +156,11 @@ def _photo(each: Judged) -> tuple[str, str]:
     for miss in each.misses:
         reason = escape(miss.reason.replace("_", " "))
         lines.append(f"missed {escape(miss.identifier)}: {reason}, score {_score(miss.score)}")
-    return f"{_image(each)}<br>{name}", "<br>".join(lines)
+    wanted = (
+        f"<figure>{covers.of(miss.identifier)}<figcaption>{escape(miss.identifier)}</figcaption></figure>"
+        for miss in each.misses
+    )
+    return f"{_image(each)}<br>{name}", "<br>".join(lines), "".join(wanted)
 
 
 def _score(score: float | None) -> str:
@@ -113,20 +169,25 @@ def _score(score: float | None) -> str:
 
 def _image(each: Judged) -> str:
     """Return the photo, small, with what was found drawn on it; one that cannot be read has none."""
-    from arcli.vision.decoding.decode import LOCAL, decode
-    from arcli.vision.drawing.draw import Outline, draw
-    from arcli.vision.features.extract import shrink
+    from arcli.vision.drawing.draw import Outline
 
+    matches = [match for match in each.result.matches if match.quad]
+    outlines = [Outline(quad=match.quad, text=match.identifier) for match in matches if match.quad]
     try:
-        decoded = decode(each.photo.picture.read(), name="", limits=LOCAL, max_side=_THUMBNAIL_SIDE)
+        return _thumbnail(each.photo.picture.read(), outlines)
     except ArcliError:
         return ""
+
+
+def _thumbnail(data: bytes, outlines: Sequence[Outline]) -> str:
+    """Return a picture as an element of the page. Raises a PictureRefused."""
+    from arcli.vision.decoding.decode import LOCAL, decode
+    from arcli.vision.drawing.draw import draw
+    from arcli.vision.features.extract import shrink
+
+    decoded = decode(data, name="", limits=LOCAL, max_side=_THUMBNAIL_SIDE)
     small = replace(decoded, pixels=shrink(decoded.pixels, _THUMBNAIL_SIDE))
-    outlines = [
-        Outline(quad=match.quad, text=match.identifier) for match in each.result.matches if match.quad
-    ]
-    data = base64.b64encode(draw(small, outlines)).decode()
-    return f'<img alt="" src="data:image/jpeg;base64,{data}">'
+    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(draw(small, outlines)).decode()}">'
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -140,3 +201,43 @@ def _lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[s
     for row in rows:
         yield "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
     yield "</table>"
+
+
+def threshold_curves(report: Report) -> str:
+    """Return an SVG: precision and recall over each other, and misses against false accepts (DET).
+
+    Raises NotSupported without matplotlib.
+    """
+    figure, (left, right) = _figure()
+    known = [p for p in report.thresholds if p.precision is not None and p.recall is not None]
+    left.plot([p.recall for p in known], [p.precision for p in known], marker=".")
+    left.set(
+        title="Precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02)
+    )
+    _det(right, report.thresholds)
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]
+
+
+def _det(axes: Any, points: Sequence[ThresholdPoint]) -> None:
+    known = [p for p in points if p.false_accept_rate is not None and p.recall is not None]
+    misses = [1 - p.recall for p in known if p.recall is not None]
+    axes.plot([p.false_accept_rate for p in known], misses, marker=".")
+    axes.set(title="Detection error trade-off", xlabel="false accept rate", ylabel="miss rate")
+    axes.set_xscale("symlog", linthresh=1e-3)
+    axes.set_yscale("symlog", linthresh=1e-2)
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+
+
+def _figure() -> tuple[Any, Any]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise NotSupported("an HTML report needs matplotlib", hint=extra_hint("plot")) from error
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    axes = figure.subplots(1, 2)
+    for each in axes:
+        each.grid(visible=True, alpha=0.3)
+    return figure, axes

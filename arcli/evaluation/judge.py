@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from arcli.errors import TooFewFeatures
-from arcli.evaluation.photos import LabelledPhoto
+from arcli.evaluation.photos import LabelledPhoto, Registered
 from arcli.models import Candidate, FindResult, Match
 
 
@@ -28,7 +28,7 @@ class Miss:
 
     `not_in_shortlist`: nothing voted for it enough. `sister_chosen`: it was considered, and another
     target was accepted in its stead. `photo_failed`: the photo could not be looked up. `not_told`: the
-    service names no candidates.
+    service names no candidates. `no_such_target`, `inactive`: the channel could not have answered it.
     """
 
     image: str
@@ -50,7 +50,13 @@ class Judged:
     misses: tuple[Miss, ...]
 
 
-def judge(photo: LabelledPhoto, result: FindResult, *, explained: bool = False) -> Judged:
+def judge(
+    photo: LabelledPhoto,
+    result: FindResult,
+    *,
+    explained: bool = False,
+    registered: Registered = Registered(),
+) -> Judged:
     """Compare an answer with the truth. explained: the result has all candidates that were considered."""
     reported = [match.identifier for match in result.matches]
     found = photo.expected & set(reported)
@@ -60,7 +66,7 @@ def judge(photo: LabelledPhoto, result: FindResult, *, explained: bool = False) 
         outcome=_outcome(photo, result),
         found=found,
         extra=tuple(identifier for identifier in reported if identifier not in photo.expected),
-        misses=tuple(_misses(photo, result, photo.expected - found, explained=explained)),
+        misses=tuple(_misses(photo, result, photo.expected - found, registered, explained=explained)),
     )
 
 
@@ -76,7 +82,12 @@ def _outcome(photo: LabelledPhoto, result: FindResult) -> Outcome:
 
 
 def _misses(
-    photo: LabelledPhoto, result: FindResult, identifiers: Iterable[str], *, explained: bool
+    photo: LabelledPhoto,
+    result: FindResult,
+    identifiers: Iterable[str],
+    registered: Registered,
+    *,
+    explained: bool,
 ) -> Iterator[Miss]:
     considered = {candidate.identifier: candidate for candidate in reversed(result.candidates)}
     for identifier in sorted(identifiers):
@@ -84,10 +95,17 @@ def _misses(
         yield Miss(
             image=photo.picture.name,
             identifier=identifier,
-            reason=_reason(photo, result, candidate, explained=explained),
+            reason=_not_answerable(identifier, registered)
+            or _reason(photo, result, candidate, explained=explained),
             score=candidate.score if candidate else None,
             inliers=candidate.inliers if candidate else None,
         )
+
+
+def _not_answerable(identifier: str, registered: Registered) -> str | None:
+    if identifier in registered.absent:
+        return "no_such_target"
+    return "inactive" if identifier in registered.inactive else None
 
 
 def _reason(photo: LabelledPhoto, result: FindResult, candidate: Candidate | None, *, explained: bool) -> str:

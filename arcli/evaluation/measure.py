@@ -37,6 +37,23 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What was measured: the channel (None: all, or a folder of `targets`), when (UTC), by which arcli.
+
+    threshold: the score from which a target counts as found where it has none of its own; None: that of each
+    channel, or the service's.
+    """
+
+    channel: str | None
+    targets: str | None
+    date: str
+    version: str
+    threshold: float | None
+    effort: str
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """An evaluation. Rates are None where no photo can tell.
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from arcli.errors import ArcliError, InvalidManifest
 from arcli.models import Picture, valid_identifier
 
-_HEADER = ("photo", "identifier")
-_LINE_LIMIT = 1 << 20  # characters; what is longer is no list of photos
+COLUMNS = {
+    "photo": ("photo", "image", "picture", "file", "filename", "path"),
+    "identifier": ("identifier", "identifiers", "id", "target", "targets"),
+}
+"""Fields, and what the header of a list may call them."""
+
+RawRow = tuple[int, Mapping[str, Any], ArcliError | None]
+"""Line number, values by field, and why the row cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,50 +28,44 @@ class LabelledPhoto:
     expected: frozenset[str]
 
 
-def read_photos(path: Path) -> list[LabelledPhoto]:
-    """Read PHOTOS.csv: UTF-8 with a header `photo,identifier`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """Labels that the searched channels cannot answer: they have no such target, or it is inactive."""
 
-    Several identifiers are separated by `;`; a photo's path is relative to the file. Raises
-    InvalidManifest with the line number.
+    absent: frozenset[str] = frozenset()
+    inactive: frozenset[str] = frozenset()
+
+
+def labelled_photos(
+    rows: Iterable[RawRow], path: Path, locate: Callable[[Path], Path]
+) -> Iterator[LabelledPhoto]:
+    """Make labelled photos of the rows of the list at `path`, to whose folder photos are relative.
+
+    Several identifiers are separated by `;`. `locate` finds a file whose name is written otherwise. Raises
+    InvalidManifest with the line number for a row that cannot be read: a wrong truth measures nothing.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(_rows(path, _lines(path, file)))
-    except OSError as error:
-        raise InvalidManifest(f"{path}: {error.strerror}", item=str(path)) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidManifest(f"{path}: not CSV in UTF-8: {error}", item=str(path)) from error
+    for line, values, error in rows:
+        try:
+            if error is not None:
+                raise error
+            yield _photo(values, path, locate)
+        except ArcliError as wrong:
+            raise InvalidManifest(
+                f"{path}, line {line}: {wrong.message}", hint=wrong.hint, item=str(path)
+            ) from wrong
 
 
-def _lines(path: Path, file: IO[str]) -> Iterator[str]:
-    while line := file.readline(_LINE_LIMIT):
-        if len(line) == _LINE_LIMIT:
-            raise InvalidManifest(f"{path}: a line of over {_LINE_LIMIT:,} characters", item=str(path))
-        yield line
+def _photo(values: Mapping[str, Any], path: Path, locate: Callable[[Path], Path]) -> LabelledPhoto:
+    name = values.get("photo")
+    if not isinstance(name, str) or "\0" in name:
+        raise InvalidManifest("no photo" if name is None else f"photo is no path: {name!r}")
+    file = path.parent / name
+    expected = frozenset(valid_identifier(each) for each in _identifiers(values.get("identifier")))
+    return LabelledPhoto(picture=Picture(name=str(file), path=locate(file)), expected=expected)
 
 
-def _rows(path: Path, lines: Iterator[str]) -> Iterator[LabelledPhoto]:
-    rows = csv.DictReader(lines, skipinitialspace=True)
-    names = {(name or "").strip().lower(): name for name in rows.fieldnames or ()}
-    if not set(_HEADER) <= names.keys():
-        raise InvalidManifest(
-            f"{path}: the first line names no columns photo and identifier",
-            hint="begin the file with: photo,identifier",
-            item=str(path),
-        )
-    for row in rows:
-        fields = {key: (row[name] or "").strip() for key, name in names.items()}
-        if any(fields.values()):
-            yield _photo(path, rows.line_num, fields)
-
-
-def _photo(path: Path, line: int, fields: dict[str, str]) -> LabelledPhoto:
-    if not fields["photo"]:
-        raise InvalidManifest(f"{path}, line {line}: no photo", item=str(path))
-    expected = [part.strip() for part in fields["identifier"].split(";") if part.strip()]
-    try:
-        identifiers = frozenset(valid_identifier(identifier) for identifier in expected)
-    except ArcliError as error:
-        raise InvalidManifest(f"{path}, line {line}: {error.message}", item=str(path)) from error
-    name = os.path.join(path.parent, fields["photo"])  # noqa: PTH118 (as the user wrote it)
-    return LabelledPhoto(picture=Picture.from_path(name), expected=identifiers)
+def _identifiers(value: object) -> Iterator[str]:
+    """Yield identifiers of text with `;`, or in JSON also of a list; numbers are taken as text."""
+    for part in value if isinstance(value, list) else str(value or "").split(";"):
+        if text := str(part).strip():
+            yield text

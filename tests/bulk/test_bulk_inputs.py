@@ -64,6 +64,8 @@ def test_a_name_is_found_in_another_unicode_form(arcli: Arcli, on_disk: str, wri
     assert arcli("sync", "m.csv", "--delete").status == 0
     assert arcli("add", written, "-c", "folder").status == 0
     assert arcli("add", "-", "-c", "list", stdin=f"{path}\n".encode()).status == 0
+    Path("photos.csv").write_text(f"photo,identifier\n{path},one;two\n")
+    assert arcli("eval", "photos.csv", "--json").data["failed"] == 0
     found = arcli("find", f"{written}/{written}.png", "--json")
     assert (found.status, found.data["results"][0]["image"]) == (0, f"{written}/{written}.png")
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from arcli.bulk.columns import Row
-from arcli.bulk.manifest import open_manifest
+from arcli.bulk.manifest import Row, open_manifest
 from arcli.errors import Conflict, EmptyInput, InvalidManifest, UsageError
 
 ROWS = 'image;identifier;metadata;matchratio\nCafé.jpg;cafe;"{""name"":\n ""Café""}";0.5\nb.png;;;\n'

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arcli.bulk.table import open_table
 from arcli.errors import InvalidManifest, TooFewFeatures, UnreadablePicture
 from arcli.evaluation.judge import Judged, Outcome, judge
 from arcli.evaluation.measure import summarize, upper_bound
-from arcli.evaluation.photos import LabelledPhoto, read_photos
+from arcli.evaluation.photos import COLUMNS, LabelledPhoto, Registered, labelled_photos
 from arcli.models import Candidate, FindResult, Match, Picture
 
 
@@ -133,6 +134,41 @@ def test_the_upper_bound_is_above_the_rate(pair: tuple[int, int]) -> None:
     assert events / trials <= upper_bound(events, trials) <= 1.0
 
 
+def test_a_target_that_could_not_be_answered_is_missed_for_that_reason() -> None:
+    registered = Registered(absent=frozenset({"aaa"}), inactive=frozenset({"bbb"}))
+    judged = judge(photo("aaa", "bbb", "ccc"), answer(), explained=True, registered=registered)
+    assert [miss.reason for miss in judged.misses] == ["no_such_target", "inactive", "not_in_shortlist"]
+
+
+def read_photos(path: Path) -> list[LabelledPhoto]:
+    rows = ((row.line, row.values, row.error) for row in open_table(path, COLUMNS).rows())
+    return list(labelled_photos(rows, path, Path))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '\ufeffphoto;identifier\r\na.jpg;one\r\nb.jpg;\r\nc.jpg;"one;two"\r\n'.encode(),
+        b'sep=;\r\nphoto;identifier\r\na.jpg;one\r\nb.jpg;\r\nc.jpg;"one;two"\r\n',
+        "photo\tidentifier\r\na.jpg\tone\r\nb.jpg\t\r\nc.jpg\tone; two\r\n".encode("utf-16"),
+        b"Image|ID|price\na.jpg|one|1\nb.jpg||2\nc.jpg|two;one|3\n",
+    ],
+)
+def test_a_listing_may_come_from_any_spreadsheet(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "photos.csv").write_bytes(data)
+    assert [each.expected for each in read_photos(tmp_path / "photos.csv")] == [
+        {"one"},
+        set(),
+        {"one", "two"},
+    ]
+
+
+def test_a_listing_may_be_json_lines(tmp_path: Path) -> None:
+    lines = ['{"photo": "a.jpg", "identifier": ["one", 1001]}', '{"photo": "b.jpg", "identifier": null}']
+    (tmp_path / "photos.jsonl").write_text("\n".join(lines))
+    assert [each.expected for each in read_photos(tmp_path / "photos.jsonl")] == [{"one", "1001"}, set()]
+
+
 def test_photos_are_read_with_paths_relative_to_the_file(tmp_path: Path) -> None:
     listing = tmp_path / "photos.csv"
     listing.write_bytes("\ufeffPhoto,Identifier\r\na.jpg,one;two\r\n\r\nsub/b.jpg,\r\n".encode())
@@ -145,9 +181,10 @@ def test_photos_are_read_with_paths_relative_to_the_file(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a.jpg,one\n", "columns"),
+        ("a.jpg,one\n", "no column is named photo"),
         ("photo,identifier\na.jpg,not valid!\n", "line 2"),
         ("photo,identifier\na.jpg,one\n,two\n", "line 3"),
+        ("photo;identifier\na.jpg;one;two\n", "line 2: 3 cells"),
     ],
 )
 def test_a_bad_listing_is_refused_with_its_line(tmp_path: Path, text: str, sentence: str) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 from arcli.bulk.channel_state import Known
 from arcli.bulk.jsonlines import json_line
-from arcli.bulk.manifest import LINE_LIMIT
 from arcli.bulk.plan import PlanEntry
+from arcli.bulk.table import LINE_LIMIT
 from arcli.errors import ArcliError, InvalidManifest
 
 _FORMAT = 1

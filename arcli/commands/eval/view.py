@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 from arcli.console.items import Record
 
 if TYPE_CHECKING:
-    from arcli.evaluation.measure import Report
+    from arcli.evaluation.measure import Conditions, Report
 
 
-def report_record(report: Report) -> Record:
+def report_record(report: Report, conditions: Conditions) -> Record:
     """Return the JSON object of an evaluation; its keys are an API (docs/json.md)."""
-    return asdict(report)
+    return {**asdict(conditions), **asdict(report)}
 
 
-def report_lines(report: Report) -> Iterator[tuple[str, object]]:
+def report_lines(report: Report, conditions: Conditions) -> Iterator[tuple[str, object]]:
     """Yield the lines for people."""
+    from arcli.evaluation.html import conditions_shown
+
+    yield from ((label, text) for label, text in conditions_shown(conditions).items() if text is not None)
     yield "photos", f"{report.queries:,}"
     if report.with_targets:
         yield (
