@@ -15,7 +15,8 @@ def pages(
     """Yield pages from `position` on (`first`: the one that was read already), until all are read.
 
     A target that was yielded before (others add targets meanwhile, so pages overlap) is left out. Raises
-    BadAnswer on a page that brings nothing new: the service ignores the position.
+    BadAnswer on a page that brings nothing new (the service ignores the position), and where the listing
+    ends before its totalcount.
     """
     seen: set[str] = set()
     page = fetch(position) if first is None else first
@@ -29,7 +30,20 @@ def pages(
         if position >= page.totalcount:
             return
         page = fetch(position)
+    refuse_early_end(page, position)
     yield page
+
+
+def refuse_early_end(page: TargetPage, position: int) -> None:
+    """Raises BadAnswer for an empty page at a position before the totalcount that it names itself.
+
+    A shorter truth would be taken for the whole one: `sync` would add and delete by it.
+    """
+    if not page.targets and position < page.totalcount:
+        raise BadAnswer(
+            f"the listing ends at {position} of {page.totalcount} targets",
+            hint="nothing was read; try again, and ask the service's operator if it stays",
+        )
 
 
 def collected(read: Iterable[TargetPage], limit: int | None) -> TargetPage:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from arcli.errors import (
@@ -181,3 +184,22 @@ def test_photos_that_matched_nothing_are_counted_too(subject: Subject) -> None:
         query = StatisticsQuery(channel="default", misses=True, **AROUND_TODAY)
         missed = [record for record in subject.gallery.statistics(query=query) if record.missed]
         assert [record.count for record in missed] == [1]
+
+
+def test_a_large_photo_gives_the_same_answer_and_corners_in_its_own_pixels(
+    loaded: Subject, tmp_path: Path
+) -> None:
+    """A client sends less than a phone's 50 megapixels; what it answers is about the photo all the same."""
+    small = cv2.imread(str(photo("boxes.jpg").path))
+    height, width = small.shape[:2]
+    factor = 8160 / max(width, height)
+    large = tmp_path / "phone.jpg"
+    cv2.imwrite(str(large), cv2.resize(small, None, fx=factor, fy=factor), [cv2.IMWRITE_JPEG_QUALITY, 97])
+    (expected,) = loaded.gallery.find(picture=photo("boxes.jpg"), channels=["default"]).matches
+    (match,) = loaded.gallery.find(picture=Picture.from_path(large), channels=["default"]).matches
+    assert match.identifier == expected.identifier
+    if not loaded.differs(Difference.NO_GEOMETRY):
+        assert match.quad is not None
+        assert expected.quad is not None
+        moved = (np.array(match.quad) + 0.5) / factor - 0.5
+        assert np.abs(moved - np.array(expected.quad)).max() < 0.01 * max(width, height)

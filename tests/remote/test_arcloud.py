@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from arcli import errors
@@ -155,6 +158,20 @@ def test_other_kinds_of_picture_are_written_anew_as_jpeg(vendor: FakeVendor, gal
     assert (name, data[:2]) == ("image", b"\xff\xd8")
 
 
+@pytest.mark.parametrize("kind", [".jpg", ".png"])
+def test_a_large_picture_is_sent_smaller(
+    vendor: FakeVendor, gallery: ArcloudGallery, tmp_path: Path, kind: str
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (900, 1200, 3), np.uint8)
+    large = tmp_path / f"large{kind}"
+    cv2.imwrite(str(large), cv2.resize(noise, (6000, 4500), interpolation=cv2.INTER_CUBIC))
+    vendor.largest = 20_000_000
+    gallery.add(channel="default", item=AddItem(picture=Picture.from_path(large), identifier="large"))
+    sent = vendor.requests[-1].files[0][-1]
+    assert cv2.imdecode(np.frombuffer(sent, np.uint8), cv2.IMREAD_COLOR).shape == (1920, 2560, 3)
+    assert len(sent) < large.stat().st_size / 2
+
+
 # What stands in the way
 
 
@@ -258,12 +275,33 @@ def test_a_service_that_ignores_positions_is_found_out(vendor: FakeVendor, galle
         gallery.list(channel="default")
 
 
-def test_a_listing_that_ends_early_ends(vendor: FakeVendor, gallery: ArcloudGallery) -> None:
+@pytest.mark.parametrize("pages", [1, 2])
+@pytest.mark.parametrize("query", [ListQuery(), ListQuery(prefix="a"), ListQuery(limit=8)])
+def test_a_listing_that_ends_before_its_totalcount_is_no_listing(
+    vendor: FakeVendor, gallery: ArcloudGallery, pages: int, query: ListQuery
+) -> None:
+    gallery.capabilities()
     vendor.faults = [
         lambda request: Reply.of({"returncode": 0, "totalcount": "9", "images": [{"identifier": "abc"}]}),
         lambda request: Reply.of({"returncode": 0, "totalcount": 9}),
-    ]
-    assert [target.identifier for target in gallery.list(channel="default").targets] == ["abc"]
+    ][2 - pages :]
+    with pytest.raises(BadAnswer, match="of 9 targets"):
+        gallery.list(channel="default", query=query)
+
+
+def test_a_listing_that_got_shorter_meanwhile_is_read_to_its_end(
+    vendor: FakeVendor, gallery: ArcloudGallery
+) -> None:
+    fill(vendor, 9)
+
+    def remove_the_last(request: object) -> Reply:
+        reply = vendor.answer(request)  # type: ignore[arg-type]
+        for number in range(4, 9):
+            del vendor.channels["default"].images[f"card{number:03}"]
+        return reply
+
+    vendor.faults = [remove_the_last]
+    assert len(gallery.list(channel="default").targets) == 4
 
 
 def test_a_listing_without_a_totalcount_is_read_to_its_end(

@@ -198,6 +198,9 @@ def test_a_long_listing_goes_on_in_larger_pages(server: FakeArcli, gallery: Arcl
     page = gallery.list(channel="default")
     assert [target.identifier for target in page.targets] == ["abc", "bcd", "cde"]
     assert server.last.path.endswith("?position=1&limit=1000")
+    server.answers[path] = {"totalcount": 3, "targets": []}
+    with pytest.raises(errors.BadAnswer, match="ends at 1 of 3"):
+        gallery.list(channel="default")
 
 
 def test_a_picture_is_downloaded(server: FakeArcli, gallery: ArcloudGallery) -> None:

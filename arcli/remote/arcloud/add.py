@@ -69,7 +69,7 @@ class Adding:
             return self._taken(item)
         if self._extended:
             extra = requests.add_extension_fields(item, self._options)
-            return self._send(item, upload(item.picture), extra, absent=not there)
+            return self._send(item, upload(item.picture).data, extra, absent=not there)
         return self._plain_add(item, there)
 
     def _plain_add(self, item: AddItem, there: bool) -> AddResult:
@@ -78,7 +78,7 @@ class Adding:
         if self._options.dry_run:
             status = AddStatus.WOULD_REPLACE if there else AddStatus.WOULD_ADD
             return _result(item, status, rated(item.picture).level)
-        data = upload(item.picture)
+        data = upload(item.picture).data
         if there:
             return self._replace(item, data)
         return self._with_matchratio(item, self._send(item, data, {}, absent=True))

@@ -26,13 +26,21 @@ def find(
     several = channels is not None and len(channels) > 1
     if beyond:
         service.require(Feature.FIND_OPTIONS, f"look up with {beyond}")
-    data = upload(picture)
+    sent = upload(picture)
     if beyond or (several and service.offers(Feature.FIND_OPTIONS)):
         fields = requests.find_fields(channels) | requests.find_extension_fields(channels, options)
-        return service.calls.find(picture.name, data, fields)
-    if channels is not None and several:
-        return _one_by_one(service.calls, picture.name, data, channels, options)
-    return _one(service.calls, picture.name, data, channels, options)
+        result = service.calls.find(picture.name, sent.data, fields)
+    elif channels is not None and several:
+        result = _one_by_one(service.calls, picture.name, sent.data, channels, options)
+    else:
+        result = _one(service.calls, picture.name, sent.data, channels, options)
+    return dataclasses.replace(
+        result,
+        matches=tuple(dataclasses.replace(match, quad=sent.in_whole(match.quad)) for match in result.matches),
+        candidates=tuple(
+            dataclasses.replace(other, quad=sent.in_whole(other.quad)) for other in result.candidates
+        ),
+    )
 
 
 def _one_by_one(

@@ -29,6 +29,7 @@ from arcli.protocols.targets import read_check
 from arcli.remote.arcloud.calls import ArcloudClient
 from arcli.remote.http.retry import Failed
 from arcli.remote.http.transport import HttpAnswer, http_failure
+from arcli.remote.paging import refuse_early_end
 from arcli.remote.pictures import image_part, upload
 
 _VENDOR = Capabilities(backend="ARCloud")
@@ -67,6 +68,7 @@ class ArcloudService:
             page = self._page(
                 channel, query, position, LARGEST_PAGE if left is None else min(left, LARGEST_PAGE)
             )
+            refuse_early_end(page, position)
             yield page
             position += len(page.targets)
             left = None if left is None else left - len(page.targets)
@@ -88,7 +90,7 @@ class ArcloudService:
     def check(self, picture: Picture, channel: str | None) -> CheckResult:
         self.require(Feature.CHECK, "check a picture without adding it")
         fields = [] if channel is None else [("channel", channel)]
-        body = self._json("POST", extensions.CHECK, fields=fields, parts=[image_part(upload(picture))])
+        body = self._json("POST", extensions.CHECK, fields=fields, parts=[image_part(upload(picture).data)])
         return read_check(body, image=picture.name)
 
     def channels(self) -> Sequence[ChannelInfo]:

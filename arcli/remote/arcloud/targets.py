@@ -20,7 +20,7 @@ from arcli.models import (
 from arcli.protocols.arcloud import requests
 from arcli.protocols.extensions import Feature
 from arcli.remote.arcloud.service import ArcloudService
-from arcli.remote.paging import collected, pages, selected
+from arcli.remote.paging import collected, pages, refuse_early_end, selected
 from arcli.remote.pictures import upload
 
 Replace = Callable[[str, AddItem], AddResult]
@@ -43,6 +43,7 @@ def list_targets(service: ArcloudService, channel: str, query: ListQuery) -> Tar
 def all_pages(service: ArcloudService, channel: str, position: int = 0) -> Iterator[TargetPage]:
     """Yield everything from `position` on; an arcli server has larger pages after the first."""
     first = service.calls.page(channel, position)
+    refuse_early_end(first, position)
     yield first
     read = position + len(first.targets)
     if not first.targets or read >= first.totalcount:
@@ -86,7 +87,7 @@ def update_target(
 def _at_once(service: ArcloudService, channel: str, identifier: str, changes: TargetChanges) -> Target | None:
     """Send everything in one request. A rename whose answer was lost is one all the same."""
     fields = requests.update_fields(changes) | requests.update_extension_fields(changes)
-    data = None if changes.picture is None else upload(changes.picture)
+    data = None if changes.picture is None else upload(changes.picture).data
     lost: list[bool] = []
     try:
         return service.calls.update(channel, identifier, fields, data, told=lost.append)

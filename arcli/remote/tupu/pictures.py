@@ -14,6 +14,7 @@ from arcli.protocols.tupu.requests import (
     MOST_PICTURES,
     base64_size,
 )
+from arcli.remote.pictures import as_jpeg
 
 _SHRUNK_SIDE = 512  # px, long side: the vendor advises 256 to 512
 _SHRUNK_QUALITY = 92
@@ -56,7 +57,7 @@ def ready(picture: Picture) -> Ready:
     data = picture.read()
     if base64_size(len(data)) <= MOST_PICTURE_BYTES:
         return Ready(picture.name, data)
-    smaller = _shrunk(data, picture.name)
+    smaller = as_jpeg(data, name=picture.name, side=_SHRUNK_SIDE, quality=_SHRUNK_QUALITY).data
     _logger.warning(
         "%s: sent at %d px, since the service takes no picture over 1 MB", picture.name, _SHRUNK_SIDE
     )
@@ -91,12 +92,3 @@ def _fits(chunk: list[Ready | Unready], following: Ready | Unready) -> bool:
         return True
     size = sum(item.size for item in sent) + following.size
     return size <= MOST_BODY_BYTES - _ROOM and type(sent[0].content) is type(following.content)
-
-
-def _shrunk(data: bytes, name: str) -> bytes:
-    from arcli.vision.decoding.decode import LOCAL, decode
-    from arcli.vision.drawing.thumbnail import encode_jpeg
-    from arcli.vision.features.extract import shrink
-
-    pixels = decode(data, name=name, limits=LOCAL, max_side=_SHRUNK_SIDE).pixels
-    return encode_jpeg(shrink(pixels, _SHRUNK_SIDE), quality=_SHRUNK_QUALITY)
