@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from arcli.bulk.channel_state import targets
-from arcli.bulk.jsonlines import json_line
+from arcli.bulk.report import json_line
 from arcli.errors import ArcliError, FileExists, NotSupported, PictureNotKept, TargetNotFound, UsageError
 from arcli.files import replacing, sync
 from arcli.gallery import Gallery

@@ -13,10 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from arcli.bulk.jsonlines import json_line
 from arcli.errors import ArcliError, Conflict, FileExists, Locked, UsageError
 from arcli.files import hold
 from arcli.models import AddResult, AddStatus, Hint
+
+_LINE_ENDS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # to some readers of text
+
+
+def json_line(record: dict[str, Any]) -> bytes:
+    """Return `record` as one line of UTF-8; an odd byte of a file name becomes its JSON escape."""
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    return text.translate(_LINE_ENDS).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def item_object(result: AddResult) -> dict[str, Any]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,9 +13,10 @@ from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.load import load
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, Plan, plan_manifest, plan_words
-from arcli.bulk.report import ReportFile
-from arcli.commands.add_view import ITEMS
+from arcli.bulk.report import ReportFile, item_object
+from arcli.console.faults import interruptible
 from arcli.console.inputs import match_ratio, metadata_text, with_stdin
+from arcli.console.items import ItemView
 from arcli.console.options import (
     EncodingOption,
     ExcludeOption,
@@ -30,8 +30,26 @@ from arcli.console.options import (
 )
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.errors import Interrupted, UsageError
-from arcli.models import AddOptions, AddStatus, OnExists
+from arcli.errors import UsageError
+from arcli.models import AddOptions, AddResult, AddStatus, OnExists
+
+_DONE = (AddStatus.ADDED, AddStatus.REPLACED, AddStatus.WOULD_ADD, AddStatus.WOULD_REPLACE)
+
+
+def _lines(result: AddResult) -> list[tuple[Any, ...]]:
+    remarks = "; ".join(hint.message for hint in result.hints)
+    return [(result.image, result.identifier, result.status, result.level, remarks)]
+
+
+ITEMS: ItemView[AddResult] = ItemView(
+    key="items",
+    record=item_object,
+    columns=("image", "identifier", "status", "level", "hints"),
+    names=lambda result: [result.identifier] if result.status in _DONE else [],
+    headings=("picture", "identifier", "status", "level", "remarks"),
+    lines=_lines,
+    wrap=True,
+)
 
 
 def add(
@@ -104,20 +122,8 @@ def add(
         dry_run=dry_run,
     )
     single = plan.total == 1 and _one_file(paths)
-    if report is None:
-        _load(session, plan, options, None, single=single)
-        return
-    with ReportFile.open(report, resume=resume) as reporting, _continuable():
+    with nullcontext() if report is None else ReportFile.open(report, resume=resume) as reporting:
         _load(session, plan, options, reporting, single=single)
-
-
-@contextmanager
-def _continuable() -> Iterator[None]:
-    """Tell who presses Ctrl-C how to go on."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise Interrupted("interrupted", hint="the same command with --resume continues") from error
 
 
 def _named(paths: list[str] | None) -> list[str]:
@@ -153,15 +159,24 @@ def _load(
     shown = [status for status in AddStatus if status.startswith("would-") == options.dry_run]
     counts = Counter({status.value: 0 for status in shown})
     gallery, channel = session.gallery, session.channel
-    told_before = report.lines if report is not None else 0
+    before = report.lines if report is not None else 0
     label = "checking" if options.dry_run else "adding"
-    with session.progress(label, plan.total, told_before) as advance:
+    again = "--on-exists skip goes on" if report is None else "--resume continues"
+    hint = f"the same command with {again}"
+    with (
+        interruptible(lambda: _summary(channel, counts), hint),
+        session.progress(label, plan.total, before) as advance,
+    ):
         results = load(gallery, channel=channel, plan=plan, options=options, report=report)
         for number, result in enumerate(results):
             counts[result.status.value] += 1
             answer.item(result, result.error)
-            if number >= told_before:
+            if number >= before:
                 advance()
     session.end(answer, {"counts": dict(counts)}, single=single)
-    told = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
-    session.say(f"channel {channel}: {told or plural(0, 'picture')}")
+    session.say(_summary(channel, counts))
+
+
+def _summary(channel: str, counts: Counter[str]) -> str:
+    words = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
+    return f"channel {channel}: {words or plural(0, 'picture')}"

@@ -9,6 +9,7 @@ import typer
 
 from arcli.bulk.export import MANIFEST, Exported
 from arcli.bulk.export import export as export_channel
+from arcli.console.faults import interruptible
 from arcli.console.items import ItemView
 from arcli.console.session import Session
 from arcli.console.text import plural
@@ -41,7 +42,11 @@ def export(
     total = gallery.list(channel=channel, query=ListQuery(limit=1)).totalcount
     answer = session.answer(EXPORTED, changes=True)
     counts = {"exported": 0, "failed": 0}
-    with session.progress("exporting", total) as advance:
+    hint = f"remove {folder} and export again; a folder without {MANIFEST} is no whole export"
+    with (
+        interruptible(lambda: f"{plural(counts['exported'], 'target')} written to {folder}", hint),
+        session.progress("exporting", total) as advance,
+    ):
         for item in export_channel(gallery, channel=channel, folder=folder):
             counts["failed" if item.error else "exported"] += 1
             answer.item(item, item.error)

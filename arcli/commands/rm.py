@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from arcli.console.faults import interruptible
 from arcli.console.inputs import with_stdin
 from arcli.console.items import ItemView
 from arcli.console.names import identifiers
@@ -45,9 +46,10 @@ def rm(
     answer = session.answer(REMOVALS, changes=True)
     counts = {"removed": 0, "absent": 0, "failed": 0}
     removals = session.gallery.remove_many(channel=session.channel, identifiers=names)
-    for removal in removals if names else ():
-        counts[removal.status] += 1
-        answer.item(removal, _error(removal))
+    with interruptible(lambda: f"{plural(counts['removed'], 'target')} removed", "the same command goes on"):
+        for removal in removals if names else ():
+            counts[removal.status] += 1
+            answer.item(removal, _error(removal))
     session.end(answer, {"counts": counts}, single=len(names) == 1 and not everything)
     session.say(f"{plural(counts['removed'], 'target')} removed from channel {session.channel}")
 

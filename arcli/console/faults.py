@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from arcli.errors import (
@@ -91,3 +92,12 @@ class WarningHandler(logging.Handler):
     def close(self) -> None:
         logging.getLogger("arcli").removeHandler(self)
         super().close()
+
+
+@contextmanager
+def interruptible(done: Callable[[], str], hint: str) -> Iterator[None]:
+    """Tell who presses Ctrl-C what is done (`done`) and how to go on (`hint`). Raises Interrupted."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"interrupted: {done()}", hint=hint) from error

@@ -15,6 +15,7 @@ from arcli.bulk.sync.apply import HELD, KEPT, SyncResult, apply, foretell
 from arcli.bulk.sync.compare import Tally, compare
 from arcli.bulk.sync.removals import MaxDelete, Planned
 from arcli.commands.sync.source import Source, Wanted, opened_source, other_channel
+from arcli.console.faults import interruptible
 from arcli.console.items import ItemView, Record
 from arcli.console.session import Session
 from arcli.console.text import plural
@@ -23,6 +24,7 @@ from arcli.files import replacing
 from arcli.models import AddOptions, ListQuery
 
 COUNTED = ("added", "replaced", "updated", "removed", HELD, KEPT, "failed")
+AGAIN = "the same command goes on: what is equal already is left as it is"
 PLANNED = ("would-add", "would-replace", "would-update", "would-remove", "would-hold", KEPT, "would-fail")
 
 
@@ -216,7 +218,8 @@ def _show(
 ) -> None:
     counts = Counter(dict.fromkeys(PLANNED if planned else COUNTED, 0))
     answer = session.answer(RESULTS, changes=not planned)
-    with session.progress("comparing" if planned else "syncing", total) as advance:
+    label = "comparing" if planned else "syncing"
+    with interruptible(lambda: _counted(counts), AGAIN), session.progress(label, total) as advance:
         for result in results:
             counts[result.status] += 1
             if result.status != KEPT:
@@ -225,9 +228,11 @@ def _show(
     if held := counts[HELD] + counts["would-hold"]:
         answer.fault(_held(held, counts["failed"] + counts["would-fail"], unread))
     session.end(answer, {"counts": dict(counts), **data})
-    session.say(
-        ", ".join(f"{count:,} {status}" for status, count in counts.items() if count) or "nothing to do"
-    )
+    session.say(_counted(counts))
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in counts.items() if count) or "nothing to do"
 
 
 def _held(held: int, failed: int, unread: tuple[str, ...]) -> RemovalHeld:
