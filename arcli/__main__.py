@@ -1,16 +1,82 @@
-"""Where `arcli` and `python -m arcli` begin: Ctrl-C ends them quietly also while they load."""
+"""Where `arcli` and `python -m arcli` begin and end: Ctrl-C is one sentence and status 130 all the way."""
 
+from __future__ import annotations
+
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+INTERRUPTED = 130
+
+
+class Interrupts:
+    """What Ctrl-C does: at first it raises KeyboardInterrupt, at the second time the process ends at once.
+
+    What was acknowledged is on disk whenever that is, and worker processes end with this one.
+    """
+
+    def __init__(self) -> None:
+        self.pressed = False
+        self._told = False
+
+    def install(self) -> None:
+        """Take the signal over, unless whoever started this process ignores it (nohup, a job of sh)."""
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self.press)
+            sys.unraisablehook = self._swallowed
+
+    def press(self, _number: int, _frame: FrameType | None) -> None:
+        if self.pressed:
+            self.leave()
+        self.pressed = True
+        raise KeyboardInterrupt
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Tell the user inside, once: Ctrl-C waits until that is done."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+            self._told = True
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def leave(self) -> None:
+        """End the process without waiting for anything."""
+        try:
+            if not self._told:
+                os.write(2, b"error: interrupted\n")
+        finally:
+            os._exit(INTERRUPTED)
+
+    def _swallowed(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """Raise it again where it came in a place that cannot raise (a destructor)."""
+        if isinstance(unraisable.exc_value, KeyboardInterrupt):
+            import _thread
+
+            self.pressed = False
+            _thread.interrupt_main()
+        else:
+            sys.__unraisablehook__(unraisable)
 
 
 def main() -> int:
     """Run the command line of this process and return its exit status."""
+    interrupts = Interrupts()
     try:
+        interrupts.install()
         from arcli import app
 
-        return app.main()
+        status = app.main(interrupts=interrupts)
+        if interrupts.pressed and status == INTERRUPTED:
+            interrupts.leave()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: nothing is left to be interrupted
     except KeyboardInterrupt:
-        return 130
+        interrupts.leave()
+    return status
 
 
 if __name__ == "__main__":

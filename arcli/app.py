@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Annotated, Any
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Annotated, Any, Protocol
 
 import typer
 
@@ -15,11 +15,20 @@ from arcli.console.command import command_name, new_app
 from arcli.console.faults import as_arcli_error, is_call_for_help
 from arcli.console.session import Session
 from arcli.console.streams import ClosedPipe, reserve_standard_streams
+from arcli.errors import Interrupted
 
 _BUG = 70
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+class Interruptible(Protocol):
+    """Who knows whether Ctrl-C was pressed; inside `telling` the user is told of it."""
+
+    pressed: bool
+
+    def telling(self) -> AbstractContextManager[None]: ...
+
+
+def main(argv: Sequence[str] | None = None, *, interrupts: Interruptible | None = None) -> int:
     """Run a command line and return its exit status."""
     reserve_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -32,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as leave:  # Typer leaves like this after completion, or when help meets a closed pipe
         return 0 if isinstance(leave.__context__, BrokenPipeError) else int(leave.code or 0)
     except BaseException as error:
-        return _failed(error, session)
+        return _failed(error, session, interrupts)
     return status
 
 
@@ -41,9 +50,12 @@ def _run(arguments: list[str], session: Session) -> int:
     return status if isinstance(status, int) else session.status
 
 
-def _failed(error: BaseException, session: Session) -> int:
+def _failed(error: BaseException, session: Session, interrupts: Interruptible | None) -> int:
     """Tell the user, in the format they asked for."""
     fault = as_arcli_error(error)
+    pressed = interrupts is not None and interrupts.pressed
+    if pressed and fault.exit_status == _BUG:  # a library has made something else of it
+        fault = Interrupted("interrupted")
     if is_call_for_help(error) and not session.json_wanted:
         typer.echo(str(error), err=True)
         return fault.exit_status
@@ -54,7 +66,7 @@ def _failed(error: BaseException, session: Session) -> int:
 
         traceback.print_exception(error, file=sys.stderr)
     with suppress(ClosedPipe, OSError):
-        session.fail(fault)
+        session.fail(fault, interrupts.telling() if interrupts is not None and pressed else nullcontext())
     with suppress(Exception):  # what failed has been told; what fails on the way out adds nothing
         session.close()
     return fault.exit_status

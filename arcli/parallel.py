@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -62,6 +63,28 @@ def in_order(
         pool.shutdown(wait=True, cancel_futures=True)
         if hurry is not None:
             hurry.clear()
+
+
+def multiply_in_one_thread() -> None:
+    """Keep BLAS from using threads: over matrices as small as arcli's they cost ten times what they give.
+
+    The variable is read when numpy is first imported. Where that was before arcli, its OpenBLAS is told; who
+    has set the variable keeps what it says.
+    """
+    if "OPENBLAS_NUM_THREADS" in os.environ:
+        return
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    if "numpy" not in sys.modules:
+        return
+    import ctypes
+    from pathlib import Path
+
+    shipped = Path(str(sys.modules["numpy"].__file__)).parents[1] / "numpy.libs"
+    for library in shipped.glob("*openblas*"):
+        loaded = ctypes.CDLL(str(library))
+        for name in ("scipy_openblas_set_num_threads64_", "openblas_set_num_threads64_"):
+            if hasattr(loaded, name):
+                getattr(loaded, name)(1)
 
 
 class InlineExecutor(Executor):

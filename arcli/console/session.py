@@ -185,14 +185,14 @@ class Session:
             self.streams.complain(error.hint, label="hint")
         return error
 
-    def fail(self, error: ArcliError) -> int:
-        """End the run with what stopped it; returns the exit status."""
-        error = self.report(error)
+    def fail(self, error: ArcliError, telling: AbstractContextManager[None]) -> None:
+        """End the run with what stopped it; inside `telling` the user is told."""
+        with telling:
+            error = self.report(error)
         if self._answer is not None and not self._answer.closed:
             self._answer.abort(error)
         elif self._answer is None and self.json_wanted:
             self.streams.write(to_json(envelope(self.command, "error", None, [error])) + "\n")
-        return error.exit_status
 
     def _nearest(self, error: NotFound) -> str | None:
         """Return a hint at a name like the one not found; only where looking for it costs no request."""

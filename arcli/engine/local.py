@@ -11,6 +11,7 @@ from arcli import __version__
 from arcli.engine.admin import LocalAdmin
 from arcli.engine.channels import Channels, OpenChannel
 from arcli.engine.counting import FLUSH_PATIENCE, flush, statistics
+from arcli.engine.workers import multiply_in_one_thread
 from arcli.errors import ChannelExists, PictureNotKept, TargetNotFound
 from arcli.models import (
     AddItem,
@@ -48,6 +49,7 @@ class LocalGallery(LocalAdmin):
 
     def __init__(self, data_dir: Path, *, background: bool = False, limits: DecodeLimits = LOCAL) -> None:
         self._limits = limits
+        multiply_in_one_thread()
         super().__init__(Channels(data_dir, background=background))
 
     def __enter__(self) -> LocalGallery:
