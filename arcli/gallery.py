@@ -157,6 +157,17 @@ class ChannelAdmin(Protocol):
         """Change the settings that are named, and no others. Raises ChannelNotFound."""
         ...
 
+    def rename_channel(self, *, name: str, new: str) -> ChannelInfo:
+        """Give a channel another name, with its grants, keys and counts.
+
+        Raises ChannelNotFound, ChannelExists, InvalidChannelName, NotSupported (a service).
+        """
+        ...
+
+    def copy_channel(self, *, name: str, new: str) -> ChannelInfo:
+        """Copy a channel's settings and targets to a new channel. Raises as rename_channel."""
+        ...
+
     def remove_channel(self, *, name: str) -> None:
         """Remove a channel with all its targets. Raises ChannelNotFound."""
         ...

@@ -35,6 +35,21 @@ class LocalAdmin:
         self._channels.catalog().set_channel(name, changes)
         return self.channel(name=name)
 
+    def rename_channel(self, *, name: str, new: str) -> ChannelInfo:
+        from arcli.engine.counting import FLUSH_PATIENCE, flush
+        from arcli.store.renaming import rename_channel
+
+        flush(self._channels.opened(), patience=FLUSH_PATIENCE)
+        self._channels.forget(name)
+        return self.channel(name=rename_channel(self._channels.catalog(), name, new).name)
+
+    def copy_channel(self, *, name: str, new: str) -> ChannelInfo:
+        from arcli.store.renaming import copy_channel
+
+        copied = self._channels.get(copy_channel(self._channels.catalog(), name, new).name)
+        copied.fold()  # the index is not copied: it is built anew
+        return describe(copied)
+
     def remove_channel(self, *, name: str) -> None:
         self._channels.forget(name)
         self._channels.catalog().remove_channel(name)

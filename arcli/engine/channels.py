@@ -12,6 +12,7 @@ from arcli.models import ChannelSettings, valid_channel_name
 from arcli.store.catalog import Catalog, ChannelRecord
 from arcli.store.channel import ChannelStore
 from arcli.store.counts import Counts
+from arcli.store.renaming import put_name_right
 
 if TYPE_CHECKING:
     from arcli.engine.indexing.index_builder import IndexBuilder
@@ -129,6 +130,7 @@ class Channels:
             if known is not None:
                 known.close()
             self._open[name] = OpenChannel(record, background=self._background)
+            put_name_right(record, self._open[name].store)
             return self._open[name]
 
     def find(self, name: str) -> OpenChannel | None:

@@ -132,7 +132,7 @@ class Catalog:
         with self.database.write() as connection:
             if connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
                 raise ChannelExists(f"channel {name!r} exists already", item=name)
-            folder = self._make_folder(name)
+            folder = self.make_folder(name)
             ChannelStore.create(folder, name=name, settings=settings, preset=preset, created=created)
             record = ChannelRecord(
                 name=name, folder=folder, settings=settings, preset=preset, created=created
@@ -200,7 +200,7 @@ class Catalog:
             created=created,
         )
 
-    def _make_folder(self, name: str) -> Path:
+    def make_folder(self, name: str) -> Path:
         """Make a folder whose random end is never used twice, whatever letters the file system folds."""
         folder = self.channels_dir / f"{_slug(name)}-{secrets.token_hex(4)}"
         try:

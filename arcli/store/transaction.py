@@ -62,6 +62,11 @@ class WriteTransaction(Snapshot):
         )
         return self._existing(changes.rename or identifier)
 
+    def set_name(self, name: str) -> None:
+        """Replace the channel's name."""
+        self._set_meta("name", name)
+        self._info = None
+
     def set_settings(self, settings: ChannelSettings) -> None:
         """Replace the channel's settings."""
         self._set_meta("settings", settings_text(settings))

@@ -283,6 +283,17 @@ class FakeGallery:
         self._settings[name] = replace(self._settings[name], **changes)
         return self.channel(name=name)
 
+    def rename_channel(self, *, name: str, new: str) -> ChannelInfo:
+        self.copy_channel(name=name, new=new)
+        self.remove_channel(name=name)
+        return self.channel(name=new)
+
+    def copy_channel(self, *, name: str, new: str) -> ChannelInfo:
+        self.channel(name=name)
+        self.create_channel(name=new, settings=self._settings[name])
+        self.targets[new] = dict(self.targets[name])
+        return self.channel(name=new)
+
     def remove_channel(self, *, name: str) -> None:
         self._channel(name)
         del self.targets[name], self._settings[name]

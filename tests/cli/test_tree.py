@@ -41,6 +41,8 @@ CALLS = {
     "channel set": "channel set default --threshold 0.5",
     "channel rm": "channel rm default --yes",
     "channel compact": "channel compact default",
+    "channel rename": "channel rename default films",
+    "channel copy": "channel copy default films",
     "channel ls": "channel ls",
     "profile add": "profile add shop",
     "profile ls": "profile ls",
@@ -61,7 +63,16 @@ CALLS = {
     "sync": "sync FOLDER",
     "export": "export NEW",
 }
-CHANGING = ("rm", "add", "rotate", "revoke", "create", "export")  # whose second call finds another state
+CHANGING = (
+    "rm",
+    "add",
+    "rotate",
+    "revoke",
+    "create",
+    "export",
+    "rename",
+    "copy",
+)  # whose second call finds another state
 NO_CHANNEL = ("profile", "channel", "account", "serve")  # --channel means little or nothing to these
 UNKNOWN_TARGET = ["get nobody", "update nobody --inactive", "rm nobody --yes"]
 

@@ -31,6 +31,8 @@ app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Channel.", autocompletion=channels)]
 
+NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The name that it gets.")]
+
 
 @app.callback()
 def channel() -> None:
@@ -125,6 +127,28 @@ def rm(ctx: typer.Context, name: NameArgument, yes: YesOption = False) -> None:
     session.channels.remove_channel(name=info.name)
     session.record({"name": info.name, "removed": True, "targets": info.targets}, name=info.name, lines=())
     session.say(f"channel {info.name} removed, with {plural(info.targets, 'target')}")
+
+
+@app.command(cls=ArcliCommand)
+def rename(ctx: typer.Context, name: NameArgument, new: NewNameArgument) -> None:
+    """Give a channel another name; its targets, counts, keys and grants go with it.
+
+    Example: arcli channel rename posters films
+    """
+    session = Session.of(ctx)
+    info = session.channels.rename_channel(name=valid_channel_name(name), new=valid_channel_name(new))
+    _show(session, info)
+
+
+@app.command(cls=ArcliCommand)
+def copy(ctx: typer.Context, name: NameArgument, new: NewNameArgument) -> None:
+    """Copy a channel's settings and targets to a new channel; its counts begin at nothing.
+
+    Example: arcli channel copy posters posters_2027
+    """
+    session = Session.of(ctx)
+    info = session.channels.copy_channel(name=valid_channel_name(name), new=valid_channel_name(new))
+    _show(session, info)
 
 
 @app.command(cls=ArcliCommand)

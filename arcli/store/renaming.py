@@ -1,0 +1,128 @@
+"""Channels under another name: renamed where they are, or copied.
+
+A rename changes the catalog and the name in the channel's own store. The store comes first: a process that
+is killed in between leaves a channel under its old name, and whoever opens it puts the store's name right.
+A copy appears in the catalog when all of it is on the disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from arcli.errors import ArcliError, ChannelExists
+from arcli.models import valid_channel_name
+from arcli.store.catalog import Catalog, ChannelRecord, enter
+from arcli.store.channel import STORE_FILE, ChannelStore
+from arcli.store.connections import open_connection
+from arcli.store.database import sync_folder
+from arcli.store.faults import of_os
+from arcli.store.rows import now
+
+_LISTS = {"keys": "key_id", "bindings": "secret_id"}  # tables whose `channels` is a list of names
+
+
+def rename_channel(catalog: Catalog, old: str, new: str) -> ChannelRecord:
+    """Give a channel another name; grants, keys and bindings go with it.
+
+    Raises ChannelNotFound, ChannelExists, InvalidChannelName.
+    """
+    new = valid_channel_name(new)
+    record = catalog.channel(old)
+    with catalog.database.write() as connection:
+        _expect_free(connection, new)
+        _name_store(record.folder, new)
+        connection.execute("PRAGMA defer_foreign_keys = ON")  # until the commit below
+        connection.execute("UPDATE channels SET name = ? WHERE name = ?", (new, record.name))
+        connection.execute("UPDATE grants SET channel = ? WHERE channel = ?", (new, record.name))
+        for table, key in _LISTS.items():
+            _rename_in_lists(connection, table, key, record.name, new)
+    return catalog.channel(new)
+
+
+def put_name_right(record: ChannelRecord, store: ChannelStore) -> None:
+    """Give a store the name that the catalog has for it: a rename may have been killed half-way."""
+    with store.read() as snapshot:
+        known = snapshot.info().name
+    if known != record.name:
+        with suppress(ArcliError):  # a folder that may only be read
+            _name_store(record.folder, record.name)
+
+
+def copy_channel(catalog: Catalog, old: str, new: str) -> ChannelRecord:
+    """Copy a channel's settings and targets, as they are now, to a new channel; its counts begin at nothing.
+
+    Raises ChannelNotFound, ChannelExists, InvalidChannelName.
+    """
+    new = valid_channel_name(new)
+    record = catalog.channel(old)
+    with catalog.database.read() as connection:
+        _expect_free(connection, new)
+    folder = catalog.make_folder(new)
+    try:
+        copied = replace(record, name=new, folder=folder, created=now())
+        aside = folder / f"{STORE_FILE}.new-{secrets.token_hex(4)}"
+        _copy_store(record.folder, aside, copied)
+        with catalog.database.write() as connection:
+            _expect_free(connection, new)
+            aside.rename(folder / STORE_FILE)
+            sync_folder(folder)
+            enter(connection, copied)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise of_os(folder, error) from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return copied
+
+
+def _expect_free(connection: sqlite3.Connection, name: str) -> None:
+    if connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
+        raise ChannelExists(f"channel {name!r} exists already", item=name)
+
+
+def _name_store(folder: Path, name: str) -> None:
+    with ChannelStore.open(folder) as store, store.write() as transaction:
+        transaction.set_name(name)
+
+
+def _rename_in_lists(connection: sqlite3.Connection, table: str, key: str, old: str, new: str) -> None:
+    rows = connection.execute(f"SELECT {key}, channels FROM {table} WHERE channels IS NOT NULL")  # noqa: S608
+    for owner, text in rows.fetchall():
+        names = json.loads(text)
+        if old in names:
+            renamed = json.dumps([new if name == old else name for name in names])
+            connection.execute(f"UPDATE {table} SET channels = ? WHERE {key} = ?", (renamed, owner))  # noqa: S608
+
+
+def _copy_store(source: Path, target: Path, record: ChannelRecord) -> None:
+    """Copy a store page by page from one snapshot; the copy is a store of its own, without an index."""
+    meta = {
+        "name": record.name,
+        "created": record.created,
+        "store_id": secrets.token_hex(16),
+        "epoch": secrets.token_hex(8),
+        "home": "",
+    }
+    with (
+        ChannelStore.open(source, readonly=True) as store,
+        store.read() as snapshot,
+        closing(open_connection(target, "mode=rwc")) as copy,
+    ):
+        snapshot.connection.backup(copy)
+        copy.execute("BEGIN IMMEDIATE")
+        copy.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+        copy.execute("DELETE FROM segments")
+        copy.execute("COMMIT")
+    descriptor = os.open(target, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
