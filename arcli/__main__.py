@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 INTERRUPTED = 130
+_MOMENT = 0.01  # seconds, in which a destructor is over
 
 
 class Interrupts:
@@ -37,6 +38,10 @@ class Interrupts:
     @contextmanager
     def telling(self) -> Iterator[None]:
         """Tell the user inside, once: Ctrl-C waits until that is done."""
+        if sys.platform == "win32":  # no signal can be made to wait there
+            yield
+            self._told = True
+            return
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
@@ -53,14 +58,15 @@ class Interrupts:
             os._exit(INTERRUPTED)
 
     def _swallowed(self, unraisable: sys.UnraisableHookArgs) -> None:
-        """Raise it again where it came in a place that cannot raise (a destructor)."""
-        if isinstance(unraisable.exc_value, KeyboardInterrupt):
-            import _thread
-
-            self.pressed = False
-            _thread.interrupt_main()
+        """Raise it again, a moment later, where it came in a place that cannot raise (a destructor)."""
+        if sys.platform != "win32" and isinstance(unraisable.exc_value, KeyboardInterrupt):
+            signal.signal(signal.SIGALRM, self._again)
+            signal.setitimer(signal.ITIMER_REAL, _MOMENT)
         else:
             sys.__unraisablehook__(unraisable)
+
+    def _again(self, _number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
 
 
 def main() -> int:
@@ -74,6 +80,8 @@ def main() -> int:
         if interrupts.pressed and status == INTERRUPTED:
             interrupts.leave()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: nothing is left to be interrupted
+        if sys.platform != "win32":
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
         interrupts.leave()
     return status

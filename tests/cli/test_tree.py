@@ -63,16 +63,8 @@ CALLS = {
     "sync": "sync FOLDER",
     "export": "export NEW",
 }
-CHANGING = (
-    "rm",
-    "add",
-    "rotate",
-    "revoke",
-    "create",
-    "export",
-    "rename",
-    "copy",
-)  # whose second call finds another state
+# Whose second call finds another state:
+CHANGING = ("rm", "add", "rotate", "revoke", "create", "export", "rename", "copy")
 NO_CHANNEL = ("profile", "channel", "account", "serve")  # --channel means little or nothing to these
 UNKNOWN_TARGET = ["get nobody", "update nobody --inactive", "rm nobody --yes"]
 
