@@ -11,7 +11,6 @@ from arcli import __version__
 from arcli.engine.admin import LocalAdmin
 from arcli.engine.channels import Channels, OpenChannel
 from arcli.engine.counting import FLUSH_PATIENCE, flush, statistics
-from arcli.engine.workers import multiply_in_one_thread
 from arcli.errors import ChannelExists, PictureNotKept, TargetNotFound
 from arcli.models import (
     AddItem,
@@ -33,6 +32,7 @@ from arcli.models import (
     valid_changes,
     valid_identifier,
 )
+from arcli.parallel import multiply_in_one_thread
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 
 if TYPE_CHECKING:
