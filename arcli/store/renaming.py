@@ -8,7 +8,6 @@ A copy appears in the catalog when all of it is on the disk.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import sqlite3
@@ -17,12 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from arcli.errors import ArcliError, ChannelExists
+from arcli.files import built_aside, of_os
 from arcli.models import valid_channel_name
 from arcli.store.catalog import Catalog, ChannelRecord, enter
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.connections import open_connection
-from arcli.store.database import sync_folder
-from arcli.store.faults import of_os
 from arcli.store.rows import now
 
 _LISTS = {"keys": "key_id", "bindings": "secret_id"}  # tables whose `channels` is a list of names
@@ -67,12 +65,10 @@ def copy_channel(catalog: Catalog, old: str, new: str) -> ChannelRecord:
     folder = catalog.make_folder(new)
     try:
         copied = replace(record, name=new, folder=folder, created=now())
-        aside = folder / f"{STORE_FILE}.new-{secrets.token_hex(4)}"
-        _copy_store(record.folder, aside, copied)
+        with built_aside(folder / STORE_FILE) as aside:
+            _copy_store(record.folder, aside, copied)
         with catalog.database.write() as connection:
             _expect_free(connection, new)
-            aside.rename(folder / STORE_FILE)
-            sync_folder(folder)
             enter(connection, copied)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
@@ -121,8 +117,3 @@ def _copy_store(source: Path, target: Path, record: ChannelRecord) -> None:
         copy.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
         copy.execute("DELETE FROM segments")
         copy.execute("COMMIT")
-    descriptor = os.open(target, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
