@@ -42,6 +42,9 @@ class OneTarget:
     def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]:
         return {1: self._small}
 
+    def picture(self, row_id: int) -> bytes | None:
+        return None
+
     def threshold(self, row_id: int, asked: float | None) -> float:
         return default_threshold()
 

@@ -77,6 +77,9 @@ class StoredChannel:
     def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]:
         return self._snapshot.thumbnails(row_ids)
 
+    def picture(self, row_id: int) -> bytes | None:
+        return self._snapshot.picture(row_id)
+
     def row(self, row_id: int) -> TargetRow:
         """Return the row of a target whose features were loaded."""
         return self._rows[row_id]
@@ -202,6 +205,7 @@ def _why(one: VerifiedCandidate) -> str:
         "too_few_inliers": f"only {one.inliers} keypoints agree on where it is",
         "below_threshold": f"its score {one.score:.3f} is below {one.target.threshold:.3f}",
         "rival": "another target at the same place fits better",
+        "other_code": "its code has other modules than the one in the photo",
         "beyond_limit": "it was found too, but --limit allows no more",
     }
     return sentences[str(one.reason)]

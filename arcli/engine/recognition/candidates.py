@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from arcli.features import Features
 from arcli.models import Quad
+from arcli.vision.codes.search import Code, find_codes, may_hold_code
 from arcli.vision.drawing.thumbnail import thumbnail_pixels
+from arcli.vision.geometry import pixel_size, scaling
 from arcli.vision.matching.verify import Verification
 from arcli.vision.scoring.appearance import Appearance
 
@@ -40,6 +42,10 @@ class SearchedChannel(Protocol):
     def features(self, row_ids: Sequence[int]) -> dict[int, Features]: ...
     def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]: ...
 
+    def picture(self, row_id: int) -> bytes | None:
+        """Return a target's picture, None where the channel keeps none."""
+        ...
+
     def threshold(self, row_id: int, asked: float | None) -> float:
         """Return the lowest score that counts: the target's matchratio, else `asked`, else the channel's."""
         ...
@@ -65,6 +71,17 @@ class GalleryTarget:
         """Its stored small picture, (h, w, 3) BGR; None where there is none, or it is damaged."""
         stored = self.channel.thumbnails([self.row_id]).get(self.row_id)
         return thumbnail_pixels(stored) if stored else None
+
+    @cached_property
+    def codes(self) -> tuple[Code, ...]:
+        """The QR and bar codes in it, in pixels of its features' size."""
+        if self.thumbnail is None or not may_hold_code(self.thumbnail):
+            return ()
+        stored = self.channel.picture(self.row_id)
+        kept = thumbnail_pixels(stored) if stored else None
+        pixels = self.thumbnail if kept is None else kept
+        to_features = scaling(pixel_size(pixels), self.features.image_size)
+        return tuple(code.moved(to_features) for code in find_codes(pixels))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

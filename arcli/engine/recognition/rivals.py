@@ -61,7 +61,8 @@ def ranked(verified: Sequence[VerifiedCandidate], log_odds: LogOdds) -> list[Ver
     others = sorted(lead, key=lambda other: (lead[other], _by_score(other)))
     unsure = any(ahead < OPTIONS.sure for ahead in lead.values())
     rest = [one for one in order if one is not winner and one not in lead]
-    return [replace(winner, ambiguous=unsure), *(replace(one, reason="rival") for one in others), *rest]
+    lost = [replace(one, reason="rival") for one in others]
+    return [replace(winner, ambiguous=winner.ambiguous or unsure), *lost, *rest]
 
 
 def strength(candidate: VerifiedCandidate) -> float:

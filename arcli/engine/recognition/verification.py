@@ -11,6 +11,7 @@ import numpy as np
 from arcli.engine.recognition.candidates import GalleryTarget, VerifiedCandidate
 from arcli.engine.recognition.photo_view import PhotoView
 from arcli.features import Features
+from arcli.vision.codes.compare import Verdict, judge
 from arcli.vision.matching.rectified_view import rectified_homography, rectified_inliers, worth_rectifying
 from arcli.vision.matching.refine import moved, refine
 from arcli.vision.matching.verify import Verification, verify
@@ -58,6 +59,23 @@ def placed(view: PhotoView, query: Features, one: VerifiedCandidate) -> Verified
             found = moved(found, np.asarray(np.linalg.inv(view.to_photo) @ exact), query, target)
     quad = view.displayed(found.quad)
     return one if quad is None else replace(one, verification=found, quad=quad)
+
+
+def checked(view: PhotoView, query: Features, one: VerifiedCandidate) -> VerifiedCandidate:
+    """Return an accepted candidate as its codes say: refused where the photo has another code, ambiguous
+    where
+    it does not tell. Codes of one family share their marks, and keypoints know no more of them.
+
+    query: the keypoints that it was verified against.
+    """
+    if not one.target.codes:
+        return one
+    exact = placed(view, query, one).verification.homography
+    assert exact is not None, "accepted candidates have one"
+    verdicts = {judge(code, view.photo, view.to_photo @ exact) for code in one.target.codes}
+    if Verdict.OTHER in verdicts:
+        return replace(one, reason="other_code", borderline=False)
+    return replace(one, ambiguous=one.ambiguous or Verdict.UNKNOWN in verdicts)
 
 
 def rival_log_odds(view: PhotoView, one: VerifiedCandidate, other: VerifiedCandidate) -> float:

@@ -14,7 +14,7 @@ from itertools import islice, zip_longest
 from arcli.engine.recognition.candidates import GalleryTarget, RowVotes, SearchedChannel, VerifiedCandidate
 from arcli.engine.recognition.photo_view import PhotoView
 from arcli.engine.recognition.rivals import beside, is_fold, ranked
-from arcli.engine.recognition.verification import placed, rival_log_odds, settled, verified
+from arcli.engine.recognition.verification import checked, placed, rival_log_odds, settled, verified
 from arcli.features import Features
 from arcli.models import FindOptions
 from arcli.vision.geometry import inside
@@ -81,6 +81,7 @@ class ViewSearch:
         self.num_keypoints = len(view.query)
         self._log_odds = cache(partial(rival_log_odds, view))
         self._settled = cache(partial(settled, view))
+        self._checked = cache(partial(checked, view))
 
     def run(self, candidates: int | None) -> list[VerifiedCandidate]:
         """Accept the best, look again at the keypoints outside its place, until nothing is accepted.
@@ -108,10 +109,11 @@ class ViewSearch:
     def _round(self, query: Features, targets: Sequence[GalleryTarget]) -> list[VerifiedCandidate]:
         """Return the targets and the relatives of what would be answered, verified and ranked."""
         tried = list(self._verify(query, targets))
-        found = self._ranked(tried)
+        found = self._ranked(query, tried)
         relatives = self._relatives(found)
         if relatives:
-            found = self._ranked(tried + [verified(self._view, query, target) for target in relatives])
+            more = [verified(self._view, query, target) for target in relatives]
+            found = self._ranked(query, tried + more)
         return found
 
     def _verify(self, query: Features, targets: Sequence[GalleryTarget]) -> Iterator[VerifiedCandidate]:
@@ -125,18 +127,27 @@ class ViewSearch:
             if certain and one.borderline:
                 one = self._settled(one)
                 certain = is_certain(one, self._tuning)
+            if certain:
+                one = self._checked(query, one)
+                certain = is_certain(one, self._tuning)
             yield one
             if certain:
                 enough = max(enough, target.votes * self._tuning.rival_votes)
 
-    def _ranked(self, tried: list[VerifiedCandidate]) -> list[VerifiedCandidate]:
-        """Rank candidates. What would be answered is settled by its rectified view where it is borderline;
-        where nothing would be, a few of the best are."""
+    def _ranked(self, query: Features, tried: list[VerifiedCandidate]) -> list[VerifiedCandidate]:
+        """Rank candidates. What would be answered is settled by its rectified view where it is borderline,
+        and has its codes checked; where nothing would be, a few of the best are settled."""
         views = self._tuning.rectified_views
         while True:
             found = ranked(tried, self._log_odds)
             answered = bool(found) and found[0].reason is None
             unsure = next((one.target for one in found[: 1 if answered else views] if one.borderline), None)
+            if unsure is None and answered:
+                best = self._checked(query, found[0])
+                if best.reason is None:
+                    return [best, *found[1:]]
+                tried = [best if one.target is best.target else one for one in tried]
+                continue
             if unsure is None:
                 return found
             views -= not answered

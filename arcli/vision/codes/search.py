@@ -1,0 +1,249 @@
+"""Where a picture has QR codes and bar codes, and the modules that they are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arcli.vision import geometry
+from arcli.vision.opencv import cv2
+
+Pixels = npt.NDArray[np.uint8]
+Plane = npt.NDArray[np.float32]
+Matrix = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeOptions:
+    """How codes are found and compared (docs/score.md, Codes).
+
+    finders: share of the modules of each finder mark of a QR code that have to be right (.85..1). modules:
+    that a QR code has a side, at least and at most. window: px in which bars run one way (16..40),
+    coherence: how much so (.8...98); contrast: standard deviation of gray from bar to gap (20..60). bars:
+    dark and light ones that a bar code has at least (20..40: an EAN-8 has 43). ragged: modules by which
+    widths may miss whole numbers on average (.1...2): striped shirts have .19 and more. single: share of
+    bars one module wide, at least and at most. oversampled: photo pixels read for a module (3..6). shifts:
+    modules by which a place may be off (0..1). sure: share of the contrast by which a module differs from
+    the middle to be told (.1...4). resolved: share of modules that have to be told (.5...8). differing:
+    share of those told from which it may be another code (.008...02), other: from which it is (.04...1). Of
+    photos of the code itself none had .005 where .6 were told; of others the least was .023, in a code of
+    57 x 57 modules, most of them padding. dense: share of a thumbnail that is black and white in detail,
+    below which it holds no code (.02...1).
+    """
+
+    finders: float = 0.9
+    modules: tuple[int, int] = (21, 101)
+    window: int = 24
+    coherence: float = 0.9
+    contrast: float = 40.0
+    bars: int = 36
+    ragged: float = 0.16
+    single: tuple[float, float] = (0.2, 0.85)
+    oversampled: int = 4
+    shifts: float = 0.75
+    sure: float = 0.2
+    resolved: float = 0.6
+    differing: float = 0.01
+    other: float = 0.06
+    dense: float = 0.05
+
+
+OPTIONS = CodeOptions()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Code:
+    """A code in a picture. kind: "qr" or "bar". quad: (4, 2) px of the picture, from its top-left on.
+
+    modules: (rows, columns) bool, True where dark; a bar code has one row. clear: of the same shape, where
+    the picture itself tells them.
+    """
+
+    kind: str
+    quad: geometry.Points
+    modules: Mask
+    clear: Mask
+
+    def moved(self, homography: Matrix) -> Code:
+        """Return the code in pixels of another size of its picture."""
+        return replace(self, quad=geometry.project(homography, self.quad)[0])
+
+
+def may_hold_code(thumbnail: Pixels) -> bool:
+    """Say whether a small picture, (h, w, 3) BGR, has enough that is black and white in detail: .5 ms."""
+    gray = cv2.cvtColor(thumbnail, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    box = (_SMALL_WINDOW, _SMALL_WINDOW)
+    high, low = (op(gray, np.ones(box, np.uint8)) for op in (cv2.dilate, cv2.erode))
+    contrast = high - low
+    dark = cv2.boxFilter((gray < (high + low) / 2).astype(np.float32), -1, box)
+    mean, squares = cv2.boxFilter(gray, -1, box), cv2.boxFilter(gray * gray, -1, box)
+    two_levels = (squares - mean * mean) / np.maximum(contrast**2 * dark * (1 - dark), 1)
+    edges = np.maximum(*(np.abs(np.diff(gray, axis=axis, prepend=gray.take([0], axis))) for axis in (0, 1)))
+    busy = cv2.boxFilter(edges, -1, box) / np.maximum(contrast, 1)
+    code = (contrast > 110) & (dark > 0.25) & (dark < 0.75) & (two_levels > 0.45) & (busy > 0.13)
+    return float(code.mean()) >= OPTIONS.dense
+
+
+_SMALL_WINDOW = 16  # px of a thumbnail of 128
+
+
+def find_codes(pixels: Pixels) -> list[Code]:
+    """Return the codes in (H, W, 3) BGR of 300 to 640 px."""
+    gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+    return [*_square_codes(gray), *_bar_codes(gray)]
+
+
+def apart_from_middle(gray: Plane) -> Plane:
+    """Return by how much each module differs from the middle of its neighbourhood, as a share of contrast."""
+    wide = (1, 15) if len(gray) == 1 else (7, 7)
+    kernel = np.ones(wide, np.uint8)
+    low, high = cv2.erode(gray, kernel), cv2.dilate(gray, kernel)
+    contrast = np.maximum(high - low, 0.5 * float(np.ptp(gray)))
+    return np.asarray((gray - (high + low) / 2) / np.maximum(contrast, 16.0), np.float32)
+
+
+def _square_codes(gray: Pixels) -> list[Code]:
+    found, quads = _qr_detector().detectMulti(gray)
+    if not found:
+        return []
+    return [code for quad in quads if (code := _square_code(gray, quad)) is not None]
+
+
+@cache
+def _qr_detector() -> Any:
+    return cv2.QRCodeDetector()
+
+
+def _square_code(gray: Pixels, quad: npt.NDArray[np.float32]) -> Code | None:
+    """Return the code that has its three finder marks at the corners of `quad`; None where there is none.
+
+    Several numbers of modules a side may show the marks; at the right one no module is half dark.
+    """
+    best: tuple[float, Plane] | None = None
+    least, most = OPTIONS.modules
+    for number in range(least, most + 1):
+        apart, uneven = _modules(gray, quad, number)
+        right = min(
+            float(((apart[place] < 0) == _FINDER).mean())
+            for place in (np.s_[:7, :7], np.s_[:7, -7:], np.s_[-7:, :7])
+        )
+        if right >= OPTIONS.finders and (best is None or uneven < best[0]):
+            best = uneven, apart
+    if best is None:
+        return None
+    return Code("qr", np.asarray(quad, np.float64), best[1] < 0, np.abs(best[1]) > OPTIONS.sure)
+
+
+_FINDER = np.pad(np.pad(np.ones((3, 3), bool), 1), 1, constant_values=True)
+
+
+def _modules(gray: Pixels, quad: npt.NDArray[np.float32], number: int) -> tuple[Plane, float]:
+    """Return how far from the middle the modules of a code with `number` a side are (see
+    `apart_from_middle`), and how
+    uneven they are inside, in gray levels."""
+    step = OPTIONS.oversampled
+    box = geometry.corners((number * step, number * step)).astype(np.float32)
+    square = cv2.getPerspectiveTransform(box, np.asarray(quad, np.float32))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    view = cv2.warpPerspective(gray, square, (number * step, number * step), flags=flags)
+    cells = view.reshape(number, step, number, step).astype(np.float32)
+    middles = np.asarray(cells[:, 1:-1, :, 1:-1].mean((1, 3)), np.float32)
+    return apart_from_middle(middles), float(cells.std((1, 3)).mean())
+
+
+def _bar_codes(gray: Pixels) -> list[Code]:
+    """Find places where all bars run one way, and read across them."""
+    mask, angle = _one_way(gray)
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    found = []
+    for label in range(1, count):
+        if boxes[label, cv2.CC_STAT_AREA] < 2 * OPTIONS.window**2:
+            continue
+        here = labels == label
+        code = _bar_code(gray, here, float(np.median(angle[here])))
+        if code is not None:
+            found.append(code)
+    return found
+
+
+def _one_way(gray: Pixels) -> tuple[npt.NDArray[np.bool_], Plane]:
+    """Return where gradients have one direction and are strong, and that direction in radians, 0 to pi."""
+    plane = gray.astype(np.float32)
+    dx, dy = (cv2.Sobel(plane, cv2.CV_32F, *order, scale=0.125) for order in ((1, 0), (0, 1)))
+    box = (OPTIONS.window, OPTIONS.window)
+    xx, yy, xy = (cv2.boxFilter(product, -1, box) for product in (dx * dx, dy * dy, dx * dy))
+    total = xx + yy
+    coherence = np.sqrt((xx - yy) ** 2 + 4 * xy * xy) / np.maximum(total, 1e-3)
+    mean, squares = cv2.boxFilter(plane, -1, box), cv2.boxFilter(plane * plane, -1, box)
+    strong = np.sqrt(np.maximum(squares - mean * mean, 0)) > OPTIONS.contrast
+    return (coherence > OPTIONS.coherence) & strong, np.asarray(0.5 * np.arctan2(2 * xy, xx - yy) % np.pi)
+
+
+def _bar_code(gray: Pixels, here: npt.NDArray[np.bool_], angle: float) -> Code | None:
+    """Return the bar code in a region whose gradients point to `angle`; None where it is none."""
+    y, x = np.nonzero(here)
+    along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    points = np.c_[x, y]
+    low, high = (points @ along).min() - OPTIONS.window, (points @ along).max() + OPTIONS.window
+    top, bottom = np.quantile(points @ across, [0.25, 0.75])
+    width, height = int(high - low), int(bottom - top)
+    if height < 4 or width < 2 * OPTIONS.bars:
+        return None
+    fine = 4
+    to_gray = np.array(
+        [
+            [along[0] / fine, across[0], low * along[0] + top * across[0]],
+            [along[1] / fine, across[1], low * along[1] + top * across[1]],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    strip = cv2.warpAffine(
+        gray, to_gray, (width * fine, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    read = _read_bars(np.asarray(strip, np.float32))
+    if read is None:
+        return None
+    first, last, modules = read
+    ends = [low + first / fine, low + last / fine]
+    quad = [
+        e * along + s * across
+        for e, s in ((ends[0], top), (ends[1], top), (ends[1], bottom), (ends[0], bottom))
+    ]
+    return Code("bar", np.array(quad), modules[None], np.ones_like(modules[None]))
+
+
+def _read_bars(strip: Plane) -> tuple[int, int, npt.NDArray[np.bool_]] | None:
+    """Return where the bars of a strip begin and end, and their modules."""
+    profile = strip.mean(0)
+    low, high = np.quantile(profile, [0.05, 0.95])
+    if high - low < 2 * OPTIONS.contrast or strip.std(0).mean() > 0.2 * (high - low):
+        return None
+    dark = profile < (low + high) / 2
+    edges = np.flatnonzero(np.diff(dark)) + 1
+    if not dark.any() or len(edges) < OPTIONS.bars:
+        return None
+    inside = edges if not dark[0] else edges[1:]
+    if dark[-1]:
+        inside = inside[:-1]
+    runs = np.diff(inside)
+    if len(runs) < OPTIONS.bars:
+        return None
+    module = _module(runs)
+    widths = np.maximum(np.rint(runs / module), 1).astype(int)
+    least, most = OPTIONS.single
+    ragged = np.abs(runs / module - widths).mean()
+    if ragged > OPTIONS.ragged or widths.max() > 6 or not least <= float((widths == 1).mean()) <= most:
+        return None
+    modules = np.repeat(np.arange(len(widths)) % 2 == 0, widths)
+    return int(inside[0]), int(inside[-1]), modules
+
+
+def _module(runs: npt.NDArray[np.intp]) -> float:
+    """Return the width of a module: the one that whole multiples of explain the runs best."""
+    tries = np.linspace(0.7, 1.4, 71) * float(np.quantile(runs, 0.2))
+    return float(min(tries, key=lambda m: float(np.abs(runs / m - np.maximum(np.rint(runs / m), 1)).mean())))
