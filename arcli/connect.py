@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,11 +77,13 @@ def _jobs(settings: Settings) -> int | None:
 def _positive(settings: Settings, key: str) -> float | None:
     """Return a setting as a number over 0, None where it is not set. Raises UsageError."""
     value = settings.get(key)
-    if value is None:
-        return None
+    return None if value is None else _number_over_0(key, value)
+
+
+def _number_over_0(key: str, value: str) -> float:
     number = real(value)
     if number is None or number <= 0:
-        raise UsageError(f"{key} is no number over 0: {value!r}")
+        raise UsageError(f"{key} is no number over 0: {value!r}", item=key)
     return number
 
 
@@ -93,12 +95,29 @@ def _text_or_file(text: str) -> str:
     """Return what stands in the file of that name, the text itself where there is no such file."""
     try:
         path = Path(text).expanduser()
-        return path.read_text(encoding="utf-8") if path.is_file() else text
+        return path.read_text(encoding="utf-8-sig") if path.is_file() else text
     except (OSError, ValueError):  # a long text is no name of a file
         return text
 
 
 _OPENERS = {Kind.LOCAL: _local, Kind.ARCLOUD: _arcloud, Kind.TUPU: _tupu}
+
+
+def refuse_profile(kind: Kind, values: Mapping[str, str]) -> None:
+    """Raises UsageError for a value of a remote profile that opening it would refuse."""
+    if "url" in values:
+        from arcli.remote.http.addresses import base_url
+
+        base_url(values["url"])
+    for key in ("timeout", "jobs"):
+        if key in values:
+            _number_over_0(key, values[key])
+    if values.get("form", "json") not in ("json", "multipart"):
+        raise UsageError(f"form is neither json nor multipart: {values['form']!r}", item="form")
+    if kind is Kind.TUPU and "public_key" in values:
+        from arcli.protocols.tupu.keys import load_public_key
+
+        load_public_key(_text_or_file(values["public_key"]))
 
 
 def scratch(folder: Path) -> Gallery:

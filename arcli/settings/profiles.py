@@ -66,8 +66,8 @@ class ProfileFile:
             raise ProfileNotFound(f"no such profile: {name}", hint=self._nearest(name), item=name)
         return Profile(name, table)
 
-    def add(self, profile: Profile, *, replace: bool = False) -> None:
-        """Add a profile. Raises ProfileExists unless `replace`; UsageError for a name that is not valid."""
+    def refuse(self, profile: Profile, *, replace: bool = False) -> None:
+        """Raises what `add` would: ProfileExists unless `replace`, UsageError for a name that is none."""
         if not _NAME.fullmatch(profile.name):
             raise UsageError(
                 f"not a valid profile name: {profile.name!r}",
@@ -77,7 +77,13 @@ class ProfileFile:
             raise ProfileExists(
                 f"profile {profile.name} exists already", hint="--replace overwrites it", item=profile.name
             )
-        self._write({**self._data, "profiles": {**self._profiles(), profile.name: dict(profile.values)}})
+
+    def add(self, profile: Profile, *, replace: bool = False, use: bool = False) -> None:
+        """Add a profile, with `use` as the current one, in one change or none. Raises as `refuse`."""
+        self.refuse(profile, replace=replace)
+        chosen = {"current": profile.name} if use else {}
+        profiles = {**self._profiles(), profile.name: dict(profile.values)}
+        self._write({**self._data, **chosen, "profiles": profiles})
 
     def use(self, name: str) -> None:
         """Make `name` the profile that is used where none is named. Raises ProfileNotFound."""
@@ -107,14 +113,16 @@ class ProfileFile:
 
     def _read(self) -> dict[str, Any]:
         try:
-            with self.path.open("rb") as file:
-                return tomllib.load(file)
+            data = tomllib.loads(self.path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
             return {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{self.path}: {error}", hint="mend the file, or move it away") from error
         except OSError as error:
             raise UsageError(f"{self.path}: {error.strerror}") from error
+        if foreign := sorted(data.keys() - {"current", "profiles"}):
+            raise UsageError(f"{self.path}: no such key: {foreign[0]}", hint="there are current and profiles")
+        return data
 
     def _write(self, data: dict[str, Any]) -> None:
         try:

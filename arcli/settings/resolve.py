@@ -27,6 +27,7 @@ def resolve(
     profiles = profiles or ProfileFile.of_user()
     name = _profile_name(flags, environ, profiles)
     profile = profiles.get(name.value)
+    _refuse_unknown(profile, profiles.path)
     kind = _checked("kind", _kind(name, profile, flags, environ), Kind)
     found = {
         key: setting
@@ -44,6 +45,19 @@ def resolve(
         kept_by=source,
         environ=environ,
     )
+
+
+def _refuse_unknown(profile: Profile, path: Path) -> None:
+    """Raises UsageError for a key that the profile's kind does not have: a slip would change what is done."""
+    kind = profile.text("kind") or Kind.LOCAL.value
+    if kind not in list(Kind):
+        return
+    places = [f"{SECRETS[Kind(kind)]}_{place}" for place in Place] if kind in SECRETS else []
+    known = ["kind", "channel", "format", *KEYS[Kind(kind)], *places]
+    for key in profile.values:
+        if key not in known:
+            hint = f"correct {path}; there are {', '.join(known)}"
+            raise UsageError(f"profile {profile.name}: no such setting: {key}", hint=hint, item=key)
 
 
 def _profile_name(flags: Mapping[str, str], environ: Mapping[str, str], profiles: ProfileFile) -> Setting:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -52,6 +53,13 @@ class Secret:
         return text
 
 
+def forget_in_keyring(entry: str) -> None:
+    """Take a secret out of the system's keyring again, if it is there."""
+    keyring, errors = _keyring()
+    with suppress(errors.KeyringError):
+        keyring.delete_password(_SERVICE, entry)
+
+
 def keep_in_keyring(entry: str, secret: str) -> None:
     """Store a secret in the system's keyring. Raises NotSupported without the extra or a keyring."""
     keyring, errors = _keyring()
@@ -64,11 +72,13 @@ def keep_in_keyring(entry: str, secret: str) -> None:
 def _from_file(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(_LONGEST).decode("utf-8")
+            return file.read(_LONGEST).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise WrongCredentials(f"the secret in {path} is not text") from error
     except OSError as error:
         raise WrongCredentials(f"cannot read the secret in {path}: {error.strerror}") from error
+    except ValueError as error:  # a name that no file can have
+        raise WrongCredentials(f"cannot read the secret in {path}: {error}") from error
 
 
 def _from_command(command: str) -> str:
@@ -80,7 +90,7 @@ def _from_command(command: str) -> str:
         done = subprocess.run(  # noqa: S603 - the user's own command
             shlex.split(command), stdout=subprocess.PIPE, timeout=_PATIENCE, check=False
         )
-        text = done.stdout[:_LONGEST].decode("utf-8")
+        text = done.stdout[:_LONGEST].decode("utf-8-sig")
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise WrongCredentials(f"{program} gave no secret: {type(error).__name__}") from None
     if done.returncode:

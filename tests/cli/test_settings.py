@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import sys
 from pathlib import Path
@@ -148,3 +149,52 @@ def test_what_a_kind_does_not_know_or_needs_is_refused(run: Run, words: list[str
 
 def test_a_name_that_is_not_valid(run: Run) -> None:
     assert run("profile", "add", "a b").status == 2
+
+
+URLS = [
+    *("ar.example", "ftp://ar.example", "https://", "https://ar example", "https://ar.example:port"),
+    *("https://u:p@ar.example", "https://ar.example/?a=1", "https://ar..example", "https://ar.example/\x07"),
+]
+
+
+@pytest.mark.parametrize("words", [["--url", url] for url in URLS])
+def test_a_url_that_is_none_is_refused_and_nothing_is_left(run: Run, words: list[str]) -> None:
+    assert run("profile", "add", "shop", "--kind", "arcloud", "--use", *words).status == 2
+    assert run("profile", "ls", "-f", "ids").out == "local\n"
+    assert sources(run)["profile"] == ("local", "default")
+
+
+@pytest.mark.parametrize("setting", ["timeout=soon", "timeout=0", "jobs=-1", "form=xml"])
+def test_a_setting_that_would_fail_later_is_refused_at_once(run: Run, setting: str) -> None:
+    ran = run("profile", "add", "shop", "--kind", "tupu", "--url", "https://ar.example", "--set", setting)
+    assert (ran.status, setting.partition("=")[0] in ran.err) == (2, True)
+    assert run("profile", "ls", "-f", "ids").out == "local\n"
+
+
+def write_profiles(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "config" / "arcli" / "profiles.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['currant = "shop"', '[profiles.local]\nurl = "https://x"', '[profiles.local]\nsecretkey_file = "x"'],
+)
+def test_a_key_that_nobody_knows_is_named(run: Run, tmp_path: Path, text: str) -> None:
+    write_profiles(tmp_path, text)
+    ran = run("ls", "--json")
+    assert (ran.status, ran.json["errors"][0]["code"]) == (2, "usage")
+    assert re.search("currant|url|secretkey_file", ran.json["errors"][0]["message"])
+
+
+def test_files_may_begin_with_a_byte_order_mark(run: Run, tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(b"\xef\xbb\xbfs3cret\r\n")
+    write_profiles(
+        tmp_path,
+        f'\ufeff[profiles.shop]\nkind = "arcloud"\nurl = "https://x.example"\nsecretkey_file = "{key}"',
+    )
+    assert sources(run, "--profile", "shop")["kind"][0] == "arcloud"
+    assert resolve(flags={"profile": "shop"}, environ={}).read_secret() == "s3cret"

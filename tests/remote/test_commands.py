@@ -174,9 +174,13 @@ def test_not_verifying_warns_unless_quiet(shell: Shell, tupu: FakeTupu) -> None:
 
 def test_settings_that_make_no_sense_are_usage_errors(shell: Shell, tupu: FakeTupu) -> None:
     assert shell("profile", "add", "x", "--kind", "tupu", "--url", tupu.url, "--set", "speed=9")[0] == 2
-    _tupu_profile(shell, tupu.url, "--set", "timeout=soon")
+    assert shell("profile", "add", "x", "--kind", "tupu", "--url", tupu.url, "--set", "timeout=soon")[0] == 2
+    _tupu_profile(shell, tupu.url)
+    (profiles,) = shell.home.rglob("profiles.toml")
+    sound = profiles.read_text()
+    profiles.write_text(sound + 'timeout = "soon"\n')
     assert shell("find", "tiger.jpg")[0] == 2
-    _tupu_profile(shell, tupu.url, "--replace")
+    profiles.write_text(sound)
     (shell.home / "key.pem").write_text("no key")
     assert shell("find", "tiger.jpg")[0] == 2
     assert "no key" not in shell.printed

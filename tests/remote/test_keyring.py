@@ -19,7 +19,27 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
     entries: dict[tuple[str, str], str] = {}
     monkeypatch.setattr(keyring, "set_password", lambda *entry: entries.update({entry[:2]: entry[2]}))
     monkeypatch.setattr(keyring, "get_password", lambda *entry: entries.get(entry))
+    monkeypatch.setattr(keyring, "delete_password", lambda *entry: entries.pop(entry))
     return entries
+
+
+def test_a_profile_that_cannot_be_written_leaves_no_secret(
+    kept: dict[tuple[str, str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "arcli").mkdir()
+    words = ["profile", "add", "shop", "--kind", "arcloud", "--url", "https://ar.example", "--keyring"]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert main(words) != 0  # an empty secret
+    monkeypatch.setattr("arcli.settings.profiles.write_atomically", _disk_full)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"s3cret")))
+    assert main(words) == 5
+    assert kept == {}
+    assert not [*tmp_path.rglob("*.toml")]
+
+
+def _disk_full(*given: object, **named: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def test_a_secret_can_live_in_the_keyring(

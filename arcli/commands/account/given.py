@@ -29,7 +29,7 @@ def read_secret(source: str | None) -> str | None:
         else:
             with Path(source).open("rb") as file:
                 data = file.read(_LONGEST_SECRET)
-        return data.decode().rstrip("\r\n")
+        return data.decode("utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{source}: the secret cannot be read", item=source) from error
 
@@ -47,7 +47,7 @@ def read_binding(
     from arcli.protocols.tupu.keys import load_public_key, public_pem
 
     try:
-        text = public_key.read_text()
+        text = public_key.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{public_key}: the key cannot be read", item=str(public_key)) from error
     return TupuBinding(

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from arcli.connect import refuse_profile
 from arcli.console.inputs import ask_secret
 from arcli.console.session import Session
-from arcli.errors import UsageError
+from arcli.errors import ArcliError, UsageError
 from arcli.models import valid_channel_name
 from arcli.settings import KEYS, OTHERS, SECRETS, Format, Kind, Profile, ProfileFile
 
@@ -89,12 +90,8 @@ def add(
         "format": None if default_format is None else default_format.value,
     }
     values = _values(kind, {key: value for key, value in given.items() if value is not None})
-    profiles = ProfileFile.of_user()
-    profiles.add(Profile(name, values), replace=replace)
-    if keyring:
-        _keep(name)
-    if use:
-        profiles.use(name)
+    _ = session.format  # an answer that cannot be given is refused before anything is written
+    _write(Profile(name, values), replace=replace, use=use, keyring=keyring)
     session.record({"name": name, **values}, name=name)
 
 
@@ -117,6 +114,7 @@ def _values(kind: Kind, given: dict[str, str]) -> dict[str, str]:
         raise UsageError("the secret is kept in one place", hint="name one of file, command, env, keyring")
     if kind is not Kind.LOCAL and "url" not in given:
         raise UsageError(f"a profile of kind {kind} needs --url")
+    refuse_profile(kind, given)
     if "channel" in given:
         given["channel"] = valid_channel_name(given["channel"])
     for key in _PATHS:
@@ -125,7 +123,18 @@ def _values(kind: Kind, given: dict[str, str]) -> dict[str, str]:
     return {"kind": kind.value, **given}
 
 
-def _keep(name: str) -> None:
-    from arcli.settings.secrets import keep_in_keyring
+def _write(profile: Profile, *, replace: bool, use: bool, keyring: bool) -> None:
+    """Write the profile, and its secret into the keyring, or neither."""
+    profiles = ProfileFile.of_user()
+    profiles.refuse(profile, replace=replace)
+    if not keyring:
+        profiles.add(profile, replace=replace, use=use)
+        return
+    from arcli.settings.secrets import forget_in_keyring, keep_in_keyring
 
-    keep_in_keyring(name, ask_secret("secret: "))
+    keep_in_keyring(profile.name, ask_secret("secret: "))
+    try:
+        profiles.add(profile, replace=replace, use=use)
+    except ArcliError:
+        forget_in_keyring(profile.name)
+        raise

@@ -33,7 +33,7 @@ def base_url(text: str) -> str:
     Raises UsageError unless it is http(s) with a host, and without user, password, query or fragment.
     """
     parts = _split(text)
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts is None or parts.scheme not in ("http", "https") or not _is_host(parts.hostname or ""):
         raise UsageError("the service's URL is none", hint="write https://host or https://host:port/path")
     if parts.username is not None or parts.password is not None:
         raise UsageError("the service's URL holds credentials", hint="give them with --username and a secret")
@@ -53,7 +53,17 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def _is_host(host: str) -> bool:
+    """Return whether a host's name is one that can be looked up."""
+    try:
+        return bool(host) and bool(host.encode("idna"))
+    except UnicodeError:
+        return ":" in host  # an IPv6 address with a zone
+
+
 def _split(text: str) -> SplitResult | None:
+    if any(c.isspace() or not c.isprintable() for c in text.strip()):
+        return None
     try:
         parts = urlsplit(text.strip())
         _ = parts.port  # raises on a port that is no number
