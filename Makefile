@@ -3,7 +3,7 @@
 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 /usr/bin/python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-EXTRAS = server,tupu,heic,plot,keyring
+EXTRAS = server,tupu,heic,latin,plot,keyring
 JOBS ?= 2
 BIN = .venv/bin
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile

@@ -97,4 +97,6 @@ def _write_row(manifest: IO[bytes], target: Target, exported: Exported) -> None:
         row["matchratio"] = target.matchratio
     if not target.active:
         row["active"] = False
+    if target.name is not None:
+        row["original_name"] = target.name
     manifest.write(json_line(row))

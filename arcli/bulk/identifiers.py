@@ -8,6 +8,8 @@ import unicodedata
 from enum import StrEnum
 from pathlib import PurePath
 
+from arcli.errors import NotSupported, extra_hint
+
 LONGEST = 50
 SHORTEST = 3
 _DIGEST = 8  # hex digits of SHA-256: 32 bits, and a collision is refused before anything is sent
@@ -15,11 +17,12 @@ _OTHER = re.compile(r"[^A-Za-z0-9@_.]")
 
 
 class IdFrom(StrEnum):
-    """What of a picture's path its identifier is made from."""
+    """What of a picture's path its identifier is made from; LATIN: the stem, written in Latin letters."""
 
     STEM = "stem"
     NAME = "name"
     PATH = "path"
+    LATIN = "latin"
 
 
 def identifier_for(relative: PurePath, rule: IdFrom = IdFrom.STEM) -> str:
@@ -28,8 +31,34 @@ def identifier_for(relative: PurePath, rule: IdFrom = IdFrom.STEM) -> str:
         return made_valid(relative.stem)
     if rule is IdFrom.NAME:
         return made_valid(relative.name)
-    parts = [part for part in relative.parts if part not in (relative.anchor, "..", ".")]
-    return made_valid("/".join(parts))
+    if rule is IdFrom.LATIN:
+        return made_valid(_in_latin(relative.stem))
+    return made_valid("/".join(_parts(relative)))
+
+
+def original_name(relative: PurePath, rule: IdFrom, identifier: str) -> str | None:
+    """Return what a picture's file is called (by PATH its path), None where `identifier` says as much."""
+    if rule is IdFrom.PATH:
+        text = shown = "/".join(_parts(relative))
+    else:
+        text, shown = (relative.name if rule is IdFrom.NAME else relative.stem), relative.name
+    if text == identifier:
+        return None
+    return unicodedata.normalize("NFC", shown).encode("utf-8", "backslashreplace").decode()
+
+
+def _parts(relative: PurePath) -> list[str]:
+    return [part for part in relative.parts if part not in (relative.anchor, "..", ".")]
+
+
+def _in_latin(text: str) -> str:
+    """Return `text` in Latin letters. Raises NotSupported without the package that knows them."""
+    try:
+        from anyascii import anyascii
+    except ImportError as error:
+        raise NotSupported("--id-from latin needs the package anyascii", hint=extra_hint("latin")) from error
+    latin: str = anyascii(unicodedata.normalize("NFC", text))
+    return latin
 
 
 def made_valid(text: str) -> str:

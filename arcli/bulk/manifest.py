@@ -20,6 +20,7 @@ _NAMES = {
     "metadata": ("metadata", "meta"),
     "matchratio": ("matchratio",),
     "active": ("active",),
+    "original_name": ("originalname",),
 }
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -35,6 +36,7 @@ class Row:
     metadata: str | None = None
     matchratio: MatchRatio | None = None
     active: bool | None = None
+    name: str | None = None
     error: ArcliError | None = None
 
 
@@ -87,6 +89,7 @@ def _checked(line: int, values: dict[str, Any]) -> Row:
             metadata=valid_metadata(text) if (text := _text(values, "metadata", False)) is not None else None,
             matchratio=_matchratio(values.get("matchratio")),
             active=_active(values.get("active")),
+            name=_text(values, "original_name", False),
         )
     except ArcliError as error:
         image, identifier = values.get("image"), values.get("identifier")

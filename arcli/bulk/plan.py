@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from arcli.bulk.identifiers import IdFrom, identifier_for
+from arcli.bulk.identifiers import IdFrom, identifier_for, original_name
 from arcli.bulk.manifest import Manifest, Row
 from arcli.bulk.walk import Found, Skipped, as_on_disk, pictures_of
 from arcli.errors import ArcliError, Conflict, EmptyInput, InvalidIdentifier, PictureNotFound, UsageError
@@ -33,6 +33,7 @@ class PlanEntry:
     metadata: str | None = None
     matchratio: MatchRatio | None = None
     active: bool | None = None
+    name: str | None = None
     where: str | None = None
     error: ArcliError | None = None
 
@@ -47,6 +48,7 @@ class PlanEntry:
             identifier=self.identifier,
             metadata=self.metadata,
             matchratio=self.matchratio,
+            name=self.name,
         )
 
 
@@ -105,6 +107,7 @@ def plan_words(
                 image=one.image,
                 path=as_on_disk(Path(one.image)),
                 identifier=name,
+                name=None if identifier else original_name(PurePath(one.relative), rule, name),
                 metadata=defaults.metadata,
                 matchratio=defaults.matchratio,
             )
@@ -180,6 +183,12 @@ def _identifier(row: Row, rule: IdFrom) -> str:
     return row.identifier or identifier_for(PurePath(row.image.replace("\\", "/")), rule)
 
 
+def _name(row: Row, rule: IdFrom, identifier: str) -> str | None:
+    if row.identifier is not None or row.image is None:
+        return None
+    return original_name(PurePath(row.image.replace("\\", "/")), rule, identifier)
+
+
 def _entry(row: Row, manifest: Path, rule: IdFrom, defaults: Defaults, taken: int | None) -> PlanEntry:
     where = f"{manifest}, line {row.line}"
     shown = None if row.image is None else _resolved(manifest.parent, row.image)
@@ -195,6 +204,7 @@ def _entry(row: Row, manifest: Path, rule: IdFrom, defaults: Defaults, taken: in
     if row.error is not None:
         return replace(entry, error=located(row.error, entry))
     entry = replace(entry, identifier=_identifier(row, rule))
+    entry = replace(entry, name=row.name or _name(row, rule, entry.identifier))
     if taken is None:
         return entry
     error = InvalidIdentifier(

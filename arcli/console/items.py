@@ -90,13 +90,15 @@ FIELDS = ("identifier", "channel", "metadata", "matchratio", "level", "active", 
 
 def target_record(target: Target) -> Record:
     """Return a target's JSON object; its keys are an API (docs/json.md)."""
-    return {field: getattr(target, field) for field in FIELDS}
+    record = {field: getattr(target, field) for field in FIELDS}
+    return record if target.name is None else {**record, "name": target.name}
 
 
 def target_lines(target: Target) -> list[tuple[str, object]]:
     """Return a target's fields for people."""
     return [
         ("identifier", target.identifier),
+        ("name", target.name),
         ("channel", target.channel),
         ("level", target.level),
         ("active", target.active),
@@ -119,9 +121,10 @@ def _ratio(value: MatchRatio | None) -> str | None:
 TARGETS: ItemView[Target] = ItemView(
     key="targets",
     record=target_record,
-    columns=FIELDS,
+    columns=(*FIELDS, "name"),
+    rows=lambda target: [[*(getattr(target, field) for field in FIELDS), target.name]],
     names=lambda target: [target.identifier],
-    headings=("identifier", "level", "active", "ratio", "updated", "metadata"),
+    headings=("identifier", "level", "active", "ratio", "updated", "name", "metadata"),
     lines=lambda t: [
         (
             t.identifier,
@@ -129,6 +132,7 @@ TARGETS: ItemView[Target] = ItemView(
             "yes" if t.active else "no",
             _ratio(t.matchratio),
             minute(t.updated),
+            shortened(t.name or "", _METADATA),
             shortened(t.metadata or "", _METADATA),
         )
     ],

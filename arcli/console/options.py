@@ -57,7 +57,14 @@ MinLevelOption = Annotated[
     int | None,
     typer.Option("--min-level", min=1, max=5, metavar="N", help="Refuse pictures below this level."),
 ]
-IdFromOption = Annotated[IdFrom, typer.Option("--id-from", help="What of a path makes the identifier.")]
+IdFromOption = Annotated[
+    IdFrom,
+    typer.Option(
+        "--id-from",
+        help="What of a path makes the identifier: its stem (no extension), its name, all of it,"
+        " or the stem in Latin letters (extra latin).",
+    ),
+]
 EncodingOption = Annotated[
     str | None,
     typer.Option("--encoding", metavar="NAME", help="The manifest's encoding, where the guess is wrong."),

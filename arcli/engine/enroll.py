@@ -80,8 +80,8 @@ def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
 def new_target(item: AddItem, enrolment: Enrolment, present: TargetRow | None) -> NewTarget:
     """Return the row to store; what the item does not say stays as the replaced target had it."""
     if present is not None:
-        return renewed(present, enrolment, metadata=item.metadata, matchratio=item.matchratio)
-    return _row(item.identifier, enrolment, item.metadata, item.matchratio, active=True)
+        return renewed(present, enrolment, metadata=item.metadata, matchratio=item.matchratio, name=item.name)
+    return _row(item.identifier, enrolment, item.metadata, item.matchratio, item.name, active=True)
 
 
 def renewed(
@@ -90,6 +90,7 @@ def renewed(
     *,
     metadata: str | None = None,
     matchratio: MatchRatio | None = None,
+    name: str | None = None,
 ) -> NewTarget:
     """Return the row that shows a new picture of a target, keeping what is not given anew."""
     return _row(
@@ -97,6 +98,7 @@ def renewed(
         enrolment,
         present.metadata if metadata is None else metadata,
         present.matchratio if matchratio is None else matchratio,
+        present.name if name is None else name,
         active=present.active,
     )
 
@@ -106,6 +108,7 @@ def _row(
     enrolment: Enrolment,
     metadata: str | None,
     matchratio: MatchRatio | None,
+    name: str | None,
     *,
     active: bool,
 ) -> NewTarget:
@@ -119,4 +122,5 @@ def _row(
         picture_hash=enrolment.picture_hash,
         picture=enrolment.picture,
         thumbnail=enrolment.thumbnail,
+        name=name,
     )

@@ -178,6 +178,7 @@ class _Answer:
             metadata=row.metadata if self._options.metadata else None,
             label=None if kind is ListKind.PLAIN else kind.value,
             ambiguous=one.ambiguous,
+            name=row.name,
         )
 
     def _candidate(self, one: VerifiedCandidate) -> Candidate:

@@ -38,6 +38,7 @@ from arcli.models.lookups import (
 from arcli.models.names import (
     DEFAULT_CHANNEL,
     METADATA_LIMIT,
+    NAME_LIMIT,
     MatchRatio,
     usable_matchratio,
     valid_channel_name,
@@ -67,6 +68,7 @@ from arcli.models.targets import (
 __all__ = [
     "DEFAULT_CHANNEL",
     "METADATA_LIMIT",
+    "NAME_LIMIT",
     "PICTURE_BYTES_LIMIT",
     "WOULD",
     "Account",

@@ -39,7 +39,7 @@ class FindOptions:
 class Match:
     """A target found in a photo. `score` in [0, 1]; `inliers`: keypoints that agree with one homography.
 
-    A remote service may know neither inliers nor quad: then they are None.
+    A remote service may know neither inliers nor quad: then they are None. `name` as in Target.
     """
 
     identifier: str
@@ -51,6 +51,7 @@ class Match:
     metadata: str | None = None
     label: str | None = None
     ambiguous: bool = False
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,9 @@ DEFAULT_CHANNEL = "default"
 METADATA_LIMIT = 64 * 1024  # bytes of UTF-8; protocols.md, decision 11
 
 
+NAME_LIMIT = 4096  # characters of a file's name or path that is kept beside an identifier; as Linux paths
+
+
 MatchRatio = int | float | str
 """A target's own threshold: a number in [0, 1] is used, anything else is kept verbatim and ignored."""
 

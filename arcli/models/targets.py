@@ -42,7 +42,10 @@ WOULD = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A registered picture. `picture_hash` is the SHA-256 (hex) of the bytes that were added, where known."""
+    """A registered picture. `picture_hash` is the SHA-256 (hex) of the bytes that were added, where known.
+
+    `name`: what its file was called, where the identifier could not be that.
+    """
 
     identifier: str
     channel: str
@@ -53,6 +56,7 @@ class Target:
     created: str | None = None
     updated: str | None = None
     picture_hash: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,12 +122,13 @@ def valid_changes(changes: TargetChanges) -> TargetChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddItem:
-    """One picture to register."""
+    """One picture to register. `name`: what its file is called, where the identifier could not be that."""
 
     picture: Picture
     identifier: str
     metadata: str | None = None
     matchratio: MatchRatio | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ percent-encoded path segments. A failure answers `{"error": {code, message, hint
 | POST check, multipart: `channel`?, `image` | a rating: `{"level"?, "hints", "duplicates"}` |
 
 Fields that our server understands in the seven calls themselves are in arcli.protocols.arcloud.requests:
-AddImage replace, skip, matchratio, minlevel, noduplicates, dryrun; UpdateImageInfo active, rename, image,
-clear; GetImages limit; FindImage channels, limit, candidates, threshold, effort, count, metadata; Statistics
-misses.
+AddImage replace, skip, matchratio, minlevel, noduplicates, dryrun, name; UpdateImageInfo active, rename,
+image, clear; GetImages limit; FindImage channels, limit, candidates, threshold, effort, count, metadata;
+Statistics misses.
 """
 
 from __future__ import annotations

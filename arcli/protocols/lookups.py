@@ -19,6 +19,7 @@ def match_json(match: Match) -> JsonObject:
             "metadata": match.metadata,
             "label": match.label,
             "ambiguous": match.ambiguous,
+            "name": match.name,
         }
     )
 
@@ -38,6 +39,7 @@ def read_match(body: JsonObject, *, channel: str | None = None) -> Match:
         metadata=json_text(body.get("metadata")),
         label=text(body.get("label")),
         ambiguous=flag(body.get("ambiguous")),
+        name=text(body.get("name")),
     )
 
 

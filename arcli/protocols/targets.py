@@ -31,6 +31,7 @@ def target_json(target: Target) -> JsonObject:
             "created": target.created,
             "updated": target.updated,
             "sha256": target.picture_hash,
+            "name": target.name,
         }
     )
 
@@ -50,6 +51,7 @@ def read_target(body: JsonObject, *, channel: str, identifier: str | None = None
         created=text(body.get("created")),
         updated=text(body.get("updated")),
         picture_hash=text(body.get("sha256")),
+        name=text(body.get("name")),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from arcli.errors import DataDamaged
 from arcli.models import ChannelSettings, IndexKind, ListKind, MatchRatio, Target
 
-COLUMNS = "row_id, identifier, metadata, matchratio, level, active, picture_hash, created, updated"
+COLUMNS = "row_id, identifier, metadata, matchratio, level, active, picture_hash, created, updated, name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +37,7 @@ class NewTarget:
     picture_hash: str | None = None
     picture: bytes | None = None
     thumbnail: bytes | None = None
+    name: str | None = None
     created: str | None = None
 
 
@@ -70,10 +71,10 @@ def matchratio_text(value: MatchRatio | None) -> str | None:
 
 def target_row(channel: str, values: tuple[Any, ...]) -> TargetRow:
     """Return the row of `values` in the order of COLUMNS. Raises DataDamaged."""
-    row_id, identifier, metadata, matchratio, level, active, picture_hash, created, updated = values
+    row_id, identifier, metadata, matchratio, level, active, picture_hash, created, updated, name = values
     if not isinstance(level, int | None) or not all(
         isinstance(text, str | None)
-        for text in (identifier or 0, metadata, matchratio, picture_hash, created)
+        for text in (identifier or 0, metadata, matchratio, picture_hash, created, name)
     ):
         raise DataDamaged(f"row {row_id} of channel {channel!r} cannot be read")
     return TargetRow(
@@ -87,6 +88,7 @@ def target_row(channel: str, values: tuple[Any, ...]) -> TargetRow:
         picture_hash=picture_hash,
         created=created,
         updated=updated,
+        name=name,
     )
 
 

@@ -125,6 +125,10 @@ def _store_1(connection: sqlite3.Connection) -> None:
     run(connection, _STORE_TABLES)
 
 
+def _store_2(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE targets ADD COLUMN name TEXT")
+
+
 def _catalog_1(connection: sqlite3.Connection) -> None:
     run(connection, _CATALOG_TABLES)
     run(connection, _ACCOUNT_TABLES)
@@ -134,6 +138,8 @@ def _counts_1(connection: sqlite3.Connection) -> None:
     run(connection, _COUNTS_TABLES)
 
 
-STORE = Schema(application_id=0x61724631, migrations=(_store_1,))  # "arF1" … the kinds differ in one byte
+STORE = Schema(
+    application_id=0x61724631, migrations=(_store_1, _store_2)
+)  # "arF1" … the kinds differ in one byte
 CATALOG = Schema(application_id=0x61724632, migrations=(_catalog_1,))
 COUNTS = Schema(application_id=0x61724633, migrations=(_counts_1,))

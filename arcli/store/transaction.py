@@ -93,8 +93,8 @@ class WriteTransaction(Snapshot):
     def _insert(self, new: NewTarget, created: str) -> int:
         cursor = self.connection.execute(
             "INSERT INTO targets"
-            " (identifier, metadata, matchratio, level, active, picture_hash, created, updated)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            " (identifier, metadata, matchratio, level, active, picture_hash, created, updated, name)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 new.identifier,
                 new.metadata,
@@ -104,6 +104,7 @@ class WriteTransaction(Snapshot):
                 new.picture_hash,
                 created,
                 now(),
+                new.name,
             ),
         )
         row_id = cursor.lastrowid

@@ -12,7 +12,13 @@ from tests.bulk.conftest import Arcli
 
 
 @pytest.fixture
-def pressed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+def pressing() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture
+def pressed(pressing: pytest.MonkeyPatch) -> Callable[[str, str], None]:
     """Let Ctrl-C come after two results of a function that a command's module uses."""
 
     def press(module: str, name: str) -> None:
@@ -22,13 +28,13 @@ def pressed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
             yield from islice(whole(*args, **kwargs), 2)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(import_module(module), name, cut)
+        pressing.setattr(import_module(module), name, cut)
 
     return press
 
 
 def test_an_interrupted_load_says_what_is_in(
-    arcli: Arcli, posters: Path, pressed: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+    arcli: Arcli, posters: Path, pressed: Callable[[str, str], None], pressing: pytest.MonkeyPatch
 ) -> None:
     pressed("arcli.commands.add", "load")
     for words, hint in (([], "--on-exists skip"), (["--report", "r.jsonl"], "--resume")):
@@ -37,8 +43,7 @@ def test_an_interrupted_load_says_what_is_in(
         assert ran.status == 130
         assert f"interrupted: channel {channel}: 2 added" in " ".join(ran.err.split())
         assert hint in ran.err
-    monkeypatch.undo()
-    monkeypatch.setenv("ARCLI_DATA_DIR", "data")
+    pressing.undo()
     assert arcli("add", posters, "-c", "c0", "--on-exists", "skip").status == 0
     assert arcli("add", posters, "-c", "c2", "--report", "r.jsonl", "--resume").status == 0
     assert [arcli("ls", "-c", name, "--json").data["totalcount"] for name in ("c0", "c2")] == [4, 4]

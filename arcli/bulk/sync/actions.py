@@ -76,6 +76,7 @@ def action_line(action: Action) -> bytes:
             "metadata": entry.metadata,
             "matchratio": entry.matchratio,
             "active": entry.active,
+            "name": entry.name,
             "where": entry.where,
         }
     record |= {"changes": list(action.changes), "picture": action.picture}
@@ -144,6 +145,7 @@ def _entry(record: dict[str, Any]) -> PlanEntry:
         metadata=record["metadata"],
         matchratio=record["matchratio"],
         active=record["active"],
+        name=record.get("name"),
         where=record["where"],
     )
 

@@ -60,6 +60,7 @@ class ChannelSource:
                 metadata=target.metadata,
                 matchratio=None if left else target.matchratio,
                 active=None if self.vendor else target.active,
+                name=target.name,
             )
 
     def attached(self, actions: Iterable[Action]) -> Iterator[Action]:

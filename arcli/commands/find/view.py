@@ -11,7 +11,7 @@ from arcli.models import Candidate, FindResult, Match
 
 COLUMNS = (
     *("image", "matched", "identifier", "channel", "score", "inliers", "quad", "level", "metadata"),
-    *("label", "ambiguous", "elapsed_ms", "error"),
+    *("label", "ambiguous", "elapsed_ms", "error", "name"),
 )
 
 
@@ -29,6 +29,8 @@ def result_record(result: FindResult) -> Record:
 def _hit(hit: Match | Candidate) -> Record:
     """Return a match or candidate, its numbers to the digits that say something: 1/100 px, score 1/10,000."""
     record = asdict(hit)
+    if record.get("name") is None:
+        record.pop("name", None)  # it is there where there is one
     if hit.score is not None:
         record["score"] = _shown(hit.score)
     if record.get("votes") is not None:
@@ -76,7 +78,7 @@ def _score(hit: Match | Candidate) -> str | None:
 
 def _note(match: Match) -> str:
     """Return where in the photo the target is, and what else is to be said of the match."""
-    words = [match.label] if match.label else []
+    words = [name for name in (match.name, match.label) if name]
     words += ["ambiguous"] if match.ambiguous else []
     if match.quad is not None:
         x = sum(point[0] for point in match.quad) / 4

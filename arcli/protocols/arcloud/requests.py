@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from arcli.errors import InvalidIdentifier, UsageError
 from arcli.models import (
+    NAME_LIMIT,
     AddItem,
     AddOptions,
     Clearable,
@@ -112,6 +113,7 @@ def add_extension_fields(item: AddItem, options: AddOptions) -> Fields:
         minlevel=None if options.min_level is None else str(options.min_level),
         noduplicates="1" if options.no_duplicates else None,
         dryrun="1" if options.dry_run else None,
+        name=item.name,
     )
 
 
@@ -125,6 +127,14 @@ def read_add_options(fields: Mapping[str, str]) -> AddOptions:
         no_duplicates=_flag(fields, "noduplicates"),
         dry_run=_flag(fields, "dryrun"),
     )
+
+
+def read_name(fields: Mapping[str, str]) -> str | None:
+    """Read what a picture's file was called. Raises UsageError for what is no name."""
+    name = optional(fields, "name")
+    if name is not None and len(name) > NAME_LIMIT:
+        raise UsageError(f"name has over {NAME_LIMIT:,} characters", item="name")
+    return name
 
 
 # UpdateImageInfo

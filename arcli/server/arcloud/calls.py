@@ -100,6 +100,7 @@ class ArcloudRoutes:
                 identifier=valid_identifier(identifier),
                 metadata=requests.read_metadata(fields),
                 matchratio=requests.read_matchratio(fields),
+                name=requests.read_name(fields),
             )
             options = requests.read_add_options(fields)
             return answers.added(self._service.gallery.add(channel=channel, item=item, options=options))
