@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import tee
-from pathlib import PurePath
 
 from arcli.bulk.identifiers import IdFrom, identifier_for
 from arcli.bulk.plan import PlanEntry
+from arcli.bulk.walk import named_path
 from arcli.errors import ArcliError, DuplicatePicture, PictureRefused
 from arcli.gallery import Gallery
 from arcli.models import CheckResult, Picture, level_too_low
@@ -28,7 +28,7 @@ class Gates:
 def entries_of(pictures: Iterable[Picture], rule: IdFrom) -> Iterator[PlanEntry]:
     """Make entries of pictures, with the identifiers that `add` would give them."""
     for picture in pictures:
-        identifier = identifier_for(PurePath(picture.name), rule)
+        identifier = identifier_for(named_path(picture.name), rule)
         yield PlanEntry(image=picture.name, identifier=identifier, path=picture.path, data=picture.data)
 
 

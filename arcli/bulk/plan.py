@@ -9,9 +9,9 @@ from pathlib import Path, PurePath
 
 from arcli.bulk.identifiers import IdFrom, identifier_for, original_name
 from arcli.bulk.manifest import Manifest, Row
-from arcli.bulk.walk import Found, Skipped, as_on_disk, pictures_of
+from arcli.bulk.walk import Found, Skipped, named_path, picture_named, pictures_of
 from arcli.errors import ArcliError, Conflict, EmptyInput, InvalidIdentifier, PictureNotFound, UsageError
-from arcli.models import AddItem, MatchRatio, Picture, usable_matchratio, valid_identifier
+from arcli.models import AddItem, MatchRatio, Picture, is_url, usable_matchratio, valid_identifier
 
 _TOLD = 5  # collisions named in a sentence
 
@@ -20,8 +20,8 @@ _TOLD = 5  # collisions named in a sentence
 class PlanEntry:
     """One item of a plan. `where`: its place in a manifest; with an `error` it is not sent.
 
-    The picture is at `path`, or `fetch` brings its bytes, or `data` are they. `picture_hash`: SHA-256 of
-    the bytes where it is known without reading them.
+    The picture is at `path`, or `fetch` brings its bytes, or `data` are they, or `image` is its URL.
+    `picture_hash`: SHA-256 of the bytes where it is known without reading them.
     """
 
     image: str
@@ -39,6 +39,8 @@ class PlanEntry:
 
     def picture(self) -> Picture:
         """Return the picture. Raises what `fetch` raises."""
+        if self.path is None and self.data is None and self.fetch is None:
+            return picture_named(self.image)
         data = self.fetch() if self.fetch is not None else self.data
         return Picture(name=self.image, path=self.path, data=data)
 
@@ -105,7 +107,7 @@ def plan_words(
         for one, name in zip(found, names, strict=True):
             yield PlanEntry(
                 image=one.image,
-                path=as_on_disk(Path(one.image)),
+                path=picture_named(one.image).path,
                 identifier=name,
                 name=None if identifier else original_name(PurePath(one.relative), rule, name),
                 metadata=defaults.metadata,
@@ -180,7 +182,7 @@ def plan_manifest(manifest: Manifest, rule: IdFrom, defaults: Defaults) -> Plan:
 
 def _identifier(row: Row, rule: IdFrom) -> str:
     assert row.image is not None, "a row without an error has an image"
-    return row.identifier or identifier_for(PurePath(row.image.replace("\\", "/")), rule)
+    return row.identifier or identifier_for(named_path(row.image.replace("\\", "/")), rule)
 
 
 def _name(row: Row, rule: IdFrom, identifier: str) -> str | None:
@@ -191,10 +193,12 @@ def _name(row: Row, rule: IdFrom, identifier: str) -> str | None:
 
 def _entry(row: Row, manifest: Path, rule: IdFrom, defaults: Defaults, taken: int | None) -> PlanEntry:
     where = f"{manifest}, line {row.line}"
-    shown = None if row.image is None else _resolved(manifest.parent, row.image)
+    shown = row.image
+    if shown is not None and not is_url(shown):
+        shown = str(_resolved(manifest.parent, shown))
     entry = PlanEntry(
-        image=where if shown is None else str(shown),
-        path=None if shown is None else as_on_disk(shown),
+        image=where if shown is None else shown,
+        path=None if shown is None else picture_named(shown).path,
         identifier=row.identifier or "",
         metadata=row.metadata if row.metadata is not None else defaults.metadata,
         matchratio=row.matchratio if row.matchratio is not None else defaults.matchratio,

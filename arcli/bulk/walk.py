@@ -8,9 +8,12 @@ import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePath
+from urllib.parse import unquote, urlsplit
 
 from arcli.errors import PictureNotFound
+from arcli.models import Picture, is_url
 
 PICTURE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
@@ -70,11 +73,25 @@ class Skipped:
         return ((f"passed over in folders: {words}",) if words else ()) + linked + empty
 
 
+def picture_named(name: str) -> Picture:
+    """Return the picture at a path, or at a URL: fetched when it is needed, with the user's rights."""
+    if not is_url(name):
+        return Picture(name=name, path=as_on_disk(Path(name)))
+    from arcli.remote.http.fetch import fetch_own
+
+    return Picture(name=name, fetch=partial(fetch_own, name))
+
+
+def named_path(image: str) -> PurePath:
+    """Return the path that a picture's identifier is made from: of a URL its own, decoded."""
+    return PurePath(unquote(urlsplit(image).path).lstrip("/") if is_url(image) else image)
+
+
 def pictures_of(words: Iterable[str], skipped: Skipped, exclude: Sequence[str] = ()) -> Iterator[Found]:
     """Yield what `each_picture` does, but a path that is named twice only once."""
     seen: set[str] = set()
     for found in each_picture(words, skipped, exclude):
-        key = os.path.normpath(found.image)
+        key = found.image if is_url(found.image) else os.path.normpath(found.image)
         if key not in seen:
             seen.add(key)
             yield found
@@ -83,11 +100,14 @@ def pictures_of(words: Iterable[str], skipped: Skipped, exclude: Sequence[str] =
 def each_picture(words: Iterable[str], skipped: Skipped, exclude: Sequence[str] = ()) -> Iterator[Found]:
     """Yield the pictures that `words` name, folders in sorted order, as often as they are named.
 
-    A word that names nothing is tried as a glob (`**` for any depth), and in the other Unicode forms of its
-    name. A file that is named is taken whatever its name is, unless a pattern of `exclude` says otherwise
-    (see `excluded`). Raises PictureNotFound for a word that means nothing.
+    A URL is a picture. A word that names nothing is tried as a glob (`**` for any depth), and in the other
+    Unicode forms of its name. A file that is named is taken whatever its name is, unless a pattern of
+    `exclude` says otherwise (see `excluded`). Raises PictureNotFound for a word that means nothing.
     """
     for word in words:
+        if is_url(word):
+            yield from _file(word, skipped, exclude)
+            continue
         named = os.path.lexists(word) or glob.has_magic(word)
         yield from _meaning(word if named else _folder_form(word), skipped, exclude)
 
@@ -117,10 +137,11 @@ def _meaning(word: str, skipped: Skipped, exclude: Sequence[str]) -> Iterator[Fo
 
 
 def _file(name: str, skipped: Skipped, exclude: Sequence[str]) -> Iterator[Found]:
-    if excluded(name, exclude):
+    relative = str(named_path(name)) if is_url(name) else name
+    if excluded(relative, exclude):
         skipped.excluded += 1
     else:
-        yield Found(name, name)
+        yield Found(name, relative)
 
 
 def is_picture_name(name: str) -> bool:

@@ -56,7 +56,7 @@ def add(
     ctx: typer.Context,
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH…", help="Pictures, folders or globs; - reads paths from stdin."),
+        typer.Argument(metavar="PATH…", help="Pictures, folders, globs or URLs; - reads paths from stdin."),
     ] = None,
     manifest: Annotated[
         Path | None,

@@ -76,7 +76,7 @@ def check(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="IMAGE…", help="Pictures or folders; - is stdin: a picture, or paths of pictures."
+            metavar="IMAGE…", help="Pictures, folders or URLs; - is stdin: a picture, or paths of pictures."
         ),
     ] = None,
     manifest: Annotated[

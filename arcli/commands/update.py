@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from arcli.bulk.walk import picture_named
 from arcli.console.inputs import match_ratio, metadata_text
 from arcli.console.items import target_lines, target_record
 from arcli.console.options import IdentifierArgument, MatchRatioOption, MetadataOption
 from arcli.console.session import Session
 from arcli.errors import UsageError
-from arcli.models import Picture, TargetChanges, valid_identifier
+from arcli.models import TargetChanges, valid_identifier
 
 
 def update(
@@ -22,7 +23,9 @@ def update(
     active: Annotated[
         bool | None, typer.Option("--active/--inactive", help="Whether photos can show it.")
     ] = None,
-    image: Annotated[str | None, typer.Option("--image", metavar="FILE", help="Replace its picture.")] = None,
+    image: Annotated[
+        str | None, typer.Option("--image", metavar="FILE", help="Replace its picture: FILE or a URL.")
+    ] = None,
     rename: Annotated[
         str | None, typer.Option("--rename", metavar="NEW", help="Give it another identifier.")
     ] = None,
@@ -36,7 +39,7 @@ def update(
         metadata=metadata_text(metadata),
         matchratio=match_ratio(ratio, session.warn),
         active=active,
-        picture=None if image is None else Picture.from_path(image),
+        picture=None if image is None else picture_named(image),
         rename=None if rename is None else valid_identifier(rename),
     )
     if changes == TargetChanges():

@@ -47,7 +47,7 @@ MatchRatioOption = Annotated[
 ImagesArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="IMAGE…", help="Pictures or folders; - is stdin: a picture, or paths of pictures."
+        metavar="IMAGE…", help="Pictures, folders or URLs; - is stdin: a picture, or paths of pictures."
     ),
 ]
 NulOption = Annotated[

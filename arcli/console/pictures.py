@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcli.console.inputs import lines_of, stdin_bytes
@@ -65,9 +64,9 @@ def _not_empty(pictures: Iterator[Picture], skipped: Skipped) -> Iterator[Pictur
 
 
 def _picture(name: str) -> Picture:
-    from arcli.bulk.walk import as_on_disk
+    from arcli.bulk.walk import picture_named
 
-    return Picture(name=name, path=as_on_disk(Path(name)))
+    return picture_named(name)
 
 
 def _with_stdin(words: Sequence[str], nul: bool, skipped: Skipped, exclude: Sequence[str]) -> Photos:

@@ -46,7 +46,7 @@ from arcli.models.names import (
     valid_metadata,
     valid_username,
 )
-from arcli.models.pictures import PICTURE_BYTES_LIMIT, Hint, Picture, level_too_low
+from arcli.models.pictures import PICTURE_BYTES_LIMIT, Hint, Picture, is_url, level_too_low
 from arcli.models.statistics import StatisticsQuery, StatRecord
 from arcli.models.targets import (
     WOULD,
@@ -113,6 +113,7 @@ __all__ = [
     "TargetChanges",
     "TargetPage",
     "TupuBinding",
+    "is_url",
     "level_too_low",
     "usable_matchratio",
     "valid_changes",

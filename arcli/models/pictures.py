@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,22 @@ from arcli.errors import (
 PICTURE_BYTES_LIMIT = 64 * 1024 * 1024  # a file at the command line; `serve` has a lower limit of its own
 
 
+def is_url(name: str) -> bool:
+    """Say whether a picture's name is a URL that it can be fetched from."""
+    return name[:8].lower().startswith(("http://", "https://"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A picture as the user named it: a path that is read only when needed, or bytes already at hand."""
+    """A picture as the user named it: a path that is read only when needed, or bytes already at hand.
+
+    `fetch` brings the bytes of one that is elsewhere, when they are needed; it can be pickled.
+    """
 
     name: str
     path: Path | None = None
     data: bytes | None = None
+    fetch: Callable[[], bytes] | None = None
 
     @classmethod
     def from_path(cls, path: str | Path) -> Picture:
@@ -34,13 +43,16 @@ class Picture:
         Raises PictureNotFound (no such file, a folder, no permission), PictureTooLarge (over `limit`
         bytes), UnreadablePicture (the medium fails).
         """
-        data = self.data if self.data is not None else self._read_file(limit)
+        if self.data is not None:
+            data = self.data
+        else:
+            data = self._read_file(limit) if self.fetch is None else self.fetch()
         if len(data) > limit:
             raise PictureTooLarge(f"{self.name}: over {limit:,} bytes", item=self.name)
         return data
 
     def _read_file(self, limit: int) -> bytes:
-        assert self.path is not None, "a Picture has a path or data"
+        assert self.path is not None, "a Picture has a path, data or fetch"
         try:
             if not self.path.is_file():
                 what = "is no regular file" if self.path.exists() else "no such file"

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from arcli.bulk.walk import named_path
 from arcli.console.files import write_file
 from arcli.errors import FileExists, UsageError
 from arcli.models import FindResult, Picture
@@ -60,7 +61,7 @@ class Drawings:
 
     def _free_name(self, picture: Picture) -> str:
         """Return the photo's name; where a second photo has it too, with a number."""
-        stem = picture.path.stem if picture.path is not None else "stdin"
+        stem = "stdin" if picture.data is not None else named_path(picture.name).stem or "photo"
         name, number = f"{stem}.jpg", 1
         while name in self._used:
             number += 1

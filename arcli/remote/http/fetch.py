@@ -1,4 +1,4 @@
-"""Fetching pictures whose URLs strangers name: public addresses only, also after redirects and DNS.
+"""Fetching pictures by URL: of strangers from public addresses only, also after redirects and DNS.
 
 A name is resolved once a hop, all its addresses must be public, and the connection goes to one of those that
 were looked at, so that another answer of the DNS changes nothing. No proxy is asked.
@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 import httpcore
 
 from arcli.errors import PictureNotFound, PictureTooLarge
+from arcli.models import PICTURE_BYTES_LIMIT
 from arcli.remote.http.addresses import Address, is_public, resolve
 from arcli.remote.http.deadline import DeadlineBackend
 
@@ -79,6 +80,14 @@ class Fetcher:
         if not addresses or not all(self.allowed(address) for address in addresses):
             raise ConnectionRefusedError("only public addresses are fetched from")
         return str(addresses[0])
+
+
+def fetch_own(url: str) -> bytes:
+    """Return what a URL answers that the user of this shell names: any address, a file's size, a minute.
+
+    Raises PictureNotFound, PictureTooLarge.
+    """
+    return Fetcher(most_bytes=PICTURE_BYTES_LIMIT, seconds=60.0, redirects=10, allowed=bool).fetch(url)
 
 
 @contextmanager

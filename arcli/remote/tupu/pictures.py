@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from arcli.errors import ArcliError
-from arcli.models import Picture
+from arcli.models import Picture, is_url
 from arcli.protocols.tupu.requests import (
     MOST_BODY_BYTES,
     MOST_PICTURE_BYTES,
@@ -43,16 +43,12 @@ class Unready:
     error: ArcliError
 
 
-def is_url(picture: Picture) -> bool:
-    return picture.data is None and picture.name.startswith(("http://", "https://"))
-
-
 def ready(picture: Picture) -> Ready:
     """Read a picture, made smaller (and said so) when it is over 1 MB as base64.
 
     Raises PictureNotFound, UnreadablePicture, PictureTooLarge.
     """
-    if is_url(picture):
+    if picture.data is None and is_url(picture.name):
         return Ready(picture.name, picture.name)
     data = picture.read()
     if base64_size(len(data)) <= MOST_PICTURE_BYTES:
