@@ -257,8 +257,11 @@ class AccountAdmin(Protocol):
 class Gatekeeper(Protocol):
     """What a server asks about those who ask it; safe to call from several threads."""
 
-    def authenticate(self, *, username: str, secretkey: str) -> Principal:
-        """Say whose secret this is. Raises WrongCredentials, alike for an unknown account."""
+    def authenticate(self, *, username: str, secretkey: str, drawn_only: bool = False) -> Principal:
+        """Say whose secret this is; with `drawn_only` one that was imported is none.
+
+        Raises WrongCredentials, alike for an unknown account.
+        """
         ...
 
     def authorize(self, principal: Principal, *, channel: str, need: Scope) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -23,6 +25,7 @@ from arcli.server.tupu.calls import TupuRoutes
 
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 10.0  # asking whether an index needs work costs about a millisecond a channel
+_PACE_SECONDS = 0.25
 _FLUSH_SECONDS = 1.0  # design.md: a crash may lose the match counts of this last moment
 
 
@@ -31,7 +34,8 @@ def build_app(service: Service) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        chores = [asyncio.create_task(chore(service)) for chore in (_keep_flushing, _keep_up)]
+        chores = [asyncio.create_task(chore(service)) for chore in (_keep_flushing, _keep_up, _keep_pace)]
+        asyncio.get_running_loop().set_exception_handler(Once(_log.error))
         yield
         for chore in chores:
             chore.cancel()
@@ -81,7 +85,7 @@ def _middleware(service: Service) -> list[Middleware]:
         Middleware(
             CORSMiddleware,
             allow_origins=list(origins),
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["authorization", "content-type"],
             max_age=3600,
         ),
@@ -98,6 +102,16 @@ async def _keep_flushing(service: Service) -> None:
             _log.warning("counts could not be written: %s", error)
 
 
+async def _keep_pace(service: Service) -> None:
+    """Tell the pacer how busy this thread is."""
+    worked, at = time.thread_time(), time.monotonic()
+    while True:
+        await asyncio.sleep(_PACE_SECONDS)
+        now, clock = time.thread_time(), time.monotonic()
+        service.pacer.adjust((now - worked) / (clock - at))
+        worked, at = now, clock
+
+
 async def _keep_up(service: Service) -> None:
     while True:
         await asyncio.sleep(_UPKEEP_SECONDS)
@@ -105,3 +119,21 @@ async def _keep_up(service: Service) -> None:
             await service.quick.run(service.backend.upkeep)
         except Exception as error:
             _log.warning("an index was not looked after: %s", error)
+
+
+class Once:
+    """An event loop's exception handler that logs the same trouble once a minute: out of handles, for one."""
+
+    def __init__(self, log: Callable[..., None], *, seconds: float = 60.0) -> None:
+        self._log, self._seconds = log, seconds
+        self._said: dict[str, float] = {}
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        what = f"{context.get('message', 'trouble')}: {error!r}"[:300]
+        if loop.time() - self._said.get(what, -self._seconds) >= self._seconds:
+            if len(self._said) > 1000:
+                self._said.clear()
+            self._said[what] = loop.time()
+            known = isinstance(error, OSError | None)
+            self._log("%s", what, exc_info=None if known else error)

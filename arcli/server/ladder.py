@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from arcli.errors import ArcliError, UsageError
+from arcli.server.requests.limits import PaceTuning
 from arcli.server.service import Service
 
 _log = logging.getLogger(__name__)
@@ -63,11 +64,14 @@ def endpoint(
 
     async def answer(request: Request) -> Response:
         began = time.perf_counter()
-        with service.memory.lease() as request.state.lease:
+        address = service.address(request)
+        with service.memory.lease(address) as request.state.lease:
             try:
+                await service.pace(address)
                 reply = await manner.succeeded(request, await handler(request))
             except Exception as error:
                 reply = await manner.refused(request, call, _known(call, error))
+            service.pacer.wait(address, request.state.lease.taken / PaceTuning().unit_bytes)
         service.metrics.answered(call, reply.code, time.perf_counter() - began)
         return reply.response
 

@@ -8,10 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from arcli.errors import Busy, ChannelNotFound, TargetNotFound
-from arcli.models import FindOptions, FindResult, Principal, Scope, StatisticsQuery, StatRecord
+from arcli.models import Effort, FindOptions, FindResult, Principal, Scope, StatisticsQuery, StatRecord
 from arcli.server.service import Service
 
 _log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ _MOST_MISSES = 10_000  # files in the folder of --save-misses
 
 async def find_photo(
     service: Service,
+    address: str,
     principal: Principal,
     content: bytes,
     channels: Sequence[str] | None,
@@ -33,7 +35,8 @@ async def find_photo(
     searched = await service.quick.run(_searched, service, principal, channels)
     for _ in range(_TRIES):
         try:
-            result = await service.photos.run(_find, service, content, searched, options)
+            work = partial(_find, service, content, searched, options)
+            result = await service.photos.run(address, work, slow=asks_for_much(options))
         except ChannelNotFound:
             if channels is not None:
                 raise
@@ -43,6 +46,11 @@ async def find_photo(
             service.metrics.looked_up(result)
             return result
     raise Busy("the channels change faster than they can be searched")
+
+
+def asks_for_much(options: FindOptions) -> bool:
+    """Say whether a lookup may take many times the time of one for a single target."""
+    return options.effort is Effort.THOROUGH or options.limit != 1
 
 
 def _find(service: Service, content: bytes, channels: Sequence[str], options: FindOptions) -> FindResult:

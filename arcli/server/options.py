@@ -40,6 +40,9 @@ class ServeOptions:
     body_memory: int = 512 * MIB  # bytes of all the bodies that a process holds at a time
     picture_bytes: int = 10 * MIB  # protocols.md, decision 11
     tupu_body_bytes: int = 30 * MIB  # protocols.md, section 2
+    request_rate: float = 50.0  # requests a second and address; four times as many at once
+    connections: int = 4000  # that a process holds; at most what its limit of open files is enough for
+    connections_per_address: int = 200
     body_seconds: float = 120.0  # a request's body must have arrived by then
     grace_seconds: int = 30  # running requests may take this long at stop
     failures_per_address: int = 30  # wrong secrets at once; one is forgiven every 2 s
@@ -50,6 +53,7 @@ class ServeOptions:
     url_pictures: bool = False  # Tupu: fetch pictures given by URL
     tupu_relatives: int = 5  # candidates that a Tupu answer lists
     save_misses: Path | None = None
+    shared_table: Path | None = None  # of limits that several workers share; made by the parent
 
     @property
     def scheme(self) -> str:
@@ -87,7 +91,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: {error}", item=str(path)) from error
     table |= _compat(table.pop("compat", {}), path)
     hints = get_type_hints(ServeOptions)
-    known = {field.name for field in fields(ServeOptions)} - {"data_dir"}
+    known = {field.name for field in fields(ServeOptions)} - {"data_dir", "shared_table"}
     for name in table:
         if name not in known:
             raise UsageError(f"{path}: no such setting: {name}", hint=f"there are {', '.join(sorted(known))}")
@@ -124,6 +128,9 @@ _LEAST: dict[str, float] = {
     "body_memory": 1,
     "picture_bytes": 1,
     "tupu_body_bytes": 1,
+    "request_rate": 0.1,
+    "connections": 16,
+    "connections_per_address": 1,
     "body_seconds": 0.001,
     "grace_seconds": 0,
     "failures_per_address": 1,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from arcli.errors import ChannelNotFound, InvalidChannelName, NotYourChannel, UnreadablePicture
+from arcli.errors import ChannelNotFound, InvalidChannelName, NotYourChannel, RateLimited, UnreadablePicture
 from arcli.gallery import ChannelAdmin, Gallery, Gatekeeper
 from arcli.models import Picture, Principal, Scope
 from arcli.models.formats import picture_format, what_else
@@ -16,8 +17,9 @@ from arcli.protocols.arcloud.requests import Credentials
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
 from arcli.server.requests.access import Admission, ClientAddress
-from arcli.server.requests.limits import Memory
-from arcli.server.work import Workers
+from arcli.server.requests.limits import BucketTable, Memory, Pacer, PaceTuning
+from arcli.server.work import PhotoQueue, Workers
+from arcli.vision.decoding.isolation import close_pools
 
 _QUICK_THREADS = 8  # questions to the database, below a millisecond each
 _QUICK_QUEUE = 512
@@ -47,14 +49,22 @@ class Backend:
 class Service:
     """One server process."""
 
-    def __init__(self, backend: Backend, options: ServeOptions, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        options: ServeOptions,
+        metrics: Metrics,
+        table: BucketTable | None = None,
+    ) -> None:
         self.backend, self.options, self.metrics = backend, options, metrics
         cores = os.cpu_count() or 1
         threads = options.threads or max(1, cores // options.workers)
-        self.photos = Workers("photo", threads=threads, queue=options.queue)
+        self.photos = PhotoQueue(threads=threads, queue=options.queue)
+        self.table = table or BucketTable()
+        self.pacer = Pacer(options.request_rate, PaceTuning())
         self.quick = Workers("quick", threads=_QUICK_THREADS, queue=_QUICK_QUEUE)
         self.fetches = Workers("fetch", threads=_FETCH_THREADS, queue=options.queue)
-        self.admission = Admission(backend.gatekeeper, options, self.quick)
+        self.admission = Admission(backend.gatekeeper, options, self.quick, self.table)
         self.address = ClientAddress(options.trusted_proxies)
         self.memory = Memory(options.body_memory)
         metrics.watch(photos=lambda: self.photos.jobs, body_bytes=lambda: self.memory.held)
@@ -62,6 +72,14 @@ class Service:
     @property
     def gallery(self) -> Gallery:
         return self.backend.gallery
+
+    async def pace(self, address: str) -> None:
+        """Have who sends too many requests wait before the next is read. Raises RateLimited, far beyond."""
+        seconds = self.pacer.wait(address)
+        if seconds > PaceTuning().patience:
+            raise RateLimited("too many requests from this address: wait a minute")
+        if seconds:
+            await asyncio.sleep(seconds)
 
     async def admit(self, request: Request, credentials: Credentials) -> Principal:
         return await self.admission.admit(credentials, self.address(request))
@@ -112,7 +130,8 @@ class Service:
         return self.backend.channels.settings_of(name=channel).any_format
 
     def close(self) -> None:
-        """Let running jobs end, then write what is still only counted."""
+        """Let running jobs end, but wait for no picture that is being decoded; write what is only counted."""
+        close_pools()
         for workers in (self.fetches, self.photos, self.quick):
             workers.close()
         self.backend.flush()

@@ -7,9 +7,15 @@ their own threads: short questions to the database never wait behind them.
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
+import time
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from arcli.errors import Busy
 
@@ -23,7 +29,6 @@ class Workers:
     def __init__(self, name: str, *, threads: int, queue: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._places = threads + queue
-        self.threads = threads
         self.jobs = 0
 
     async def run(self, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs) -> Result:
@@ -43,3 +48,198 @@ class Workers:
     def close(self) -> None:
         """Wait for the jobs that run."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FairnessTuning:
+    """How photos of many callers share the threads.
+
+    light_seconds (0.2 to 2): of processor time; a caller whose photos cost less on average is served by the
+    fast threads. A lookup of a phone's photo takes 0.05 to 0.3 s on the two cores of docs/recognition.md, a
+    thorough one that finds nothing 1 to 4 s. half_life (10 to 120 s): in which half of what a caller used is
+    forgotten. weight (0.1 to 0.5): of the newest photo in a caller's average. niceness (5 to 19): of the slow
+    threads; 10 gives them a tenth of a core beside busy fast ones. kill_seconds: charged for a picture that
+    broke its process. patience (5 to 25 s): that a photo may wait; no request takes over 30 s.
+    """
+
+    light_seconds: float = 0.7
+    half_life: float = 30.0
+    weight: float = 0.3
+    niceness: int = 10
+    kill_seconds: float = 10.0
+    patience: float = 20.0
+    most_callers: int = 10_000
+
+
+@dataclass(slots=True)
+class _Caller:
+    """What a caller has used (seconds, decaying), what its photos cost on average, what it has waiting."""
+
+    used: float = 0.0
+    at: float = 0.0
+    average: float = 0.0
+    running: int = 0
+    waiting: deque[_Job] = field(default_factory=deque)
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    caller: _Caller
+    function: Callable[[], Any]
+    slow: bool
+    answer: asyncio.Future[Any]
+    late: asyncio.TimerHandle | None = None
+
+
+class PhotoQueue:
+    """Photos at work: who has used least is next, and costly ones never stand before cheap ones.
+
+    There are two lanes of `threads` each. The fast one serves callers whose photos are cheap on average; the
+    others' photos, and those that ask for much (`slow`), run in the slow one, at a lower priority of the
+    operating system. A full queue gives up the last photo of the caller that has most waiting.
+    """
+
+    def __init__(self, *, threads: int, queue: int, tuning: FairnessTuning = FairnessTuning()) -> None:
+        self._tuning, self._queue = tuning, queue
+        self._free = {False: threads, True: threads}
+        self._pools = {
+            False: ThreadPoolExecutor(threads, "photo", initializer=partial(_prepare, 0)),
+            True: ThreadPoolExecutor(threads, "slow-photo", initializer=partial(_prepare, tuning.niceness)),
+        }
+        self._callers: OrderedDict[str, _Caller] = OrderedDict()
+        self._waiting = 0
+        self._running = 0
+
+    @property
+    def jobs(self) -> int:
+        """Return how many photos are at work or waiting."""
+        return self._waiting + self._running
+
+    async def run(self, caller: str, function: Callable[[], Result], *, slow: bool = False) -> Result:
+        """Run `function` in a thread when its turn comes. Raises Busy when the queue is full or too slow."""
+        known = self._known(caller)
+        loop = asyncio.get_running_loop()
+        heavy = slow or known.average > self._tuning.light_seconds
+        job = _Job(known, function, heavy, loop.create_future())
+        if not self._free[heavy] and self._waiting >= self._queue:
+            self._make_room(known)
+        job.late = loop.call_later(self._tuning.patience, self._give_up, job)
+        known.waiting.append(job)
+        self._waiting += 1
+        self._start()
+        result: Result = await job.answer
+        return result
+
+    def close(self) -> None:
+        """Wait for the jobs that run; those that wait are refused."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _known(self, name: str) -> _Caller:
+        known = self._callers.setdefault(name, _Caller())
+        self._callers.move_to_end(name)
+        if len(self._callers) > self._tuning.most_callers:
+            oldest = next(iter(self._callers))
+            if not self._callers[oldest].waiting and not self._callers[oldest].running:
+                del self._callers[oldest]
+        return known
+
+    def _make_room(self, caller: _Caller) -> None:
+        """Raises Busy unless somebody else has more photos waiting; then the last of those is refused."""
+        fullest = max(self._callers.values(), key=lambda one: len(one.waiting))
+        if len(fullest.waiting) <= len(caller.waiting) + 1:
+            raise Busy("the server is busy: its queue is full")
+        self._refuse(fullest.waiting.pop())
+
+    def _give_up(self, job: _Job) -> None:
+        job.caller.waiting.remove(job)
+        self._refuse(job)
+        self._start()
+
+    def _refuse(self, job: _Job) -> None:
+        self._waiting -= 1
+        self._unwatch(job)
+        if not job.answer.done():
+            job.answer.set_exception(Busy("the server is busy: others were before this photo"))
+
+    def _unwatch(self, job: _Job) -> None:
+        if job.late is not None:
+            job.late.cancel()
+
+    def _start(self) -> None:
+        """Give free threads the first waiting photo of whoever has used least."""
+        for slow in (False, True):
+            while self._free[slow] and (caller := self._next(slow)) is not None:
+                self._submit(caller.waiting.popleft(), slow)
+
+    def _next(self, slow: bool) -> _Caller | None:
+        ready = [one for one in self._callers.values() if one.waiting and one.waiting[0].slow is slow]
+        return min(ready, key=self._share, default=None)
+
+    def _share(self, caller: _Caller) -> float:
+        """Return what a caller has used, with what its running photos are going to."""
+        return self._used_now(caller) + caller.running * max(caller.average, 0.1)
+
+    def _used_now(self, caller: _Caller) -> float:
+        return float(caller.used * 0.5 ** ((time.monotonic() - caller.at) / self._tuning.half_life))
+
+    def _submit(self, job: _Job, slow: bool) -> None:
+        self._waiting -= 1
+        self._running += 1
+        self._free[slow] -= 1
+        job.caller.running += 1
+        self._unwatch(job)
+        loop = asyncio.get_running_loop()
+
+        def work() -> None:
+            spent = Cost()
+            try:
+                outcome, error = spent.of(job.function), None
+            except BaseException as raised:
+                outcome, error = None, raised
+            loop.call_soon_threadsafe(self._ended, job, slow, spent.seconds, outcome, error)
+
+        self._pools[slow].submit(work)
+
+    def _ended(
+        self, job: _Job, slow: bool, seconds: float, outcome: Any, error: BaseException | None
+    ) -> None:
+        self._running -= 1
+        self._free[slow] += 1
+        caller = job.caller
+        caller.running -= 1
+        if getattr(error, "ended_worker", False):
+            seconds += self._tuning.kill_seconds
+        caller.used, caller.at = self._used_now(caller) + seconds, time.monotonic()
+        caller.average += (seconds - caller.average) * self._tuning.weight
+        if not job.answer.done():
+            if error is None:
+                job.answer.set_result(outcome)
+            else:
+                job.answer.set_exception(error)
+        self._start()
+
+
+class Cost:
+    """Processor seconds that a function took, here and in the processes that decode."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def of(self, function: Callable[[], Result]) -> Result:
+        from arcli.vision.decoding.isolation import spent
+
+        here, there = time.thread_time(), spent.seconds
+        try:
+            return function()
+        finally:
+            self.seconds = time.thread_time() - here + spent.seconds - there
+
+
+def _prepare(niceness: int) -> None:
+    """Give this thread its priority, and a process of the same that decodes for it alone."""
+    from arcli.vision.decoding.isolation import DecodingPool, use_pool
+
+    if niceness and hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+    use_pool(DecodingPool(1))

@@ -12,7 +12,7 @@ from arcli.models import Principal, Scope, TupuBinding, valid_channel_name
 from arcli.store.account_rows import binding_of, channels_of
 from arcli.store.catalog import Catalog
 from arcli.store.rows import now as now_text
-from arcli.store.secret_keys import SecretDigests, pepper
+from arcli.store.secret_keys import DigestKind, SecretDigests, pepper
 
 NONCE_MEMORY = 900.0  # seconds; longer than the 600 in which a signed request can be valid
 _KEYS = "SELECT key_id, kind, digest, scope, channels FROM keys WHERE username = ? AND revoked IS NULL"
@@ -40,13 +40,13 @@ class CatalogGatekeeper:
     def close(self) -> None:
         self._catalog.close()
 
-    def authenticate(self, *, username: str, secretkey: str) -> Principal:
+    def authenticate(self, *, username: str, secretkey: str, drawn_only: bool = False) -> Principal:
         """Both digests are made first, so that an unknown account costs what a wrong secret does."""
         digests = SecretDigests.of(secretkey, self._pepper)
         found: Principal | None = None
         with self._catalog.database.read() as connection:
             for key_id, kind, digest, scope, channels in connection.execute(_KEYS, (username,)):
-                if digests.match(kind, digest):
+                if digests.match(kind, digest) and not (drawn_only and kind == DigestKind.IMPORTED):
                     names = channels_of(channels)
                     found = Principal(username=username, key_id=key_id, scope=Scope(scope), channels=names)
         if found is None:

@@ -26,10 +26,10 @@ from arcli.models import AddItem, Picture
 from arcli.server.options import load_options
 from arcli.server.process.worker import listen
 from arcli.server.requests.access import ClientAddress
-from arcli.server.requests.limits import Buckets
+from arcli.server.requests.limits import Buckets, BucketTable
 from tests.engine.conftest import photo_of, poster
 from tests.protocols.conftest import OpenSsl
-from tests.server.conftest import Served, clean_env, populate, serving
+from tests.server.conftest import IMPORTED, Served, clean_env, populate, serving
 from tests.server.raw import call, code, send
 from tests.server.threaded import threaded_folder
 
@@ -177,11 +177,15 @@ def test_wrong_keys_are_slowed_down_but_nobody_is_locked_out(data_dir: Path) -> 
 
         assert ask("10.0.0.1", secret) == 0
         assert [ask("10.0.0.2", "no") for _ in range(4)] == [20001, 20001, 20001, 20015]
-        assert ask("10.0.0.2", secret) == 20015
         assert ask("10.0.0.2", "no", "rival") == 20015
+        assert ask("10.0.0.2", IMPORTED, "moved") == 20015  # it could have been guessed
+        assert ask("10.0.0.2", secret) == 0  # nobody guesses 256 bits
         assert [ask("10.0.0.3", "no") for _ in range(3)] == [20001, 20001, 20001]
-        assert ask("10.0.0.4", secret) == 20015  # the account is being guessed at from everywhere
-        assert ask("10.0.0.1", secret) == 0  # who had it right goes on
+        assert [ask("10.0.0.4", key) for key in ("no", "no", secret)] == [20001, 20001, 0]
+        for number in range(5, 15):
+            assert ask(f"10.0.0.{number}", "no", "moved") == 20001
+        assert ask("10.0.0.99", IMPORTED, "moved") == 20004  # a grant to search only; but it is let in
+        assert ask("10.0.0.1", secret) == 0
 
 
 def test_forwarded_addresses_count_only_from_a_trusted_proxy(data_dir: Path) -> None:
@@ -221,7 +225,7 @@ def test_get_image_is_limited_for_strangers_only(data_dir: Path) -> None:
 
 def test_buckets_leak() -> None:
     now = 0.0
-    buckets = Buckets(burst=2, rate=0.5, clock=lambda: now)
+    buckets = Buckets("any", burst=2, rate=0.5, table=BucketTable(), clock=lambda: now)
     assert [buckets.take("a") for _ in range(3)] == [True, True, False]
     assert buckets.take("b")
     now = 2.0

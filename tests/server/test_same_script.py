@@ -54,7 +54,11 @@ def run_script(environment: dict[str, str]) -> str:
         check=True,
         timeout=300,
     )
-    return re.sub(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|"elapsed_ms": [\d.]+|[\d.]+ m?s\b', "", done.stdout)
+    return re.sub(
+        r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\d\d-\d\d \d\d:\d\d|"elapsed_ms": [\d.]+|[\d.]+ m?s\b',
+        "",
+        done.stdout,
+    )
 
 
 def test_the_same_script_prints_the_same_on_a_local_and_a_served_profile(tmp_path: Path) -> None:

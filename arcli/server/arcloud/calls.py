@@ -105,7 +105,7 @@ class ArcloudRoutes:
             options = requests.read_add_options(fields)
             return answers.added(self._service.gallery.add(channel=channel, item=item, options=options))
 
-        return await self._service.photos.run(add)
+        return await self._service.photos.run(self._service.address(request), add)
 
     async def _remove(self, request: Request) -> JsonObject:
         fields = (await self._form(request)).fields
@@ -158,8 +158,9 @@ class ArcloudRoutes:
             update = self._service.gallery.update
             return answers.shown_target(update(channel=channel, identifier=identifier, changes=changes))
 
-        workers = self._service.quick if content is None else self._service.photos
-        return await workers.run(update)
+        if content is None:
+            return await self._service.quick.run(update)
+        return await self._service.photos.run(self._service.address(request), update)
 
     async def _statistics(self, request: Request) -> JsonObject:
         fields = (await self._form(request)).fields
@@ -185,7 +186,8 @@ class ArcloudRoutes:
         principal = await self._admit(request, fields)
         asked = requests.read_find_channels(fields)
         options = requests.read_find_options(fields)
-        result = await find_photo(self._service, principal, content, asked, options)
+        address = self._service.address(request)
+        result = await find_photo(self._service, address, principal, content, asked, options)
         return answers.found(
             result,
             channel_given=asked is not None,

@@ -161,7 +161,7 @@ class Extensions:
                 raise result.error
             return check_json(result)
 
-        return JsonAnswer(request, await self._service.photos.run(check))
+        return JsonAnswer(request, await self._service.photos.run(self._service.address(request), check))
 
     def _known(self, principal: Principal, channel: str | None) -> str | None:
         """Return the channel to look for duplicates in; one that is not there has none."""

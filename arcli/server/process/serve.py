@@ -6,13 +6,15 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from arcli.errors import UsageError
 from arcli.server.metrics import MULTIPROCESS, Metrics, serve_metrics
 from arcli.server.options import ServeOptions
 from arcli.server.process.supervise import Supervisor
 from arcli.server.process.worker import check_tls, listen, open_backend, run_process
+from arcli.server.requests.limits import BucketTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,8 @@ def serve(options: ServeOptions, announce: Callable[[Started], None]) -> None:
     with listener, ExitStack() as stack:
         metrics = Metrics(by_channel=options.metrics_by_channel) if options.workers == 1 else None
         if metrics is None:
-            stack.enter_context(_shared_numbers())
+            folder = stack.enter_context(_shared_numbers())
+            options = replace(options, shared_table=BucketTable.make(folder / "limits"))
         metrics_url = _open_metrics(options, metrics, stack)
         announce(
             Started(
@@ -82,11 +85,11 @@ def _open_metrics(options: ServeOptions, metrics: Metrics | None, stack: ExitSta
 
 
 @contextmanager
-def _shared_numbers() -> Iterator[None]:
+def _shared_numbers() -> Iterator[Path]:
     """Give the worker processes a folder for their numbers."""
     with tempfile.TemporaryDirectory(prefix="arcli-metrics-") as folder:
         os.environ[MULTIPROCESS] = folder
         try:
-            yield
+            yield Path(folder)
         finally:
             del os.environ[MULTIPROCESS]

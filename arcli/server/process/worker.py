@@ -22,9 +22,19 @@ from arcli.errors import StorageNotWritable, UsageError
 from arcli.server.app import build_app
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
+from arcli.server.process.connections import (
+    Connections,
+    ConnectionTuning,
+    GuardedConfig,
+    GuardedProtocol,
+    most_connections,
+)
+from arcli.server.requests.access import ClientAddress
+from arcli.server.requests.limits import BucketTable
 from arcli.server.service import Backend, Service
 
-_BACKLOG = 1024
+_BACKLOG = 256
+_SWITCH_SECONDS = 0.001  # a photo's thread waits so long for the interpreter, not Python's 5 ms
 _KEEP_ALIVE = 30  # seconds that an idle connection stays open
 
 
@@ -95,10 +105,12 @@ def run_process(options: ServeOptions, listener: socket.socket, metrics: Metrics
     """Serve in this process until SIGTERM or SIGINT; running requests end, counts are written."""
     _log_to_stderr(options)
     backend = open_backend(options.data_dir)
-    app = build_app(Service(backend, options, metrics))
+    table = None if options.shared_table is None else BucketTable(options.shared_table)
+    service = Service(backend, options, metrics, table)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(uvicorn_config(app, options)).run(sockets=[listener])
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    uvicorn.Server(uvicorn_config(build_app(service), options)).run(sockets=[listener])
 
 
 def run_worker(options: ServeOptions, listener: socket.socket) -> None:
@@ -109,11 +121,11 @@ def run_worker(options: ServeOptions, listener: socket.socket) -> None:
     run_process(options, listener, Metrics(by_channel=options.metrics_by_channel))
 
 
-def uvicorn_config(app: ASGIApp, options: ServeOptions) -> uvicorn.Config:
-    """proxy_headers is off: X-Forwarded-For counts only from --trusted-proxy (server.requests.limits)."""
-    return uvicorn.Config(
+def uvicorn_config(app: ASGIApp, options: ServeOptions) -> GuardedConfig:
+    """proxy_headers is off: X-Forwarded-For counts only from --trusted-proxy (server.requests.access)."""
+    config = GuardedConfig(
         app,
-        http="h11",
+        http=GuardedProtocol,
         ws="none",
         loop="asyncio",
         lifespan="on",
@@ -121,11 +133,19 @@ def uvicorn_config(app: ASGIApp, options: ServeOptions) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=options.grace_seconds,
         ssl_certfile=options.tls_cert,
         ssl_keyfile=options.tls_key,
     )
+    config.tuning = ConnectionTuning()
+    config.guard = Connections(
+        most=most_connections(options.connections),
+        per_address=options.connections_per_address,
+        exempt=ClientAddress(options.trusted_proxies).is_trusted,
+    )
+    return config
 
 
 def _follow(parent: BaseProcess) -> None:
@@ -140,5 +160,5 @@ def _log_to_stderr(options: ServeOptions) -> None:
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         force=True,
     )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a stranger's broken request is no warning
     logging.getLogger("python_multipart").setLevel(logging.ERROR)

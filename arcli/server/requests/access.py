@@ -14,44 +14,52 @@ from arcli.gallery import Gatekeeper
 from arcli.models import Principal
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.server.options import ServeOptions
-from arcli.server.requests.limits import Buckets
+from arcli.server.requests.limits import Buckets, BucketTable
 from arcli.server.work import Workers
 
 _MOST_KNOWN = 10_000
 _FORGIVEN = 0.5  # failures a second
+_FEW = 3  # wrong secrets that a new address may send for an account that is being guessed at
 
 
 class Admission:
     """Admits who has the right secret.
 
-    A wrong one counts against its address and against the account. Who had it right before from the same
-    address is counted apart, so that nobody can lock an account out by guessing at it.
+    Wrong ones count against their address, and fewer of them where an account is guessed at from many. Nobody
+    is locked out by that: a secret that arcli drew cannot be guessed, so it is let in from any address. Only
+    imported ones, which may be short, are refused unseen; and where one had been right before, the address is
+    counted apart.
     """
 
-    def __init__(self, gatekeeper: Gatekeeper, options: ServeOptions, workers: Workers) -> None:
+    def __init__(
+        self, gatekeeper: Gatekeeper, options: ServeOptions, workers: Workers, table: BucketTable
+    ) -> None:
         self._gatekeeper, self._workers = gatekeeper, workers
-        self._addresses = Buckets(burst=options.failures_per_address, rate=_FORGIVEN)
-        self._accounts = Buckets(burst=options.failures_per_account, rate=_FORGIVEN)
-        self._anonymous = Buckets(burst=5 * options.anonymous_rate, rate=options.anonymous_rate)
+        many, all_ = options.failures_per_address, options.failures_per_account
+        self._addresses = Buckets("address", burst=many, rate=_FORGIVEN, table=table)
+        self._guessed = Buckets("guessed", burst=min(_FEW, many), rate=_FORGIVEN / 10, table=table)
+        self._accounts = Buckets("account", burst=all_, rate=_FORGIVEN, table=table)
+        rate = options.anonymous_rate
+        self._anonymous = Buckets("anonymous", burst=5 * rate, rate=rate, table=table)
+        self._signed = Buckets("signed", burst=100, rate=2.0, table=table)
+        self._strangers = Buckets("strangers", burst=400, rate=20.0, table=table)
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def admit(self, credentials: Credentials, address: str) -> Principal:
         """Return who asks. Raises WrongCredentials, RateLimited after many of these."""
-        username = credentials.username[:128]
-        pair = (username, address)
-        known = pair in self._known
-        if not self._has_room(pair, known):
-            raise RateLimited(
-                "too many wrong secret keys from this address or for this account: wait a minute"
-            )
+        pair = (credentials.username[:128], address)
+        limited = self.is_limited(*pair)
         try:
             principal = await self._workers.run(
                 self._gatekeeper.authenticate,
                 username=credentials.username,
                 secretkey=credentials.secretkey,
+                drawn_only=limited,
             )
         except WrongCredentials:
-            self._count_failure(pair, known)
+            if limited:
+                raise RateLimited("too many wrong secret keys from this address: wait a minute") from None
+            self.count_failure(*pair)
             raise
         self._remember(pair)
         return principal
@@ -61,17 +69,30 @@ class Admission:
         if not self._anonymous.take(address):
             raise RateLimited("too many requests without credentials from this address")
 
-    def _has_room(self, pair: tuple[str, str], known: bool) -> bool:
-        username, address = pair
-        if known:
-            return self._addresses.has_room(pair)
-        return self._addresses.has_room(address) and self._accounts.has_room(username)
+    def is_limited(self, account: str, address: str) -> bool:
+        """Say whether this address has failed too often."""
+        return not self._has_room((account[:128], address))
 
-    def _count_failure(self, pair: tuple[str, str], known: bool) -> None:
-        username, address = pair
-        self._addresses.take(pair if known else address)
-        if not known:
-            self._accounts.take(username)
+    def may_sign(self, address: str) -> bool:
+        """Say whether a refusal to this stranger is signed, which costs a millisecond."""
+        return self._strangers.has_room("") and self._signed.take(address) and self._strangers.take("")
+
+    def count_failure(self, account: str, address: str) -> None:
+        pair = (account[:128], address)
+        if pair in self._known:
+            self._addresses.take(pair)
+            return
+        self._addresses.take(address)
+        self._guessed.take(pair)
+        self._accounts.take(account[:128])
+
+    def _has_room(self, pair: tuple[str, str]) -> bool:
+        account, address = pair
+        if pair in self._known:
+            return self._addresses.has_room(pair)
+        if not self._addresses.has_room(address):
+            return False
+        return self._accounts.has_room(account) or self._guessed.has_room(pair)
 
     def _remember(self, pair: tuple[str, str]) -> None:
         self._known[pair] = None
@@ -91,11 +112,11 @@ class ClientAddress:
         peer = request.client.host if request.client else ""
         chain = request.headers.getlist("x-forwarded-for")
         hops = [hop.strip() for line in chain for hop in line.split(",") if hop.strip()]
-        while self._is_trusted(peer) and hops:
+        while self.is_trusted(peer) and hops:
             peer = hops.pop()
         return _grouped(peer)
 
-    def _is_trusted(self, address: str) -> bool:
+    def is_trusted(self, address: str) -> bool:
         parsed = _parsed(address)
         return parsed is not None and any(parsed in network for network in self._trusted)
 

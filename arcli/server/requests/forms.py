@@ -31,11 +31,18 @@ class MultipartNeeded(UsageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyLimits:
-    """`picture_bytes` of one picture, `body_bytes` of everything, `seconds` until all has arrived."""
+    """`picture_bytes` of one picture, `body_bytes` of everything, `seconds` until all has arrived.
+
+    stall: seconds without a byte. 15 are enough for a phone that changes its network.
+    """
 
     picture_bytes: int
     body_bytes: int
     seconds: float
+
+    @property
+    def stall(self) -> float:
+        return min(15.0, self.seconds)
 
     @classmethod
     def for_picture(cls, picture_bytes: int, seconds: float) -> BodyLimits:
@@ -124,8 +131,11 @@ async def _stream(request: Request, limits: BodyLimits, take: Callable[[bytes], 
         raise _too_large(limits)
     received = 0
     try:
-        async with asyncio.timeout(limits.seconds):
+        async with asyncio.timeout(limits.stall) as until:
+            request.state.lease.arriving = until
+            last = asyncio.get_running_loop().time() + limits.seconds
             async for chunk in request.stream():
+                _go_on(until, last, limits.stall)
                 received += len(chunk)
                 if received > limits.body_bytes:
                     raise _too_large(limits)
@@ -133,9 +143,18 @@ async def _stream(request: Request, limits: BodyLimits, take: Callable[[bytes], 
                 take(chunk)
         request.state.body_read = True
     except TimeoutError as error:
-        raise UsageError(f"the body did not arrive within {limits.seconds:g} s") from error
+        if request.state.lease.ended:
+            raise request.state.lease.refusal() from error
+        raise UsageError(f"the body did not arrive within {limits.seconds:g} s, or stopped coming") from error
     except ClientDisconnect as error:
         raise UsageError("the client left before its body had arrived") from error
+    finally:
+        request.state.lease.arriving = None
+
+
+def _go_on(until: asyncio.Timeout, last: float, stall: float) -> None:
+    """Wait for the next chunk, at most `stall` seconds, and never beyond `last`."""
+    until.reschedule(min(last, asyncio.get_running_loop().time() + stall))
 
 
 def _too_large(limits: BodyLimits) -> PictureTooLarge:

@@ -2,22 +2,92 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
+import hashlib
+import mmap
+import secrets
+import struct
+import tempfile
+import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 from arcli.errors import Busy
 
-_MOST_KEYS = 50_000  # addresses and accounts remembered; the longest idle are forgotten first
+_ROW = struct.Struct("<Qdd")  # digest of the key, level, when that was (monotonic: one clock a machine)
+_ROWS = 1 << 16  # keys remembered: 1.5 MB
+_WAYS = 8  # rows that a key may stand in
+
+
+class BucketTable:
+    """Levels of leaky buckets in a file that all processes of a server map; the fullest are kept longest.
+
+    A key's place is drawn by a digest with the table's own secret, so that nobody can aim at another's.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        """`path`: a table that `make` made, shared; None: one of this process alone."""
+        self._file = tempfile.TemporaryFile() if path is None else path.open("r+b")  # noqa: SIM115
+        if path is None:
+            self._file.write(_empty_table())
+            self._file.flush()
+        self._file.seek(0)
+        self._secret = self._file.read(32)
+        self._map = mmap.mmap(self._file.fileno(), 32 + _ROWS * _ROW.size)
+        self._guard = threading.Lock()
+
+    @staticmethod
+    def make(path: Path) -> Path:
+        """Make an empty table for the processes that are started next."""
+        path.write_bytes(_empty_table())
+        return path
+
+    def update(self, key: Hashable, change: Callable[[float, float], tuple[float, float]]) -> None:
+        """Replace a key's (level, when) by what `change` makes of it; no process comes between."""
+        digest = hashlib.blake2b(repr(key).encode(errors="replace"), digest_size=8, key=self._secret).digest()
+        number = int.from_bytes(digest, "little") | 1  # 0 is an empty row
+        with self._guard:
+            fcntl.lockf(self._file, fcntl.LOCK_EX)  # ends with its process, however that ends
+            try:
+                at = self._row(number)
+                known, level, when = _ROW.unpack_from(self._map, at)
+                level, when = change(level, when) if known == number else change(0.0, 0.0)
+                _ROW.pack_into(self._map, at, number, level, when)
+            finally:
+                fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+    def _row(self, number: int) -> int:
+        """Return where a key stands, or the emptiest place that it may take."""
+        first = number % (_ROWS // _WAYS) * _WAYS
+        places = [32 + (first + way) * _ROW.size for way in range(_WAYS)]
+        rows = [(_ROW.unpack_from(self._map, at), at) for at in places]
+        known = next((at for (key, _, _), at in rows if key == number), None)
+        return known if known is not None else min(rows, key=lambda row: (row[0][1], row[0][2]))[1]
+
+
+def _empty_table() -> bytes:
+    return secrets.token_bytes(32) + bytes(_ROWS * _ROW.size)
 
 
 class Buckets:
     """One leaky bucket a key: `burst` at once, then `rate` a second."""
 
-    def __init__(self, *, burst: float, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._burst, self._rate, self._clock = burst, rate, clock
-        self._levels: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+    def __init__(
+        self,
+        name: str,
+        *,
+        burst: float,
+        rate: float,
+        table: BucketTable,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name, self._burst, self._rate = name, burst, rate
+        self._table, self._clock = table, clock
 
     def has_room(self, key: Hashable) -> bool:
         """Say whether one more fits, without taking it."""
@@ -25,50 +95,151 @@ class Buckets:
 
     def take(self, key: Hashable) -> bool:
         """Put one in; False when the bucket is full (then nothing is added)."""
-        level = self._level(key)
-        fits = level + 1 <= self._burst
-        self._levels[key] = (level + fits, self._clock())
-        self._levels.move_to_end(key)
-        while len(self._levels) > _MOST_KEYS:
-            self._levels.popitem(last=False)
+        fits = False
+
+        def added(level: float, when: float) -> tuple[float, float]:
+            nonlocal fits
+            now = self._clock()
+            level = max(0.0, level - (now - when) * self._rate)
+            fits = level + 1 <= self._burst
+            return level + fits, now
+
+        self._table.update((self._name, key), added)
         return fits
 
     def _level(self, key: Hashable) -> float:
-        level, at = self._levels.get(key, (0.0, 0.0))
-        return max(0.0, level - (self._clock() - at) * self._rate)
+        result = 0.0
+
+        def leaked(level: float, when: float) -> tuple[float, float]:
+            nonlocal result
+            now = self._clock()
+            result = max(0.0, level - (now - when) * self._rate)
+            return result, now
+
+        self._table.update((self._name, key), leaked)
+        return result
+
+
+class Pacer:
+    """Requests of one address, at most `most` a second; fewer while the event loop is busy, for all alike.
+
+    A request of somebody who sends few never waits; who sends many waits before the request is read.
+    """
+
+    def __init__(self, most: float, tuning: PaceTuning) -> None:
+        self._most, self._tuning = most, tuning
+        self.rate = most
+        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, address: str, units: float = 1.0) -> float:
+        """Count `units` and return for how many seconds their sender is to wait."""
+        level, when = self._levels.get(address, (0.0, 0.0))
+        now = time.monotonic()
+        level = max(0.0, level - (now - when) * self.rate) + units
+        self._levels[address] = (level, now)
+        self._levels.move_to_end(address)
+        if len(self._levels) > self._tuning.most_addresses:
+            self._levels.popitem(last=False)
+        return max(0.0, level - self.rate * self._tuning.burst_seconds - self._tuning.burst) / self.rate
+
+    def adjust(self, busy: float) -> None:
+        """Slow down or speed up by the share of its time that the event loop worked."""
+        if busy > self._tuning.busy:
+            self.rate = max(self._tuning.least, self.rate * 0.6)
+        elif busy < self._tuning.busy * 0.6:
+            self.rate = min(self._most, self.rate * 1.3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceTuning:
+    """When callers are slowed.
+
+    busy (0.2 to 0.6): the share of a core for the event loop above which they are; from about half of it on,
+    photos that are looked up in other threads wait for the interpreter. least (0.5 to 5): requests a second
+    that an address keeps. burst, burst_seconds: what it may send at once. unit_bytes: of a body, for which it
+    pays as for a request; both cost about a millisecond. patience: the longest wait, in seconds.
+    """
+
+    busy: float = 0.35
+    least: float = 1.0
+    burst: float = 8.0
+    burst_seconds: float = 2.0
+    unit_bytes: int = 256 * 1024
+    patience: float = 10.0
+    most_addresses: int = 50_000
 
 
 class Memory:
-    """`limit` bytes of bodies in all; what would go over it is refused while it arrives."""
+    """`limit` bytes of bodies in all.
+
+    Where a body would go over it, one that is still arriving from the address that holds most is given up for
+    it; only where that is its own address is it refused itself.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._leases: set[Lease] = set()
+        self._by_address: Counter[str] = Counter()
         self.held = 0
 
     @contextmanager
-    def lease(self) -> Iterator[Lease]:
-        """Hold what one request brings until it is answered. A body that stalls holds next to nothing."""
-        lease = Lease(self)
+    def lease(self, address: str = "") -> Iterator[Lease]:
+        """Hold what one request brings until it is answered."""
+        lease = Lease(self, address)
+        self._leases.add(lease)
         try:
             yield lease
         finally:
-            self.held -= lease.taken
+            self._leases.discard(lease)
+            self.give_back(lease)
 
-    def take(self, size: int) -> None:
+    def take(self, lease: Lease, size: int) -> None:
         """Raises Busy."""
-        if self.held + size > self._limit:
-            raise Busy("the server is busy: too much is being sent to it")
+        while self.held + size > self._limit:
+            victim = self._heaviest(lease.address)
+            if victim is None:
+                raise Busy("the server is busy: too much is being sent to it")
+            self.give_back(victim)
+            victim.end()
         self.held += size
+        self._by_address[lease.address] += size
+        lease.taken += size
+
+    def give_back(self, lease: Lease) -> None:
+        self.held -= lease.taken
+        self._by_address[lease.address] -= lease.taken
+        if self._by_address[lease.address] <= 0:
+            del self._by_address[lease.address]
+        lease.taken = 0
+
+    def _heaviest(self, address: str) -> Lease | None:
+        """Return the largest body that is still arriving, of whoever holds more than `address` does."""
+        arriving = [one for one in self._leases if one.arriving is not None and one.taken]
+        heavier = [one for one in arriving if self._by_address[one.address] > self._by_address[address]]
+        return max(heavier, key=lambda one: (self._by_address[one.address], one.taken), default=None)
 
 
 class Lease:
-    """What one request holds."""
+    """What one request holds. `arriving`: what ends the wait for its body, while that arrives."""
 
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
+    def __init__(self, memory: Memory, address: str) -> None:
+        self._memory, self.address = memory, address
         self.taken = 0
+        self.arriving: asyncio.Timeout | None = None
+        self.ended = False
 
     def take(self, size: int) -> None:
         """Raises Busy."""
-        self._memory.take(size)
-        self.taken += size
+        if self.ended:
+            raise self.refusal()
+        self._memory.take(self, size)
+
+    def end(self) -> None:
+        """Give up waiting for the body."""
+        self.ended = True
+        if self.arriving is not None:
+            self.arriving.reschedule(asyncio.get_running_loop().time())
+            self.arriving = None
+
+    def refusal(self) -> Busy:
+        return Busy("the server is busy: this body was given up for others")

@@ -13,11 +13,11 @@ from functools import partial
 from starlette.requests import Request
 from starlette.routing import Route
 
-from arcli.errors import ArcliError, PictureNotFound, UsageError
+from arcli.errors import ArcliError, PictureNotFound, RateLimited, UsageError
 from arcli.models import Principal, Scope
 from arcli.protocols.reading import JsonObject
 from arcli.protocols.tupu import CUSTOM_GALLERY
-from arcli.protocols.tupu.answers import FileAnswer, Library, body_json, libraries_json, sealed, task_json
+from arcli.protocols.tupu.answers import Library, body_json, libraries_json, sealed, task_json
 from arcli.protocols.tupu.codes import TupuCode, code_for
 from arcli.protocols.tupu.keys import load_private_key
 from arcli.protocols.tupu.requests import (
@@ -27,6 +27,7 @@ from arcli.protocols.tupu.requests import (
     read_json,
     read_search,
 )
+from arcli.protocols.tupu.signing import Signed
 from arcli.server.ladder import Endpoint, Reply, WrongMethod, endpoint, known_route
 from arcli.server.requests import forms
 from arcli.server.requests.answers import JsonAnswer
@@ -83,9 +84,13 @@ class TupuRoutes:
     async def _sealed(
         self, request: Request, code: TupuCode, message: str | None, result: JsonObject
     ) -> Reply:
-        """Sign an answer. `message` None: the documented one."""
+        """Sign an answer, but not to strangers who ask often. `message` None: the documented one."""
         nonce, now = str(random.SystemRandom().random()), int(time.time() * 1000)
         body = result | body_json(code=code, nonce=nonce, timestamp_ms=now, message=message)
+        if not hasattr(request.state, "admitted") and not self._service.admission.may_sign(
+            self._service.address(request)
+        ):
+            return Reply(str(int(code)), JsonAnswer(request, body | {"error": body["message"]}))
         content = await self._service.quick.run(sealed, body, self._key)
         return Reply(str(int(code)), JsonAnswer(request, content))
 
@@ -105,16 +110,37 @@ class TupuRoutes:
         self, request: Request, recognition: Recognition, names: Sequence[str]
     ) -> JsonObject:
         secret_id = request.path_params["secret_id"]
-        gatekeeper = self._service.backend.gatekeeper
-        principal = await self._service.quick.run(admit, gatekeeper, secret_id, recognition.signed)
+        principal = await self._admit(request, secret_id, recognition.signed)
         if recognition.tasks and CUSTOM_GALLERY not in recognition.tasks:
             raise TupuRefusal(f"this server has the task {CUSTOM_GALLERY} only", TupuCode.WRONG_TASK)
         channels = await self._service.quick.run(self._service.channels_of, principal, Scope.FIND)
         if not channels:
             raise TupuRefusal("this secretId has no channel to search", TupuCode.NO_TASK)
         pictures = [await self._content(image) for image in recognition.images]
-        look_up = partial(self._look_up, recognition, names, pictures, channels)
-        return task_json(await self._service.photos.run(look_up))
+        answers = []
+        for position, content in enumerate(pictures):
+            image = recognition.images[position]
+            given = names[position] if position < len(names) else f"image{position + 1}"
+            name, tag = image if isinstance(image, str) else given, recognition.tag_of(position)
+            work = partial(self._lookup.look_up, name, content, channels, tag)
+            answers.append(await self._service.photos.run(self._service.address(request), work))
+        return task_json(answers)
+
+    async def _admit(self, request: Request, secret_id: str, signed: Signed) -> Principal:
+        """Return who signed. Raises TupuRefusal; RateLimited where an address sent many wrong signatures."""
+        address, admission = self._service.address(request), self._service.admission
+        limited = admission.is_limited(secret_id, address)
+        try:
+            principal = await self._service.quick.run(
+                admit, self._service.backend.gatekeeper, secret_id, signed
+            )
+        except TupuRefusal:
+            if limited:  # a right signature cannot be guessed, so only wrong ones are held back
+                raise RateLimited("too many wrong signatures from this address: wait a minute") from None
+            admission.count_failure(secret_id, address)
+            raise
+        request.state.admitted = principal
+        return principal
 
     async def _content(self, image: bytes | str) -> bytes:
         """Return a picture's bytes, fetched where it is a URL. Raises PictureNotFound, PictureTooLarge."""
@@ -127,28 +153,12 @@ class TupuRoutes:
         fetcher = Fetcher(most_bytes=self._service.options.picture_bytes)
         return await self._service.fetches.run(fetcher.fetch, image)
 
-    def _look_up(
-        self,
-        recognition: Recognition,
-        names: Sequence[str],
-        pictures: Sequence[bytes],
-        channels: Sequence[str],
-    ) -> list[FileAnswer]:
-        answers = []
-        for position, (image, content) in enumerate(zip(recognition.images, pictures, strict=True)):
-            given = names[position] if position < len(names) else f"image{position + 1}"
-            name = image if isinstance(image, str) else given
-            tag = recognition.tag_of(position)
-            answers.append(self._lookup.look_up(name, content, channels, tag))
-        return answers
-
     async def _search(self, request: Request) -> JsonObject:
         small = forms.BodyLimits(
             picture_bytes=_SEARCH_BYTES, body_bytes=_SEARCH_BYTES, seconds=self._limits.seconds
         )
         secret_id, signed, name = read_search(await forms.read_body(request, small))
-        gatekeeper = self._service.backend.gatekeeper
-        principal = await self._service.quick.run(admit, gatekeeper, secret_id, signed)
+        principal = await self._admit(request, secret_id, signed)
         return await self._service.quick.run(self._libraries, principal, name)
 
     def _libraries(self, principal: Principal, name: str | None) -> JsonObject:

@@ -18,10 +18,11 @@ import struct
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 from typing import BinaryIO
 
 from arcli.errors import ArcliError, Busy, PictureRefused, PictureTooLarge, UnreadablePicture
@@ -51,6 +52,7 @@ class DecodingPool:
         self._idle: list[_Process] = []
         self._busy: set[_Process] = set()
         self._closed = False
+        _all.add(self)
 
     def warm(self, count: int = 1) -> None:
         """Start processes ahead of the first picture, without waiting for them."""
@@ -72,7 +74,9 @@ class DecodingPool:
             try:
                 answer, bgr = process.ask(_request(data, name, limits, max_side), data, deadline)
             except (OSError, EOFError, ValueError, TimeoutError) as error:
+                spent.seconds += limits.processor_seconds(len(data))
                 raise self._lost(process, error, name, limits, len(data)) from error
+            spent.seconds += float(str(answer.get("seconds", 0.0)))
             self._give_back(process)
         finally:
             self._free.release()
@@ -134,18 +138,41 @@ class DecodingPool:
         return refusal
 
 
+class Spent(threading.local):
+    """Processor seconds that pictures of this thread took in processes of a pool."""
+
+    seconds = 0.0
+
+
+spent = Spent()
+_own = threading.local()
+_all: weakref.WeakSet[DecodingPool] = weakref.WeakSet()
 _shared: dict[int, DecodingPool] = {}
 _shared_guard = threading.Lock()
 
 
 def shared_pool() -> DecodingPool:
-    """Return this process's pool, with as many processes as the machine has processors."""
+    """Return this thread's pool, or this process's, with as many processes as the machine has processors."""
+    own: DecodingPool | None = getattr(_own, "pool", None)
+    if own is not None:
+        return own
     with _shared_guard:
         pool = _shared.get(os.getpid())
         if pool is None or pool._closed:
             pool = _shared[os.getpid()] = DecodingPool(len(os.sched_getaffinity(0)))
             atexit.register(pool.close)
         return pool
+
+
+def use_pool(pool: DecodingPool) -> None:
+    """Have the calling thread decode in processes of its own: they take on its priority."""
+    _own.pool = pool
+
+
+def close_pools() -> None:
+    """End all processes that decode, whatever they are at: their callers get Busy."""
+    for pool in list(_all):
+        pool.close()
 
 
 def _request(data: bytes, name: str, limits: DecodeLimits, max_side: int | None) -> bytes:
@@ -263,6 +290,7 @@ def _job(source: BinaryIO, sink: BinaryIO) -> None:
     data = _exactly(source, job["length"])
     limits = DecodeLimits(**job["limits"])
     bgr: bytes | bytearray = b""
+    began = process_time()
     try:
         with _limited(limits, len(data)):
             raster = _decode(data, job["name"], limits, job["max_side"])
@@ -270,7 +298,7 @@ def _job(source: BinaryIO, sink: BinaryIO) -> None:
         bgr = raster.bgr
     except ArcliError as error:
         answer = {"error": error.as_record()}
-    header = json.dumps({**answer, "length": len(bgr)}).encode()
+    header = json.dumps({**answer, "length": len(bgr), "seconds": process_time() - began}).encode()
     for part in (_LENGTH.pack(len(header)), header, bgr):
         sink.write(part)
     sink.flush()

@@ -1,0 +1,153 @@
+"""Connections within limits: how many an address and all may hold, and how long one may say nothing.
+
+uvicorn closes a connection that is idle after an answer; the rest is here: headers that do not come, an
+answer that is not taken, too many connections. The one that is closed for a new one is the longest idle of
+whoever holds most, so that an idle crowd keeps nobody out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_KEPT_HANDLES = 256  # files and sockets that are no connections: stores, indexes, pipes to processes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionTuning:
+    """Seconds. header_seconds (5 to 30): for a request's headers. unread_seconds (10 to 60): for an answer to
+    be taken. Phones on slow networks send headers within 2 s."""
+
+    header_seconds: float = 10.0
+    unread_seconds: float = 30.0
+
+
+class Connections:
+    """The open connections of a process, by address."""
+
+    def __init__(self, *, most: int, per_address: int, exempt: Callable[[str], bool]) -> None:
+        """`exempt`: addresses of proxies, which hold the connections of many."""
+        self._most, self._per_address, self._exempt = most, per_address, exempt
+        self._open: dict[str, OrderedDict[GuardedProtocol, None]] = {}
+        self._count = 0
+
+    def came(self, protocol: GuardedProtocol, address: str) -> bool:
+        """Take a connection in; False where it must be closed instead."""
+        mine = self._open.setdefault(address, OrderedDict())
+        if len(mine) >= self._per_address and not self._exempt(address) and not self._close_idle(mine):
+            return False
+        if self._count >= self._most:
+            fullest = max(self._open.values(), key=len)
+            if len(fullest) <= len(mine) or not self._close_idle(fullest):
+                return False
+        mine = self._open.setdefault(address, OrderedDict())
+        mine[protocol] = None
+        self._count += 1
+        return True
+
+    def used(self, protocol: GuardedProtocol, address: str) -> None:
+        """Note that something happened on a connection: it is the last to be closed."""
+        mine = self._open.get(address)
+        if mine is not None and protocol in mine:
+            mine.move_to_end(protocol)
+
+    def went(self, protocol: GuardedProtocol, address: str) -> None:
+        mine = self._open.get(address, OrderedDict())
+        if protocol in mine:
+            del mine[protocol]
+            self._count -= 1
+        if not mine:
+            self._open.pop(address, None)
+
+    def _close_idle(self, several: OrderedDict[GuardedProtocol, None]) -> bool:
+        idle = next((one for one in several if one.is_idle), None)
+        if idle is None:
+            return False
+        idle.drop()
+        return True
+
+
+class GuardedConfig(uvicorn.Config):
+    """uvicorn's settings, and the connections that its protocols share."""
+
+    guard: Connections
+    tuning: ConnectionTuning
+
+
+class GuardedProtocol(H11Protocol):
+    """One connection."""
+
+    config: GuardedConfig
+    _timer: asyncio.TimerHandle | None = None
+    _address = ""
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether no request of this connection is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._address = self.client[0] if self.client else ""
+        if self.config.guard.came(self, self._address):
+            self._wait(self.config.tuning.header_seconds)
+        else:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait(None)
+        self.config.guard.went(self, self._address)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_idle and self._timer is None:  # the first bytes of another request
+            self._wait(self.config.tuning.header_seconds)
+        super().data_received(data)
+
+    def handle_events(self) -> None:
+        before = self.cycle
+        super().handle_events()
+        if self.cycle is not before:
+            self._wait(None)
+            self.config.guard.used(self, self._address)
+
+    def on_response_complete(self) -> None:
+        self.config.guard.used(self, self._address)
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wait(self.config.tuning.unread_seconds)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._wait(None)
+
+    def drop(self) -> None:
+        """Close it at once, and make room for another."""
+        self.config.guard.went(self, self._address)
+        self.transport.abort()
+
+    def _wait(self, seconds: float | None) -> None:
+        """Close the connection after `seconds` unless this is called again; None: do not."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+
+
+def most_connections(asked: int) -> int:
+    """Return how many connections a process may hold: `asked`, or what its handles are enough for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = asked + _KEPT_HANDLES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return asked
+    return max(16, min(asked, soft - min(_KEPT_HANDLES, soft // 2)))
