@@ -15,6 +15,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from arcli.errors import Busy
@@ -143,11 +144,19 @@ class Pacer:
         return max(0.0, level - self.rate * self._tuning.burst_seconds - self._tuning.burst) / self.rate
 
     def adjust(self, busy: float) -> None:
-        """Slow down or speed up by the share of its time that the event loop worked."""
-        if busy > self._tuning.busy:
+        """Slow down or speed up by the share of its time that the event loop worked.
+
+        A lone sender is not slowed: nobody waits for it.
+        """
+        if busy > self._tuning.busy and self._several():
             self.rate = max(self._tuning.least, self.rate * 0.6)
         elif busy < self._tuning.busy * 0.6:
             self.rate = min(self._most, self.rate * 1.3)
+
+    def _several(self) -> bool:
+        """Say whether more than one address sent something in the last two seconds."""
+        latest = list(islice(reversed(self._levels.values()), 2))
+        return len(latest) > 1 and latest[1][1] > time.monotonic() - 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,13 +164,13 @@ class PaceTuning:
     """When callers are slowed.
 
     busy (0.2 to 0.6): the share of a core for the event loop above which they are; from about half of it on,
-    photos that are looked up in other threads wait for the interpreter. least (0.5 to 5): requests a second
+    photos that are looked up in other threads wait for the interpreter. least (2 to 10): requests a second
     that an address keeps. burst, burst_seconds: what it may send at once. unit_bytes: of a body, for which it
     pays as for a request; both cost about a millisecond. patience: the longest wait, in seconds.
     """
 
     busy: float = 0.35
-    least: float = 1.0
+    least: float = 5.0
     burst: float = 8.0
     burst_seconds: float = 2.0
     unit_bytes: int = 256 * 1024
