@@ -16,7 +16,12 @@ from arcli.models import WOULD, AddOptions, AddResult, OnExists
 
 
 def load(
-    gallery: Gallery, *, channel: str, plan: Plan, options: AddOptions, report: ReportFile | None = None
+    gallery: Gallery,
+    *,
+    channel: str,
+    plan: Plan,
+    options: AddOptions,
+    report: ReportFile[AddResult] | None = None,
 ) -> Iterator[AddResult]:
     """Yield one result for each entry of `plan`, in order, those that `report` has already first.
 
@@ -35,7 +40,12 @@ class _Load:
     """One run of a plan."""
 
     def __init__(
-        self, gallery: Gallery, channel: str, plan: Plan, options: AddOptions, report: ReportFile | None
+        self,
+        gallery: Gallery,
+        channel: str,
+        plan: Plan,
+        options: AddOptions,
+        report: ReportFile[AddResult] | None,
     ) -> None:
         self.gallery, self.channel, self.plan = gallery, channel, plan
         self.options, self.report = options, report
@@ -81,7 +91,7 @@ class _Load:
             return Decider(on_exists, now, now)
         return Decider(on_exists, self._start(self.report, now), now)
 
-    def _start(self, report: ReportFile, now: dict[str, Known]) -> dict[str, Known] | None:
+    def _start(self, report: ReportFile[AddResult], now: dict[str, Known]) -> dict[str, Known] | None:
         """Return the channel as it was at the start; None when lines tell of a load that noted nothing."""
         path = start_path(report.path)
         start = read_start(path, self.channel)

@@ -1,4 +1,6 @@
-"""The report of a load: one JSON object a line for each item, in order, that a killed load continues.
+"""The report of a load or of many lookups: one JSON object a line for each item, in order.
+
+A run that was killed continues it.
 
 A line is written after the gallery has acknowledged its item, so a report never says more than what is
 stored. It may say less (a kill in between, or power loss before the lines reached the disk): what is
@@ -9,14 +11,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Generic, Self, TypeVar
 
 from arcli.errors import ArcliError, Conflict, FileExists, Locked, UsageError
 from arcli.files import hold
 from arcli.models import AddResult, AddStatus, Hint
 
+Result = TypeVar("Result")
 _LINE_ENDS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # to some readers of text
 
 
@@ -53,27 +57,43 @@ def result_of(item: dict[str, Any]) -> AddResult:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LineForm(Generic[Result]):
+    """What one line says: `write` makes its object of a result, `read` the result again.
+
+    `read` raises KeyError, TypeError or ValueError for another object. Objects begin with `image`.
+    """
+
+    write: Callable[[Result], dict[str, Any]]
+    read: Callable[[dict[str, Any]], Result]
+
+
+ADDITIONS = LineForm(item_object, result_of)
+
+
 def start_path(report: Path) -> Path:
     """Return where a load with this report keeps what was in the channel before it."""
     return report.with_name(report.name + ".start")
 
 
-class ReportFile:
-    """A report that is open for writing, locked against a second load. Close it, or use it in `with`.
+class ReportFile(Generic[Result]):
+    """A report that is open for writing, locked against a second run. Close it, or use it in `with`.
 
-    begun: it was there before, so this load continues. lines: how many items it told of then.
+    begun: it was there before, so this run continues. lines: how many items it told of then.
     """
 
-    def __init__(self, path: Path, file: IO[bytes], *, begun: bool, lines: int) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, file: IO[bytes], form: LineForm[Result], *, begun: bool, lines: int
+    ) -> None:
+        self.path, self.form = path, form
         self.begun, self.lines = begun, lines
         self._file = file
 
     @classmethod
-    def open(cls, path: Path, *, resume: bool) -> ReportFile:
+    def open(cls, path: Path, form: LineForm[Result], *, resume: bool) -> Self:
         """Create a report, or with `resume` open the one that is there, mended.
 
-        Raises FileExists, Locked (another load writes it), Conflict (the file is no report), UsageError
+        Raises FileExists, Locked (another run writes it), Conflict (the file is no report), UsageError
         (no such folder), OSError.
         """
         try:
@@ -89,22 +109,22 @@ class ReportFile:
         file = os.fdopen(descriptor, "r+b")
         try:
             if not hold(file.fileno(), timeout=0):
-                raise Locked(f"another load is writing the report {path}", item=str(path))
-            begun, lines = _mend(file, path)
+                raise Locked(f"another command is writing the report {path}", item=str(path))
+            begun, lines = _mend(file, path, form)
         except BaseException:
             file.close()
             raise
-        return cls(path, file, begun=begun, lines=lines)
+        return cls(path, file, form, begun=begun, lines=lines)
 
-    def results(self) -> Iterator[AddResult]:
-        """Yield what was reported before this load."""
+    def results(self) -> Iterator[Result]:
+        """Yield what was reported before this run."""
         with self.path.open("rb") as file:
             for line in file:
-                yield result_of(json.loads(line))
+                yield self.form.read(json.loads(line))
 
-    def write(self, result: AddResult) -> None:
+    def write(self, result: Result) -> None:
         """Append one line; it survives a kill of this process at once."""
-        self._file.write(json_line(item_object(result)))
+        self._file.write(json_line(self.form.write(result)))
         self._file.flush()
 
     def close(self) -> None:
@@ -113,14 +133,14 @@ class ReportFile:
             os.fsync(self._file.fileno())
             self._file.close()
 
-    def __enter__(self) -> ReportFile:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
 
 
-def _mend(file: IO[bytes], path: Path) -> tuple[bool, int]:
+def _mend(file: IO[bytes], path: Path, form: LineForm[Any]) -> tuple[bool, int]:
     """Cut a torn last line off, leave `file` at its end; return whether anything was in it, and its lines.
 
     Raises Conflict for a line in the middle that is none of a report's: then it is some other file.
@@ -130,7 +150,7 @@ def _mend(file: IO[bytes], path: Path) -> tuple[bool, int]:
     for number, line in enumerate(file, start=1):
         if torn is not None:
             raise Conflict(f"{path}: line {torn} is not a report's line", hint="name the right file")
-        if _is_line(line):
+        if _is_line(line, form):
             good, lines = good + len(line), number
         else:
             torn = number
@@ -142,9 +162,9 @@ def _mend(file: IO[bytes], path: Path) -> tuple[bool, int]:
     return begun, lines
 
 
-def _is_line(line: bytes) -> bool:
+def _is_line(line: bytes, form: LineForm[Any]) -> bool:
     try:
-        result_of(json.loads(line))
+        form.read(json.loads(line))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     return line.endswith(b"\n")

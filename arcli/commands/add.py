@@ -13,7 +13,7 @@ from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.load import load
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, Plan, plan_manifest, plan_words
-from arcli.bulk.report import ReportFile, item_object
+from arcli.bulk.report import ADDITIONS, ReportFile, item_object
 from arcli.console.faults import interruptible
 from arcli.console.inputs import match_ratio, metadata_text, with_stdin
 from arcli.console.items import ItemView
@@ -27,6 +27,9 @@ from arcli.console.options import (
     MinLevelOption,
     NoCreateOption,
     NulOption,
+    ReportOption,
+    ResumeOption,
+    require_report,
 )
 from arcli.console.session import Session
 from arcli.console.text import plural
@@ -87,24 +90,15 @@ def add(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Say what would become of each picture; write nothing.")
     ] = False,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            "--report", metavar="FILE", help="Write what became of each picture, a line of JSON each."
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Continue after what the report tells; start one if there is none."),
-    ] = False,
+    report: ReportOption = None,
+    resume: ResumeOption = False,
 ) -> None:
     """Put pictures into a channel.
 
     Example: arcli add posters/ --metadata '{"shop": 7}'
     """
     session = Session.of(ctx)
-    if resume and report is None:
-        raise UsageError("--resume continues a report", hint="name it: --report FILE --resume")
+    require_report(report, resume=resume)
     defaults = Defaults(metadata=metadata_text(metadata), matchratio=match_ratio(ratio, session.warn))
     if manifest is not None and exclude:
         raise UsageError("--exclude is for folders: a manifest names its pictures itself")
@@ -122,7 +116,7 @@ def add(
         dry_run=dry_run,
     )
     single = plan.total == 1 and _one_file(paths)
-    with nullcontext() if report is None else ReportFile.open(report, resume=resume) as reporting:
+    with nullcontext() if report is None else ReportFile.open(report, ADDITIONS, resume=resume) as reporting:
         _load(session, plan, options, reporting, single=single)
 
 
@@ -151,7 +145,7 @@ def _one_file(paths: list[str] | None) -> bool:
 
 
 def _load(
-    session: Session, plan: Plan, options: AddOptions, report: ReportFile | None, *, single: bool
+    session: Session, plan: Plan, options: AddOptions, report: ReportFile[AddResult] | None, *, single: bool
 ) -> None:
     for note in plan.notes:
         session.warn(note)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from arcli.bulk.identifiers import IdFrom
 from arcli.console.names import identifiers
+from arcli.errors import UsageError
 
 
 def _number(value: float | None) -> float | None:
@@ -79,3 +81,16 @@ ExcludeOption = Annotated[
     ),
 ]
 NoCreateOption = Annotated[bool, typer.Option("--no-create", help="Refuse a channel that does not exist.")]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE", help="Write what became of each picture, a line of JSON each."),
+]
+ResumeOption = Annotated[
+    bool, typer.Option("--resume", help="Continue after what the report says; start one if there is none.")
+]
+
+
+def require_report(report: Path | None, *, resume: bool) -> None:
+    """Raise UsageError for --resume without a report."""
+    if resume and report is None:
+        raise UsageError("--resume continues a report", hint="name it: --report FILE --resume")

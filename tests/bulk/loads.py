@@ -8,7 +8,7 @@ from pathlib import Path
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.load import load
 from arcli.bulk.plan import Defaults, Plan, plan_words
-from arcli.bulk.report import ReportFile
+from arcli.bulk.report import ADDITIONS, ReportFile
 from arcli.models import AddItem, AddOptions, AddResult, OnExists
 from tests.bulk.fake_gallery import FakeGallery
 
@@ -37,7 +37,7 @@ def run(
 def reported(
     gallery: FakeGallery, plan: Plan, path: Path, *, resume: bool = True, **more: object
 ) -> list[AddResult]:
-    with ReportFile.open(path, resume=resume) as report:
+    with ReportFile.open(path, ADDITIONS, resume=resume) as report:
         options = AddOptions(**more)  # type: ignore[arg-type]
         return list(load(gallery, channel="c", plan=plan, options=options, report=report))
 

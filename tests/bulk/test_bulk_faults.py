@@ -12,7 +12,7 @@ import numpy as np
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.load import load
 from arcli.bulk.plan import Defaults, plan_words
-from arcli.bulk.report import ReportFile
+from arcli.bulk.report import ADDITIONS, ReportFile
 from arcli.models import AddOptions
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.remote.arcloud.gallery import ArcloudGallery
@@ -42,7 +42,7 @@ def test_a_load_over_a_bad_network_is_complete(folder: Path, tmp_path: Path) -> 
         credentials = Credentials(username=USERNAME, secretkey=server.secret)
         with (
             ArcloudGallery(transport, credentials, retry=retry) as gallery,
-            ReportFile.open(tmp_path / "report.jsonl", resume=False) as report,
+            ReportFile.open(tmp_path / "report.jsonl", ADDITIONS, resume=False) as report,
         ):
             results = list(load(gallery, channel="default", plan=plan, options=AddOptions(), report=report))
         network.stop()

@@ -8,7 +8,7 @@ import pytest
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, plan_manifest
-from arcli.bulk.report import ReportFile, start_path
+from arcli.bulk.report import ADDITIONS, ReportFile, start_path
 from arcli.errors import Conflict, FileExists, Locked, Unreachable
 from arcli.models import AddItem, OnExists
 from tests.bulk.fake_gallery import HINT, FakeGallery
@@ -43,15 +43,15 @@ def test_an_existing_report_is_not_overwritten(
     draw("abc.jpg")
     report.write_text("precious")
     with pytest.raises(FileExists):
-        ReportFile.open(report, resume=False)
+        ReportFile.open(report, ADDITIONS, resume=False)
     with pytest.raises(Conflict):
-        ReportFile.open(report, resume=True)
+        ReportFile.open(report, ADDITIONS, resume=True)
     assert report.read_text() == "precious"
 
 
 def test_two_loads_do_not_share_a_report(report: Path) -> None:
-    with ReportFile.open(report, resume=True), pytest.raises(Locked):
-        ReportFile.open(report, resume=True)
+    with ReportFile.open(report, ADDITIONS, resume=True), pytest.raises(Locked):
+        ReportFile.open(report, ADDITIONS, resume=True)
 
 
 @pytest.mark.parametrize("hashes", [True, False])

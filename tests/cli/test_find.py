@@ -172,11 +172,11 @@ def test_a_folder_without_pictures_or_rights_is_told(run: Run, photos: Path) -> 
 
 
 def test_a_score_below_one_is_shown_below_one(run: Run, photos: Path, filled: FakeGallery) -> None:
-    from arcli.commands.find.view import result_record
+    from arcli.bulk.lookups import lookup_object
     from arcli.models import Match
 
     shown = [
-        result_record(FindResult(image="x", matches=(Match(identifier="abc", channel="c", score=score),)))
+        lookup_object(FindResult(image="x", matches=(Match(identifier="abc", channel="c", score=score),)))
         for score in (0.99999, 1.0, 0.61234)
     ]
     assert [record["matches"][0]["score"] for record in shown] == [0.9999, 1.0, 0.6123]

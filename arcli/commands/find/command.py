@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from arcli.bulk.lookups import LOOKUPS, look_up
+from arcli.bulk.report import ReportFile
 from arcli.commands.find.view import RESULTS
-from arcli.console.options import ImagesArgument, JobsOption, NulOption, ThresholdOption
+from arcli.console.faults import interruptible
+from arcli.console.options import (
+    ImagesArgument,
+    JobsOption,
+    NulOption,
+    ReportOption,
+    ResumeOption,
+    ThresholdOption,
+    require_report,
+)
 from arcli.console.pictures import Photos, photos
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import UsageError
-from arcli.models import Effort, FindOptions
+from arcli.models import Effort, FindOptions, FindResult
 
 NOTHING_MATCHED = 1
 ALL = "all"
+_HINTS = ("with --report FILE a run can be continued", "the same command with --resume continues")
 
 
 def find(
@@ -41,6 +54,8 @@ def find(
     no_count: Annotated[bool, typer.Option("--no-count", help="Leave the statistics as they are.")] = False,
     jobs: JobsOption = None,
     nul: NulOption = False,
+    report: ReportOption = None,
+    resume: ResumeOption = False,
 ) -> None:
     """Say which targets photos show, and where.
 
@@ -56,11 +71,19 @@ def find(
         jobs=jobs,
     )
     channels = None if all_channels else [session.channel]
-    _look_up(session, photos(images, nul=nul), channels, options, draw)
+    given = photos(images, nul=nul)
+    require_report(report, resume=resume)
+    with nullcontext() if report is None else ReportFile.open(report, LOOKUPS, resume=resume) as reporting:
+        _look_up(session, given, channels, options, draw, reporting)
 
 
 def _look_up(
-    session: Session, given: Photos, channels: list[str] | None, options: FindOptions, draw: Path | None
+    session: Session,
+    given: Photos,
+    channels: list[str] | None,
+    options: FindOptions,
+    draw: Path | None,
+    report: ReportFile[FindResult] | None,
 ) -> None:
     from arcli.commands.find.draw import Drawings
 
@@ -68,10 +91,17 @@ def _look_up(
     pictures = given.pictures if drawings is None else drawings.noting(given.pictures)
     answer = session.answer(RESULTS)
     looked = matched = 0
-    with session.progress("looking up", given.total) as advance:
-        for result in session.gallery.find_many(pictures=pictures, channels=channels, options=options):
+    before = 0 if report is None else report.lines
+    with (
+        interruptible(lambda: f"{plural(looked, 'photo')} looked up", _HINTS[report is not None]),
+        session.progress("looking up", given.total, before) as advance,
+    ):
+        results = look_up(session.gallery, pictures, channels=channels, options=options, report=report)
+        for result in results:
             answer.item(result, result.error)
             looked, matched = looked + 1, matched + result.matched
+            if looked <= before:
+                continue
             if drawings is not None:
                 drawings.draw(result)
             advance()

@@ -41,6 +41,9 @@ class Drawings:
         from arcli.vision.drawing.draw import Outline, draw
 
         picture = self._photos.popleft()
+        while picture.name != result.image:  # reported by an earlier run, which drew it
+            self._free_name(picture)
+            picture = self._photos.popleft()
         if result.error is not None:
             return
         target = self._target(picture)

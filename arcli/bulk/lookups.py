@@ -1,0 +1,110 @@
+"""Many photos looked up: results as JSON objects, and a report that an interrupted run continues."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from arcli.bulk.report import LineForm, ReportFile
+from arcli.errors import ArcliError
+from arcli.gallery import Gallery
+from arcli.models import Candidate, FindOptions, FindResult, Match, Picture, Quad
+
+Record = dict[str, Any]
+
+
+def look_up(
+    gallery: Gallery,
+    pictures: Iterable[Picture],
+    *,
+    channels: Sequence[str] | None,
+    options: FindOptions,
+    report: ReportFile[FindResult] | None = None,
+) -> Iterator[FindResult]:
+    """Yield a result for each photo, in order; those that `report` has already come first, unasked.
+
+    A result is in the report before it is yielded. Raises what stops the whole run: then run it again with
+    the report.
+    """
+    done: Counter[str] = Counter()
+    if report is not None:
+        for result in report.results():
+            done[result.image] += 1
+            yield result
+    left = (picture for picture in pictures if not _taken(picture, done))
+    for result in gallery.find_many(pictures=left, channels=channels, options=options):
+        if report is not None:
+            report.write(result)
+        yield result
+
+
+def _taken(picture: Picture, done: Counter[str]) -> bool:
+    """Say whether a line reports this photo; one that is named twice has two."""
+    if done[picture.name] <= 0:
+        return False
+    done[picture.name] -= 1
+    return True
+
+
+def lookup_object(result: FindResult) -> Record:
+    """Return a photo's JSON object; its keys are an API (docs/json.md)."""
+    return {
+        "image": result.image,
+        "matched": result.matched,
+        "matches": [hit_object(match) for match in result.matches],
+        "candidates": [hit_object(candidate) for candidate in result.candidates],
+        "elapsed_ms": round(result.elapsed_ms, 1),
+    }
+
+
+def hit_object(hit: Match | Candidate) -> Record:
+    """Return a match or candidate, its numbers to the digits that say something: 1/100 px, score 1/10,000."""
+    record = asdict(hit)
+    if record.get("name") is None:
+        record.pop("name", None)  # it is there where there is one
+    if hit.score is not None:
+        record["score"] = _shown(hit.score)
+    if record.get("votes") is not None:
+        record["votes"] = round(record["votes"], 1)
+    if hit.quad is not None:
+        record["quad"] = [[round(x, 2), round(y, 2)] for x, y in hit.quad]
+    return record
+
+
+def _shown(score: float) -> float:
+    """Return a score's four digits; one below 1 stays below it, as a threshold of 1 accepts none of these."""
+    digits = round(score, 4)
+    return digits if digits < 1 or score >= 1 else 0.9999
+
+
+def _line(result: FindResult) -> Record:
+    """Return a photo's line in a report; only a failed one has `error`."""
+    record = lookup_object(result)
+    return record if result.error is None else {**record, "error": result.error.as_record()}
+
+
+def _result(record: Record) -> FindResult:
+    """Make a result of its line. Raises KeyError, TypeError, ValueError for another object."""
+    error = record.get("error")
+    return FindResult(
+        image=str(record["image"]),
+        matches=tuple(Match(**_with_quad(hit)) for hit in record["matches"]),
+        candidates=tuple(Candidate(**_with_quad(hit)) for hit in record["candidates"]),
+        elapsed_ms=float(record["elapsed_ms"]),
+        error=ArcliError.from_record(error) if error else None,
+    )
+
+
+def _with_quad(hit: Record) -> Record:
+    quad = hit["quad"]
+    return hit if quad is None else {**hit, "quad": _quad(quad)}
+
+
+def _quad(points: Sequence[Sequence[float]]) -> Quad:
+    one, two, three, four = ((float(x), float(y)) for x, y in points)
+    return one, two, three, four
+
+
+LOOKUPS = LineForm(_line, _result)
