@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arcli.errors import InvalidManifest
+from arcli.filetypes import picture_format
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -18,7 +19,6 @@ _BOMS = (
 )
 _CHUNK = 1 << 20
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
-_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # .xlsx and .ods; .xls
 
 
@@ -46,7 +46,7 @@ def encoding_of(path: Path) -> TextEncoding:
         raise InvalidManifest(
             f"{path}: this is a workbook, not a text file", hint="save the sheet as CSV (UTF-8) and name that"
         )
-    if head.startswith(_PICTURES):
+    if picture_format(head) is not None:
         raise InvalidManifest(f"{path}: this is a picture, not a list of pictures")
     for mark, name in _BOMS:
         if head.startswith(mark):

@@ -11,12 +11,12 @@ from arcli.bulk.channel_state import targets
 from arcli.bulk.report import json_line
 from arcli.errors import ArcliError, FileExists, NotSupported, PictureNotKept, TargetNotFound, UsageError
 from arcli.files import replacing, sync
+from arcli.filetypes import picture_format
 from arcli.gallery import Gallery
 from arcli.models import ListQuery, Target
 
 MANIFEST = "manifest.jsonl"
 PICTURES = "pictures"
-_SUFFIXES = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ def _one(gallery: Gallery, target: Target, pictures: Path, names: _Names) -> Exp
         data = gallery.picture(channel=target.channel, identifier=target.identifier)
     except (NotSupported, PictureNotKept) as error:
         return Exported(target.identifier, None, error.about(target.identifier))
-    suffix = next((suffix for magic, suffix in _SUFFIXES if data.startswith(magic)), ".bin")
-    path = pictures / names.of(target.identifier, suffix)
+    kind = picture_format(data)
+    path = pictures / names.of(target.identifier, kind.suffix if kind else ".bin")
     path.write_bytes(data)
     return Exported(target.identifier, str(path))
 

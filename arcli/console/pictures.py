@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from arcli.console.inputs import lines_of, stdin_bytes
+from arcli.filetypes import HEAD_BYTES, picture_format
 from arcli.models import PICTURE_BYTES_LIMIT, Picture
 
 if TYPE_CHECKING:
     from arcli.bulk.walk import Skipped
 
 STDIN = "-"
-_HEAD = 64
-_MAGIC = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|RIFF....WEBP|II\*\0|MM\0\*|BM....\0\0\0\0|....ftyp|P[4-6]\s+\d+\s+\d+\s",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +66,8 @@ def _picture(name: str) -> Picture:
 
 def _with_stdin(words: Sequence[str], nul: bool, skipped: Skipped, exclude: Sequence[str]) -> Photos:
     source = stdin_bytes()
-    head = source.read(_HEAD)
-    if _MAGIC.match(head):
+    head = source.read(HEAD_BYTES)
+    if picture_format(head) is not None:
         data = head + source.read(PICTURE_BYTES_LIMIT + 1 - len(head))
         picture = Picture(name=STDIN, data=data)
         if len(words) == 1:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from arcli.errors import PictureRefused, naming
+from arcli.filetypes import PictureFormat, picture_format
 from arcli.models import CheckResult, Picture, Quad, level_too_low
 from arcli.remote.http.transport import UploadPart
 
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_TAKEN = (PictureFormat.JPEG, PictureFormat.PNG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,8 @@ def upload(picture: Picture) -> Upload:
     PictureNotFound, PictureTooLarge, UnreadablePicture.
     """
     data = picture.read()
-    usual = data.startswith((_JPEG, _PNG))
-    if len(data) < len(_PNG) or (usual and not _large(data, picture.name)):
+    usual = picture_format(data) in _TAKEN
+    if not data or (usual and not _large(data, picture.name)):
         return Upload(data=data)
     try:
         return as_jpeg(data, name=picture.name, side=SEND.side)
@@ -94,7 +95,8 @@ def _large(data: bytes, name: str) -> bool:
 
 def image_part(data: bytes) -> UploadPart:
     """Name a picture by its content: services look at the name, and the user's own stays private."""
-    return UploadPart(name="image", filename="image.png" if data.startswith(_PNG) else "image.jpg", data=data)
+    kind = picture_format(data) or PictureFormat.JPEG
+    return UploadPart(name="image", filename=f"image{kind.suffix}", data=data)
 
 
 def rated(picture: Picture) -> CheckResult:

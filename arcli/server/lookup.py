@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from arcli.errors import Busy, ChannelNotFound, TargetNotFound
+from arcli.filetypes import PictureFormat, picture_format
 from arcli.models import Effort, FindOptions, FindResult, Principal, Scope, StatisticsQuery, StatRecord
 from arcli.server.service import Service
 
@@ -74,9 +75,9 @@ def _save_miss(folder: Path, content: bytes) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if sum(1 for _ in folder.iterdir()) < _MOST_MISSES:
-            kind = "png" if content.startswith(b"\x89PNG") else "jpg"
+            kind = picture_format(content) or PictureFormat.JPEG
             stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-            (folder / f"{stamp}-{hashlib.sha256(content).hexdigest()[:16]}.{kind}").write_bytes(content)
+            (folder / f"{stamp}-{hashlib.sha256(content).hexdigest()[:16]}{kind.suffix}").write_bytes(content)
     except OSError as error:
         _log.warning("a photo that matched nothing could not be saved: %s", error)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from arcli.errors import ChannelNotFound, InvalidChannelName, NotYourChannel, RateLimited, UnreadablePicture
+from arcli.filetypes import picture_format, what_else
 from arcli.gallery import ChannelAdmin, Gallery, Gatekeeper
 from arcli.models import Picture, Principal, Scope
-from arcli.models.formats import picture_format, what_else
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions

@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.processes import arcli, at_terminal, environment, with_closed_stdout
 
-HEAVY = ("numpy", "cv2", "httpx", "hnswlib", "starlette", "cryptography", "matplotlib", "rich")
+HEAVY = ("numpy", "cv2", "PIL", "httpx", "hnswlib", "starlette", "cryptography", "matplotlib", "rich")
 
 
 @pytest.fixture(scope="module")

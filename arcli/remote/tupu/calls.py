@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from arcli.filetypes import PictureFormat, picture_format
 from arcli.protocols.reading import JsonObject
 from arcli.protocols.tupu import answers, requests
 from arcli.protocols.tupu.answers import FileAnswer, Library
@@ -101,13 +102,10 @@ class TupuClient:
         return self._transport.post_form(path, requests.form_fields(request), parts)
 
 
-_KINDS = {b"\x89PNG": "png", b"GIF8": "gif", b"BM": "bmp", b"II*\0": "tif", b"MM\0*": "tif", b"RIFF": "webp"}
-
-
 def _filename(number: int, image: bytes) -> str:
     """Name a picture by its place and its content; the answer repeats the name."""
-    kind = next((kind for start, kind in _KINDS.items() if image.startswith(start)), "jpg")
-    return f"{number}.{'heic' if image[4:8] == b'ftyp' else kind}"
+    kind = picture_format(image) or PictureFormat.JPEG
+    return f"{number}{kind.suffix}"
 
 
 def _in_request_order(files: Sequence[FileAnswer], pictures: Sequence[Ready]) -> list[FileAnswer | None]:

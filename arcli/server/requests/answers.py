@@ -10,6 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from arcli.filetypes import PictureFormat, picture_format
+
 _DRAIN_BYTES = 16 * 1024 * 1024
 _DRAIN_SECONDS = 2.0
 
@@ -45,7 +47,7 @@ class JsonAnswer(JSONResponse):
 
 def picture_response(content: bytes) -> Response:
     """Answer with a kept picture."""
-    kind = "image/png" if content.startswith(b"\x89PNG") else "image/jpeg"
+    kind = (picture_format(content) or PictureFormat.JPEG).media_type
     headers = {"x-content-type-options": "nosniff", "cache-control": "private, max-age=300"}
     return Response(content, media_type=kind, headers=headers)
 

@@ -28,7 +28,7 @@ __all__ = ["LOCAL", "SERVE", "DecodeLimits", "Decoded", "decode"]
 class Decoded:
     """pixels: (H, W, 3) uint8 BGR, upright, opaque; may be smaller than the picture.
 
-    size: (w, h) of the whole picture as displayed. format: as in arcli.models.formats. orientation: the EXIF
+    size: (w, h) of the whole picture as displayed. format: as in arcli.filetypes. orientation: the EXIF
     orientation (1 to 8) that was applied. ground: the gray level that was put behind transparent parts, None
     where it is white or nothing is transparent.
     """

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arcli.errors import PictureTooLarge, UnreadablePicture
+from arcli.filetypes import PictureFormat, picture_format
 from arcli.models import PICTURE_BYTES_LIMIT
-from arcli.models.formats import PictureFormat, picture_format
 
 if TYPE_CHECKING:
     from arcli.vision.decoding.pillow import PictureHeader

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from arcli.errors import PictureTooLarge, UnreadablePicture, extra_hint
-from arcli.models.formats import PictureFormat, picture_format, what_else
+from arcli.filetypes import PictureFormat, picture_format, what_else
 from arcli.vision.decoding.limits import SMALLER
 
 _DAMAGED = "the file is damaged or incomplete"

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from PIL import Image
 
-from arcli.models.formats import PictureFormat
+from arcli.filetypes import PictureFormat
 from arcli.vision.decoding.pillow import SCANS, PictureHeader, open_picture, refusing
 
 _ORIENTATION = 0x0112

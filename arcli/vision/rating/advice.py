@@ -31,6 +31,12 @@ class AdviceOptions:
 
 OPTIONS = AdviceOptions()
 
+ON_A_GROUND = Hint(
+    code="transparent",
+    message="light art on a transparent ground: taken as it looks on dark gray",
+    advice="flatten it on the ground that it is printed on",
+)
+
 
 def hints(traits: Traits) -> tuple[Hint, ...]:
     """Return what costs the picture most, the weightiest first (one at least), and what may be behind it."""

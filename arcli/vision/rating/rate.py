@@ -9,7 +9,7 @@ from arcli.features import Features
 from arcli.models import Hint
 from arcli.vision.decoding.decode import Decoded
 from arcli.vision.matching.verify import places
-from arcli.vision.rating.advice import cure, hints
+from arcli.vision.rating.advice import ON_A_GROUND, cure, hints
 from arcli.vision.rating.expect import expected_recall
 from arcli.vision.rating.traits import measure
 
@@ -53,7 +53,7 @@ def refuse_featureless(features: Features, decoded: Decoded) -> None:
         traits = measure(features, decoded)
         raise TooFewFeatures(
             f"too few features ({traits.places} distinct details, {OPTIONS.min_places} at least)",
-            hint=cure(traits),
+            hint=cure(traits) if decoded.ground is None else ON_A_GROUND.advice,
         )
 
 
@@ -62,4 +62,5 @@ def rate(features: Features, decoded: Decoded) -> Rating:
     traits = measure(features, decoded)
     expected = expected_recall(traits)
     level = 1 + sum(expected >= limit for limit in OPTIONS.recalls)
-    return Rating(level, hints(traits) if level < 5 else (), expected)
+    reasons = hints(traits) if level < 5 else ()
+    return Rating(level, reasons if decoded.ground is None else (*reasons, ON_A_GROUND), expected)

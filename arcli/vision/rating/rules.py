@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from arcli.filetypes import PictureFormat
 from arcli.models import Hint
-from arcli.models.formats import PictureFormat
 from arcli.vision.decoding.pillow import PictureHeader, read_header
 
 _GRAY = ("1", "L", "LA", "I", "F", "I;16")  # Pillow's names of modes
