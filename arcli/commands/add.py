@@ -99,7 +99,7 @@ def add(
     """
     session = Session.of(ctx)
     require_report(report, resume=resume)
-    defaults = Defaults(metadata=metadata_text(metadata), matchratio=match_ratio(ratio, session.warn))
+    defaults = Defaults(metadata=metadata_text(metadata), matchratio=match_ratio(ratio, session))
     if manifest is not None and exclude:
         raise UsageError("--exclude is for folders: a manifest names its pictures itself")
     if manifest is not None:

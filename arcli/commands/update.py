@@ -1,50 +1,101 @@
-"""`arcli update`: change one target."""
+"""`arcli update`: change targets."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from arcli.bulk.walk import picture_named
-from arcli.console.inputs import match_ratio, metadata_text
-from arcli.console.items import target_lines, target_record
-from arcli.console.options import IdentifierArgument, MatchRatioOption, MetadataOption
+from arcli.console.inputs import match_ratio, metadata_text, with_stdin
+from arcli.console.items import TARGETS, target_lines, target_record
+from arcli.console.options import IdentifiersArgument, MatchRatioOption, MetadataOption
 from arcli.console.session import Session
-from arcli.errors import UsageError
-from arcli.models import TargetChanges, valid_identifier
+from arcli.errors import ChannelNotFound, NotFound, PictureRefused, UsageError
+from arcli.models import Clearable, TargetChanges, valid_identifier
+
+
+class ClearedField(StrEnum):
+    """What --clear takes away, as the options name it."""
+
+    METADATA = "metadata"
+    MATCH_RATIO = "match-ratio"
+
+
+_CLEARABLE = {
+    ClearedField.METADATA: Clearable.METADATA,
+    ClearedField.MATCH_RATIO: Clearable.MATCHRATIO,
+}
 
 
 def update(
     ctx: typer.Context,
-    identifier: IdentifierArgument,
+    identifiers: IdentifiersArgument,
     metadata: MetadataOption = None,
     ratio: MatchRatioOption = None,
+    clear: Annotated[
+        list[ClearedField] | None,
+        typer.Option("--clear", help="Take the metadata, or the match ratio, away. Repeatable."),
+    ] = None,
     active: Annotated[
-        bool | None, typer.Option("--active/--inactive", help="Whether photos can show it.")
+        bool | None,
+        typer.Option("--active/--inactive", help="Whether photos can show it: an inactive one is kept only."),
     ] = None,
     image: Annotated[
-        str | None, typer.Option("--image", metavar="FILE", help="Replace its picture: FILE or a URL.")
+        str | None,
+        typer.Option("--image", metavar="FILE", help="Replace the picture of one target: FILE or a URL."),
     ] = None,
     rename: Annotated[
-        str | None, typer.Option("--rename", metavar="NEW", help="Give it another identifier.")
+        str | None,
+        typer.Option("--rename", metavar="NEW", help="Give one target another identifier."),
     ] = None,
 ) -> None:
-    """Change a target; what is not named stays as it is.
+    """Change targets; what is not named stays as it is.
 
     Example: arcli update poster_1 --metadata '{"lang": "en"}' --inactive
     """
     session = Session.of(ctx)
     changes = TargetChanges(
         metadata=metadata_text(metadata),
-        matchratio=match_ratio(ratio, session.warn),
+        matchratio=match_ratio(ratio, session),
         active=active,
         picture=None if image is None else picture_named(image),
         rename=None if rename is None else valid_identifier(rename),
+        clear=frozenset(_CLEARABLE[field] for field in clear or ()),
     )
     if changes == TargetChanges():
         raise UsageError("nothing to change", hint="run: arcli update --help")
+    names = list(dict.fromkeys(with_stdin(identifiers)))
+    if len(names) == 1 and "-" not in identifiers:
+        _one(session, names[0], changes)
+    else:
+        _several(session, names, changes)
+
+
+def _one(session: Session, name: str, changes: TargetChanges) -> None:
     target = session.gallery.update(
-        channel=session.channel, identifier=valid_identifier(identifier), changes=changes
+        channel=session.channel, identifier=valid_identifier(name), changes=changes
     )
     session.record(target_record(target), name=target.identifier, lines=target_lines(target))
+
+
+def _several(session: Session, names: list[str], changes: TargetChanges) -> None:
+    """Change each; one that is not there, or whose name is none, fails alone."""
+    if changes.picture is not None or changes.rename is not None:
+        raise UsageError("--image and --rename change one target", hint="name one identifier")
+    answer = session.answer(TARGETS, changes=True)
+    changed = 0
+    for name in names:
+        try:
+            identifier = valid_identifier(name)
+            answer.item(
+                session.gallery.update(channel=session.channel, identifier=identifier, changes=changes)
+            )
+            changed += 1
+        except ChannelNotFound:
+            raise
+        except (NotFound, PictureRefused) as error:
+            answer.fault(error.about(name))
+    session.end(answer, {})
+    session.say(f"{changed:,} of {len(names):,} targets changed in channel {session.channel}")

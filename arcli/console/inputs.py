@@ -6,15 +6,19 @@ import codecs
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from io import BufferedIOBase
 from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from arcli.console.text import printable
 from arcli.errors import ConfirmationRequired, Declined, Interrupted, InvalidMetadata, UsageError
 from arcli.models import METADATA_LIMIT, MatchRatio, usable_matchratio, valid_metadata
+from arcli.settings import Kind
+
+if TYPE_CHECKING:
+    from arcli.console.session import Session
 
 _BOM = 3  # bytes of a byte order mark
 _LONGEST = 65_536  # bytes of a line; paths have 4,096 at most
@@ -94,15 +98,20 @@ def metadata_text(given: str | None) -> str | None:
     return valid_metadata(_file_text(Path(given[1:])) if given.startswith("@") else given)
 
 
-def match_ratio(given: str | None, warn: Callable[[str], None]) -> MatchRatio | None:
+def match_ratio(given: str | None, session: Session) -> MatchRatio | None:
     """Return a number where one was given, else the text: a vendor's values are passed on as they are.
 
-    `warn` is told of a value that the engine's own searches do not use.
+    Raises UsageError for what the embedded engine, whose scores go from 0 to 1, could not use.
     """
     if given is None:
         return None
     if usable_matchratio(given) is None:
-        warn(f"match ratio {given!r} is passed on as it is; arcli's own engine uses numbers from 0 to 1 only")
+        if session.settings.kind.value == Kind.LOCAL:
+            hint = "to go back to the channel's threshold: arcli update ID --clear match-ratio"
+            raise UsageError(f"--match-ratio {given!r} is no score from 0 to 1", hint=hint)
+        session.warn(
+            f"match ratio {given!r} is passed on as it is; arcli's own engine uses numbers from 0 to 1"
+        )
     for kind in (int, float):
         try:
             number = kind(given)

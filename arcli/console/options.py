@@ -20,8 +20,13 @@ def _number(value: float | None) -> float | None:
     return value
 
 
-IdentifierArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Identifier of the target.", autocompletion=identifiers)
+IdentifiersArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID…",
+        help="Identifiers of targets; - reads them from stdin, one a line.",
+        autocompletion=identifiers,
+    ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 JobsOption = Annotated[

@@ -45,6 +45,7 @@ from arcli.models import (
     Target,
     TargetChanges,
     TargetPage,
+    valid_changes,
     valid_identifier,
     valid_metadata,
 )
@@ -161,11 +162,12 @@ class FakeGallery:
                 raise TargetExists(f"{name} exists already", item=name)
         if changes.picture is not None:
             data = changes.picture.read()
+        metadata, matchratio = valid_changes(changes).of(target)
         target = replace(
             target,
             identifier=name,
-            metadata=target.metadata if changes.metadata is None else valid_metadata(changes.metadata),
-            matchratio=target.matchratio if changes.matchratio is None else changes.matchratio,
+            metadata=metadata,
+            matchratio=matchratio,
             active=target.active if changes.active is None else changes.active,
         )
         del rows[identifier]

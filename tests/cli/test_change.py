@@ -102,7 +102,59 @@ def test_update_changes_what_is_named(run: Run, filled: FakeGallery, tmp_path: P
     assert run("update", "omega", "--active", "--json").data["metadata"] == '{"a": 1}'
 
 
-def test_a_match_ratio_that_no_search_uses_is_kept_and_flagged(run: Run, filled: FakeGallery) -> None:
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The profile is a service's (whose gallery is in memory here)."""
+    monkeypatch.setenv("ARCLI_URL", "https://ar.example")
+
+
+@pytest.mark.parametrize("ratio", ["vendor", "7", "nan", "-0.1", "1e1"])
+@pytest.mark.parametrize("call", ["update alpha", "add PHOTO"])
+def test_a_match_ratio_that_is_none_is_refused_at_home(
+    run: Run, filled: FakeGallery, call: str, ratio: str
+) -> None:
+    ran = run(*call.split(), f"--match-ratio={ratio}", "--json")
+    assert (ran.status, ran.json["errors"][0]["code"]) == (2, "usage")
+    assert "from 0 to 1" in ran.err
+
+
+def test_metadata_and_match_ratio_can_be_taken_away(run: Run, filled: FakeGallery) -> None:
+    run("update", "alpha", "--match-ratio", "0.4")
+    data = run("update", "alpha", "--clear", "metadata", "--json").data
+    assert (data["metadata"], data["matchratio"]) == (None, 0.4)
+    run("update", "alpha", "--metadata", "{}")
+    data = run("update", "alpha", "--clear", "match-ratio", "--json").data
+    assert (data["metadata"], data["matchratio"]) == ("{}", None)
+
+
+def test_several_targets_are_changed_and_shown(run: Run, filled: FakeGallery) -> None:
+    ran = run("update", "alpha", "nobody", "beta_1", "x", "--inactive", "--json")
+    assert ran.status == 3
+    assert [target["identifier"] for target in ran.data["targets"]] == ["alpha", "beta_1"]
+    assert [(e["code"], e["item"]) for e in ran.json["errors"]] == [
+        ("target_not_found", "nobody"),
+        ("invalid_identifier", "x"),
+    ]
+    assert run("ls", "--inactive", "-f", "ids").out.split() == ["alpha", "beta_1"]
+    assert "2 of 2 targets changed" in run("update", "-", "--active", stdin=b"alpha\nbeta_1\n").err
+    assert run("update", "alpha", "beta_1", "--rename", "new_1").status == 2
+    assert run("update", "alpha", "beta_1", "--active", "-c", "nowhere").status == 4
+
+
+def test_several_targets_are_read(run: Run, filled: FakeGallery, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    ran = run("get", "beta_1", "nobody", "alpha", "--image", tmp_path / "kept", "--json")
+    assert ran.status == 3
+    assert [target["identifier"] for target in ran.data["targets"]] == ["beta_1", "alpha"]
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["alpha.jpg", "beta_1.jpg"]
+    assert run("get", "beta_1", "alpha", "--image", tmp_path / "kept").status == 3, "they are there already"
+    assert run("get", "beta_1", "alpha", "--image", tmp_path / "none").status == 2
+    assert run("get", "alpha", "--image", tmp_path / "kept", "--force").status == 0
+
+
+def test_a_match_ratio_that_no_search_uses_is_kept_and_flagged(
+    run: Run, filled: FakeGallery, service: None
+) -> None:
     ran = run("update", "alpha", "--match-ratio", "vendor", "--json")
     assert ran.data["matchratio"] == "vendor"
     assert "uses numbers from 0 to 1" in ran.err
