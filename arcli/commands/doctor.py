@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import chain
 from typing import Annotated
@@ -11,9 +12,9 @@ import typer
 from arcli.console.items import ItemView
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.errors import DataDamaged
+from arcli.errors import ArcliError, DataDamaged
 from arcli.models import Finding
-from arcli.settings import examine_settings
+from arcli.settings import Kind, examine_settings
 
 FINDINGS: ItemView[Finding] = ItemView(
     key="findings",
@@ -43,9 +44,24 @@ def doctor(
     findings = session.examine(channel, repair=repair)
     answer = session.answer(FINDINGS, changes=repair)
     bad = 0
-    for finding in chain(examine_settings(session.settings), findings):
+    for finding in chain(examine_settings(session.settings), _data_folder(session), findings):
         bad += not finding.ok
         error = DataDamaged(finding.message, hint=finding.hint, item=finding.subject)
         answer.item(finding, None if finding.ok else error)
     session.end(answer, {}, single=True)
     session.say("all sound" if not bad else f"{plural(bad, 'finding')} to see to")
+
+
+def _data_folder(session: Session) -> Iterator[Finding]:
+    """Name the data folder and what is in it: a wrong one is new or empty more often than not."""
+    if session.settings.kind.value != Kind.LOCAL:
+        return
+    folder, source = session.settings.data_path, session.settings.values["data_dir"].source
+    try:
+        channels = len(session.channels.settings())
+    except ArcliError:  # a catalog that cannot be read is a finding of its own
+        return
+    state = plural(channels, "channel") if channels else "empty: it has no channel"
+    if not folder.is_dir():
+        state = "new: nothing has been added to it yet"
+    yield Finding(subject="data folder", ok=True, message=f"{folder} ({source}): {state}")

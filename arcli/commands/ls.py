@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from arcli.console.items import TARGETS
+from arcli.console.names import elsewhere
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import UsageError
@@ -50,7 +51,8 @@ def ls(
     )
     page = session.gallery.list(channel=session.channel, query=query)
     session.show(TARGETS, page.targets, totalcount=page.totalcount)
-    session.say(_summary(len(page.targets), page.totalcount, session.channel))
+    summary = _summary(len(page.targets), page.totalcount, session.channel)
+    session.say(summary if page.totalcount else f"{summary}{elsewhere(session)}")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -10,7 +10,9 @@ import typer
 from arcli.errors import ArcliError, ChannelNotFound, NotFound, TargetNotFound
 
 if TYPE_CHECKING:
+    from arcli.console.session import Session
     from arcli.gallery import Gallery
+    from arcli.models import ListQuery
 
 
 _MOST = 200  # names; more would be of no use to anybody
@@ -47,6 +49,19 @@ def channels(ctx: typer.Context, incomplete: str) -> list[str]:
         return []  # a completion has nobody to tell
 
 
+def accounts(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return accounts of the data folder that begin like `incomplete`; none of a remote profile."""
+    from arcli.connect import account_admin
+    from arcli.console.session import Session
+
+    try:
+        with account_admin(Session.of(ctx).settings) as known:
+            names = [account.username for account in known.accounts()]
+        return [name for name in names if name.startswith(incomplete)]
+    except Exception:
+        return []  # a completion has nobody to tell
+
+
 def profiles(incomplete: str) -> list[str]:
     """Return profiles that begin like `incomplete`."""
     from arcli.settings import ProfileFile
@@ -58,30 +73,58 @@ def profiles(incomplete: str) -> list[str]:
 
 
 _SAME_START = 2  # letters; a typing error comes later in a word more often than not
-_MOST = 1000  # names to compare with: some ms
+_COMPARED = 1000  # names to compare with: some ms
+_NAMED = 5  # channels that a sentence names
 
 
-def nearest(gallery: Gallery, channel: str, error: NotFound) -> str | None:
-    """Return a hint that names a target or channel like `error.item`, None where there is none."""
+def hint_for(session: Session, gallery: Gallery, error: NotFound) -> str | None:
+    """Return a hint for what an embedded gallery does not have: a name like it, or what there is instead."""
     try:
-        names = _names(gallery, channel, error)
+        if isinstance(error, ChannelNotFound):
+            return _channel_hint(session, gallery, error.item or "")
+        if isinstance(error, TargetNotFound) and error.item:
+            query = _query(prefix=error.item[:_SAME_START])
+            page = gallery.list(channel=session.channel, query=query)
+            return _near(error.item, [target.identifier for target in page.targets])
     except ArcliError:
         return None
-    near = get_close_matches(error.item or "", names, n=1, cutoff=0.75)
-    if near:
-        return f"did you mean {near[0]}?"
-    if isinstance(error, ChannelNotFound):
-        return "`arcli add` or `arcli channel create` makes a channel; `arcli channel ls` lists them"
     return None
 
 
-def _names(gallery: Gallery, channel: str, error: NotFound) -> list[str]:
-    from arcli.gallery import ChannelAdmin
+def _query(prefix: str) -> ListQuery:
     from arcli.models import ListQuery
 
-    if isinstance(error, TargetNotFound) and error.item:
-        query = ListQuery(prefix=error.item[:_SAME_START], limit=_MOST)
-        return [target.identifier for target in gallery.list(channel=channel, query=query).targets]
-    if isinstance(error, ChannelNotFound) and isinstance(gallery, ChannelAdmin):
-        return list(gallery.settings())
-    return []
+    return ListQuery(prefix=prefix, limit=_COMPARED)
+
+
+def _near(name: str, names: list[str]) -> str | None:
+    near = get_close_matches(name, names, n=1, cutoff=0.75)
+    return f"did you mean {near[0]}?" if near else None
+
+
+def _channel_hint(session: Session, gallery: Gallery, name: str) -> str:
+    """A wrong data folder is the likeliest reason where there is no channel at all."""
+    from arcli.gallery import ChannelAdmin
+
+    known = list(gallery.settings()) if isinstance(gallery, ChannelAdmin) else []
+    folder = session.settings.data_path
+    if not known:
+        state = "is empty" if folder.is_dir() else "is new"
+        return f"the data folder {folder} {state}, without a channel; --data-dir names another"
+    return _near(name, known) or f"the data folder {folder} has {_listed(known)}; `arcli add` makes a channel"
+
+
+def elsewhere(session: Session) -> str:
+    """Return "; there are also books, posters" where an embedded gallery has channels beside the one used."""
+    if session.settings.kind.value != "local":
+        return ""
+    try:
+        others = [name for name in session.channels.settings() if name != session.channel]
+    except ArcliError:
+        return ""
+    return f"; there are also {_listed(others)}" if others else ""
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

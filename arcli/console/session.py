@@ -198,9 +198,9 @@ class Session:
         """Return a hint at a name like the one not found; only where looking for it costs no request."""
         if self._gallery is None or self.settings.kind.value != Kind.LOCAL or self._hints:
             return None
-        from arcli.console.names import nearest
+        from arcli.console.names import hint_for
 
-        return nearest(self._gallery, self.channel, error)
+        return hint_for(self, self._gallery, error)
 
     @property
     def json_wanted(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from pathlib import Path
 
-from arcli.console.inputs import stdin_bytes
+from arcli.console.inputs import ask_secret, stdin_bytes
 from arcli.console.session import Session
 from arcli.errors import UsageError
 from arcli.models import TupuBinding, valid_channel_name
@@ -20,9 +21,14 @@ def named_channels(session: Session, more: list[str] | None) -> list[str]:
 
 
 def read_secret(source: str | None) -> str | None:
-    """Read the secret to import, from a file or stdin (`-`), without the end of its line."""
+    """Read the secret to import without the end of its line: from a file, from stdin (`-`), from a person.
+
+    A terminal is asked, and shows nothing of what is typed. Raises UsageError, Interrupted.
+    """
     if source is None:
         return None
+    if source == "-" and sys.stdin is not None and sys.stdin.isatty():
+        return ask_secret("secret key: ")
     try:
         if source == "-":
             data = stdin_bytes().read(_LONGEST_SECRET)

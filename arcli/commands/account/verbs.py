@@ -10,6 +10,7 @@ import typer
 from arcli.commands.account.given import named_channels, read_binding, read_secret
 from arcli.commands.account.view import ACCOUNTS, account_lines, account_record
 from arcli.console.command import ArcliCommand, ArcliGroup, new_app
+from arcli.console.names import accounts, channels
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
@@ -22,12 +23,18 @@ if TYPE_CHECKING:
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Account.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Account.", autocompletion=accounts)]
 ScanOnlyOption = Annotated[
     bool, typer.Option("--scan-only", help="Only looking photos up: safe to publish in an app.")
 ]
 InOption = Annotated[
-    list[str] | None, typer.Option("--in", metavar="CHANNEL", help="One more channel, beside --channel.")
+    list[str] | None,
+    typer.Option(
+        "--in",
+        metavar="CHANNEL",
+        help="One more channel, beside --channel. Repeatable.",
+        autocompletion=channels,
+    ),
 ]
 TupuKeyOption = Annotated[
     Path | None,
@@ -55,7 +62,11 @@ def add(
     ] = False,
     secretkey_file: Annotated[
         str | None,
-        typer.Option("--secretkey-file", metavar="FILE|-", help="Import this secret instead of drawing one."),
+        typer.Option(
+            "--secretkey-file",
+            metavar="FILE|-",
+            help="Import a secret instead of drawing one; - is stdin, and at a terminal asks.",
+        ),
     ] = None,
     tupu_public_key: TupuKeyOption = None,
     secret_id: SecretIdOption = None,

@@ -6,6 +6,7 @@ from typing import Annotated, cast
 
 import typer
 
+from arcli.console.names import accounts
 from arcli.errors import UsageError
 from arcli.models import IndexKind, ListKind, SettingsChanges
 
@@ -36,7 +37,10 @@ FormatsOption = Annotated[
     typer.Option("--any-format/--jpeg-png", help="Which pictures `serve` takes for it."),
 ]
 OwnerOption = Annotated[
-    str | None, typer.Option("--owner", metavar="ACCOUNT", help="Account of `serve` that it belongs to.")
+    str | None,
+    typer.Option(
+        "--owner", metavar="ACCOUNT", help="Account of `serve` that it belongs to.", autocompletion=accounts
+    ),
 ]
 
 

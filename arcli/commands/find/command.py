@@ -12,6 +12,7 @@ from arcli.bulk.lookups import LOOKUPS, look_up
 from arcli.bulk.report import ReportFile
 from arcli.commands.find.view import RESULTS
 from arcli.console.faults import interruptible
+from arcli.console.names import elsewhere
 from arcli.console.options import (
     ImagesArgument,
     JobsOption,
@@ -108,7 +109,12 @@ def _look_up(
     for note in given.skipped.notes():
         session.warn(note)
     session.end(answer, {}, single=given.single, otherwise=0 if matched else NOTHING_MATCHED)
-    session.say(f"{matched:,} of {plural(looked, 'photo')} matched")
+    more = elsewhere(session) if channels is not None and not matched else ""
+    session.say(f"{matched:,} of {plural(looked, 'photo')} matched{_where(channels)}{more}")
+
+
+def _where(channels: list[str] | None) -> str:
+    return "" if channels is None else f" in channel {channels[0]}"
 
 
 def _limit(text: str) -> int | None:

@@ -117,6 +117,9 @@ def _values(kind: Kind, given: dict[str, str]) -> dict[str, str]:
     refuse_profile(kind, given)
     if "channel" in given:
         given["channel"] = valid_channel_name(given["channel"])
+    if "-" in (given.get("secretkey_file"), given.get("private_key_file")):
+        hint = "--keyring reads the secret from stdin and keeps it; --secretkey-file names a file that stays"
+        raise UsageError("a profile keeps where its secret is, and stdin is gone afterwards", hint=hint)
     for key in _PATHS:
         if key in given:
             given[key] = str(Path(given[key]).expanduser().absolute())

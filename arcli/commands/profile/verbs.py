@@ -9,12 +9,13 @@ import typer
 from arcli.commands.profile.add import add
 from arcli.commands.profile.view import PROFILES, SETTINGS, Listed, shown
 from arcli.console.command import ArcliCommand, ArcliGroup, new_app
+from arcli.console.names import profiles
 from arcli.console.session import Session
 from arcli.settings import ProfileFile, resolve
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Profile.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Profile.", autocompletion=profiles)]
 
 
 @app.callback()
@@ -32,17 +33,18 @@ def ls(ctx: typer.Context) -> None:
     Example: arcli profile ls
     """
     session = Session.of(ctx)
-    profiles = ProfileFile.of_user()
+    file = ProfileFile.of_user()
     current = session.settings.profile.value
-    listed = [Listed(profiles.get(name), name == current) for name in profiles.names()]
-    session.show(PROFILES, listed, file=str(profiles.path))
+    listed = [Listed(file.get(name), name == current) for name in file.names()]
+    session.show(PROFILES, listed, file=str(file.path))
 
 
 @app.command(cls=ArcliCommand)
 def show(
     ctx: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Profile. Default: the one in use.")
+        str | None,
+        typer.Argument(metavar="NAME", help="Profile. Default: the one in use.", autocompletion=profiles),
     ] = None,
 ) -> None:
     """Show each setting and where it comes from: flag, environment, profile or default.

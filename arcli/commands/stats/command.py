@@ -13,6 +13,7 @@ from arcli.bulk.statistics import Period, append_statistics, summed
 from arcli.commands.stats.days import Range, asked_range
 from arcli.commands.stats.view import bars, series, view
 from arcli.console.files import rendered, write_file
+from arcli.console.names import identifiers
 from arcli.console.session import Session
 from arcli.console.tables import render_bars
 from arcli.console.text import plural
@@ -40,7 +41,8 @@ def stats(
     ] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day. Default: today.")] = None,
     identifier: Annotated[
-        str | None, typer.Option("--identifier", metavar="ID", help="Only this target.")
+        str | None,
+        typer.Option("--identifier", metavar="ID", help="Only this target.", autocompletion=identifiers),
     ] = None,
     all_channels: Annotated[bool, typer.Option("--all-channels", help="One line a channel and day.")] = False,
     by: Annotated[Period, typer.Option("--by", help="What one record sums up.")] = Period.DAY,

@@ -11,6 +11,7 @@ from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.sync.removals import MaxDelete
 from arcli.commands.sync.apply import How, apply_plan, sync_source
 from arcli.commands.sync.source import Wanted
+from arcli.console.names import profiles
 from arcli.console.options import EncodingOption, ExcludeOption, IdFromOption, JobsOption, NoCreateOption
 from arcli.console.session import Session
 from arcli.errors import UsageError
@@ -25,7 +26,12 @@ def sync(
     ] = None,
     from_profile: Annotated[
         str | None,
-        typer.Option("--from-profile", metavar="NAME", help="SOURCE is a channel of this profile."),
+        typer.Option(
+            "--from-profile",
+            metavar="NAME",
+            help="SOURCE is a channel of this profile.",
+            autocompletion=profiles,
+        ),
     ] = None,
     pictures: Annotated[
         str | None,
