@@ -52,7 +52,7 @@ PROFILE = ["profile", "add", "shop", "--kind", "arcloud", "--username", "me"]
 @pytest.mark.parametrize("url", ["ar.example", "ftp://ar.example", "https://", "http://[::1", "https://a b"])
 def test_an_address_that_is_none_is_refused_and_leaves_nothing(run: Run, url: str) -> None:
     ran = run(*PROFILE, "--url", url)
-    assert (ran.status, "is no address of a service" in ran.err) == (2, True)
+    assert (ran.status, url in ran.err) == (2, True)
     assert run("profile", "ls", "-f", "ids").out.split() == ["local"]
 
 
