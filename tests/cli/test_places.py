@@ -51,8 +51,8 @@ PROFILE = ["profile", "add", "shop", "--kind", "arcloud", "--username", "me"]
 
 @pytest.mark.parametrize("url", ["ar.example", "ftp://ar.example", "https://", "http://[::1", "https://a b"])
 def test_an_address_that_is_none_is_refused_and_leaves_nothing(run: Run, url: str) -> None:
-    ran = run(*PROFILE, "--url", url)
-    assert (ran.status, url in ran.err) == (2, True)
+    ran = run(*PROFILE, "--url", url, "--json")
+    assert (ran.status, ran.json["errors"][0]["code"]) == (2, "usage")
     assert run("profile", "ls", "-f", "ids").out.split() == ["local"]
 
 
