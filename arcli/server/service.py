@@ -19,7 +19,6 @@ from arcli.server.options import ServeOptions
 from arcli.server.requests.access import Admission, ClientAddress
 from arcli.server.requests.limits import BucketTable, Memory, Pacer, PaceTuning
 from arcli.server.work import PhotoQueue, Workers
-from arcli.vision.decoding.isolation import close_pools
 
 _QUICK_THREADS = 8  # questions to the database, below a millisecond each
 _QUICK_QUEUE = 512
@@ -131,9 +130,9 @@ class Service:
 
     def close(self) -> None:
         """Let running jobs end, but wait for no picture that is being decoded; write what is only counted."""
-        close_pools()
         for workers in (self.fetches, self.photos, self.quick):
             workers.close()
+        self.table.close()
         self.backend.flush()
         self.backend.close()
 

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from arcli.errors import Busy
+from arcli.vision.decoding.isolation import DecodingPool, spent, use_pool
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -103,9 +104,12 @@ class PhotoQueue:
         self._tuning, self._queue = tuning, queue
         self._free = {False: threads, True: threads}
         self._pools = {
-            False: ThreadPoolExecutor(threads, "photo", initializer=partial(_prepare, 0)),
-            True: ThreadPoolExecutor(threads, "slow-photo", initializer=partial(_prepare, tuning.niceness)),
+            False: ThreadPoolExecutor(threads, "photo", initializer=partial(self._prepare, 0)),
+            True: ThreadPoolExecutor(
+                threads, "slow-photo", initializer=partial(self._prepare, tuning.niceness)
+            ),
         }
+        self._decoding: list[DecodingPool] = []
         self._callers: OrderedDict[str, _Caller] = OrderedDict()
         self._waiting = 0
         self._running = 0
@@ -130,10 +134,24 @@ class PhotoQueue:
         result: Result = await job.answer
         return result
 
+    def end_decoding(self) -> None:
+        """End the processes that decode, whatever they are at: who asked for it is told to come again."""
+        for decoding in list(self._decoding):
+            decoding.close()
+
     def close(self) -> None:
-        """Wait for the jobs that run; those that wait are refused."""
+        """Wait for the jobs that run, but for no picture that is being decoded; what waits is refused."""
+        self.end_decoding()
         for pool in self._pools.values():
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def _prepare(self, niceness: int) -> None:
+        """Give a thread its priority, and a process of the same that decodes for it alone."""
+        if niceness and hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+        pool = DecodingPool(1)
+        self._decoding.append(pool)
+        use_pool(pool)
 
     def _known(self, name: str) -> _Caller:
         known = self._callers.setdefault(name, _Caller())
@@ -227,19 +245,8 @@ class Cost:
         self.seconds = 0.0
 
     def of(self, function: Callable[[], Result]) -> Result:
-        from arcli.vision.decoding.isolation import spent
-
         here, there = time.thread_time(), spent.seconds
         try:
             return function()
         finally:
             self.seconds = time.thread_time() - here + spent.seconds - there
-
-
-def _prepare(niceness: int) -> None:
-    """Give this thread its priority, and a process of the same that decodes for it alone."""
-    from arcli.vision.decoding.isolation import DecodingPool, use_pool
-
-    if niceness and hasattr(os, "setpriority"):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
-    use_pool(DecodingPool(1))

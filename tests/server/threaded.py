@@ -8,12 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import uvicorn
-
 from arcli.server.app import build_app
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
-from arcli.server.process.worker import listen, open_backend, uvicorn_config
+from arcli.server.process.worker import ServerProcess, listen, open_backend, uvicorn_config
 from arcli.server.service import Backend, Service
 
 
@@ -23,7 +21,7 @@ def threaded(backend: Backend, options: ServeOptions) -> Iterator[str]:
     options, listener = listen(replace(options, port=0))
     with listener:
         service = Service(backend, options, Metrics())
-        server = uvicorn.Server(uvicorn_config(build_app(service), options))
+        server = ServerProcess(uvicorn_config(build_app(service), options), service)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -34,6 +35,7 @@ from arcli.server.requests.limits import BucketTable
 from arcli.server.service import Backend, Service
 
 _BACKLOG = 256
+_DECODE_SECONDS = 1.0  # that a picture may still be decoded after SIGTERM; a photo takes a tenth of it
 _SWITCH_SECONDS = 0.001  # a photo's thread waits so long for the interpreter, not Python's 5 ms
 _KEEP_ALIVE = 30  # seconds that an idle connection stays open
 
@@ -110,7 +112,20 @@ def run_process(options: ServeOptions, listener: socket.socket, metrics: Metrics
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
         signal.signal(number, lambda *_: None)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    uvicorn.Server(uvicorn_config(build_app(service), options)).run(sockets=[listener])
+    ServerProcess(uvicorn_config(build_app(service), options), service).run(sockets=[listener])
+
+
+class ServerProcess(uvicorn.Server):
+    """uvicorn, which at its end lets requests finish but waits for no picture that takes long to decode."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        ending = asyncio.get_running_loop().call_later(_DECODE_SECONDS, self._service.photos.end_decoding)
+        await super().shutdown(sockets)
+        ending.cancel()
 
 
 def run_worker(options: ServeOptions, listener: socket.socket) -> None:

@@ -42,6 +42,10 @@ class BucketTable:
         self._map = mmap.mmap(self._file.fileno(), 32 + _ROWS * _ROW.size)
         self._guard = threading.Lock()
 
+    def close(self) -> None:
+        self._map.close()
+        self._file.close()
+
     @staticmethod
     def make(path: Path) -> Path:
         """Make an empty table for the processes that are started next."""

@@ -18,7 +18,6 @@ import struct
 import subprocess
 import sys
 import threading
-import weakref
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -52,7 +51,6 @@ class DecodingPool:
         self._idle: list[_Process] = []
         self._busy: set[_Process] = set()
         self._closed = False
-        _all.add(self)
 
     def warm(self, count: int = 1) -> None:
         """Start processes ahead of the first picture, without waiting for them."""
@@ -146,7 +144,6 @@ class Spent(threading.local):
 
 spent = Spent()
 _own = threading.local()
-_all: weakref.WeakSet[DecodingPool] = weakref.WeakSet()
 _shared: dict[int, DecodingPool] = {}
 _shared_guard = threading.Lock()
 
@@ -167,12 +164,6 @@ def shared_pool() -> DecodingPool:
 def use_pool(pool: DecodingPool) -> None:
     """Have the calling thread decode in processes of its own: they take on its priority."""
     _own.pool = pool
-
-
-def close_pools() -> None:
-    """End all processes that decode, whatever they are at: their callers get Busy."""
-    for pool in list(_all):
-        pool.close()
 
 
 def _request(data: bytes, name: str, limits: DecodeLimits, max_side: int | None) -> bytes:
