@@ -3,8 +3,8 @@
 python -m benchmarks.hostile [--seconds 30] [--addresses 16] [--only KIND]
 
 All use the same published scan-only key; the honest one is 127.0.0.1, the others 127.0.0.2 and on. Loopback
-only, and bounded in time. The hostile clients run at a lower priority: on a machine of their own they would not
-take processor time from the server.
+only, and bounded in time. The hostile clients run at a lower priority: on a machine of their own they would
+not take processor time from the server.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def attack(site: Site, addresses: list[str], only: str | None, until: float, cou
 
 
 def lookups(site: Site, *, number: int, until: float | None = None) -> list[float]:
-    """Look photos up, one every half a second; return the seconds of each, a minute for one that was refused."""
+    """Look photos up, one every half a second; return the seconds of each, 60 for one that was refused."""
     photos = [path.read_bytes() for path in sorted((SAMPLES / "photos").glob("*.jpg"))]
     seconds = []
     for turn in range(number):
