@@ -37,7 +37,7 @@ class TextEncoding:
 def encoding_of(path: Path) -> TextEncoding:
     """Return the encoding of the text in `path`.
 
-    A byte order mark or valid UTF-8 settles it; zero bytes tell UTF-16; otherwise it is a guess between
+    A byte order mark or valid UTF-8 settles it; zero bytes mean UTF-16; otherwise it is a guess between
     gb18030 and cp1252. Raises InvalidManifest for a workbook, a picture and bytes that are neither.
     """
     with path.open("rb") as file:
@@ -86,7 +86,7 @@ def _not_utf8(path: Path) -> bytes | None:
 
 
 def _guess(sample: bytes, path: Path) -> str:
-    """Tell Chinese from Western text.
+    """Decide between Chinese and Western text.
 
     GB2312 writes a character as two high bytes, the common ones with a lead byte of A1 to D7; in cp1252
     accented letters stand mostly alone, and small ones are E0 to FF.

@@ -92,7 +92,7 @@ class _Load:
         return Decider(on_exists, self._start(self.report, now), now)
 
     def _start(self, report: ReportFile[AddResult], now: dict[str, Known]) -> dict[str, Known] | None:
-        """Return the channel as it was at the start; None when lines tell of a load that noted nothing."""
+        """Return the channel as it was at the start; None when the lines are of a load that noted nothing."""
         path = start_path(report.path)
         start = read_start(path, self.channel)
         if start is not None or report.begun:

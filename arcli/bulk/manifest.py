@@ -22,6 +22,11 @@ _NAMES = {
     "active": ("active",),
     "original_name": ("originalname",),
 }
+_CHANGES = {
+    "identifier": _NAMES["identifier"],
+    **{name: aliases for name, aliases in _NAMES.items() if name not in ("identifier", "original_name")},
+    "rename": ("rename", "newidentifier", "newid"),
+}
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -37,6 +42,7 @@ class Row:
     matchratio: MatchRatio | None = None
     active: bool | None = None
     name: str | None = None
+    rename: str | None = None
     error: ArcliError | None = None
 
 
@@ -56,8 +62,8 @@ class Manifest:
 
     def rows(self) -> Iterator[Row]:
         """Read all rows. Raises as TextTable.rows does."""
-        spreadsheet = self.table.header is not None
-        return (_row(found, spreadsheet=spreadsheet) for found in self.table.rows())
+        spreadsheet, needed = self.table.header is not None, next(iter(self.table.names))
+        return (_row(found, needed, spreadsheet=spreadsheet) for found in self.table.rows())
 
 
 def open_manifest(path: Path, encoding: str | None = None) -> Manifest:
@@ -65,7 +71,12 @@ def open_manifest(path: Path, encoding: str | None = None) -> Manifest:
     return Manifest(open_table(path, _NAMES, encoding))
 
 
-def _row(found: TableRow, *, spreadsheet: bool) -> Row:
+def open_changes(path: Path, encoding: str | None = None) -> Manifest:
+    """Read the head of a manifest of identifiers and what is new about them. Raises as open_table does."""
+    return Manifest(open_table(path, _CHANGES, encoding))
+
+
+def _row(found: TableRow, needed: str, *, spreadsheet: bool) -> Row:
     """Type a row. Cells hold text only; in JSON metadata may be JSON text, an object or an array."""
     values = dict(found.values)
     if found.error is not None:
@@ -77,19 +88,22 @@ def _row(found: TableRow, *, spreadsheet: bool) -> Row:
         values["matchratio"] = _as_number(text)
     if isinstance(values.get("metadata"), dict | list):
         values["metadata"] = json.dumps(values["metadata"], ensure_ascii=False, separators=(",", ":"))
-    return _checked(found.line, values)
+    return _checked(found.line, values, needed)
 
 
-def _checked(line: int, values: dict[str, Any]) -> Row:
+def _checked(line: int, values: dict[str, Any], needed: str) -> Row:
     try:
+        if needed not in values:
+            raise InvalidManifest(f"no {needed}")
         return Row(
             line=line,
             image=_text(values, "image"),
-            identifier=_identifier(values),
-            metadata=valid_metadata(text) if (text := _text(values, "metadata", False)) is not None else None,
+            identifier=_identifier(values, "identifier"),
+            metadata=valid_metadata(text) if (text := _text(values, "metadata")) is not None else None,
             matchratio=_matchratio(values.get("matchratio")),
             active=_active(values.get("active")),
-            name=_text(values, "original_name", False),
+            name=_text(values, "original_name"),
+            rename=_identifier(values, "rename"),
         )
     except ArcliError as error:
         image, identifier = values.get("image"), values.get("identifier")
@@ -101,10 +115,8 @@ def _checked(line: int, values: dict[str, Any]) -> Row:
         )
 
 
-def _text(values: dict[str, Any], name: str, needed: bool = True) -> str | None:
+def _text(values: dict[str, Any], name: str) -> str | None:
     value = values.get(name)
-    if value is None and needed:
-        raise InvalidManifest(f"no {name}")
     if value is not None and not isinstance(value, str):
         raise InvalidManifest(f"{name} is no text: {value!r}")
     if value is not None and "\0" in value:
@@ -112,13 +124,13 @@ def _text(values: dict[str, Any], name: str, needed: bool = True) -> str | None:
     return value
 
 
-def _identifier(values: dict[str, Any]) -> str | None:
+def _identifier(values: dict[str, Any], name: str) -> str | None:
     """Spreadsheets and JSON writers make numbers of identifiers such as 1001: those are taken as text."""
-    value = values.get("identifier")
+    value = values.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if value is not None and not isinstance(value, str):
-        raise InvalidManifest(f"identifier is no text: {value!r}")
+        raise InvalidManifest(f"{name} is no text: {value!r}")
     return None if value is None else valid_identifier(value)
 
 

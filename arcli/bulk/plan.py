@@ -13,7 +13,7 @@ from arcli.bulk.walk import Found, Skipped, named_path, picture_named, pictures_
 from arcli.errors import ArcliError, Conflict, EmptyInput, InvalidIdentifier, PictureNotFound, UsageError
 from arcli.models import AddItem, MatchRatio, Picture, is_url, usable_matchratio, valid_identifier
 
-_TOLD = 5  # collisions named in a sentence
+_NAMED = 5  # collisions named in a sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +145,9 @@ def _refuse_collisions(found: Iterable[Found], names: list[str]) -> None:
     for one, name in zip(found, names, strict=True):
         images.setdefault(name, []).append(one.image)
     shared = [f"{name} from {' and '.join(many)}" for name, many in images.items() if len(many) > 1]
-    more = f" and {len(shared) - _TOLD:,} more" if len(shared) > _TOLD else ""
+    more = f" and {len(shared) - _NAMED:,} more" if len(shared) > _NAMED else ""
     raise Conflict(
-        f"pictures would get the same identifier, so nothing was sent: {'; '.join(shared[:_TOLD])}{more}",
+        f"pictures would get the same identifier, so nothing was sent: {'; '.join(shared[:_NAMED])}{more}",
         hint="try --id-from path, or give them identifiers in a --manifest",
     )
 
@@ -175,8 +175,8 @@ def plan_manifest(manifest: Manifest, rule: IdFrom, defaults: Defaults) -> Plan:
         for row in manifest.rows():
             yield _entry(row, manifest.path, rule, defaults, taken.get(row.line))
 
-    told = f"{manifest.path}: rows with a matchratio outside 0 to 1, which arcli's own engine does not use"
-    notes = (*manifest.notes, f"{told}: {unused:,}") if unused else manifest.notes
+    outside = f"{manifest.path}: rows with a matchratio outside 0 to 1, which arcli's own engine does not use"
+    notes = (*manifest.notes, f"{outside}: {unused:,}") if unused else manifest.notes
     return Plan(entries, total, frozenset(first), notes, faults + len(taken))
 
 
@@ -195,7 +195,7 @@ def _entry(row: Row, manifest: Path, rule: IdFrom, defaults: Defaults, taken: in
     where = f"{manifest}, line {row.line}"
     shown = row.image
     if shown is not None and not is_url(shown):
-        shown = str(_resolved(manifest.parent, shown))
+        shown = str(resolved(manifest.parent, shown))
     entry = PlanEntry(
         image=where if shown is None else shown,
         path=None if shown is None else picture_named(shown).path,
@@ -218,7 +218,7 @@ def _entry(row: Row, manifest: Path, rule: IdFrom, defaults: Defaults, taken: in
     return replace(entry, error=located(error, entry))
 
 
-def _resolved(folder: Path, image: str) -> Path:
+def resolved(folder: Path, image: str) -> Path:
     """Return the path of a row's picture, relative to the manifest's folder; `\\` may separate folders."""
     path = folder / image
     if "\\" in image and not os.path.lexists(path):

@@ -79,7 +79,7 @@ def start_path(report: Path) -> Path:
 class ReportFile(Generic[Result]):
     """A report that is open for writing, locked against a second run. Close it, or use it in `with`.
 
-    begun: it was there before, so this run continues. lines: how many items it told of then.
+    begun: it was there before, so this run continues. lines: how many items it had then.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Steps over a gallery: what has to be sent goes out in one batch, everything is told of in order."""
+"""Steps over a gallery: what has to be sent goes out in one batch, and every result comes in order."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from arcli.bulk.channel_state import SIZES
 from arcli.bulk.plan import PlanEntry, located
 from arcli.errors import ArcliError, NotSupported, Unreachable
 from arcli.gallery import Gallery
 from arcli.models import WOULD, AddOptions, AddResult, AddStatus, Hint, TargetChanges
-
-_PATIENCE = 64  # steps in a row that need no sending before a batch ends, so that they are told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class _Runner:
                 idle = 0 if isinstance(step, Send) else idle + 1
                 if isinstance(step, Send):
                     yield step.entry
-                elif idle == _PATIENCE:
+                elif idle == SIZES.idle:
                     return
 
         sent = (entry.item() for entry in items())
@@ -111,8 +110,8 @@ class _Runner:
         except Unreachable:
             raise
         except ArcliError as error:
-            told = error.reworded(f"{result.status.value}, but not all of it: {error.message}")
-            return replace(result, status=AddStatus.FAILED, error=located(told, entry))
+            partly = error.reworded(f"{result.status.value}, but not all of it: {error.message}")
+            return replace(result, status=AddStatus.FAILED, error=located(partly, entry))
         return result
 
     def finish(self, step: Settled | Reword) -> AddResult:

@@ -23,7 +23,7 @@ from arcli.models import METADATA_LIMIT
 LINE_LIMIT = 16 * METADATA_LIMIT  # characters; metadata as escaped text in JSON may be 12 times as long
 DELIMITERS = (",", ";", "\t", "|")
 _JSON_LINES = (".jsonl", ".ndjson")
-_EXCEL_SEPARATOR = "sep="  # the line before the header by which Excel is told the delimiter
+_EXCEL_SEPARATOR = "sep="  # the line before the header that names the delimiter for Excel
 
 Names = Mapping[str, tuple[str, ...]]
 """Fields, and what headers call them; a table must have the first. Case, space, `_` and `-` do not matter."""

@@ -11,7 +11,7 @@ from arcli.evaluation.photos import LabelledPhoto, Registered
 from arcli.gallery import Gallery
 from arcli.models import FindOptions, FindResult
 
-CANDIDATES = 30  # as many as the shortlist: tells a miss that was considered from one that was not
+CANDIDATES = 30  # as many as the shortlist: so a miss was considered, or it was not
 
 
 def evaluate(

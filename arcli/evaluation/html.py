@@ -9,7 +9,7 @@ import base64
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,6 @@ from arcli.gallery import Gallery
 if TYPE_CHECKING:
     from arcli.vision.drawing.draw import Outline
 
-_THUMBNAIL_SIDE = 480  # px; shown at half of it
-_SHOWN = 200  # photos; a page with more is slow to open
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 } th, td { padding: .3rem .8rem; text-align: left;
@@ -31,6 +29,21 @@ figure { margin: .5rem 0 } figure img { max-height: 120px }
 img { max-width: 240px; max-height: 240px } svg { max-width: 100%; height: auto }
 .wrong, .false_accept { color: #b00020 } .missed, .failed { color: #8a5a00 }
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSizes:
+    """How much of what went wrong a page shows.
+
+    side: pixels of a small picture, shown at half of it; 240 to 640, some 25 kB each. photos: at most; 50 to
+    1,000, for a page with more is slow to open.
+    """
+
+    side: int = 480
+    photos: int = 200
+
+
+SIZES = PageSizes()
 
 
 class Covers:
@@ -140,8 +153,8 @@ def _photos(judged: Sequence[Judged], covers: Covers) -> str:
         for each in judged
         if each.misses or each.extra or each.outcome not in (Outcome.RIGHT, Outcome.REJECTED)
     ]
-    more = f"<p>{len(bad) - _SHOWN:,} more are not shown.</p>" if len(bad) > _SHOWN else ""
-    rows = (_photo(each, covers) for each in bad[:_SHOWN])
+    more = f"<p>{len(bad) - SIZES.photos:,} more are not shown.</p>" if len(bad) > SIZES.photos else ""
+    rows = (_photo(each, covers) for each in bad[: SIZES.photos])
     heading = f"<h2>Photos with a miss or a wrong answer: {len(bad):,}</h2>"
     return heading + _table(("photo", "what came of it", "wanted"), rows) + more
 
@@ -185,8 +198,8 @@ def _thumbnail(data: bytes, outlines: Sequence[Outline]) -> str:
     from arcli.vision.drawing.draw import draw
     from arcli.vision.features.extract import shrink
 
-    decoded = decode(data, name="", limits=LOCAL, max_side=_THUMBNAIL_SIDE)
-    small = replace(decoded, pixels=shrink(decoded.pixels, _THUMBNAIL_SIDE))
+    decoded = decode(data, name="", limits=LOCAL, max_side=SIZES.side)
+    small = replace(decoded, pixels=shrink(decoded.pixels, SIZES.side))
     return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(draw(small, outlines)).decode()}">'
 
 

@@ -55,7 +55,7 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """An evaluation. Rates are None where no photo can tell.
+    """An evaluation. Rates are None where no photo counts for them.
 
     recall_at_1: photos that show a target whose first match is one of them. recall: targets found of all
     that the photos show. wrong: photos with targets answered first by another. extra: reported targets

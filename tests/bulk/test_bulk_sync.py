@@ -14,7 +14,7 @@ from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, PlanEntry, plan_manifest, plan_words
 from arcli.bulk.sync.actions import Action, Head, action_line, head_line, read_actions, read_head
-from arcli.bulk.sync.apply import apply, foretell
+from arcli.bulk.sync.apply import apply, planned_result
 from arcli.bulk.sync.compare import Tally, compare
 from arcli.bulk.sync.source import ChannelSource
 from arcli.errors import EmptyInput, InvalidManifest
@@ -166,7 +166,7 @@ def test_a_picture_that_cannot_be_read_keeps_its_target(
     path.unlink()
     (action,) = actions(gallery, manifest_entries(tmp_path, line), remove=True)  # and no removal
     assert f"{tmp_path}/m.jsonl, line 1" in str(action.error)
-    assert foretell(action).status == "would-fail"
+    assert planned_result(action).status == "would-fail"
 
 
 def test_a_gallery_that_tells_no_hashes_keeps_pictures_unless_told_otherwise(

@@ -32,7 +32,7 @@ class SyncResult:
     error: ArcliError | None = None
 
 
-def foretell(action: Action) -> SyncResult:
+def planned_result(action: Action) -> SyncResult:
     """Say what an action would do."""
     if action.do is Do.KEEP:
         return _result(action, KEPT)
@@ -72,7 +72,7 @@ def apply(
 
     options = replace(options, on_exists=OnExists.REPLACE)
     for result in run_steps(gallery, channel, options, steps()):
-        done = _told(waiting.popleft(), result)
+        done = _outcome(waiting.popleft(), result)
         failed = failed or done.error is not None
         yield done
     yield from _remove(gallery, channel, removals, hold=failed)
@@ -89,7 +89,7 @@ def _step(action: Action) -> Step:
     return Send(entry)
 
 
-def _told(action: Action, result: AddResult) -> SyncResult:
+def _outcome(action: Action, result: AddResult) -> SyncResult:
     if result.error is not None:
         return _result(action, "failed", error=result.error)
     status = KEPT if action.do is Do.KEEP else _DONE[action.do]

@@ -14,7 +14,7 @@ from arcli.errors import ArcliError, NotSupported, PictureNotKept, Unreachable
 
 @dataclass(slots=True)
 class Tally:
-    """What a comparison has seen. `unknown`: pictures kept because the channel cannot tell what it has."""
+    """What a comparison has seen. `unknown`: pictures kept because the channel does not say what it has."""
 
     seen: Counter[Do] = field(default_factory=Counter)
     unknown: int = 0
@@ -31,7 +31,7 @@ def compare(
 ) -> Iterator[Action]:
     """Yield an action for each entry in order, then the removals.
 
-    `again`: replace pictures where the channel does not tell what it has. Removals are held when an entry
+    `again`: replace pictures where the channel does not say what it has. Removals are held when an entry
     has failed, when the source was not read completely, or when there are no entries: a source that is
     broken or not mounted must not empty a channel.
     """

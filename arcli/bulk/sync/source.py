@@ -94,14 +94,14 @@ class ChannelSource:
 
     def not_moved(self) -> list[str]:
         """Say what stays behind, after `entries` has been read."""
-        told = ["match counts and times of creation stay behind; levels are rated anew"]
+        notes = ["match counts and times of creation stay behind; levels are rated anew"]
         if self.ratios_left:
-            told.append(
+            notes.append(
                 f"{self.ratios_left:,} matchratios stay behind: another engine's scale (--trust-matchratio)"
             )
         if self.vendor:
-            told.append("the service gives no pictures back: new targets need them from --pictures DIR")
-        return told
+            notes.append("the service gives no pictures back: new targets need them from --pictures DIR")
+        return notes
 
 
 def _missing(identifier: str, error: ArcliError) -> ArcliError:

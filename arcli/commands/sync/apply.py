@@ -11,7 +11,7 @@ from pathlib import Path
 from arcli.bulk.channel_state import Known, known_of, targets
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head
-from arcli.bulk.sync.apply import HELD, KEPT, SyncResult, apply, foretell
+from arcli.bulk.sync.apply import HELD, KEPT, SyncResult, apply, planned_result
 from arcli.bulk.sync.compare import Tally, compare
 from arcli.bulk.sync.removals import MaxDelete, Planned
 from arcli.commands.sync.source import Source, Wanted, opened_source, other_channel
@@ -86,8 +86,8 @@ def sync_source(session: Session, wanted: Wanted, how: How) -> None:
         actions = compare(source.entries, known, tally, remove=how.delete, again=how.again, complete=complete)
         if how.plan is not None:
             actions = _written(how.plan, _head(session, wanted, source), actions)
-        results = map(foretell, actions) if how.only_said else _applied(session, actions, how)
-        _tell(session, results, source, tally, how, notes)
+        results = map(planned_result, actions) if how.only_said else _applied(session, actions, how)
+        _report(session, results, source, tally, how, notes)
 
 
 def _permitted(session: Session, source: Source, known: dict[str, Known], how: How) -> list[str]:
@@ -162,7 +162,7 @@ def apply_plan(session: Session, path: Path, how: How) -> None:
             )
             actions = stack.enter_context(other_channel(session, wanted)).attached(actions)
         if how.dry_run:
-            results: Iterable[SyncResult] = map(foretell, actions)
+            results: Iterable[SyncResult] = map(planned_result, actions)
         else:
             results = _reviewed(session, head.channel, path, actions, how)
         _show(session, results, None, {}, planned=how.dry_run)
@@ -180,7 +180,7 @@ def _reviewed(
     return apply(gallery, channel=channel, actions=actions, options=how.options, now=now)
 
 
-def _tell(
+def _report(
     session: Session,
     results: Iterable[SyncResult],
     source: Source,
