@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from arcli.bulk.manifest import open_changes
+from arcli.bulk.updates import count_rows, update_rows
 from arcli.bulk.walk import picture_named
+from arcli.console.faults import interruptible
 from arcli.console.inputs import match_ratio, metadata_text, with_stdin
 from arcli.console.items import TARGETS, target_lines, target_record
-from arcli.console.options import IdentifiersArgument, MatchRatioOption, MetadataOption
+from arcli.console.names import identifiers as completed
+from arcli.console.options import EncodingOption, MatchRatioOption, MetadataOption
 from arcli.console.session import Session
-from arcli.errors import ChannelNotFound, NotFound, PictureRefused, UsageError
+from arcli.console.text import plural
+from arcli.errors import ChannelNotFound, EmptyInput, NotFound, PictureRefused, UsageError
 from arcli.models import Clearable, TargetChanges, valid_identifier
 
 
@@ -31,7 +37,24 @@ _CLEARABLE = {
 
 def update(
     ctx: typer.Context,
-    identifiers: IdentifiersArgument,
+    identifiers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ID…",
+            help="Identifiers of targets; - reads them from stdin, one a line.",
+            autocompletion=completed,
+        ),
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest",
+            metavar="FILE",
+            help="A .csv or .jsonl with identifier, metadata?, matchratio?, active?, image?, rename?: each"
+            " row changes its target; an empty cell changes nothing.",
+        ),
+    ] = None,
+    encoding: EncodingOption = None,
     metadata: MetadataOption = None,
     ratio: MatchRatioOption = None,
     clear: Annotated[
@@ -64,9 +87,16 @@ def update(
         rename=None if rename is None else valid_identifier(rename),
         clear=frozenset(_CLEARABLE[field] for field in clear or ()),
     )
+    if manifest is not None:
+        _by_manifest(session, manifest, encoding, identifiers or [], changes)
+        return
+    if not identifiers:
+        raise UsageError("no target is named", hint="arcli update ID…, or arcli update --manifest FILE")
     if changes == TargetChanges():
         raise UsageError("nothing to change", hint="run: arcli update --help")
     names = list(dict.fromkeys(with_stdin(identifiers)))
+    if not names:
+        raise EmptyInput("the list names no targets")
     if len(names) == 1 and "-" not in identifiers:
         _one(session, names[0], changes)
     else:
@@ -78,6 +108,36 @@ def _one(session: Session, name: str, changes: TargetChanges) -> None:
         channel=session.channel, identifier=valid_identifier(name), changes=changes
     )
     session.record(target_record(target), name=target.identifier, lines=target_lines(target))
+
+
+def _by_manifest(
+    session: Session, path: Path, encoding: str | None, identifiers: list[str], changes: TargetChanges
+) -> None:
+    if identifiers or changes.picture is not None or changes.rename is not None:
+        raise UsageError("--manifest names targets, pictures and new identifiers itself")
+    rows = open_changes(path, encoding)
+    total = count_rows(rows)
+    for note in rows.notes:
+        session.warn(note)
+    answer = session.answer(TARGETS, changes=True)
+    changed = 0
+
+    def done() -> str:
+        return f"{changed:,} of {plural(total, 'target')} changed in channel {session.channel}"
+
+    with (
+        interruptible(done, "the same command goes on: what is changed stays as it is"),
+        session.progress("changing", total) as advance,
+    ):
+        for updated in update_rows(session.gallery, channel=session.channel, manifest=rows, also=changes):
+            if updated.error is not None:
+                answer.fault(updated.error)
+            if updated.target is not None:
+                answer.item(updated.target)
+                changed += 1
+            advance()
+    session.end(answer, {"counts": {"updated": changed, "failed": total - changed}})
+    session.say(done())
 
 
 def _several(session: Session, names: list[str], changes: TargetChanges) -> None:
