@@ -29,14 +29,15 @@ class Period(StrEnum):
     DAY = "day"
     MONTH = "month"
     YEAR = "year"
+    TOTAL = "total"  # the whole range; such a record has no date
 
     @property
     def digits(self) -> int:
-        return {Period.DAY: 8, Period.MONTH: 6, Period.YEAR: 4}[self]
+        return {Period.DAY: 8, Period.MONTH: 6, Period.YEAR: 4, Period.TOTAL: 0}[self]
 
     def begin(self, day: dt.date) -> dt.date:
         """Return the first day of the period that `day` is in."""
-        month = day if self is Period.DAY else day.replace(day=1)
+        month = day if self in (Period.DAY, Period.TOTAL) else day.replace(day=1)
         return month.replace(month=1) if self is Period.YEAR else month
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arcli.console.files import write_file
 from arcli.errors import NotSupported, UsageError, extra_hint
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TICKS = 31  # labels that a chart has room for: the days of a month
 FORMATS = (".png", ".svg")
 
 
@@ -28,24 +33,40 @@ def plot_format(path: Path) -> str:
 def save_stacked_bars(
     path: Path, labels: Sequence[str], series: Mapping[str, Sequence[int]], title: str
 ) -> None:
-    """Write a stacked bar chart: one bar a label, one colour a series. Replaces a file that is there."""
+    """Write a stacked bar chart: one bar a label, one colour a series. Replaces a file that is there.
+
+    A series without a name stands in no legend; a chart without counts says so.
+    """
     kind = plot_format(path)
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(max(6.4, min(24.0, 0.25 * len(labels))), 4.8), layout="constrained")
+    figure = Figure(figsize=(max(8.0, min(24.0, 0.25 * len(labels))), 4.8), layout="constrained")
     axes = figure.subplots()
     base = [0] * len(labels)
     for name, counts in series.items():
-        axes.bar(range(len(labels)), counts, bottom=base, label=f"{sum(counts):,} × {name}")
+        axes.bar(range(len(labels)), counts, bottom=base, label=f"{name}: {sum(counts):,}" if name else None)
         base = [low + count for low, count in zip(base, counts, strict=True)]
-    axes.set_title(title)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    step = max(1, len(labels) // 24)
-    axes.set_xticks(range(0, len(labels), step), labels[::step], rotation=60, ha="right")
-    if series:
-        for text in axes.legend(fontsize="small").get_texts():
+    _describe(axes, labels, title, empty=not any(base))
+    if any(series):  # beside the bars, where it covers none
+        legend = figure.legend(fontsize="small", loc="outside right upper")
+        for text in legend.get_texts():
             text.set_parse_math(False)  # a name may hold $
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind)
     write_file(path, buffer.getvalue(), overwrite=True)
+
+
+def _describe(axes: Axes, labels: Sequence[str], title: str, *, empty: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_title(title, parse_math=False, wrap=True)
+    axes.set_ylabel("finds")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_ylim(bottom=0, top=1 if empty else None)
+    axes.set_xlim(-0.6, max(len(labels), 1) - 0.4)
+    step = -(-len(labels) // _TICKS) or 1
+    ticks = axes.set_xticks(range(0, len(labels), step), labels[::step], rotation=60, ha="right")
+    for tick in ticks:
+        tick.label1.set_parse_math(False)
+    if empty:
+        axes.text(0.5, 0.5, "nothing was found", ha="center", va="center", transform=axes.transAxes)

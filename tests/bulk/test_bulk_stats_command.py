@@ -125,3 +125,70 @@ def test_statistics_are_drawn(arcli: Arcli, posters: Path) -> None:
     assert arcli("stats", "--plot-file", "plot.gif").status == 2
     assert arcli("stats", "--json").data["timezone"] == "UTC"
     assert arcli("stats", "--append").status == 2
+
+
+def test_sums_of_targets_over_a_range(arcli: Arcli, counted: None) -> None:
+    year = ("--from", "2025", "--to", "2026")
+    assert rows(arcli, *year, "--by", "total") == [("", "p0_", "32"), ("", "p1_", "1")]
+    assert rows(arcli, *year, "--top", "1") == [("", "p0_", "32")]
+    assert rows(arcli, *year, "--by", "total", "--sort", "identifier")[1] == ("", "p1_", "1")
+    data = json.loads(arcli("stats", "-c", "c", *year, "--top", "1", "--json").out)["data"]
+    assert data["records"] == [{"date": None, "channel": "c", "identifier": "p0_", "count": 32}]
+    assert (data["by"], data["from"]) == ("total", "2025-01-01")
+
+
+def test_records_are_sorted_as_asked_and_cut_to_those_found_most(arcli: Arcli, counted: None) -> None:
+    january = ("--from", "2026-01", "--to", "2026-01")
+    assert [count for *_, count in rows(arcli, *january, "--sort", "count")] == ["4", "3", "1"]
+    assert [name for _, name, _ in rows(arcli, *january, "--sort", "identifier")] == ["p0_", "p0_", "p1_"]
+    assert rows(arcli, *january, "--top", "1", "--by", "day") == [
+        ("20260101", "p0_", "3"),
+        ("20260131", "p0_", "4"),
+    ]
+    assert arcli("stats", "-c", "c", "--top", "1", "--output", "x.csv", "--append").status == 2
+    assert arcli("stats", "-c", "c", "--top", "0").status == 2
+
+
+def test_dates_in_tables_are_iso_and_compact_elsewhere(arcli: Arcli, counted: None) -> None:
+    words = ("stats", "-c", "c", "--from", "2026-01-31", "--to", "2026-01-31")
+    assert "2026-01-31" in arcli(*words).out
+    assert "20260131" not in arcli(*words).out
+    assert "2026-01 " in arcli(*words, "--by", "month").out
+    assert arcli(*words, "--by", "year").out.splitlines()[1].startswith("2026 ")
+    assert json.loads(arcli(*words, "--json").out)["data"]["records"][0]["date"] == "20260131"
+
+
+def test_bars_show_the_whole_range_with_a_title(arcli: Arcli, counted: None) -> None:
+    lines = arcli("stats", "-c", "c", "--from", "2026-01-29", "--to", "2026-02-03", "--plot").out.splitlines()
+    assert lines[0] == "Finds in channel c, 2026-01-29 to 2026-02-03 (UTC days)"
+    assert [line.split()[0] for line in lines[1:]] == [
+        *("2026-01-29", "2026-01-30", "2026-01-31", "2026-02-01", "2026-02-02", "2026-02-03")
+    ]
+    none = arcli("stats", "-c", "c", "--from", "2020", "--to", "2020", "--plot").out
+    assert none.splitlines()[1:] == ["nothing was found"]
+    most = arcli("stats", "-c", "c", "--from", "2025", "--top", "2", "--plot").out.splitlines()[1:]
+    assert [line.split()[0] for line in most] == ["p0_", "p1_"]
+
+
+def test_charts_have_a_title_the_whole_range_and_a_legend_beside_them(
+    arcli: Arcli, counted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    drawn: list[Figure] = []
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure, "savefig", lambda self, *words, **more: (drawn.append(self), save(self, *words, **more))[1]
+    )
+    arcli("stats", "-c", "c", "--from", "2026-01", "--to", "2026-01", "--plot-file", "a.png")
+    arcli("stats", "-c", "c", "--from", "2020-01", "--to", "2020-01", "--plot-file", "b.png")
+    arcli("stats", "-c", "c", "--from", "2025", "--top", "2", "--plot-file", "c.png")
+    full, empty, top = (figure.axes[0] for figure in drawn)
+    assert full.get_title() == "Finds in channel c, 2026-01-01 to 2026-01-31 (UTC days)"
+    assert [tick.get_text() for tick in full.get_xticklabels()][::30] == ["2026-01-01", "2026-01-31"]
+    bars = full.get_window_extent()
+    assert not drawn[0].legends[0].get_window_extent().overlaps(bars)
+    assert [text.get_text() for text in empty.texts] == ["nothing was found"]
+    assert drawn[1].legends == []
+    assert [tick.get_text() for tick in top.get_xticklabels()] == ["p0_", "p1_"]

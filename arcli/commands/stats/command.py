@@ -11,7 +11,7 @@ import typer
 
 from arcli.bulk.statistics import Period, append_statistics, summed
 from arcli.commands.stats.days import Range, asked_range
-from arcli.commands.stats.view import bars, series, view
+from arcli.commands.stats.view import Order, bars, bars_by_name, chosen, iso, series, view
 from arcli.console.files import rendered, write_file
 from arcli.console.names import identifiers
 from arcli.console.session import Session
@@ -21,6 +21,7 @@ from arcli.errors import UsageError
 from arcli.models import StatisticsQuery, StatRecord, valid_identifier
 from arcli.settings import Format, Kind
 
+_BARS = 60  # targets that one chart of totals can name
 _WIDTH = 80  # columns of bars where there is no terminal
 _FILES = {".json": Format.JSON, ".jsonl": Format.JSONL}
 
@@ -45,7 +46,22 @@ def stats(
         typer.Option("--identifier", metavar="ID", help="Only this target.", autocompletion=identifiers),
     ] = None,
     all_channels: Annotated[bool, typer.Option("--all-channels", help="One line a channel and day.")] = False,
-    by: Annotated[Period, typer.Option("--by", help="What one record sums up.")] = Period.DAY,
+    by: Annotated[
+        Period | None,
+        typer.Option(
+            "--by",
+            help="What one record sums up: a day, a month, a year, or the total of the range."
+            " Default: day; with --top, total.",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option("--top", min=1, metavar="N", help="Only the N targets that were found most."),
+    ] = None,
+    sort: Annotated[
+        Order | None,
+        typer.Option("--sort", help="Order of the records. Default: date; of totals, count."),
+    ] = None,
     misses: Annotated[bool, typer.Option("--misses", help="Count photos that showed nothing too.")] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw bars instead of the table.")] = False,
     plot_file: Annotated[
@@ -67,7 +83,8 @@ def stats(
     Example: arcli stats --from this-month -f csv
     """
     session = Session.of(ctx)
-    files = _files(output, append, plot_file)
+    by = by or (Period.DAY if top is None else Period.TOTAL)
+    files = _files(output, append, plot_file, by, top)
     asked = asked_range(start, end, by, whole=append)
     query = StatisticsQuery(
         start=asked.first,
@@ -76,25 +93,28 @@ def stats(
         identifier=None if identifier is None else valid_identifier(identifier),
         misses=misses,
     )
-    records = summed(session.gallery.statistics(query=query), by)
+    order = sort or (Order.COUNT if by is Period.TOTAL else Order.DATE)
+    records = chosen(summed(session.gallery.statistics(query=query), by), top=top, sort=order)
     data = {"from": f"{asked.first}", "to": f"{asked.last}", "by": by.value, "timezone": _timezone(session)}
-    _write(files, records, asked, data, misses=misses)
-    labels = asked.labels(records)
+    title = f"Finds in {_where(query)}, {asked.words(data['timezone'])}"
+    _write(files, records, asked, data, title, misses=misses)
     if plot:
-        _draw(session, render_bars(bars(records, labels), session.streams.width() or _WIDTH))
+        _draw(session, title, records, asked)
     if not (plot and session.format is Format.TABLE) and (output is None or session.named("format")):
         answer = session.answer(view(misses=misses))
         for record in records:
             answer.item(record)
-        session.end(answer, data)
-    _say(session, records, asked, data["timezone"])
+        session.end(answer, dict(data))
+    _say(session, records, title)
 
 
-def _files(output: Path | None, append: bool, plot: Path | None) -> Files:
+def _files(output: Path | None, append: bool, plot: Path | None, by: Period, top: int | None) -> Files:
     if append and output is None:
         raise UsageError("--append adds to a file", hint="name it: --output FILE --append")
     if append and output is not None and output.suffix.lower() in _FILES:
         raise UsageError(f"--append merges CSV files, and {output} is none by its name")
+    if append and (by is Period.TOTAL or top is not None):
+        raise UsageError("--append keeps whole periods of all targets", hint="leave out --top and --by total")
     if plot is not None:
         from arcli.console.plotting import plot_format
 
@@ -109,8 +129,19 @@ def _timezone(session: Session) -> str | None:
     return None
 
 
+def _where(query: StatisticsQuery) -> str:
+    place = "all channels" if query.channel is None else f"channel {query.channel}"
+    return place if query.identifier is None else f"{place}, target {query.identifier}"
+
+
 def _write(
-    files: Files, records: Sequence[StatRecord], asked: Range, data: dict[str, str | None], *, misses: bool
+    files: Files,
+    records: Sequence[StatRecord],
+    asked: Range,
+    data: dict[str, str | None],
+    title: str,
+    *,
+    misses: bool,
 ) -> None:
     if files.output is not None and files.append:
         append_statistics(files.output, records, misses=misses)
@@ -120,23 +151,29 @@ def _write(
     if files.plot is not None:
         from arcli.console.plotting import save_stacked_bars
 
-        labels = asked.labels(records)
-        title = f"{asked.first} to {asked.last}"
-        save_stacked_bars(files.plot, labels, series(records, labels), title)
+        if asked.period is Period.TOTAL:
+            shown = bars_by_name(records)[:_BARS]
+            labels, counts = [bar.label for bar in shown], {"": [bar.count for bar in shown]}
+        else:
+            periods = asked.labels()
+            labels, counts = [iso(label) for label in periods], series(records, periods)
+        save_stacked_bars(files.plot, labels, counts, title)
 
 
-def _draw(session: Session, text: str) -> None:
+def _draw(session: Session, title: str, records: Sequence[StatRecord], asked: Range) -> None:
     """Draw where people look: on stdout in place of the table, beside any other format on stderr."""
+    total = asked.period is Period.TOTAL
+    drawn = bars_by_name(records) if total else bars(records, asked.labels())
+    text = render_bars(drawn, session.streams.width() or _WIDTH) if records else "nothing was found\n"
     if session.format is Format.TABLE:
-        session.streams.write(text)
+        session.streams.write(f"{title}\n{text}")
     else:
-        for line in text.splitlines():
+        for line in [title, *text.splitlines()]:
             session.streams.complain(line)
 
 
-def _say(session: Session, records: Sequence[StatRecord], asked: Range, timezone: str | None) -> None:
+def _say(session: Session, records: Sequence[StatRecord], title: str) -> None:
     found = sum(record.count for record in records if not record.missed)
     missed = sum(record.count for record in records if record.missed)
     told = plural(found, "find") + (f" and {missed:,} that found nothing" if missed else "")
-    days = f"{timezone} days" if timezone else "days as the service counts them"
-    session.say(f"{told} from {asked.first} to {asked.last}, in {days}")
+    session.say(f"{told}{title.removeprefix('Finds')}")

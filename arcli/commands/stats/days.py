@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from arcli.bulk.statistics import Period, periods
 from arcli.errors import UsageError
-from arcli.models import StatRecord
 from arcli.models.statistics import days_of
 
 _DAYS = 30  # without --from
@@ -22,12 +20,14 @@ class Range:
     last: dt.date
     period: Period
 
-    def labels(self, records: Sequence[StatRecord]) -> list[str]:
-        """Return the periods from the first that has a record to the last, without gaps."""
-        if not records:
-            return []
-        begin, end = min(r.date for r in records), max(r.date for r in records)
-        return [label for label in periods(self.first, self.last, self.period) if begin <= label <= end]
+    def labels(self) -> list[str]:
+        """Return all periods, as records name them."""
+        return periods(self.first, self.last, self.period)
+
+    def words(self, timezone: str | None) -> str:
+        """Return the range for people."""
+        days = f"{timezone} days" if timezone else "days as the service counts them"
+        return f"{self.first} to {self.last} ({days})"
 
 
 def asked_range(start: str | None, end: str | None, by: Period, *, whole: bool) -> Range:

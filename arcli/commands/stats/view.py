@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import Any
 
 from arcli.bulk.statistics import COLUMNS, MISSED
 from arcli.console.items import ItemView, Record
@@ -13,26 +15,64 @@ from arcli.models import StatRecord
 _SERIES = 8  # colours that can be told apart
 
 
+class Order(StrEnum):
+    """What records are ordered by."""
+
+    COUNT = "count"
+    IDENTIFIER = "identifier"
+    DATE = "date"
+
+
 def view(*, misses: bool) -> ItemView[StatRecord]:
     """Return how records are shown; `missed` only where misses were asked for."""
     columns = (*COLUMNS, MISSED) if misses else COLUMNS
 
     def record(item: StatRecord) -> Record:
-        return {field: getattr(item, field) for field in columns}
+        return {field: getattr(item, field) for field in columns} | {"date": item.date or None}
+
+    def line(item: StatRecord) -> list[object]:
+        return [record(item)[field] for field in columns if field != "date"]
 
     return ItemView(
         key="records",
         record=record,
         columns=columns,
         names=lambda item: [item.identifier] if item.identifier else [],
+        lines=lambda item: [[iso(item.date), *line(item)]],
     )
+
+
+def iso(date: str) -> str:
+    """Return a record's date (20260102, 202601, 2026) as people read it: 2026-01-02, 2026-01, 2026."""
+    return "-".join(part for part in (date[:4], date[4:6], date[6:8]) if part)
+
+
+def chosen(records: Sequence[StatRecord], *, top: int | None, sort: Order) -> list[StatRecord]:
+    """Return the records of the `top` names that were found most (None: all), in the order that is asked for.
+
+    Misses are no name: they stay.
+    """
+    totals = _totals(record for record in records if not record.missed)
+    most = sorted(totals, key=lambda name: (-totals[name], name))[:top]
+    kept = [record for record in records if record.missed or _name(record) in most]
+    keys: dict[Order, Callable[[StatRecord], Any]] = {
+        Order.DATE: lambda record: (record.date, _name(record)),
+        Order.COUNT: lambda record: (-record.count, record.date, _name(record)),
+        Order.IDENTIFIER: lambda record: (_name(record), record.date),
+    }
+    return sorted(kept, key=keys[sort])
 
 
 def bars(records: Sequence[StatRecord], labels: Iterable[str]) -> list[Bar]:
     """Return a bar for each period: what was found, and lighter what was missed."""
     found = _sums(record for record in records if not record.missed)
     missed = _sums(record for record in records if record.missed)
-    return [Bar(label, found[label], missed[label]) for label in labels]
+    return [Bar(iso(label), found[label], missed[label]) for label in labels]
+
+
+def bars_by_name(records: Sequence[StatRecord]) -> list[Bar]:
+    """Return a bar for each target, or channel, in the order of the records."""
+    return [Bar(_name(record), record.count) for record in records]
 
 
 def _sums(records: Iterable[StatRecord]) -> Counter[str]:
@@ -44,9 +84,7 @@ def _sums(records: Iterable[StatRecord]) -> Counter[str]:
 
 def series(records: Sequence[StatRecord], labels: Sequence[str]) -> dict[str, list[int]]:
     """Return counts by period for those found most, the others together, and the misses."""
-    totals: Counter[str] = Counter()
-    for record in records:
-        totals[_name(record)] += record.count
+    totals = _totals(records)
     shown = [name for name, _ in totals.most_common(_SERIES)]
     at = {label: number for number, label in enumerate(labels)}
     found: dict[str, list[int]] = {}
@@ -55,6 +93,13 @@ def series(records: Sequence[StatRecord], labels: Sequence[str]) -> dict[str, li
         counts = found.setdefault(name if name in shown else "others", [0] * len(labels))
         counts[at[record.date]] += record.count
     return dict(sorted(found.items(), key=lambda pair: -totals[pair[0]]))
+
+
+def _totals(records: Iterable[StatRecord]) -> Counter[str]:
+    totals: Counter[str] = Counter()
+    for record in records:
+        totals[_name(record)] += record.count
+    return totals
 
 
 def _name(record: StatRecord) -> str:
