@@ -240,13 +240,36 @@ def test_draw_into_a_folder_gives_each_photo_a_name(run: Run, photos: Path, monk
 
 def test_draw_never_overwrites_a_photo(run: Run, photos: Path, monkeypatch: Any) -> None:
     _draw_nothing(monkeypatch)
-    assert run("find", "alpha.jpg", "--draw", "alpha.jpg").status == 6
-    assert run("find", "alpha.jpg", "--draw", ".").status == 6
+    for force in ([], ["--force"]):
+        assert run("find", "alpha.jpg", "--draw", "alpha.jpg", *force).status == 6
+        assert run("find", "alpha.jpg", "--draw", ".", *force).status == 6
     assert Path("alpha.jpg").read_bytes() == b"alpha"
 
 
-def test_draw_of_several_photos_needs_a_folder(run: Run, photos: Path) -> None:
-    assert run("find", "alpha.jpg", "other.jpg", "--draw", "notes.txt").status == 2
+def test_draw_overwrites_only_by_force_as_get_does(run: Run, photos: Path, monkeypatch: Any) -> None:
+    _draw_nothing(monkeypatch)
+    Path("old.jpg").write_bytes(b"old")
+    refused = run("find", "alpha.jpg", "--draw", "old.jpg")
+    assert (refused.status, Path("old.jpg").read_bytes()) == (6, b"old")
+    assert "--force" in refused.err
+    assert run("find", "alpha.jpg", "--draw", "old.jpg", "--force").status == 0
+    assert Path("old.jpg").read_bytes() == b"drawn"
+    assert run("find", "alpha.jpg", "--draw", "drawn").status == 0
+    assert run("find", "alpha.jpg", "--draw", "drawn").status == 6
+    assert run("find", "alpha.jpg", "--draw", "drawn", "--force").status == 0
+
+
+@pytest.mark.parametrize("place", ["notes.txt", "new.jpg", "-"])
+def test_draw_of_several_photos_needs_a_folder(run: Run, photos: Path, place: str) -> None:
+    assert run("find", "alpha.jpg", "other.jpg", "--draw", place).status == 2
+    assert not Path("new.jpg").exists()
+
+
+def test_draw_to_stdout_gives_the_picture_and_nothing_else(run: Run, photos: Path, monkeypatch: Any) -> None:
+    _draw_nothing(monkeypatch)
+    ran = run("find", "alpha.jpg", "--draw", "-")
+    assert (ran.status, ran.out) == (0, "drawn")
+    assert "alpha" in ran.err
 
 
 @pytest.mark.parametrize("name", ["drawn.gif", "nowhere/drawn.jpg"])

@@ -10,6 +10,7 @@ import typer
 
 from arcli.bulk.lookups import LOOKUPS, look_up
 from arcli.bulk.report import ReportFile
+from arcli.commands.find.draw import Drawings, drawn
 from arcli.commands.find.view import RESULTS
 from arcli.console.faults import interruptible
 from arcli.console.names import elsewhere
@@ -29,6 +30,7 @@ from arcli.errors import UsageError
 from arcli.models import Effort, FindOptions, FindResult
 
 NOTHING_MATCHED = 1
+_STDOUT = Path("-")
 ALL = "all"
 _HINTS = ("with --report FILE a run can be continued", "the same command with --resume continues")
 
@@ -50,8 +52,14 @@ def find(
     ] = False,
     draw: Annotated[
         Path | None,
-        typer.Option("--draw", metavar="FILE|DIR", help="Write photos with the targets outlined."),
+        typer.Option(
+            "--draw",
+            metavar="FILE|DIR",
+            help="Write photos with the targets outlined: one into FILE (JPEG or PNG), several into DIR;"
+            " - for stdout, in place of the answer.",
+        ),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Let --draw overwrite files.")] = False,
     no_count: Annotated[bool, typer.Option("--no-count", help="Leave the statistics as they are.")] = False,
     jobs: JobsOption = None,
     nul: NulOption = False,
@@ -74,8 +82,12 @@ def find(
     channels = None if all_channels else [session.channel]
     given = photos(images, nul=nul)
     require_report(report, resume=resume)
+    if draw == _STDOUT:
+        _draw_to_stdout(session, given, channels, options)
+        return
+    drawings = None if draw is None else Drawings(draw, single=given.single, force=force)
     with nullcontext() if report is None else ReportFile.open(report, LOOKUPS, resume=resume) as reporting:
-        _look_up(session, given, channels, options, draw, reporting)
+        _look_up(session, given, channels, options, drawings, reporting)
 
 
 def _look_up(
@@ -83,12 +95,9 @@ def _look_up(
     given: Photos,
     channels: list[str] | None,
     options: FindOptions,
-    draw: Path | None,
+    drawings: Drawings | None,
     report: ReportFile[FindResult] | None,
 ) -> None:
-    from arcli.commands.find.draw import Drawings
-
-    drawings = None if draw is None else Drawings(draw, single=given.single)
     pictures = given.pictures if drawings is None else drawings.noting(given.pictures)
     answer = session.answer(RESULTS)
     looked = matched = 0
@@ -115,6 +124,19 @@ def _look_up(
 
 def _where(channels: list[str] | None) -> str:
     return "" if channels is None else f" in channel {channels[0]}"
+
+
+def _draw_to_stdout(
+    session: Session, given: Photos, channels: list[str] | None, options: FindOptions
+) -> None:
+    """Answer with the one photo drawn; what was found is said on stderr. Raises UsageError for several."""
+    if not given.single:
+        raise UsageError("--draw - writes one photo, and there may be several", hint="name a folder")
+    picture = next(given.pictures)
+    result = session.gallery.find(picture=picture, channels=channels, options=options)
+    session.binary(drawn(picture, result))
+    session.say(", ".join(match.identifier for match in result.matches) or "nothing matched")
+    session.status = 0 if result.matched else NOTHING_MATCHED
 
 
 def _limit(text: str) -> int | None:

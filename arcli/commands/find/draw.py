@@ -14,20 +14,23 @@ from arcli.models import FindResult, Picture
 
 _SIDE = 1600  # px; the drawn photo is for looking at
 _SUFFIXES = (".jpg", ".jpeg", ".png")
+_ENDINGS = (*_SUFFIXES, ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".svg", ".pdf")
 
 
 class Drawings:
-    """Writes one picture a photo: to the file named, or into the folder named."""
+    """Writes one picture a photo: to the file named, or into the folder named.
 
-    def __init__(self, place: Path, *, single: bool) -> None:
-        self._place = place
-        self._folder = not single or place.is_dir() or not place.suffix
+    As `get --image` does, it writes over no file without `force`. Raises UsageError, FileExists before any
+    photo is looked up, where that can be told.
+    """
+
+    def __init__(self, place: Path, *, single: bool, force: bool = False) -> None:
+        self._place, self._force = place, force
+        self._folder = place.is_dir() or (not place.is_file() and place.suffix.lower() not in _ENDINGS)
         self._photos: deque[Picture] = deque()
         self._used: set[str] = set()
-        if self._folder and place.exists() and not place.is_dir():
-            raise UsageError(f"--draw {place} is a file, and there are several photos", hint="name a folder")
         if not self._folder:
-            _check_file(place)
+            _check_file(place, single=single, force=force)
 
     def noting(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Pass pictures on and remember those whose result is still to come, in order."""
@@ -36,10 +39,7 @@ class Drawings:
             yield picture
 
     def draw(self, result: FindResult) -> None:
-        """Draw the next photo with the quads and identifiers of its matches; nothing for a failed one."""
-        from arcli.vision.decoding.decode import LOCAL, decode
-        from arcli.vision.drawing.draw import Outline, draw
-
+        """Draw the next photo; nothing for a failed one. Raises FileExists."""
         picture = self._photos.popleft()
         while picture.name != result.image:  # reported by an earlier run, which drew it
             self._free_name(picture)
@@ -47,10 +47,8 @@ class Drawings:
         if result.error is not None:
             return
         target = self._target(picture)
-        decoded = decode(picture.read(), name=picture.name, limits=LOCAL, max_side=_SIDE)
-        outlines = [Outline(quad=m.quad, text=m.identifier) for m in result.matches if m.quad is not None]
         file_format = "png" if target.suffix.lower() == ".png" else "jpeg"
-        write_file(target, draw(decoded, outlines, file_format=file_format), overwrite=True)
+        write_file(target, drawn(picture, result, file_format), overwrite=self._force)
 
     def _target(self, picture: Picture) -> Path:
         if not self._folder:
@@ -73,9 +71,23 @@ class Drawings:
         return name
 
 
-def _check_file(place: Path) -> None:
-    """Refuse before any photo is looked up what could not be written after it. Raises UsageError."""
+def drawn(picture: Picture, result: FindResult, file_format: str = "jpeg") -> bytes:
+    """Return the photo with the quads and identifiers of its matches, as "jpeg" or "png"."""
+    from arcli.vision.decoding.decode import LOCAL, decode
+    from arcli.vision.drawing.draw import Outline, draw
+
+    decoded = decode(picture.read(), name=picture.name, limits=LOCAL, max_side=_SIDE)
+    outlines = [Outline(quad=m.quad, text=m.identifier) for m in result.matches if m.quad is not None]
+    return draw(decoded, outlines, file_format=file_format)
+
+
+def _check_file(place: Path, *, single: bool, force: bool) -> None:
+    """Refuse before any photo is looked up what could not be written after it."""
+    if not single:
+        raise UsageError(f"--draw {place} is one file, and there may be several photos", hint="name a folder")
     if place.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"--draw {place}: drawn photos are JPEG or PNG", hint="name it .jpg or .png")
     if not place.parent.is_dir():
         raise UsageError(f"--draw {place}: no such folder: {place.parent}", hint="make the folder first")
+    if place.is_file() and not force:
+        raise FileExists(f"{place} exists already", hint="--force overwrites it", item=str(place))

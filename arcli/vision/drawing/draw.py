@@ -1,8 +1,8 @@
-"""Draw what was found on the photo: a quad and its identifier for each match."""
+"""Draw what was found on the photo: a quad and its identifier for each match, a legend where they crowd."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,17 @@ import numpy.typing as npt
 
 from arcli.models import Quad
 from arcli.vision.decoding.decode import Decoded
-from arcli.vision.geometry import scale_points
+from arcli.vision.drawing import labels
+from arcli.vision.drawing.labels import FONT, OPTIONS, Colour, Label
+from arcli.vision.geometry import Points, pixel_size, scale_points
 from arcli.vision.opencv import cv2
 
-_COLOURS = ((60, 200, 60), (40, 140, 255), (255, 160, 40), (200, 60, 220), (0, 210, 230), (80, 80, 255))
-_SMALLEST = 480  # px, long side of what is drawn on
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SMALLEST, _SMALLEST_OF_MANY, _MANY = 480, 960, 4
+"""px, the long side of what is drawn on: of a photo with over _MANY targets it is larger."""
+
+_DARK, _PAPER = (20, 20, 20), (250, 250, 250)
+_Canvas = npt.NDArray[np.uint8]
+_Entry = tuple[str, Colour]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,62 +32,83 @@ class Outline:
 
 
 def draw(decoded: Decoded, outlines: Iterable[Outline], *, file_format: str = "jpeg") -> bytes:
-    """Return the photo with the outlines as an encoded picture, "jpeg" or "png"."""
-    canvas = _readable(decoded.pixels)
-    shown = (canvas.shape[1], canvas.shape[0])
-    unit = max(shown) / 640
-    labels = []
-    for number, outline in enumerate(outlines):
-        colour = _COLOURS[number % len(_COLOURS)]
-        quad = scale_points(outline.quad, decoded.size, shown)
-        _polygon(canvas, quad, colour, unit)
-        labels.append((quad, outline.text, colour))
-    for quad, text, colour in labels:
-        _label(canvas, quad, text, colour, unit)
+    """Return the photo with the outlines as an encoded picture, "jpeg" or "png".
+
+    Where labels do not fit their targets these get numbers, and a legend stands below the photo.
+    """
+    drawn = list(outlines)
+    canvas = _readable(decoded.pixels, _SMALLEST if len(drawn) <= _MANY else _SMALLEST_OF_MANY)
+    photo = pixel_size(canvas)
+    quads = [scale_points(outline.quad, decoded.size, photo) for outline in drawn]
+    texts = [outline.text for outline in drawn]
+    chosen = labels.colours(quads)
+    for quad, colour in zip(quads, chosen, strict=True):
+        _polygon(canvas, quad, colour)
+    placed = labels.place(quads, texts, photo)
+    for label, colour in zip(placed, chosen, strict=True):
+        if label is not None:
+            _write(canvas, label, colour)
+    lines = [
+        (f"{number}  {text}", colour)
+        for number, (label, text, colour) in enumerate(zip(placed, texts, chosen, strict=True), 1)
+        if label is None or label.text != text
+    ]
+    return _encoded(_with_legend(canvas, lines) if lines else canvas, file_format)
+
+
+def _encoded(canvas: _Canvas, file_format: str) -> bytes:
     quality = [cv2.IMWRITE_JPEG_QUALITY, 90] if file_format == "jpeg" else []
     done, encoded = cv2.imencode(f".{file_format}", canvas, quality)
     assert done, "OpenCV encodes any BGR picture"
     return encoded.tobytes()
 
 
-def _readable(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return a copy on which text can be read: a very small photo is enlarged."""
-    factor = -(-_SMALLEST // max(pixels.shape))
+def _readable(pixels: _Canvas, smallest: int) -> _Canvas:
+    """Return a copy on which text can be read: a small photo is enlarged."""
+    factor = -(-smallest // max(pixels.shape))
     if factor == 1:
         return pixels.copy()
-    return np.asarray(cv2.resize(pixels, None, fx=factor, fy=factor), np.uint8)
+    return np.asarray(cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _polygon(
-    canvas: npt.NDArray[np.uint8], quad: npt.NDArray[np.float64], colour: tuple[int, int, int], unit: float
-) -> None:
-    """Draw the quad on a dark edge, so that it shows on any ground, with a dot at the top-left corner."""
-    thickness = max(1, round(2.2 * unit))
+def _polygon(canvas: _Canvas, quad: Points, colour: Colour) -> None:
+    """Draw the quad on a dark edge, so that it shows on any ground, with a dot at the top-left corner.
+
+    A small target has thinner lines.
+    """
+    one = labels.unit(pixel_size(canvas))
+    short = float(np.clip(np.ptp(quad, axis=0), 1, max(canvas.shape)).min())
+    thickness = max(1, round(min(2.2 * one, short / 40)))
     points = np.rint(quad * 16).clip(-(2**26), 2**26).astype(np.int32)[:, None]
-    cv2.polylines(canvas, [points], True, (20, 20, 20), thickness + max(2, round(2 * unit)), cv2.LINE_AA, 4)
+    cv2.polylines(canvas, [points], True, _DARK, thickness + max(2, thickness), cv2.LINE_AA, 4)
     cv2.polylines(canvas, [points], True, colour, thickness, cv2.LINE_AA, 4)
     corner = (int(points[0, 0, 0]), int(points[0, 0, 1]))
-    cv2.circle(canvas, corner, round(5 * unit * 16), colour, cv2.FILLED, cv2.LINE_AA, 4)
+    cv2.circle(canvas, corner, round(2.5 * thickness * 16), colour, cv2.FILLED, cv2.LINE_AA, 4)
 
 
-def _label(
-    canvas: npt.NDArray[np.uint8],
-    quad: npt.NDArray[np.float64],
-    text: str,
-    colour: tuple[int, int, int],
-    unit: float,
-) -> None:
-    """Write the text on a filled box above the quad's highest corner, kept inside the photo."""
-    height, width = canvas.shape[:2]
-    scale, thickness, pad = 0.6 * unit, max(1, round(1.4 * unit)), round(4 * unit)
-    (long, high), below = cv2.getTextSize(text, _FONT, scale, thickness)
-    if long + 2 * pad > width:
-        scale *= width / (long + 2 * pad)
-        (long, high), below = cv2.getTextSize(text, _FONT, scale, thickness)
-    top = quad[quad[:, 1].argmin()]
-    x = int(np.clip(top[0] - long / 2, pad, max(pad, width - long - pad)))
-    y = int(np.clip(top[1] - pad, high + pad, max(high + pad, height - below - pad)))
-    cv2.rectangle(
-        canvas, (x - pad, y - high - pad), (x + long + pad, y + below + pad // 2), colour, cv2.FILLED
-    )
-    cv2.putText(canvas, text, (x, y), _FONT, scale, (0, 0, 0), thickness, cv2.LINE_AA)
+def _write(canvas: _Canvas, label: Label, colour: Colour) -> None:
+    left, top, right, bottom = label.box
+    cv2.rectangle(canvas, (left, top), (right - 1, bottom - 1), colour, cv2.FILLED)
+    thickness = labels.stroke(label.scale)
+    cv2.putText(canvas, label.text, label.start, FONT, label.scale, (0, 0, 0), thickness, cv2.LINE_AA)
+
+
+def _with_legend(canvas: _Canvas, lines: Sequence[_Entry]) -> _Canvas:
+    """Return the photo with a strip below it that has a line for each number, in as many columns as fit."""
+    photo = pixel_size(canvas)
+    one = labels.unit(photo)
+    scale, pad = OPTIONS.smallest * one * 1.1, round(6 * one)
+    widest = max(labels.measured(text, scale)[0] for text, _ in lines)
+    if widest + 4 * pad > photo[0]:
+        scale *= photo[0] / (widest + 4 * pad)
+        widest = photo[0] - 4 * pad
+    _, above, below = labels.measured("Ag", scale)
+    step = above + below + pad
+    columns = max(1, photo[0] // (widest + 4 * pad))
+    rows = -(-len(lines) // columns)
+    strip = np.full((rows * step + pad, photo[0], 3), _PAPER, np.uint8)
+    for number, (text, colour) in enumerate(lines):
+        x, y = number // rows * (photo[0] // columns) + pad, number % rows * step + pad + above
+        cv2.rectangle(strip, (x, y - above), (x + pad, y), colour, cv2.FILLED)
+        cv2.putText(strip, text, (x + 2 * pad, y), FONT, scale, _DARK, labels.stroke(scale), cv2.LINE_AA)
+    return np.vstack([canvas, strip])
