@@ -13,13 +13,23 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
-from arcli.errors import ArcliError, DataDamaged, DiskFull, Locked, StorageNotWritable, UsageError
+from arcli.errors import (
+    ArcliError,
+    DataDamaged,
+    DiskFull,
+    LimitExceeded,
+    Locked,
+    MemoryLimit,
+    StorageNotWritable,
+    UsageError,
+)
 
 ASIDE = ".aside"
 """The end of the name of a file that is being written; nobody reads one, and sweeping removes them."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_HANDLES = {errno.EMFILE, errno.ENFILE}
 _FIRST_PAUSE = 0.0005  # seconds; doubles up to _LONGEST_PAUSE while somebody else holds a lock
 _LONGEST_PAUSE = 0.02
 
@@ -60,7 +70,26 @@ def of_os(path: Path, error: OSError) -> ArcliError:
         return DiskFull(f"no space left to write {path}", item=str(path))
     if error.errno in _NO_ACCESS:
         return StorageNotWritable(f"{path}: permission denied", item=str(path))
+    if error.errno in _NO_HANDLES:
+        return too_many_open(path)
+    if error.errno == errno.ENOMEM:
+        return MemoryLimit(f"not enough memory for {path}", item=str(path))
     return DataDamaged(f"{path}: {error.strerror or error}", item=str(path))
+
+
+def too_many_open(path: Path) -> ArcliError:
+    """Return the error of a process that may not open another file."""
+    hint = "let it open more: ulimit -n"
+    return LimitExceeded(f"too many open files to open {path}", hint=hint, item=str(path))
+
+
+def out_of_handles() -> bool:
+    """Say whether this process, or the machine, may not open another file."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in _NO_HANDLES
+    return False
 
 
 def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from arcli.engine.channels import Channels, OpenChannel
-from arcli.engine.finding import StoredChannel
+from arcli.engine.finding import StoredChannel, held
 from arcli.engine.recognition.recognize import VerifiedCandidate, largest_side, recognize
 from arcli.errors import PictureRefused
 from arcli.models import Effort, FindOptions, Quad
@@ -64,7 +64,7 @@ class Looker:
             side = largest_side(self._options)
             pixels = decode(photo.path.read_bytes(), name=photo.name, limits=LOCAL, max_side=side)
             with self._channel.store.read() as snapshot:
-                channel = StoredChannel(self._channel, snapshot, out)
+                channel = StoredChannel(self._channel, held(snapshot), out)
                 found = recognize(pixels, [channel], self._options)
         except PictureRefused:
             return Record(photo.kind, photo.name, usable=False)

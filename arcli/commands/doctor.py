@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from itertools import chain
 from typing import Annotated
 
@@ -12,14 +11,15 @@ import typer
 from arcli.console.items import ItemView
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.errors import ArcliError, DataDamaged
+from arcli.errors import ArcliError, DataDamaged, NotFound
 from arcli.models import Finding
 from arcli.settings import Kind, examine_settings
 
+COLUMNS = ("subject", "ok", "message", "hint", "repaired")
 FINDINGS: ItemView[Finding] = ItemView(
     key="findings",
-    record=asdict,
-    columns=("subject", "ok", "message", "hint", "repaired"),
+    record=lambda f: {name: getattr(f, name) for name in COLUMNS},
+    columns=COLUMNS,
     names=lambda finding: [] if finding.ok else [finding.subject],
     headings=("", "subject", "finding"),
     lines=lambda f: [("ok" if f.ok else "BAD", f.subject, f.message)],
@@ -46,8 +46,7 @@ def doctor(
     bad = 0
     for finding in chain(examine_settings(session.settings), _data_folder(session), findings):
         bad += not finding.ok
-        error = DataDamaged(finding.message, hint=finding.hint, item=finding.subject)
-        answer.item(finding, None if finding.ok else error)
+        answer.item(finding, None if finding.ok else _error(finding))
     session.end(answer, {}, single=True)
     session.say("all sound" if not bad else f"{plural(bad, 'finding')} to see to")
 
@@ -65,3 +64,11 @@ def _data_folder(session: Session) -> Iterator[Finding]:
     if not folder.is_dir():
         state = "new: nothing has been added to it yet"
     yield Finding(subject="data folder", ok=True, message=f"{folder} ({source}): {state}")
+
+
+def _error(finding: Finding) -> ArcliError:
+    """Return what was caught, so that a full disk is told from damage; what is gone is damaged too."""
+    kind: type[ArcliError] = DataDamaged
+    if finding.error is not None and not isinstance(finding.error, NotFound):
+        kind = type(finding.error)
+    return kind(finding.message, hint=finding.hint, item=finding.subject)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from arcli.engine.channels import Channels, OpenChannel
+from arcli.errors import ArcliError
 from arcli.models import ChannelInfo, ChannelSettings, Finding, SegmentInfo, SettingsChanges
 from arcli.store import segments
+from arcli.store.catalog import ChannelRecord
 from arcli.store.segments import SegmentRecord
 
 
@@ -17,7 +19,28 @@ class LocalAdmin:
         self._channels = channels
 
     def channels(self) -> Sequence[ChannelInfo]:
-        return [self.channel(name=name) for name in self._channels.names()]
+        return [
+            info
+            for record in self._channels.catalog().channels()
+            for info in [self._as_it_stands(record)]
+            if info is not None
+        ]
+
+    def _as_it_stands(self, record: ChannelRecord) -> ChannelInfo | None:
+        """Describe a channel, also one that cannot be read; None for one that was removed meanwhile."""
+        try:
+            return describe(self._channels.get(record.name))
+        except ArcliError as error:
+            if record.name not in self.settings():
+                return None
+            return ChannelInfo(
+                name=record.name,
+                settings=record.settings,
+                preset=str(record.preset),
+                targets=0,
+                created=record.created,
+                error=error,
+            )
 
     def channel(self, *, name: str) -> ChannelInfo:
         return describe(self._channels.get(name))
@@ -51,13 +74,15 @@ class LocalAdmin:
         return describe(copied)
 
     def remove_channel(self, *, name: str) -> None:
-        self._channels.forget(name)
+        self._channels.forget(name)  # files that are open give no space back
         self._channels.catalog().remove_channel(name)
+        self._channels.forget(name)  # who asked meanwhile
 
     def compact(self, *, channel: str) -> ChannelInfo:
         from arcli.engine.indexing.upkeep import compact
 
         opened = self._channels.get(channel)
+        opened.store.shrink()
         compact(opened.store)
         return describe(opened)
 

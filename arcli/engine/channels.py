@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arcli.errors import ChannelNotFound
+from arcli.errors import ArcliError, ChannelNotFound
 from arcli.models import ChannelSettings, valid_channel_name
 from arcli.store.catalog import Catalog, ChannelRecord
 from arcli.store.channel import ChannelStore
 from arcli.store.counts import Counts
 from arcli.store.renaming import put_name_right
+from arcli.store.reserve import Reserve
 
 if TYPE_CHECKING:
     from arcli.engine.indexing.index_builder import IndexBuilder
     from arcli.engine.indexing.shortlist import Shortlister
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelLimits:
+    """kept_indexes (1..10,000): channels whose opened index stays in memory, those used last."""
+
+    kept_indexes: int = 256
 
 
 class OpenChannel:
@@ -33,7 +46,9 @@ class OpenChannel:
         self._owing = False
         self.store = ChannelStore.open(record.folder)
         self.counts = Counts(record.folder)
+        self.reserve = Reserve(record.folder.parent.parent)
         self._shortlister: Shortlister | None = None
+        self.uncounted: str | None = None  # why its counts could not be written the last time
 
     @property
     def name(self) -> str:
@@ -81,12 +96,26 @@ class OpenChannel:
         if owing:
             self.fold()
 
+    def rest(self) -> None:
+        """Let go of the opened index, which the next lookup opens again."""
+        with self._guard:
+            shortlister, self._shortlister = self._shortlister, None
+        if shortlister is not None:
+            shortlister.close()
+
+    def abandon(self) -> None:
+        """Close it without doing anything more for its index."""
+        self._owing = False
+        if self._builder is not None:
+            self._builder.abandon()
+            self._builder = None
+        self.close()
+
     def close(self) -> None:
         self.fold_owed()
         if self._builder is not None:
             self._builder.finish()
-        if self._shortlister is not None:
-            self._shortlister.close()
+        self.rest()
         self.counts.close()
         self.store.close()
 
@@ -94,12 +123,16 @@ class OpenChannel:
 class Channels:
     """Opens channels by name, creates them, and keeps those that were opened."""
 
-    def __init__(self, data_dir: Path, *, background: bool = False) -> None:
+    def __init__(
+        self, data_dir: Path, *, background: bool = False, limits: ChannelLimits = ChannelLimits()
+    ) -> None:
         self.data_dir = data_dir
         self._background = background
+        self._limits = limits
         self._guard = threading.RLock()
         self._catalog: Catalog | None = None
-        self._open: dict[str, OpenChannel] = {}
+        self._open: OrderedDict[str, OpenChannel] = OrderedDict()  # the one used last at the end
+        self._warned: dict[str, str] = {}
 
     def catalog(self, *, create: bool = False) -> Catalog:
         """Return the catalog; without `create` a data folder that is not there is an empty one."""
@@ -119,19 +152,61 @@ class Channels:
         return [record.name for record in self.catalog().channels()]
 
     def get(self, name: str) -> OpenChannel:
-        """Return an open channel, with its settings as they are now. Raises ChannelNotFound, DataDamaged."""
-        name = valid_channel_name(name)
+        """Return an open channel, with its settings as they are now. Raises ChannelNotFound, DataDamaged.
+
+        What has to be opened, and closed for it, is so while others get theirs.
+        """
+        record = self.catalog().channel(name)
+        known = self._known(record)
+        if known is not None:
+            return known
+        opened = OpenChannel(record, background=self._background)
+        put_name_right(record, opened.store)
         with self._guard:
-            record = self.catalog().channel(name)
-            known = self._open.get(name)
-            if known is not None and known.record.folder == record.folder:
-                known.record = record
-                return known
-            if known is not None:
-                known.close()
-            self._open[name] = OpenChannel(record, background=self._background)
-            put_name_right(record, self._open[name].store)
-            return self._open[name]
+            known = self._known(record)
+            if known is None:
+                outdated = self._open.pop(record.name, None)
+                self._open[record.name] = opened
+                resting = [*self._open.values()][: -self._limits.kept_indexes]
+            else:  # another thread was faster
+                outdated, opened, resting = opened, known, []
+        if outdated is not None:
+            outdated.close()
+        for channel in resting:
+            channel.rest()
+        return opened
+
+    def _known(self, record: ChannelRecord) -> OpenChannel | None:
+        """Return the channel if it is open, as the one used last."""
+        with self._guard:
+            known = self._open.get(record.name)
+            if known is None or known.record.folder != record.folder:
+                return None
+            self._open.move_to_end(record.name)
+            known.record = record
+            return known
+
+    def sound(self, names: Iterable[str]) -> list[OpenChannel]:
+        """Return those of `names` that can be opened; of the others the log tells, once.
+
+        Raises what the first one does where none can.
+        """
+        opened, failed = list[OpenChannel](), list[ArcliError]()
+        for name in names:
+            try:
+                opened.append(self.get(name))
+            except ArcliError as error:
+                failed.append(error)
+                self.warn(name, error)
+        if failed and not opened:
+            raise failed[0]
+        return opened
+
+    def warn(self, name: str, error: ArcliError) -> None:
+        """Log that a channel is left out, unless that was said already."""
+        if self._warned.get(name) != error.message:
+            self._warned[name] = error.message
+            _log.warning("channel %r is left out: %s", name, error.message)
 
     def find(self, name: str) -> OpenChannel | None:
         """Return an open channel, or None when there is no such channel."""
@@ -141,25 +216,24 @@ class Channels:
             return None
 
     def create(self, name: str, settings: ChannelSettings) -> OpenChannel:
-        """Make a channel and open it. Raises ChannelExists."""
+        """Make a channel and open it. Raises ChannelExists, InvalidChannelName."""
         from arcli.vision.features.presets import DEFAULT_PRESET
 
-        name = valid_channel_name(name)
         self.catalog(create=True).create_channel(name, settings, DEFAULT_PRESET)
         return self.get(name)
 
     def forget(self, name: str) -> None:
-        """Close a channel that is about to be removed."""
+        """Close a channel that was removed: nothing is done for its index any more."""
         with self._guard:
-            known = self._open.pop(name, None)
+            known = self._open.pop(valid_channel_name(name), None)
         if known is not None:
-            known.close()
+            known.abandon()
 
     def close(self) -> None:
         with self._guard:
-            for channel in self._open.values():
-                channel.close()
-            self._open.clear()
-            if self._catalog is not None:
-                self._catalog.close()
-                self._catalog = None
+            opened, self._open = [*self._open.values()], OrderedDict()
+            catalog, self._catalog = self._catalog, None
+        for channel in opened:
+            channel.close()
+        if catalog is not None:
+            catalog.close()

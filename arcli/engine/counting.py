@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from arcli.errors import ChannelNotFound, DataDamaged, DiskFull, StorageNotWritable, TargetNotFound
+from arcli.errors import ArcliError, ChannelNotFound, TargetNotFound
 from arcli.models import FindResult, StatisticsQuery, StatRecord
 from arcli.store.counts import MATCHED, MISSED
 
@@ -34,8 +34,12 @@ def flush(channels: Iterable[OpenChannel], *, patience: float = 0.0) -> None:
                 _log.warning("matches in channel %r were not counted: others are writing", channel.name)
         except ChannelNotFound:  # removed since it was searched
             continue
-        except (StorageNotWritable, DiskFull, DataDamaged) as error:
-            _log.warning("matches in channel %r are not counted: %s", channel.name, error.message)
+        except ArcliError as error:
+            if channel.uncounted != error.message:  # said once, not each second
+                _log.warning("matches in channel %r are not counted: %s", channel.name, error.message)
+            channel.uncounted = error.message
+        else:
+            channel.uncounted = None
 
 
 def statistics(channels: Sequence[OpenChannel], query: StatisticsQuery) -> list[StatRecord]:

@@ -51,7 +51,7 @@ def _repair(channels: Channels, name: str | None) -> Iterator[Finding]:
             yield from repair_index(channels.get(each).store)
             yield from repair_counts(channels.get(each).counts)
         except ArcliError as error:
-            yield Finding(subject=each, ok=False, message=error.message, hint=advice(error))
+            yield Finding.of(each, error, hint=advice(error))
     yield from _verify(channels, name)
 
 
@@ -69,7 +69,7 @@ def _verify_channel(channels: Channels, name: str) -> Iterator[Finding]:
     except ArcliError as error:
         if channels.catalog().exists() and name not in channels.names():
             raise
-        yield Finding(subject=name, ok=False, message=error.message, hint=advice(error))
+        yield Finding.of(name, error, hint=advice(error))
         return
     yield from verify_store(opened.store, Features.from_bytes)
     yield from verify_index(opened.store)

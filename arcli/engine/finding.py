@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from arcli.errors import DataDamaged, PictureRefused, UsageError, naming
 from arcli.features import Features
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
 from arcli.parallel import default_jobs, in_order
+from arcli.store.connections import idle_limit
 from arcli.vision.decoding.decode import Decoded, decode
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 from arcli.vision.features.presets import load_preset
@@ -27,14 +28,18 @@ if TYPE_CHECKING:
     from arcli.store.snapshot import Snapshot
 
 
+Read = Callable[[], "AbstractContextManager[Snapshot]"]
+_SHARE = 4  # of the connections that a process may have idle, a lookup holds one out of so many
+
+
 class StoredChannel:
     """A channel as one read transaction sees it (a `SearchedChannel` of the recipe).
 
     left_out: row ids that are not searched, as if their targets were removed.
     """
 
-    def __init__(self, open_channel: OpenChannel, snapshot: Snapshot, left_out: Collection[int] = ()) -> None:
-        self._open, self._snapshot, self._left_out = open_channel, snapshot, left_out
+    def __init__(self, open_channel: OpenChannel, read: Read, left_out: Collection[int] = ()) -> None:
+        self._open, self._read, self._left_out = open_channel, read, left_out
         self._shortlister = open_channel.shortlister()
         self._rows: dict[int, TargetRow] = {}
 
@@ -54,20 +59,23 @@ class StoredChannel:
 
     def _search(self, query: Features, limit: int, neighbours: int) -> Sequence[RowVotes]:
         alike = load_preset(query.preset).alike
-        return self._shortlister.search(
-            self._snapshot,
-            query.codes,
-            limit=limit,
-            alike=alike,
-            neighbours=neighbours,
-            left_out=self._left_out,
-        )
+        with self._read() as snapshot:
+            return self._shortlister.search(
+                snapshot,
+                query.codes,
+                limit=limit,
+                alike=alike,
+                neighbours=neighbours,
+                left_out=self._left_out,
+            )
 
     def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
         """Load features and rows. A row whose features do not decode is left out: `doctor` tells of it."""
-        self._rows.update(self._snapshot.rows(row_ids))
+        with self._read() as snapshot:
+            self._rows.update(snapshot.rows(row_ids))
+            stored = snapshot.features(row_ids)
         loaded: dict[int, Features] = {}
-        for row_id, data in self._snapshot.features(row_ids).items():
+        for row_id, data in stored.items():
             try:
                 loaded[row_id] = Features.from_bytes(data)
             except DataDamaged:
@@ -75,10 +83,12 @@ class StoredChannel:
         return {row_id: features for row_id, features in loaded.items() if row_id in self._rows}
 
     def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]:
-        return self._snapshot.thumbnails(row_ids)
+        with self._read() as snapshot:
+            return snapshot.thumbnails(row_ids)
 
     def picture(self, row_id: int) -> bytes | None:
-        return self._snapshot.picture(row_id)
+        with self._read() as snapshot:
+            return snapshot.picture(row_id)
 
     def row(self, row_id: int) -> TargetRow:
         """Return the row of a target whose features were loaded."""
@@ -94,11 +104,23 @@ class StoredChannel:
         return setting if setting is not None else default_threshold(self._open.preset)
 
 
+def held(snapshot: Snapshot) -> Read:
+    """Return how to read in a transaction that the caller holds."""
+    return lambda: nullcontext(snapshot)
+
+
 @contextmanager
 def searched(channels: Sequence[OpenChannel]) -> Iterator[list[StoredChannel]]:
-    """Open one read transaction a channel."""
+    """Open one read transaction a channel; where they are too many to hold, one for each question to one.
+
+    Then a target that is removed during the lookup drops out when it is loaded.
+    """
+    if len(channels) > max(2, idle_limit() // _SHARE):
+        yield [StoredChannel(channel, channel.store.read) for channel in channels]
+        return
     with ExitStack() as stack:
-        yield [StoredChannel(channel, stack.enter_context(channel.store.read())) for channel in channels]
+        snapshots = [stack.enter_context(channel.store.read()) for channel in channels]
+        yield [StoredChannel(c, held(s)) for c, s in zip(channels, snapshots, strict=True)]
 
 
 def find(

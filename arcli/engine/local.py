@@ -24,6 +24,7 @@ from arcli.models import (
     ListQuery,
     Picture,
     RemoveResult,
+    RemoveStatus,
     StatisticsQuery,
     StatRecord,
     Target,
@@ -96,6 +97,7 @@ class LocalGallery(LocalAdmin):
         preset = target.preset if target else DEFAULT_PRESET
         if target is not None:
             target.fold_owed()
+            target.reserve.keep()
         with duplicate_search(target, options) as duplicates:
             loader = Loader(target, options, preset=preset, duplicates=duplicates, limits=self._limits)
             yield from loader.run(items)
@@ -114,15 +116,8 @@ class LocalGallery(LocalAdmin):
 
     def remove(self, *, channel: str, identifier: str) -> bool:
         valid_identifier(identifier)
-        opened = self._channels.get(channel)
-        with opened.store.read() as snapshot:
-            if snapshot.target(identifier) is None:
-                return False
-        opened.fold_owed()
-        with opened.store.write() as writer:
-            removed = writer.remove(identifier) is not None
-        opened.fold_later()
-        return removed
+        (result,) = self.remove_many(channel=channel, identifiers=[identifier])
+        return result.status is RemoveStatus.REMOVED
 
     def remove_many(self, *, channel: str, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
         from arcli.engine.removing import remove_many
@@ -194,7 +189,7 @@ class LocalGallery(LocalAdmin):
     ) -> FindResult:
         from arcli.engine.finding import find
 
-        return find(picture, self._searched(channels), options, self._limits)
+        return find(picture, self._searched(channels, options), options, self._limits)
 
     def find_many(
         self,
@@ -205,10 +200,13 @@ class LocalGallery(LocalAdmin):
     ) -> Iterator[FindResult]:
         from arcli.engine.finding import find_many
 
-        yield from find_many(pictures, self._searched(channels), options, self._limits)
+        yield from find_many(pictures, self._searched(channels, options), options, self._limits)
 
-    def _searched(self, names: Sequence[str] | None) -> Sequence[OpenChannel]:
-        return [self._channels.get(name) for name in (self._channels.names() if names is None else names)]
+    def _searched(self, names: Sequence[str] | None, options: FindOptions) -> Sequence[OpenChannel]:
+        """Open the channels to search; of all of them those that can be read (the log names the others)."""
+        if names is None or options.sound_only:
+            return self._channels.sound(self._channels.names() if names is None else names)
+        return [self._channels.get(name) for name in names]
 
     def check(
         self, *, pictures: Iterable[Picture], channel: str | None, jobs: int | None = None
@@ -220,5 +218,6 @@ class LocalGallery(LocalAdmin):
 
     def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
         self.flush_counts(patience=FLUSH_PATIENCE)
-        names = self._channels.names() if query.channel is None else [query.channel]
-        return statistics([self._channels.get(name) for name in names], query)
+        if query.channel is not None:
+            return statistics([self._channels.get(query.channel)], query)
+        return statistics(self._channels.sound(self._channels.names()), query)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from arcli.errors import InvalidIdentifier
+from arcli.errors import DiskFull, InvalidIdentifier
 from arcli.models import RemoveResult, RemoveStatus, valid_identifier
 
 if TYPE_CHECKING:
@@ -32,10 +32,22 @@ def _remove(channel: OpenChannel, batch: Sequence[str]) -> list[RemoveResult]:
         if not any(snapshot.target(identifier) for identifier in batch):
             return [_result(identifier, removed=False) for identifier in batch]
     channel.fold_owed()
-    with channel.store.write() as writer:
-        results = [_one(writer, identifier) for identifier in batch]
+    try:
+        with channel.store.write() as writer:
+            results = [_one(writer, identifier) for identifier in batch]
+    except DiskFull:
+        with channel.reserve.given_up():
+            results = [_one_alone(channel, identifier) for identifier in batch]
     channel.fold_later()
     return results
+
+
+def _one_alone(channel: OpenChannel, identifier: str) -> RemoveResult:
+    """Remove in a small transaction whose log serves the next one: the disk is full."""
+    with channel.store.write() as writer:
+        result = _one(writer, identifier)
+    channel.store.database.checkpoint()
+    return result
 
 
 def _one(writer: WriteTransaction, identifier: str) -> RemoveResult:

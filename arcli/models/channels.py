@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypedDict
 
+from arcli.errors import ArcliError
+
 
 class ListKind(StrEnum):
     """What being found in a channel means (Tupu's black and white lists)."""
@@ -86,7 +88,7 @@ class SegmentInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelInfo:
-    """A channel as it stands."""
+    """A channel as it stands. `error`: why its store cannot be read; then nothing of it is known here."""
 
     name: str
     settings: ChannelSettings
@@ -98,17 +100,27 @@ class ChannelInfo:
     tombstones: int = 0
     store_bytes: int = 0
     index_bytes: int = 0
+    error: ArcliError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that `doctor` looked at. `ok` False: `message` says what is wrong, `hint` what to do."""
+    """One thing that `doctor` looked at. `ok` False: `message` says what is wrong, `hint` what to do.
+
+    `error`: what was caught, where something was; it tells a full disk from damage.
+    """
 
     subject: str
     ok: bool
     message: str
     hint: str | None = None
     repaired: bool = False
+    error: ArcliError | None = None
+
+    @classmethod
+    def of(cls, subject: str, error: ArcliError, *, hint: str | None = None) -> Finding:
+        """Return what was found wrong by catching `error`; `hint` in place of its own."""
+        return cls(subject=subject, ok=False, message=error.message, hint=hint or error.hint, error=error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,10 @@ class Effort(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindOptions:
-    """How to look up. `limit` targets a photo (None: all); `candidates`: how many others to report."""
+    """How to look up. `limit` targets a photo (None: all); `candidates`: how many others to report.
+
+    `sound_only`: of several channels, those that cannot be read are left out, where others can.
+    """
 
     limit: int | None = 1
     candidates: int = 0
@@ -33,6 +36,7 @@ class FindOptions:
     count: bool = True
     metadata: bool = True
     jobs: int | None = None
+    sound_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,8 @@ async def find_photo(
     searched = await service.quick.run(_searched, service, principal, channels)
     for _ in range(_TRIES):
         try:
-            work = partial(_find, service, content, searched, options)
+            asked = replace(options, sound_only=channels is None)
+            work = partial(_find, service, content, searched, asked)
             result = await service.photos.run(address, work, slow=asks_for_much(options))
         except ChannelNotFound:
             if channels is not None:

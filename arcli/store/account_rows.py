@@ -10,7 +10,7 @@ from arcli.models import Account, AccountKey, Grant, Scope, TupuBinding, valid_c
 from arcli.store.secret_keys import DigestKind
 
 _KEYS = "SELECT key_id, kind, scope, channels, created, last_used, revoked FROM keys WHERE username = ?"
-_OWNED = "SELECT name FROM channels WHERE json_extract(settings, '$.owner') = ? ORDER BY name"
+OWNED = "SELECT name FROM channels WHERE owner = ? ORDER BY name"
 
 
 def has(account: Account, wanted: Grant) -> bool:
@@ -56,7 +56,7 @@ def created(connection: sqlite3.Connection, username: str) -> str:
 
 def read_account(connection: sqlite3.Connection, username: str, created: str) -> Account:
     """Return all of an account."""
-    owned = connection.execute(_OWNED, (username,)).fetchall()
+    owned = connection.execute(OWNED, (username,)).fetchall()
     grants = "SELECT channel, scope FROM grants WHERE username = ? ORDER BY channel"
     bindings = "SELECT secret_id, username, channels, public_key FROM bindings WHERE username = ?"
     return Account(

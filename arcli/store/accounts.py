@@ -103,11 +103,15 @@ class Accounts:
             connection.execute("UPDATE keys SET revoked = ? WHERE key_id = ?", (now(), key_id))
 
     def remove_account(self, *, username: str) -> tuple[str, ...]:
-        """Its channels lose their owner first, so that a later account of that name does not get them."""
-        orphans = self.account(username=username).owns
-        for name in orphans:
-            self._catalog.set_channel(name, {"owner": None})
+        """Its channels lose their owner with it, so that a later account of that name does not get them.
+
+        The quotas that it had go too: they are of that account, not of the name.
+        """
         with self._changing(username) as connection:
+            orphans = account_rows.read_account(connection, username, "").owns
+            for name in orphans:
+                self._catalog.disown(connection, name)
+            connection.execute("DELETE FROM quotas WHERE owner = ?", (username,))
             connection.execute("DELETE FROM accounts WHERE username = ?", (username,))
         return orphans
 

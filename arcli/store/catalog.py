@@ -6,9 +6,9 @@ settings and preset are in its own store too, so that `arcli.store.check` can re
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
-import shutil
 import sqlite3
 import unicodedata
 from collections.abc import Iterator
@@ -16,17 +16,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from arcli.errors import ArcliError, ChannelExists, ChannelNotFound, DataDamaged, StorageNotWritable
+from arcli.errors import ArcliError, ChannelExists, ChannelNotFound, DataDamaged, DiskFull, StorageNotWritable
 from arcli.files import of_os, sync
 from arcli.models import ChannelSettings, SettingsChanges, valid_channel_name
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.database import Database
+from arcli.store.leftovers import DAMAGED, REMOVED, discard, leaving, sweep
+from arcli.store.reserve import Reserve
 from arcli.store.rows import now, settings_from, settings_text
 from arcli.store.schema import CATALOG
 
 CATALOG_FILE = "catalog.sqlite"
 CHANNELS_FOLDER = "channels"
-REMOVED_PREFIX = "removed-"  # a channel's folder on its way out
+_COLUMNS = "name, folder, settings, preset, created"
+_RECORDS = f"SELECT {_COLUMNS} FROM channels"  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class Catalog:
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self.database = Database(data_dir / CATALOG_FILE, CATALOG, missing=self._missing)
+        self.reserve = Reserve(data_dir)
 
     @classmethod
     def open(cls, data_dir: Path, *, create: bool) -> Catalog:
@@ -101,18 +105,20 @@ class Catalog:
         except OSError as error:
             raise of_os(self.channels_dir, error) from error
         self.database.create()
+        self.reserve.keep()
 
     def stores(self) -> list[Path]:
-        """Return the folders that hold a channel's store, known to the catalog or not."""
+        """Return the folders that hold a channel's store, known to the catalog or not; none that is to go."""
         found = self.channels_dir.glob(f"*/{STORE_FILE}")
-        return sorted(path.parent for path in found if not path.parent.name.startswith(REMOVED_PREFIX))
+        gone = (REMOVED, DAMAGED, *(leaving(self.database) if self.exists() else ()))
+        return sorted(path.parent for path in found if not path.parent.name.startswith(gone))
 
     def channels(self) -> list[ChannelRecord]:
         """Return all channels by name (code points)."""
         if not self.exists():
             return []
         with self.database.read() as connection:
-            return [self._record(row) for row in connection.execute("SELECT * FROM channels ORDER BY name")]
+            return [self._record(row) for row in connection.execute(f"{_RECORDS} ORDER BY name")]
 
     def channel(self, name: str) -> ChannelRecord:
         """Return one channel. Raises ChannelNotFound, InvalidChannelName."""
@@ -125,13 +131,20 @@ class Catalog:
     def create_channel(
         self, name: str, settings: ChannelSettings, preset: int, *, created: str | None = None
     ) -> ChannelRecord:
-        """Make a channel. Raises ChannelExists, InvalidChannelName."""
+        """Make a channel. Raises ChannelExists, InvalidChannelName.
+
+        One of a name that its owner had before, and removed, gets the quota back that it had, unless
+        `settings` name one.
+        """
         name = valid_channel_name(name)
         created = created or now()
         self.make()
+        sweep(self.database, self.channels_dir)
         with self.database.write() as connection:
             if connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
                 raise ChannelExists(f"channel {name!r} exists already", item=name)
+            if settings.quota is None and settings.owner is not None:
+                settings = replace(settings, quota=_earlier_quota(connection, settings.owner, name))
             folder = self.make_folder(name)
             ChannelStore.create(folder, name=name, settings=settings, preset=preset, created=created)
             record = ChannelRecord(
@@ -146,34 +159,51 @@ class Catalog:
         with self._changing() as connection:
             record = self._one(connection, name)
             settings = replace(record.settings, **changes)
-            update = "UPDATE channels SET settings = ? WHERE name = ?"
-            connection.execute(update, (settings_text(settings), name))
             with ChannelStore.open(record.folder) as store, store.write() as transaction:
                 transaction.set_settings(settings)
+            update_settings(connection, name, settings)
             return self._one(connection, name)
+
+    def disown(self, connection: sqlite3.Connection, name: str) -> None:
+        """Take a channel from its owner, in a transaction that `connection` holds."""
+        record = self._one(connection, name)
+        settings = replace(record.settings, owner=None)
+        with (
+            contextlib.suppress(DataDamaged, ChannelNotFound),  # one that cannot be read has no owner either
+            ChannelStore.open(record.folder) as store,
+            store.write() as transaction,
+        ):
+            transaction.set_settings(settings)
+        update_settings(connection, name, settings)
 
     def remove_channel(self, name: str) -> None:
         """Remove a channel and its folder. Who is reading it goes on; who comes later finds no channel.
 
+        The catalog comes first, and notes the folder that is to go: what a killed removal leaves is swept by
+        the next one. Only where the disk has no room for that note, the folder goes first.
         Raises ChannelNotFound.
         """
         name = valid_channel_name(name)
-        leaving = self.channels_dir / f"{REMOVED_PREFIX}{secrets.token_hex(8)}"
+        try:
+            self._strike_out(name)
+        except DiskFull:
+            with self.reserve.given_up():
+                self._remove_on_a_full_disk(name)
+        sweep(self.database, self.channels_dir)
+
+    def _remove_on_a_full_disk(self, name: str) -> None:
+        try:
+            self._strike_out(name)
+        except DiskFull:
+            discard(self.channel(name).folder)
+            self._strike_out(name)
+
+    def _strike_out(self, name: str) -> None:
         with self._changing() as connection:
             record = self._one(connection, name)
+            remember_quota(connection, record)
             connection.execute("DELETE FROM channels WHERE name = ?", (name,))
-            self._move_away(record.folder, leaving)
-        shutil.rmtree(leaving, ignore_errors=True)
-
-    def _move_away(self, folder: Path, leaving: Path) -> None:
-        if not folder.exists():
-            return
-        with ChannelStore(folder, readonly=False).database.excluded():
-            try:
-                folder.rename(leaving)
-                sync(self.channels_dir)
-            except OSError as error:
-                raise of_os(folder, error) from error
+            connection.execute("INSERT OR REPLACE INTO leaving VALUES (?)", (record.folder.name,))
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
@@ -183,7 +213,7 @@ class Catalog:
             yield connection
 
     def _one(self, connection: sqlite3.Connection, name: str) -> ChannelRecord:
-        row = connection.execute("SELECT * FROM channels WHERE name = ?", (name,)).fetchone()
+        row = connection.execute(f"{_RECORDS} WHERE name = ?", (name,)).fetchone()
         if row is None:
             raise _unknown(name)
         return self._record(row)
@@ -215,13 +245,42 @@ class Catalog:
         return DataDamaged(f"{self.database.path} is gone", item=str(self.data_dir), hint=hint)
 
 
+def update_settings(connection: sqlite3.Connection, name: str, settings: ChannelSettings) -> None:
+    """Put a channel's settings into the catalog."""
+    update = "UPDATE channels SET settings = ?, owner = ? WHERE name = ?"
+    connection.execute(update, (settings_text(settings), settings.owner, name))
+
+
+def remember_quota(connection: sqlite3.Connection, record: ChannelRecord) -> None:
+    """Keep the quota of a channel that goes to its owner, in case the owner makes it again."""
+    owner, quota = record.settings.owner, record.settings.quota
+    if owner is None:
+        return
+    connection.execute("DELETE FROM quotas WHERE owner = ? AND channel = ?", (owner, record.name))
+    if quota is not None:
+        connection.execute("INSERT INTO quotas VALUES (?, ?, ?)", (owner, record.name, quota))
+
+
+def _earlier_quota(connection: sqlite3.Connection, owner: str, name: str) -> int | None:
+    query = "SELECT quota FROM quotas WHERE owner = ? AND channel = ?"
+    row = connection.execute(query, (owner, name)).fetchone()
+    return None if row is None else int(row[0])
+
+
 def enter(connection: sqlite3.Connection, record: ChannelRecord) -> None:
     """Write `record` into the catalog, over an entry of the same name (whose grants stay)."""
     connection.execute(
-        "INSERT INTO channels (name, folder, settings, preset, created) VALUES (?, ?, ?, ?, ?)"
+        f"INSERT INTO channels ({_COLUMNS}, owner) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
         " ON CONFLICT (name) DO UPDATE SET folder = excluded.folder, settings = excluded.settings,"
-        " preset = excluded.preset, created = excluded.created",
-        (record.name, record.folder.name, settings_text(record.settings), record.preset, record.created),
+        " preset = excluded.preset, created = excluded.created, owner = excluded.owner",
+        (
+            record.name,
+            record.folder.name,
+            settings_text(record.settings),
+            record.preset,
+            record.created,
+            record.settings.owner,
+        ),
     )
 
 

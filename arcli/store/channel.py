@@ -86,5 +86,11 @@ class ChannelStore:
             yield transaction
             transaction.count_change()
 
+    def shrink(self) -> None:
+        """Give the space of what was removed back. Raises Locked, StorageNotWritable, DiskFull."""
+        if self.readonly:
+            raise StorageNotWritable(f"{self.folder} was opened for reading only", item=str(self.folder))
+        self.database.shrink()
+
     def _missing(self) -> ArcliError:
         return ChannelNotFound(f"the channel in {self.folder} is gone", item=str(self.folder))

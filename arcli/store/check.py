@@ -17,7 +17,7 @@ Decode = Callable[[bytes], object]
 """Reads stored features; raises an ArcliError when it cannot."""
 
 _REPAIR = "run: arcli doctor --repair"
-_RESTORE = "restore this channel from a backup, or add its pictures to a new channel"
+RESTORE = "restore this channel from a backup, or add its pictures to a new channel"
 _SHOWN = 10  # problems named one by one before they are only counted
 _ORPHANS = "FROM {table} WHERE row_id NOT IN (SELECT row_id FROM targets)"
 _BLOB_TABLES = ("features", "pictures", "thumbnails")
@@ -26,10 +26,10 @@ _BLOB_TABLES = ("features", "pictures", "thumbnails")
 def advice(error: ArcliError) -> str | None:
     """Return what to do about a channel's store that cannot be opened (the hint names doctor itself)."""
     lost = isinstance(error, ChannelNotFound) or type(error) is DataDamaged
-    return _RESTORE if lost and error.hint in (None, DataDamaged.default_hint) else error.hint
+    return RESTORE if lost and error.hint in (None, DataDamaged.default_hint) else error.hint
 
 
-def verify_database(database: Database, *, full: bool, hint: str = _RESTORE) -> Iterator[Finding]:
+def verify_database(database: Database, *, full: bool, hint: str = RESTORE) -> Iterator[Finding]:
     """Let SQLite check the pages of a database; `full` compares its indexes with their tables too."""
     subject = str(database.path)
     pragma = "integrity_check" if full else "quick_check"
@@ -38,7 +38,7 @@ def verify_database(database: Database, *, full: bool, hint: str = _RESTORE) -> 
             lines = [str(line) for (line,) in connection.execute(f"PRAGMA {pragma}({_SHOWN})")]
     except ArcliError as error:
         damaged = type(error) is DataDamaged
-        yield Finding(subject=subject, ok=False, message=error.message, hint=hint if damaged else error.hint)
+        yield Finding.of(subject, error, hint=hint if damaged else error.hint)
         return
     for line in lines:
         sound = line == "ok"
@@ -85,7 +85,7 @@ def verify_store(store: ChannelStore, decode: Decode, *, full: bool = True) -> I
             problems = [*_problems(snapshot, decode, full=full)]
             count = snapshot.count()
     except ArcliError as error:
-        problems, count = [Finding(subject=subject, ok=False, message=error.message, hint=_RESTORE)], 0
+        problems, count = [Finding.of(subject, error, hint=advice(error))], 0
     yield from problems or [Finding(subject=subject, ok=True, message=f"{count:,} targets are complete")]
 
 
@@ -114,7 +114,7 @@ def _inconsistencies(connection: sqlite3.Connection, counted: int) -> Iterator[t
         yield f"{undead:,} targets are marked as removed", _REPAIR
     bare = _number(connection, "FROM targets WHERE row_id NOT IN (SELECT row_id FROM features)")
     if bare:
-        yield f"{bare:,} targets have no features and are never found", _RESTORE
+        yield f"{bare:,} targets have no features and are never found", RESTORE
 
 
 def _number(connection: sqlite3.Connection, what: str) -> int:

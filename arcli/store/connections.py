@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import sqlite3
 import sys
 import threading
+from collections import OrderedDict
+from functools import cache
 from pathlib import Path
 
 from arcli.errors import NotSupported
+from arcli.files import out_of_handles
 
 OLDEST_SQLITE = (3, 38)  # STRICT tables are of 3.37, json_each is always there from 3.38 on
 _BUSY_TIMEOUT = 10.0  # seconds; readers wait only while somebody recovers the log of a process that died
+_NO_SHARED_MEMORY = {sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP}
 _BLOB_LIMIT = 64 * 1024 * 1024  # bytes; a damaged length must not take all memory
 
 
@@ -58,13 +63,57 @@ def _configure(connection: sqlite3.Connection, first: tuple[str, ...], synchrono
     connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
 
 
+class _IdleConnections:
+    """Connections of the whole process that nobody reads by at the moment: the ones used last are kept.
+
+    Each holds three files open (database, log, shared memory), and a process has one for each channel that
+    it ever read, and for each thread that read it at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[int, tuple[Readers, sqlite3.Connection, int]] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def take(self, reader: Readers, inode: int) -> sqlite3.Connection | None:
+        """Return an idle connection of `reader` to the file `inode`; close those to a file before it."""
+        with self._guard:
+            mine = [key for key, (owner, _, _) in self._kept.items() if owner is reader]
+            found = None
+            for key in reversed(mine):
+                _, connection, opened = self._kept[key]
+                if opened != inode:
+                    self._kept.pop(key)
+                    connection.close()
+                elif found is None:
+                    self._kept.pop(key)
+                    found = connection
+            return found
+
+    def keep(self, reader: Readers, connection: sqlite3.Connection, inode: int) -> None:
+        with self._guard:
+            self._kept[id(connection)] = (reader, connection, inode)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)[1][1].close()
+
+    def close(self, reader: Readers) -> None:
+        """Close those of `reader`."""
+        with self._guard:
+            for key in [key for key, (owner, _, _) in self._kept.items() if owner is reader]:
+                self._kept.pop(key)[1].close()
+
+
+def idle_limit() -> int:
+    """Return how many idle connections a process keeps: a third of the files it may open, at most 64."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 64 if files == resource.RLIM_INFINITY else max(1, min(64, files // 9))
+
+
 class Readers:
     """Connections for reading one database, kept open between snapshots. Threads may share them."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._idle: list[tuple[sqlite3.Connection, int]] = []
-        self._guard = threading.Lock()
         self._closed = False
 
     def take(self) -> tuple[sqlite3.Connection, int]:
@@ -73,26 +122,26 @@ class Readers:
         Raises sqlite3.Error, OSError.
         """
         inode = self._path.stat().st_ino
-        with self._guard:
-            while self._idle:
-                connection, opened = self._idle.pop()
-                if opened == inode:
-                    return connection, inode
-                connection.close()
+        idle = _idle().take(self, inode)
+        if idle is not None:
+            return idle, inode
         try:
             return open_connection(self._path, "mode=ro", "query_only = ON"), inode
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            if not _lacks_shared_memory(error):
                 raise
-        return self._open_alone(), 0
+            failed = error
+        try:
+            return self._open_alone(), 0
+        except sqlite3.Error as error:
+            raise failed from error
 
     def _open_alone(self) -> sqlite3.Connection:
-        """Open where the -shm file cannot be made.
+        """Open where the -shm file cannot be made: a folder that cannot be written, a full disk.
 
-        In a folder that cannot be written, SQLite reads a log only through a -shm file that is there.
-        Without one nobody is writing: the log is then read without locks, or there is none (immutable).
-        Such a connection would not notice somebody who writes later: it serves one snapshot.
+        There SQLite reads a log only through a -shm file that is there. Without one nobody is writing: the
+        log is then read without locks, or there is none (immutable). Such a connection would not notice
+        somebody who writes later: it serves one snapshot.
         """
         log = self._path.with_name(self._path.name + "-wal")
         way = "vfs=unix-none" if log.exists() and log.stat().st_size else "immutable=1"
@@ -100,16 +149,26 @@ class Readers:
 
     def give_back(self, connection: sqlite3.Connection, inode: int) -> None:
         """End the snapshot and keep the connection for the next one."""
-        with contextlib.suppress(sqlite3.Error), self._guard:
+        with contextlib.suppress(sqlite3.Error):
             connection.rollback()
             if inode and not self._closed:
-                self._idle.append((connection, inode))
+                _idle().keep(self, connection, inode)
                 return
         connection.close()
 
     def close(self) -> None:
         """Close what is idle now, and the rest when it is given back."""
-        with self._guard:
-            idle, self._idle, self._closed = self._idle, [], True
-        for connection, _ in idle:
-            connection.close()
+        self._closed = True
+        _idle().close(self)
+
+
+def _lacks_shared_memory(error: sqlite3.Error) -> bool:
+    """Say whether SQLite could not make, or fill, the -shm file; not for want of handles."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    primary = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL)
+    return (code & 0xFF in primary or code in _NO_SHARED_MEMORY) and not out_of_handles()
+
+
+@cache
+def _idle() -> _IdleConnections:
+    return _IdleConnections(idle_limit())

@@ -6,17 +6,21 @@ A crash may lose what was not flushed.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, Locked, StorageNotWritable
+from arcli.files import sync
 from arcli.store.database import Database
 from arcli.store.schema import COUNTS
 
+_SYNC_EVERY = 60.0  # seconds; docs/on-disk-format.md, "What is promised"
 COUNTS_FILE = "counts.sqlite"
 MATCHED = "*"  # photos that showed at least one target; neither name is a valid identifier
 MISSED = ""  # photos that showed none
@@ -43,6 +47,7 @@ class Counts:
         self._pending: Counter[tuple[dt.date, str]] = Counter()
         self._guard = threading.Lock()
         self._flushing = threading.Lock()
+        self._synced = time.monotonic()
 
     def __enter__(self) -> Counts:
         return self
@@ -64,9 +69,9 @@ class Counts:
     def flush(self, *, timeout: float = 0.0) -> bool:
         """Write what is pending, waiting at most `timeout` seconds; say whether nothing is pending now.
 
-        When another process holds the lock, all stays pending for the next flush. While another thread
-        flushes, this waits for it: what is then read has its counts too. Raises StorageNotWritable in a
-        read-only folder and DiskFull: then nothing more can be counted there.
+        What cannot be written stays pending: while another process holds the lock (False), in a read-only
+        folder (StorageNotWritable), on a full disk (DiskFull). While another thread flushes, this waits for
+        it: what is then read has its counts too.
         """
         with self._flushing:
             return self._flush(timeout)
@@ -78,11 +83,23 @@ class Counts:
             return True
         try:
             self.add(pending, timeout=timeout)
-        except Locked:
+            self._sync_now_and_then()
+        except ChannelNotFound:
+            raise  # removed: nobody will read them
+        except BaseException as error:
             with self._guard:
                 self._pending.update(pending)
-            return False
+            if isinstance(error, Locked):
+                return False
+            raise
         return True
+
+    def _sync_now_and_then(self) -> None:
+        """Bring what was counted to the medium once a minute."""
+        if time.monotonic() - self._synced >= _SYNC_EVERY:
+            with contextlib.suppress(OSError):
+                sync(self.database.log_path)
+            self._synced = time.monotonic()
 
     def add(self, increments: Increments, *, timeout: float = 0.0) -> None:
         """Add to the counts. Raises Locked after `timeout` seconds, StorageNotWritable, DiskFull."""

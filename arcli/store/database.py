@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from arcli.errors import ArcliError, DataDamaged, StorageNotWritable
+from arcli.errors import ArcliError, DataDamaged, DiskFull, StorageNotWritable
 from arcli.files import FolderGone, built_aside, file_lock, of_os, sync
 from arcli.store.connections import Readers, open_connection
 from arcli.store.faults import translated
@@ -26,6 +26,8 @@ LOCK_TIMEOUT = 30.0  # seconds a writer waits for the others
 _PAGE_SIZE = 8192  # features are 22-29 kB: three or four pages instead of seven
 _LOG_TARGET = 4 * 1024 * 1024  # bytes of write-ahead log from which a commit checkpoints
 _LOG_LIMIT = 4 * _LOG_TARGET  # bytes from which the checkpoint waits for readers to move on
+_INCREMENTAL = 2  # what SQLite answers to PRAGMA auto_vacuum
+_PAGES_AT_ONCE = 512  # 4 MB given back before the log is emptied again
 _PATIENCE = 1000  # milliseconds it then waits; a find takes about 100
 
 
@@ -89,6 +91,7 @@ class Database:
         self, connection: sqlite3.Connection, fill: Callable[[sqlite3.Connection], None] | None
     ) -> None:
         connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that `shrink` can give space back
         connection.execute("PRAGMA journal_mode = WAL")
         migrate(connection, self.schema, self.path)
         if fill is not None:
@@ -125,7 +128,10 @@ class Database:
         try:
             with self.write():
                 pass
-        except StorageNotWritable as error:
+        except (StorageNotWritable, DiskFull) as error:
+            if self.schema.readable is not None and number >= self.schema.readable:
+                connection.execute("BEGIN")
+                return
             message = f"{self.path} has the old format {number}"
             hint = "run arcli once as somebody who may write there: it is upgraded at first use"
             raise StorageNotWritable(message, hint=hint, item=str(self.path)) from error
@@ -192,6 +198,28 @@ class Database:
                     raise
                 self._wrote = True
                 self._checkpoint_if_large(connection)
+
+    def checkpoint(self) -> None:
+        """Move the log into the database, so that the log's space serves the next writer."""
+        with self.excluded(), translated(self.path), contextlib.closing(self._writer()) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def shrink(self) -> None:
+        """Give the space of what was removed back to the file system, some megabytes at a time.
+
+        A database that an earlier arcli made is written anew once, which takes as much space as it has.
+        Raises Locked, StorageNotWritable, DiskFull.
+        """
+        with self.excluded(), translated(self.path), contextlib.closing(self._writer()) as connection:
+            if connection.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                connection.execute("VACUUM")
+            while connection.execute("PRAGMA freelist_count").fetchone()[0]:
+                connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+                if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                    break  # somebody reads the old state: what is left is for the next time
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._wrote = True
 
     def _checkpoint_if_large(self, connection: sqlite3.Connection) -> None:
         """Move the log into the database when it has grown; what is committed is safe if that fails."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from arcli.errors import ArcliError, DataDamaged, DiskFull, Locked, MemoryLimit, StorageNotWritable
+from arcli.files import out_of_handles, too_many_open
 
 # SQLite answers FULL for ENOSPC only; a used-up quota and a size limit come as failed writes
 _WRITE_FAILED = {
@@ -41,11 +42,15 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _of_sqlite(path, error) from error
+    except MemoryError as error:
+        raise MemoryLimit(f"not enough memory to read {path}", item=str(path)) from error
     except UnicodeDecodeError as error:  # a message of SQLite's that quotes what is damaged
         raise DataDamaged(f"{path} is damaged", item=str(path)) from error
 
 
 def _of_sqlite(path: Path, error: sqlite3.Error) -> ArcliError:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    if code & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and out_of_handles():
+        return too_many_open(path)
     kind = DiskFull if code in _WRITE_FAILED else _BY_PRIMARY_CODE.get(code & 0xFF, DataDamaged)
     return kind(f"{_SENTENCES[kind].format(name=path)} ({error})", item=str(path))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -11,19 +10,18 @@ from arcli.errors import ChannelNotFound, InvalidChannelName, NotYourChannel, Wr
 from arcli.models import Principal, Scope, TupuBinding, valid_channel_name
 from arcli.store.account_rows import binding_of, channels_of
 from arcli.store.catalog import Catalog
+from arcli.store.nonces import Nonces
 from arcli.store.rows import now as now_text
 from arcli.store.secret_keys import DigestKind, SecretDigests, pepper
 
-NONCE_MEMORY = 900.0  # seconds; longer than the 600 in which a signed request can be valid
 _KEYS = "SELECT key_id, kind, digest, scope, channels FROM keys WHERE username = ? AND revoked IS NULL"
-_RIGHTS = """
-SELECT json_extract(c.settings, '$.owner'), g.scope FROM channels AS c
-LEFT JOIN grants AS g ON g.channel = c.name AND g.username = ? WHERE c.name = ?
+RIGHTS = """
+SELECT c.owner, g.scope FROM channels AS c
+LEFT JOIN grants AS g ON g.channel = c.name AND g.username = ?2 WHERE c.name = ?1
 """
-_USABLE = """
-SELECT c.name, json_extract(c.settings, '$.owner') = ? AS owned, g.scope FROM channels AS c
-LEFT JOIN grants AS g ON g.channel = c.name AND g.username = ? WHERE owned OR g.scope IS NOT NULL
-ORDER BY c.name
+USABLE = """
+SELECT name, 1, NULL FROM channels WHERE owner = ?1
+UNION ALL SELECT channel, 0, scope FROM grants WHERE username = ?1
 """
 
 
@@ -32,12 +30,14 @@ class CatalogGatekeeper:
 
     def __init__(self, data_dir: Path) -> None:
         self._catalog = Catalog.open(data_dir, create=True)
+        self._nonces = Nonces(data_dir)
         self._pepper = pepper(data_dir)
         self._used: dict[str, str] = {}
         self._written: dict[str, float] = {}
         self._guard = threading.Lock()
 
     def close(self) -> None:
+        self._nonces.close()
         self._catalog.close()
 
     def authenticate(self, *, username: str, secretkey: str, drawn_only: bool = False) -> Principal:
@@ -61,7 +61,7 @@ class CatalogGatekeeper:
         except InvalidChannelName as error:
             raise ChannelNotFound(f"no channel {channel!r}", item=channel) from error
         with self._catalog.database.read() as connection:
-            rights = connection.execute(_RIGHTS, (principal.username, name)).fetchone()
+            rights = connection.execute(RIGHTS, (name, principal.username)).fetchone()
         if rights is None:
             raise ChannelNotFound(f"no channel {channel!r}", item=channel)
         owner, granted = rights
@@ -70,12 +70,13 @@ class CatalogGatekeeper:
 
     def channels_of(self, principal: Principal, *, need: Scope) -> tuple[str, ...]:
         with self._catalog.database.read() as connection:
-            rows = connection.execute(_USABLE, (principal.username, principal.username)).fetchall()
-        return tuple(
+            rows = connection.execute(USABLE, (principal.username,)).fetchall()
+        usable = {
             name
             for name, owned, granted in rows
             if _within(principal, name, need) and _allows(bool(owned), granted, need)
-        )
+        }
+        return tuple(sorted(usable))
 
     def binding(self, secret_id: str) -> TupuBinding | None:
         query = "SELECT secret_id, username, channels, public_key FROM bindings WHERE secret_id = ?"
@@ -84,13 +85,7 @@ class CatalogGatekeeper:
         return None if row is None else binding_of(row)
 
     def first_use(self, *, secret_id: str, nonce: str, now: float) -> bool:
-        with self._catalog.database.write() as connection:
-            connection.execute("DELETE FROM nonces WHERE seen < ?", (now - NONCE_MEMORY,))
-            try:
-                connection.execute("INSERT INTO nonces VALUES (?, ?, ?)", (secret_id, nonce, now))
-            except sqlite3.IntegrityError:
-                return False
-        return True
+        return self._nonces.first_use(secret_id=secret_id, nonce=nonce, now=now)
 
     def flush(self) -> None:
         """At most once a minute for each key; when a key was last used may lag by that much."""

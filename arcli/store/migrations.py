@@ -18,10 +18,14 @@ Migration = Callable[[sqlite3.Connection], None]
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The kind of a database file and the steps that lead to its present format."""
+    """The kind of a database file and the steps that lead to its present format.
+
+    readable: the oldest format that can be read as it is, where nobody may migrate it; None: the present.
+    """
 
     application_id: int
     migrations: tuple[Migration, ...]
+    readable: int | None = None
 
     @property
     def format(self) -> int:

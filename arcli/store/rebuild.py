@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from arcli.errors import ArcliError, DataDamaged
+from arcli.errors import ArcliError, ChannelNotFound, DataDamaged
+from arcli.files import of_os
 from arcli.models import Finding
-from arcli.store.catalog import REMOVED_PREFIX, Catalog, ChannelRecord, enter
+from arcli.store.catalog import Catalog, ChannelRecord, enter
 from arcli.store.channel import ChannelStore
-from arcli.store.check import advice, is_damaged, verify_database
+from arcli.store.check import RESTORE, advice, is_damaged, verify_database
+from arcli.store.leftovers import DAMAGED, sweep
 
 _REPAIR = "run: arcli doctor --repair"
 _GONE = "restore the channel's folder, or take it off the list by: arcli doctor --repair"
@@ -29,7 +30,8 @@ def verify_catalog(data_dir: Path) -> Iterator[Finding]:
             findings += _differences(catalog)
         yield from findings
     except ArcliError as error:
-        yield Finding(subject=str(catalog.database.path), ok=False, message=error.message, hint=_REPAIR)
+        hint = _REPAIR if type(error) is DataDamaged else None
+        yield Finding.of(str(catalog.database.path), error, hint=hint)
     finally:
         catalog.close()
 
@@ -55,7 +57,7 @@ def _differences(catalog: Catalog) -> Iterator[Finding]:
             real = read_record(folder)
         except ArcliError as error:
             hint = advice(error) if folder.exists() else _GONE
-            yield Finding(subject=subject, ok=False, message=error.message, hint=hint)
+            yield Finding.of(subject, error, hint=hint)
             continue
         if real == record:
             yield Finding(subject=subject, ok=True, message="the catalog agrees with the channel")
@@ -85,7 +87,7 @@ def rebuild_catalog(data_dir: Path) -> Iterator[Finding]:
             return
         catalog.make()
         yield from _enter_all(catalog)
-        _sweep(catalog)
+        sweep(catalog.database, catalog.channels_dir)
     finally:
         catalog.close()
 
@@ -113,18 +115,41 @@ def _is_unreadable(catalog: Catalog) -> bool:
 
 
 def _enter_all(catalog: Catalog) -> list[Finding]:
-    """Strike out what has no folder and enter every store that can be read."""
+    """Strike out what has no store any more and enter every store that can be read."""
     with catalog.database.write() as connection:
         known = {record.folder: record for record in catalog.channels()}
-        gone = [record for folder, record in known.items() if not folder.exists()]
-        for record in gone:
-            connection.execute("DELETE FROM channels WHERE name = ?", (record.name,))
-        message = "its folder is gone, the catalog no longer lists it"
-        findings = [Finding(subject=r.name, ok=True, message=message, repaired=True) for r in gone]
-        taken = {record.name: folder for folder, record in known.items() if record not in gone}
+        findings: list[Finding] = []
+        for folder, record in list(known.items()):
+            if _is_wreck(folder):
+                connection.execute("DELETE FROM channels WHERE name = ?", (record.name,))
+                del known[folder]
+                findings.append(_put_away(record))
+        taken = {record.name: folder for folder, record in known.items()}
         for folder in catalog.stores():
             findings += _enter_one(connection, folder, known.get(folder), taken)
     return findings
+
+
+def _is_wreck(folder: Path) -> bool:
+    """Say whether a channel's store is gone, empty or no database of ours: nothing there can be searched."""
+    try:
+        read_record(folder)
+    except ArcliError as error:
+        return isinstance(error, ChannelNotFound) or type(error) is DataDamaged
+    return False
+
+
+def _put_away(record: ChannelRecord) -> Finding:
+    """Rename the folder of a wreck: what is left there may be salvaged, and is in nobody's way."""
+    aside = record.folder.with_name(f"{DAMAGED}{record.folder.name}")
+    try:
+        record.folder.rename(aside)
+        message = f"its store cannot be read: the catalog no longer lists it, its folder is now {aside.name}"
+    except FileNotFoundError:
+        message = "its folder is gone: the catalog no longer lists it"
+    except OSError as error:
+        raise of_os(record.folder, error) from error
+    return Finding(subject=record.name, ok=False, message=message, hint=RESTORE, repaired=True)
 
 
 def _enter_one(
@@ -135,7 +160,7 @@ def _enter_one(
         real = read_record(folder)
     except ArcliError as error:
         subject = listed.name if listed else str(folder)
-        yield Finding(subject=subject, ok=False, message=error.message, hint=advice(error))
+        yield Finding.of(subject, error, hint=advice(error))
         return
     if listed == real:
         return
@@ -146,9 +171,3 @@ def _enter_one(
     connection.execute("DELETE FROM channels WHERE folder = ? AND name <> ?", (folder.name, real.name))
     enter(connection, real)
     yield Finding(subject=real.name, ok=True, message="entered in the catalog", repaired=True)
-
-
-def _sweep(catalog: Catalog) -> None:
-    """Delete the folders of removed channels whose removal was cut short."""
-    for folder in catalog.channels_dir.glob(f"{REMOVED_PREFIX}*"):
-        shutil.rmtree(folder, ignore_errors=True)

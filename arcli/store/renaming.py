@@ -21,6 +21,7 @@ from arcli.models import valid_channel_name
 from arcli.store.catalog import Catalog, ChannelRecord, enter
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.connections import open_connection
+from arcli.store.leftovers import being_made
 from arcli.store.rows import now
 
 _LISTS = {"keys": "key_id", "bindings": "secret_id"}  # tables whose `channels` is a list of names
@@ -64,18 +65,23 @@ def copy_channel(catalog: Catalog, old: str, new: str) -> ChannelRecord:
         _expect_free(connection, new)
     folder = catalog.make_folder(new)
     try:
-        copied = replace(record, name=new, folder=folder, created=now())
-        with built_aside(folder / STORE_FILE) as aside:
-            _copy_store(record.folder, aside, copied)
-        with catalog.database.write() as connection:
-            _expect_free(connection, new)
-            enter(connection, copied)
+        with being_made(folder):
+            return _copy_into(catalog, record, new, folder)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise of_os(folder, error) from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def _copy_into(catalog: Catalog, record: ChannelRecord, new: str, folder: Path) -> ChannelRecord:
+    copied = replace(record, name=new, folder=folder, created=now())
+    with built_aside(folder / STORE_FILE) as aside:
+        _copy_store(record.folder, aside, copied)
+    with catalog.database.write() as connection:
+        _expect_free(connection, new)
+        enter(connection, copied)
     return copied
 
 

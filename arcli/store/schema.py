@@ -1,7 +1,7 @@
-"""The tables of the three kinds of database, as numbered steps (see arcli.store.migrations).
+"""The tables of the four kinds of database, as numbered steps (see arcli.store.migrations).
 
 A module with tables of its own in one of these files (segments, accounts) has a step function that is named
-here. No format has been released yet: until then step 1 may be edited.
+here. A step that was landed is never edited: a change is one more step.
 """
 
 from __future__ import annotations
@@ -104,6 +104,29 @@ CREATE TABLE nonces (
 CREATE INDEX nonces_seen ON nonces (seen);
 """
 
+_CATALOG_2 = """
+ALTER TABLE channels ADD COLUMN owner TEXT;
+UPDATE channels SET owner = json_extract(settings, '$.owner');
+CREATE INDEX channels_of ON channels (owner);
+CREATE TABLE leaving (folder TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE quotas (
+    owner TEXT NOT NULL, channel TEXT NOT NULL, quota INTEGER NOT NULL, PRIMARY KEY (owner, channel)
+) STRICT, WITHOUT ROWID;
+DROP TABLE nonces;
+"""
+
+_NONCE_TABLES = """
+CREATE TABLE nonces (
+    secret_id TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    seen REAL NOT NULL,
+    boot TEXT NOT NULL,
+    uptime REAL NOT NULL,
+    PRIMARY KEY (secret_id, nonce)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX nonces_seen ON nonces (seen);
+"""
+
 _COUNTS_TABLES = """
 CREATE TABLE counts (
     day TEXT NOT NULL,
@@ -112,6 +135,9 @@ CREATE TABLE counts (
     PRIMARY KEY (day, identifier)
 ) STRICT, WITHOUT ROWID;
 """
+
+
+_COUNTS_2 = "CREATE INDEX counts_of ON counts (identifier, day);\n"
 
 
 def run(connection: sqlite3.Connection, script: str) -> None:
@@ -134,12 +160,24 @@ def _catalog_1(connection: sqlite3.Connection) -> None:
     run(connection, _ACCOUNT_TABLES)
 
 
+def _catalog_2(connection: sqlite3.Connection) -> None:
+    run(connection, _CATALOG_2)
+
+
 def _counts_1(connection: sqlite3.Connection) -> None:
     run(connection, _COUNTS_TABLES)
 
 
-STORE = Schema(
-    application_id=0x61724631, migrations=(_store_1, _store_2)
-)  # "arF1" … the kinds differ in one byte
-CATALOG = Schema(application_id=0x61724632, migrations=(_catalog_1,))
-COUNTS = Schema(application_id=0x61724633, migrations=(_counts_1,))
+def _counts_2(connection: sqlite3.Connection) -> None:
+    run(connection, _COUNTS_2)
+
+
+def _nonces_1(connection: sqlite3.Connection) -> None:
+    run(connection, _NONCE_TABLES)
+
+
+# "arF1" … the kinds differ in one byte
+STORE = Schema(application_id=0x61724631, migrations=(_store_1, _store_2))
+CATALOG = Schema(application_id=0x61724632, migrations=(_catalog_1, _catalog_2), readable=1)
+COUNTS = Schema(application_id=0x61724633, migrations=(_counts_1, _counts_2), readable=1)
+NONCES = Schema(application_id=0x61724634, migrations=(_nonces_1,))

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
+from unittest.mock import Mock
 
 import cv2
+import pytest
 
 from arcli.engine import LocalGallery
-from arcli.models import ChannelSettings, Picture, RemoveStatus, SettingsChanges
+from arcli.engine.channels import OpenChannel
+from arcli.errors import ChannelNotFound, DataDamaged, DiskFull, StorageNotWritable
+from arcli.models import (
+    ChannelSettings,
+    FindOptions,
+    Picture,
+    RemoveStatus,
+    SettingsChanges,
+    StatisticsQuery,
+)
 from arcli.remote.pictures import rated
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
+from arcli.store.check import verify_database
+from arcli.store.counts import Counts
 from arcli.store.rows import NewTarget
-from tests.engine.conftest import encoded, poster, poster_pixels
+from tests.engine.conftest import encoded, item, photo_of, poster, poster_pixels
 
 
 def filled(data_dir: Path, count: int) -> ChannelStore:
@@ -98,3 +115,126 @@ def test_a_client_rates_as_the_engine_does(gallery: LocalGallery) -> None:
         client = rated(picture)
         assert checked.level is not None
         assert (client.level, client.hints) == (checked.level, checked.hints)
+
+
+def broken(data_dir: Path, name: str, wreck: str) -> None:
+    (store,) = data_dir.glob(f"channels/{name}-*/store.sqlite")
+    if wreck == "gone":
+        store.unlink()
+    else:
+        store.write_bytes(b"" if wreck == "empty" else b"garbage " * 4096)
+
+
+@pytest.mark.parametrize("wreck", ["gone", "empty", "garbage"])
+def test_one_broken_channel_stops_nothing_but_itself(
+    data_dir: Path, wreck: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with LocalGallery(data_dir) as gallery:
+        gallery.add(channel="sound", item=item(1))
+        gallery.create_channel(name="wreck")
+    broken(data_dir, "wreck", wreck)
+    with LocalGallery(data_dir) as gallery:
+        described = {info.name: info for info in gallery.channels()}
+        assert [*described] == ["sound", "wreck"]
+        assert (described["sound"].targets, described["sound"].error) == (1, None)
+        assert isinstance(described["wreck"].error, DataDamaged | ChannelNotFound)
+        picture = Picture(name="photo", data=photo_of(1))
+        for options, channels in ((FindOptions(), None), (FindOptions(sound_only=True), ["sound", "wreck"])):
+            found = gallery.find(picture=picture, channels=channels, options=options)
+            assert [match.identifier for match in found.matches] == ["poster1"]
+        assert [r.message for r in caplog.records if "'wreck' is left out" in r.getMessage()], (
+            "named, and once"
+        )
+        assert len([r for r in caplog.records if "'wreck' is left out" in r.getMessage()]) == 1
+        today = dt.datetime.now(dt.UTC).date()
+        assert gallery.statistics(query=StatisticsQuery(start=today, end=today)) != []
+        with pytest.raises((DataDamaged, ChannelNotFound)):
+            gallery.find(picture=picture, channels=["wreck"])
+        gallery.remove_channel(name="wreck")
+        assert [info.name for info in gallery.channels()] == ["sound"]
+
+
+def test_more_channels_than_files_may_be_open(data_dir: Path) -> None:
+    """In a process that may open 100 files: 60 channels, each read, all searched at once, counted."""
+    script = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100));"
+        "from pathlib import Path; from arcli.engine import LocalGallery;"
+        "from arcli.models import Picture; from tests.engine.conftest import item, photo_of;"
+        "gallery = LocalGallery(Path(sys.argv[1]));"
+        "names = [f'c{n:02d}' for n in range(60)];"
+        "[gallery.add(channel=name, item=item(1, name)) for name in names];"
+        "assert [gallery.get(channel=name, identifier=name).identifier for name in names] == names;"
+        "found = gallery.find(picture=Picture(name='p', data=photo_of(1)), channels=None);"
+        "gallery.close(); print(found.matches[0].identifier)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(data_dir)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout[:1]) == (0, "c"), done.stderr
+
+
+def test_opening_a_channel_waits_for_no_other(
+    data_dir: Path, gallery: LocalGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One channel closes its builder for long: others are opened meanwhile."""
+    for name in ("slow", "quick"):
+        gallery.create_channel(name=name)
+    closing, done = threading.Event(), threading.Event()
+    close = OpenChannel.close
+
+    def wait(channel: OpenChannel) -> None:
+        if channel.name == "slow":
+            closing.set()
+            assert done.wait(30)
+        close(channel)
+
+    monkeypatch.setattr(OpenChannel, "close", wait)
+    with LocalGallery(data_dir) as other:
+        other.channel(name="slow")
+        thread = threading.Thread(target=other._channels.forget, args=("slow",))
+        thread.start()
+        assert closing.wait(30)
+        assert other.channel(name="quick").targets == 0
+        done.set()
+        thread.join()
+
+
+def test_compacting_gives_space_back(gallery: LocalGallery) -> None:
+    gallery.create_channel(name="default")
+    store = gallery._channels.get("default").store
+    with store.write() as transaction:
+        for number in range(300):
+            transaction.insert(NewTarget(identifier=f"t{number:03d}", features=b"", picture=bytes(30_000)))
+    store.database.checkpoint()
+    before = gallery.channel(name="default").store_bytes
+    names = [f"t{number:03d}" for number in range(299)]
+    assert len([*gallery.remove_many(channel="default", identifiers=names)]) == 299
+    after = gallery.compact(channel="default").store_bytes
+    assert after < before / 20
+    assert gallery.get(channel="default", identifier="t299").identifier == "t299"
+    assert all(finding.ok for finding in verify_database(store.database, full=True))
+
+
+def test_counts_that_a_full_disk_refused_are_kept(
+    gallery: LocalGallery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gallery.create_channel(name="default")
+    counts = gallery._channels.get("default").counts
+    counts.record(["one"])
+    for error in (DiskFull("full"), StorageNotWritable("denied"), DataDamaged("torn")):
+        with monkeypatch.context() as patched:
+            patched.setattr(Counts, "add", Mock(side_effect=error))
+            gallery.flush_counts()
+            gallery.flush_counts()
+        assert len([r for r in caplog.records if error.message in r.getMessage()]) == 1, "not each second"
+    gallery.flush_counts()
+    today = dt.datetime.now(dt.UTC).date()
+    assert [(count.identifier, count.count) for count in counts.read(today, today)] == [("*", 1), ("one", 1)]
+    assert counts.knows("one")
+    with counts.database.read() as connection:
+        plan = connection.execute("EXPLAIN QUERY PLAN SELECT 1 FROM counts WHERE identifier = 'one' LIMIT 1")
+        assert "counts_of" in plan.fetchone()[3]

@@ -171,7 +171,9 @@ def test_doctor_tells_of_a_destroyed_channel_once_and_how_to_get_it_back(place: 
         store.unlink()
     else:
         store.write_bytes(b"no database at all " * 500)
-    for words in (["doctor"], ["doctor", "--repair"], ["doctor", "--channel", "default"]):
+    for words in (["doctor"], ["doctor", "--channel", "default"], ["doctor", "--repair"]):
         status, answer = arcli(place, *words)
         assert status == 9
         assert "restore this channel from a backup" in only_error(answer)["hint"]
+    assert arcli(place, "doctor")[0] == 0, "the wreck is out of the way, aside"
+    assert [path.name[:16] for path in (place / "data" / "channels").iterdir()] == ["damaged-default-"]

@@ -20,9 +20,12 @@ from arcli.errors import (
 )
 from arcli.gallery import AccountAdmin
 from arcli.models import ChannelSettings, KeyRequest, Principal, Scope, TupuBinding
+from arcli.store import nonces
+from arcli.store.account_rows import OWNED
 from arcli.store.accounts import Accounts
 from arcli.store.catalog import Catalog
-from arcli.store.gatekeeper import NONCE_MEMORY, CatalogGatekeeper
+from arcli.store.gatekeeper import RIGHTS, USABLE, CatalogGatekeeper
+from arcli.store.nonces import NONCE_MEMORY, Nonces
 
 IMPORTED = "vendor-secret-1"
 
@@ -210,11 +213,55 @@ def test_when_a_key_was_last_used_is_kept(accounts: Accounts, gate: CatalogGatek
     assert set(used.values()) == {None}
 
 
-def test_a_nonce_counts_once_and_is_forgotten_in_time(gate: CatalogGatekeeper) -> None:
+def test_a_nonce_counts_once_and_is_forgotten_in_time(
+    gate: CatalogGatekeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = 5000.0
+    monkeypatch.setattr(nonces, "_uptime", lambda: up)
     assert gate.first_use(secret_id="s1", nonce="0.5", now=1000.0)
+    up += NONCE_MEMORY - 1
     assert not gate.first_use(secret_id="s1", nonce="0.5", now=1000.0 + NONCE_MEMORY - 1)
     assert gate.first_use(secret_id="s2", nonce="0.5", now=1000.0)
+    up += 2
     assert gate.first_use(secret_id="s1", nonce="0.5", now=1001.0 + NONCE_MEMORY)
+
+
+def test_a_clock_that_leaps_and_comes_back_brings_no_nonce_back(gate: CatalogGatekeeper) -> None:
+    assert gate.first_use(secret_id="s1", nonce="0.5", now=1000.0)
+    for leap in (86400.0, -86400.0):
+        assert gate.first_use(secret_id="s1", nonce=f"{leap}", now=1000.0 + leap)
+        assert not gate.first_use(secret_id="s1", nonce="0.5", now=1010.0)
+
+
+def test_a_machine_that_started_anew_remembers_for_a_while(
+    gate: CatalogGatekeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gate.first_use(secret_id="s1", nonce="0.5", now=1000.0)
+    monkeypatch.setattr(nonces, "_boot", lambda: "another")
+    monkeypatch.setattr(nonces, "_uptime", lambda: 30.0)
+    assert not gate.first_use(secret_id="s1", nonce="0.5", now=90000.0)
+    monkeypatch.setattr(nonces, "_uptime", lambda: NONCE_MEMORY + 1)
+    assert gate.first_use(secret_id="s1", nonce="0.5", now=90000.0)
+
+
+def test_a_nonce_takes_neither_the_catalogs_lock_nor_an_fsync(
+    accounts: Accounts, gate: CatalogGatekeeper
+) -> None:
+    with Catalog.open(accounts.data_dir, create=False) as catalog, catalog.database.excluded():
+        assert gate.first_use(secret_id="s1", nonce="0.5", now=1000.0)
+    with Nonces(accounts.data_dir).database.write() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (1,)  # NORMAL: no fsync in WAL mode
+
+
+def test_no_question_about_rights_reads_all_channels(accounts: Accounts) -> None:
+    with (
+        Catalog.open(accounts.data_dir, create=False) as catalog,
+        catalog.database.read() as connection,
+    ):
+        for query, values in ((RIGHTS, ("posters", "shop")), (USABLE, ("shop",)), (OWNED, ("shop",))):
+            plan = " / ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values))
+            assert "SEARCH" in plan
+            assert "SCAN" not in plan, plan
 
 
 def race(data_dir: Path, count: int, won: multiprocessing.Queue[int], barrier: object) -> None:

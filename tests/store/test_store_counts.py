@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from arcli.errors import DataDamaged
+from arcli.store import counts as counts_module
 from arcli.store.counts import COUNTS_FILE, MATCHED, MISSED, Count, Counts
 
 MAY, JUNE, JULY = (dt.date(2026, month, 1) for month in (5, 6, 7))
@@ -91,3 +92,15 @@ def test_a_flush_waits_for_the_one_of_another_thread(folder: Path, monkeypatch: 
             assert first.result(30)
             assert second.result(30)
         assert counts.knows("alpha")
+
+
+def test_counts_are_on_the_medium_within_a_minute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    clock = 0.0
+    monkeypatch.setattr(counts_module, "sync", lambda path: synced.append(path.name))
+    monkeypatch.setattr(counts_module.time, "monotonic", lambda: clock)
+    with Counts(folder) as counts:
+        for clock in (1.0, 59.0, 60.0, 61.0, 120.0):  # noqa: B007 - the clock reads it
+            counts.record(["one"])
+            assert counts.flush()
+    assert synced == ["counts.sqlite-wal"] * 2, "at 60 and at 120"

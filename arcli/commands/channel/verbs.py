@@ -24,7 +24,7 @@ from arcli.console.names import channels
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.errors import UsageError
+from arcli.errors import ChannelNotFound, DataDamaged, LimitExceeded, UsageError
 from arcli.models import ChannelInfo, ChannelSettings, valid_channel_name
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
@@ -122,11 +122,22 @@ def rm(ctx: typer.Context, name: NameArgument, yes: YesOption = False) -> None:
     Example: arcli channel rm posters --yes
     """
     session = Session.of(ctx)
-    info = session.channels.channel(name=valid_channel_name(name))
-    session.confirm(f"Remove channel {info.name} with {plural(info.targets, 'target')}?", yes=yes)
-    session.channels.remove_channel(name=info.name)
-    session.record({"name": info.name, "removed": True, "targets": info.targets}, name=info.name, lines=())
-    session.say(f"channel {info.name} removed, with {plural(info.targets, 'target')}")
+    name = valid_channel_name(name)
+    targets = _count(session, name)
+    content = "what cannot be read of it" if targets is None else plural(targets, "target")
+    session.confirm(f"Remove channel {name} with {content}?", yes=yes)
+    session.channels.remove_channel(name=name)
+    session.record({"name": name, "removed": True, "targets": targets}, name=name, lines=())
+    session.say(f"channel {name} removed, with {content}")
+
+
+def _count(session: Session, name: str) -> int | None:
+    """Return how many targets a channel has; None for one whose store cannot be read, which may go too."""
+    session.channels.settings_of(name=name)
+    try:
+        return session.channels.channel(name=name).targets
+    except (DataDamaged, ChannelNotFound, LimitExceeded):
+        return None
 
 
 @app.command(cls=ArcliCommand)
@@ -169,7 +180,10 @@ def ls(ctx: typer.Context) -> None:
     """
     session = Session.of(ctx)
     channels = session.channels.channels()
-    session.show(CHANNELS, channels, totalcount=len(channels))
+    answer = session.answer(CHANNELS)
+    for info in channels:
+        answer.item(info, info.error and info.error.about(info.name))
+    session.end(answer, {"totalcount": len(channels)}, single=len(channels) == 1)
     session.say(plural(len(channels), "channel"))
 
 

@@ -87,6 +87,13 @@ class IndexBuilder:
             return
         self._join()
 
+    def abandon(self) -> None:
+        """End what is under way: the channel is being removed."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.join()
+
     def _options(self, closing: bool) -> UpkeepOptions:
         with self._store.read() as snapshot:
             last = snapshot.last_row()

@@ -28,7 +28,7 @@ def verify_index(store: ChannelStore) -> Iterator[Finding]:
                 len(snapshot.live_rows(*between)) for between in gaps(records, snapshot.last_row())
             )
     except ArcliError as error:
-        yield Finding(subject=subject, ok=False, message=error.message, hint=error.hint)
+        yield Finding.of(subject, error)
         return
     problems = [*_problems(store, records)]
     if strangers:

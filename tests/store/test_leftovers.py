@@ -1,0 +1,148 @@
+"""What removals and creations leave that are cut short, and channels whose store is a wreck."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arcli.errors import ChannelExists, ChannelNotFound
+from arcli.models import ChannelSettings
+from arcli.store import catalog as catalog_module
+from arcli.store.catalog import Catalog
+from arcli.store.channel import ChannelStore
+from arcli.store.rebuild import rebuild_catalog, verify_catalog
+from arcli.store.rows import NewTarget
+
+PLAIN = ChannelSettings()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    with Catalog.open(tmp_path / "data", create=True) as catalog:
+        for name in ("cards", "posters"):
+            record = catalog.create_channel(name, PLAIN, preset=1)
+            with ChannelStore.open(record.folder) as store, store.write() as transaction:
+                transaction.insert(NewTarget(identifier="one", features=b""))
+    return tmp_path / "data"
+
+
+def folder(data: Path, name: str) -> Path:
+    with Catalog.open(data, create=False) as catalog:
+        return catalog.channel(name).folder
+
+
+def folders(data: Path) -> list[str]:
+    return sorted(path.name.rpartition("-")[0] for path in (data / "channels").iterdir())
+
+
+def cut_short(*args: object, **options: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_catalog_comes_first_when_a_channel_is_removed(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Catalog.open(data, create=False) as catalog:
+        with monkeypatch.context() as patched:
+            patched.setattr(catalog_module, "sweep", cut_short)
+            with pytest.raises(KeyboardInterrupt):
+                catalog.remove_channel("cards")
+        assert [record.name for record in catalog.channels()] == ["posters"]
+        assert folders(data) == ["cards", "posters"], "what is left is not yet swept"
+        assert [finding.message for finding in verify_catalog(data) if not finding.ok] == []
+        catalog.create_channel("cards", PLAIN, preset=1)
+        assert folders(data) == ["cards", "posters"], "of the old folder nothing is left"
+        with ChannelStore.open(folder(data, "cards")) as store, store.read() as snapshot:
+            assert snapshot.count() == 0
+
+
+def test_repair_does_not_bring_a_removed_channel_back(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Catalog.open(data, create=False) as catalog, monkeypatch.context() as patched:
+        patched.setattr(catalog_module, "sweep", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            catalog.remove_channel("cards")
+    assert [*rebuild_catalog(data)] == []
+    assert folders(data) == ["posters"]
+
+
+def test_what_a_killed_creation_left_is_swept(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Catalog.open(data, create=False) as catalog:
+        for step in ("ChannelStore.create", "enter"):  # a folder alone; a whole store that nobody knows
+            with monkeypatch.context() as patched:
+                patched.setattr(f"arcli.store.catalog.{step}", cut_short)
+                with pytest.raises(KeyboardInterrupt):
+                    catalog.create_channel("new", PLAIN, preset=1)
+        (data / "channels" / "half-1" / "x").parent.mkdir()
+        (data / "channels" / "half-1" / ".store.sqlite.1234.aside").touch()
+        assert folders(data) == ["cards", "half", "new", "posters"], "each creation sweeps what is older"
+        catalog.create_channel("new", PLAIN, preset=1)
+    assert folders(data) == ["cards", "new", "posters"]
+
+
+def test_a_store_that_the_catalog_lost_is_no_leftover(data: Path) -> None:
+    with Catalog.open(data, create=False) as catalog, catalog.database.write() as connection:
+        connection.execute("DELETE FROM channels WHERE name = 'cards'")
+    with Catalog.open(data, create=False) as catalog:
+        catalog.create_channel("more", PLAIN, preset=1)
+    assert folders(data) == ["cards", "more", "posters"]
+    assert [finding.subject for finding in rebuild_catalog(data)] == ["cards"]
+
+
+def gone(store: Path) -> None:
+    store.unlink()
+
+
+def empty(store: Path) -> None:
+    store.write_bytes(b"")
+
+
+def garbage(store: Path) -> None:
+    store.write_bytes(b"garbage " * 4096)
+
+
+def folder_gone(store: Path) -> None:
+    shutil.rmtree(store.parent)
+
+
+WRECKS = [gone, empty, garbage, folder_gone]
+
+
+@pytest.mark.parametrize("wreck", WRECKS)
+def test_a_wreck_can_be_removed_and_made_again(data: Path, wreck: Callable[[Path], None]) -> None:
+    wreck(folder(data, "cards") / "store.sqlite")
+    with Catalog.open(data, create=False) as catalog:
+        with pytest.raises(ChannelExists):
+            catalog.create_channel("cards", PLAIN, preset=1)
+        catalog.remove_channel("cards")
+        with pytest.raises(ChannelNotFound):
+            catalog.channel("cards")
+        catalog.create_channel("cards", PLAIN, preset=1)
+    assert folders(data) == ["cards", "posters"]
+
+
+@pytest.mark.parametrize("wreck", WRECKS)
+def test_repair_puts_a_wreck_aside(data: Path, wreck: Callable[[Path], None]) -> None:
+    wreck(folder(data, "cards") / "store.sqlite")
+    findings = [*rebuild_catalog(data)]
+    assert [(f.subject, f.ok, f.repaired) for f in findings] == [("cards", False, True)]
+    assert all(finding.ok for finding in verify_catalog(data))
+    kept = [] if wreck is folder_gone else ["damaged-cards"]
+    assert folders(data) == sorted([*kept, "posters"])
+
+
+def test_an_owner_who_makes_a_channel_again_has_its_quota(data: Path) -> None:
+    owned = ChannelSettings(owner="ann")
+    with Catalog.open(data, create=False) as catalog:
+        catalog.create_channel("shop", ChannelSettings(owner="ann", quota=7), preset=1)
+        catalog.remove_channel("shop")
+        assert catalog.create_channel("shop", owned, preset=1).settings.quota == 7
+        catalog.set_channel("shop", {"quota": None})
+        catalog.remove_channel("shop")
+        assert catalog.create_channel("shop", owned, preset=1).settings.quota is None
+        catalog.set_channel("shop", {"quota": 3})
+        catalog.remove_channel("shop")
+        bob = ChannelSettings(owner="bob")
+        assert catalog.create_channel("shop", bob, preset=1).settings.quota is None, "it was Ann's"
