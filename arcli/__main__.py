@@ -6,10 +6,10 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-INTERRUPTED = 130
+INTERRUPTED, EXHAUSTED, BUG = 130, 11, 70
 _MOMENT = 0.01  # seconds, in which a destructor is over
 
 
@@ -84,7 +84,22 @@ def main() -> int:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
         interrupts.leave()
+    except Exception as error:  # before the application could be loaded, or while it told of an error
+        return _failed(error)
     return status
+
+
+def _failed(error: Exception) -> int:
+    """Return the status of a bug, never Python's 1, which says that nothing was found."""
+    scarce = isinstance(error, MemoryError | OSError) or "cannot open shared object" in str(error)
+    told = "the machine ran out of something" if scarce else "internal error"
+    with suppress(Exception):
+        os.write(2, f"error: {told}: {type(error).__name__}\n".encode())
+        if os.environ.get("ARCLI_DEBUG"):
+            import traceback
+
+            traceback.print_exception(error)
+    return EXHAUSTED if scarce else BUG
 
 
 if __name__ == "__main__":

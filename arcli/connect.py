@@ -96,7 +96,7 @@ def _text_or_file(text: str) -> str:
     try:
         path = Path(text).expanduser()
         return path.read_text(encoding="utf-8-sig") if path.is_file() else text
-    except (OSError, ValueError):  # a long text is no name of a file
+    except (OSError, ValueError, RuntimeError):  # a long text is no name of a file
         return text
 
 

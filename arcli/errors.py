@@ -15,7 +15,8 @@ ArcliError (70)
 ├── Busy (8): Locked
 ├── DataDamaged (9): DataTooNew
 ├── Unreachable (10): TimedOut
-├── LimitExceeded (11): QuotaExceeded, RateLimited, DiskFull, MemoryLimit
+├── LimitExceeded (11): QuotaExceeded, RateLimited, DiskFull, MemoryLimit,
+│                       ResourceLimit
 ├── BadAnswer (12): BadSignature, RemoteError
 ├── NotSupported (13)
 └── Interrupted (130): Declined
@@ -346,6 +347,16 @@ class DiskFull(LimitExceeded):
 
 class MemoryLimit(LimitExceeded):
     code = "memory_limit"
+    default_hint = "close other programs, use fewer --jobs, or raise the limit (ulimit -v, the container's)"
+
+
+MORE_FILES = "raise the limit: ulimit -n 1024, or more"
+
+
+class ResourceLimit(LimitExceeded):
+    """The machine gives this process no more open files or threads."""
+
+    code = "resource_limit"
 
 
 class BadAnswer(ArcliError):

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import IO
 
 from arcli.errors import (
+    MORE_FILES,
     ArcliError,
     DataDamaged,
     DiskFull,
-    LimitExceeded,
     Locked,
     MemoryLimit,
+    ResourceLimit,
     StorageNotWritable,
     UsageError,
 )
@@ -79,8 +80,7 @@ def of_os(path: Path, error: OSError) -> ArcliError:
 
 def too_many_open(path: Path) -> ArcliError:
     """Return the error of a process that may not open another file."""
-    hint = "let it open more: ulimit -n"
-    return LimitExceeded(f"too many open files to open {path}", hint=hint, item=str(path))
+    return ResourceLimit(f"too many open files to open {path}", hint=MORE_FILES, item=str(path))
 
 
 def out_of_handles() -> bool:

@@ -6,6 +6,7 @@ POSIX locks.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -28,6 +29,8 @@ R = TypeVar("R")
 
 INLINE_LIMIT = 8  # starting a worker costs about as much as extracting eight pictures
 READ_AHEAD = 4  # tasks in flight for each worker
+_logger = logging.getLogger(__name__)
+_warned = threading.Event()  # said once a process, however many loads it does
 
 
 def default_jobs() -> int:
@@ -127,9 +130,19 @@ class OrderedWork(Generic[T, R]):
         head = list(islice(stream, INLINE_LIMIT + 1))
         inline = len(head) <= INLINE_LIMIT or self._jobs == 1
         with ExitStack() as stack:
-            executor = InlineExecutor() if inline else self._pool(stack)
-            self._window = 1 if inline else self._jobs * READ_AHEAD
+            executor = InlineExecutor() if inline else self._workers(stack)
+            self._window = 1 if isinstance(executor, InlineExecutor) else self._jobs * READ_AHEAD
             yield from self._batches(executor, chain(head, stream), stack)
+
+    def _workers(self, stack: ExitStack) -> Executor:
+        """Return worker processes, or this one where the machine has no semaphores (no /dev/shm) for more."""
+        try:
+            return self._pool(stack)
+        except (OSError, ImportError) as error:
+            if not _warned.is_set():
+                _warned.set()
+                _logger.warning("worker processes cannot be used here (%s): one does all the work", error)
+            return InlineExecutor()
 
     def _pool(self, stack: ExitStack) -> Executor:
         pool = ProcessPoolExecutor(

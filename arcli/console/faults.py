@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import errno
 import logging
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from arcli.errors import (
+    MORE_FILES,
     ArcliError,
     DiskFull,
     Interrupted,
+    LimitExceeded,
     MemoryLimit,
+    ResourceLimit,
     StorageNotWritable,
     UnreadablePicture,
     UsageError,
@@ -20,6 +24,8 @@ from arcli.errors import (
 
 SOME_FAILED = 3
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "Insufficient memory")
+_DEEPEST = 10  # causes of an error that are looked through
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -29,8 +35,8 @@ def as_arcli_error(error: BaseException) -> ArcliError:
         return error
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("interrupted")
-    if isinstance(error, MemoryError):
-        return MemoryLimit("out of memory")
+    if exhausted := _exhausted(error):
+        return exhausted
     if isinstance(error, OSError):
         return _from_os(error)
     if hasattr(error, "format_message"):  # what Typer raises for a command line it cannot parse
@@ -41,6 +47,31 @@ def as_arcli_error(error: BaseException) -> ArcliError:
 def is_call_for_help(error: BaseException) -> bool:
     """Say whether `error` is Typer's for a group without a command; its text is the help."""
     return type(error).__name__ == "NoArgsIsHelpError"
+
+
+def _exhausted(error: BaseException) -> LimitExceeded | None:
+    """Return what the machine ran out of, told by the error, its causes and what libraries write."""
+    cause: BaseException | None = error
+    for _ in range(_DEEPEST):
+        if cause is None:
+            return None
+        number = cause.errno if isinstance(cause, OSError) else None
+        told = str(cause)
+        memory = isinstance(cause, MemoryError) or number == errno.ENOMEM
+        if memory or any(words in told for words in _NO_MEMORY):
+            return MemoryLimit("out of memory")
+        if number in (errno.EMFILE, errno.ENFILE) or "Too many open files" in told:
+            return ResourceLimit("too many open files", hint=MORE_FILES)
+        if "can't start new thread" in told or (number == errno.EAGAIN and _starts_process(cause)):
+            hint = "end other processes of this user, use fewer --jobs, or raise the limit (ulimit -u)"
+            return ResourceLimit("no more threads or processes can be started", hint=hint)
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _starts_process(error: BaseException) -> bool:
+    names = {frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return bool(names & {"_fork_exec", "_execute_child", "spawnv_passfds", "fork"})
 
 
 def _from_os(error: OSError) -> ArcliError:
@@ -67,8 +98,6 @@ def _from_usage(error: BaseException) -> UsageError:
 
 def _bug(error: BaseException) -> ArcliError:
     """Name the kind and the place, not the message: that could hold anything, a secret too."""
-    import traceback
-
     place = ""
     if frames := traceback.extract_tb(error.__traceback__):
         place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}"

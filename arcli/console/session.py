@@ -207,7 +207,7 @@ class Session:
         """Whether JSON was asked for, also when the command line or a profile cannot be read."""
         try:
             asked = format_in(self._arguments) or self.settings.format.value
-        except ArcliError:
+        except Exception:  # whatever made the settings fail has been or is being told
             asked = self.environ.get("ARCLI_FORMAT", "")
         return asked in (Format.JSON, Format.JSONL)
 

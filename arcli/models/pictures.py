@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from arcli.errors import (
     UnreadablePicture,
 )
 
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 PICTURE_BYTES_LIMIT = 64 * 1024 * 1024  # a file at the command line; `serve` has a lower limit of its own
 
 
@@ -62,6 +64,8 @@ class Picture:
         except PermissionError as error:
             raise PictureNotFound(f"{self.name}: permission denied", item=self.name) from error
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in _EXHAUSTED:
+                raise  # nothing is wrong with the picture
             raise UnreadablePicture(f"{self.name}: {error}", item=self.name) from error
 
 

@@ -1,6 +1,6 @@
 """What the user has set, and where: flag > environment > profile > default."""
 
-from arcli.settings.profiles import Profile, ProfileFile
+from arcli.settings.profiles import Profile, ProfileFile, expanded
 from arcli.settings.resolve import examine_settings, resolve
 from arcli.settings.values import KEYS, OTHERS, SECRETS, Format, Kind, Setting, Settings
 
@@ -15,5 +15,6 @@ __all__ = [
     "Setting",
     "Settings",
     "examine_settings",
+    "expanded",
     "resolve",
 ]

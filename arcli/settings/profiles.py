@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from arcli.errors import ProfileExists, ProfileNotFound, StorageNotWritable, UsageError
 from arcli.files import write_atomically
@@ -16,6 +16,28 @@ from arcli.files import write_atomically
 BUILT_IN = "local"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HEAD = "# Written by `arcli profile`; comments are not kept.\n"
+
+
+NO_HOME = "this user has no home folder: set HOME, or name folders with --data-dir and XDG_CONFIG_HOME"
+
+
+def user_folder(what: Literal["config", "data"]) -> Path | None:
+    """Return the platform's folder of this user, None for a user without a home folder."""
+    import platformdirs
+
+    try:
+        ours = {"config": platformdirs.user_config_dir, "data": platformdirs.user_data_dir}
+        return expanded(ours[what]("arcli"))
+    except (RuntimeError, KeyError, UsageError):
+        return None
+
+
+def expanded(text: str) -> Path:
+    """Return a path whose `~` is the home folder. Raises UsageError where there is none."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{text}: no such home folder", hint=NO_HOME) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +58,16 @@ class Profile:
 class ProfileFile:
     """Reads and writes the profiles; each change is one atomic replacement of the file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
+        """`path` None: there is no place for the file, so there are no profiles and none can be written."""
         self.path = path
-        self._data = self._read()
+        self._data = {} if path is None else self._read(path)
 
     @classmethod
     def of_user(cls) -> ProfileFile:
-        """Open the file in the platform's configuration folder (it need not exist)."""
-        import platformdirs
-
-        return cls(platformdirs.user_config_path("arcli") / "profiles.toml")
+        """Open the file in the platform's configuration folder (neither need exist)."""
+        folder = user_folder("config")
+        return cls(None if folder is None else folder / "profiles.toml")
 
     @property
     def current(self) -> str | None:
@@ -111,9 +133,9 @@ class ProfileFile:
         near = get_close_matches(name, self.names(), n=1)
         return f"did you mean {near[0]}?" if near else "profiles: " + ", ".join(self.names())
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self, path: Path) -> dict[str, Any]:
         try:
-            data = tomllib.loads(self.path.read_text(encoding="utf-8-sig"))
+            data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
             return {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -125,6 +147,8 @@ class ProfileFile:
         return data
 
     def _write(self, data: dict[str, Any]) -> None:
+        if self.path is None:
+            raise StorageNotWritable("there is no folder for profiles", hint=NO_HOME)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_atomically(self.path, (_HEAD + _to_toml(data)).encode(), private=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcli.errors import UsageError
-from arcli.settings.profiles import BUILT_IN, Profile, ProfileFile
+from arcli.settings.profiles import BUILT_IN, Profile, ProfileFile, expanded, user_folder
 from arcli.settings.secrets import Place, Secret
 from arcli.settings.values import DEFAULTS, KEYS, SECRETS, Format, Kind, Setting, Settings
 
@@ -47,7 +47,7 @@ def resolve(
     )
 
 
-def _refuse_unknown(profile: Profile, path: Path) -> None:
+def _refuse_unknown(profile: Profile, path: Path | None) -> None:
     """Raises UsageError for a key that the profile's kind does not have: a slip would change what is done."""
     kind = profile.text("kind") or Kind.LOCAL.value
     if kind not in list(Kind):
@@ -108,10 +108,9 @@ def _secret(kind: Kind, profile: Profile, environ: Mapping[str, str]) -> tuple[S
     return (named[0] if named else None), f"profile {profile.name}"
 
 
-def _default_data_dir() -> str:
-    import platformdirs
-
-    return platformdirs.user_data_dir("arcli")
+def _default_data_dir() -> str | None:
+    folder = user_folder("data")
+    return None if folder is None else str(folder)
 
 
 def _checked(what: str, setting: Setting, allowed: type[StrEnum]) -> Setting:
@@ -131,7 +130,7 @@ def examine_settings(settings: Settings) -> Iterator[Finding]:
     yield Finding(subject=subject, ok=True, message=f"kind {settings.kind.value} ({settings.kind.source})")
     if settings.secret is None or settings.secret.place is not Place.FILE:
         return
-    path = Path(settings.secret.where).expanduser()
+    path = expanded(settings.secret.where)
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
         yield Finding(
             subject=subject,

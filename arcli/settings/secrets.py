@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from arcli.errors import NotSupported, WrongCredentials, extra_hint
+from arcli.settings.profiles import expanded
 
 HIDDEN = "(not shown)"
 _SERVICE = "arcli"
@@ -44,7 +45,7 @@ class Secret:
         """Return the secret without the line ends around it. Raises WrongCredentials, NotSupported."""
         text = {
             Place.ENV: lambda: environ.get(self.where, ""),
-            Place.FILE: lambda: _from_file(Path(self.where).expanduser()),
+            Place.FILE: lambda: _from_file(expanded(self.where)),
             Place.COMMAND: lambda: _from_command(self.where),
             Place.KEYRING: lambda: _from_keyring(self.where),
         }[self.place]().strip("\r\n")

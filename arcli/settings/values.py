@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from arcli.errors import UsageError, WrongCredentials
+from arcli.settings.profiles import NO_HOME, expanded
 from arcli.settings.secrets import HIDDEN, Secret
 
 
@@ -84,7 +85,10 @@ class Settings:
     @property
     def data_path(self) -> Path:
         """The data folder of the embedded engine."""
-        return Path(self.values["data_dir"].value).expanduser()
+        value = self.get("data_dir")
+        if value is None:
+            raise UsageError("there is no folder for data", hint=NO_HOME)
+        return expanded(value)
 
     def get(self, key: str) -> str | None:
         """Return a setting of the profile's kind, None where it is not set."""

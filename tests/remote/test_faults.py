@@ -369,7 +369,7 @@ def test_settings_of_the_environment_that_cannot_be_used_are_named(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(UsageError, match="environment"):
+    with pytest.raises(UsageError, match=f"^{name}:"):
         HttpTransport("https://rest.example.com")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from arcli.console.inputs import ask_secret
 from arcli.console.session import Session
 from arcli.errors import ArcliError, UsageError
 from arcli.models import valid_channel_name
-from arcli.settings import KEYS, OTHERS, SECRETS, Format, Kind, Profile, ProfileFile
+from arcli.settings import KEYS, OTHERS, SECRETS, Format, Kind, Profile, ProfileFile, expanded
 
 _PATHS = ("data_dir", "secretkey_file", "private_key_file")
 
@@ -122,7 +121,7 @@ def _values(kind: Kind, given: dict[str, str]) -> dict[str, str]:
         raise UsageError("a profile keeps where its secret is, and stdin is gone afterwards", hint=hint)
     for key in _PATHS:
         if key in given:
-            given[key] = str(Path(given[key]).expanduser().absolute())
+            given[key] = str(expanded(given[key]).absolute())
     return {"kind": kind.value, **given}
 
 

@@ -1,16 +1,19 @@
 """One HTTP client for every remote gallery: connection reuse, time limits, size limits, honest failures.
 
 Proxies (but for this machine itself) and certificate authorities come from the environment (HTTP_PROXY,
-HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR). Redirects are not followed: a secret goes
-where the user sent it and nowhere else.
+HTTPS_PROXY, ALL_PROXY, NO_PROXY: `proxies`; SSL_CERT_FILE, SSL_CERT_DIR). Redirects are not followed: a
+secret goes where the user sent it and nowhere else.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arcli.errors import (
@@ -25,6 +28,7 @@ from arcli.errors import (
     UsageError,
 )
 from arcli.remote.http.addresses import base_url, is_loopback
+from arcli.remote.http.proxies import proxy_for
 from arcli.remote.http.retry import Failed
 
 if TYPE_CHECKING:
@@ -74,7 +78,7 @@ class HttpTransport:
     ) -> None:
         self.url = base_url(url)
         self._timeouts, self._clock = timeouts, clock
-        self._client = _client(timeouts, connections, direct=is_loopback(self.url))
+        self._client = _client(timeouts, connections, self.url)
         self._answered = False
         if self.url.startswith("http://") and not is_loopback(self.url):
             _logger.warning(
@@ -203,20 +207,35 @@ def _not_connected(url: str, error: Exception) -> ArcliError:
     return Unreachable(f"{url}: cannot connect ({said or type(error).__name__})")
 
 
-def _client(timeouts: Timeouts, connections: int, *, direct: bool) -> httpx.Client:
-    """`direct`: whatever proxies the environment names, since they cannot reach this machine's loopback."""
+def _client(timeouts: Timeouts, connections: int, url: str) -> httpx.Client:
     import httpx
 
     from arcli import __version__
 
     idle = timeouts.idle
+    proxy = proxy_for(url, os.environ)
     try:
         return httpx.Client(
             headers={"User-Agent": f"arcli/{__version__}"},
             timeout=httpx.Timeout(connect=timeouts.connect, read=idle, write=idle, pool=None),
             limits=httpx.Limits(max_connections=connections, keepalive_expiry=30.0),
             follow_redirects=False,
-            mounts=dict.fromkeys(("http://", "https://", "all://")) if direct else None,
+            verify=_authorities(),
+            proxy=None if proxy is None else httpx.Proxy(proxy.url, auth=proxy.auth),
+            trust_env=False,  # its own reading of the environment fails on much that curl takes
         )
-    except (ValueError, ImportError, OSError) as error:  # a proxy or CA setting that cannot be used
-        raise UsageError(f"the proxy or certificate settings of the environment: {error}") from None
+    except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
+        named = proxy.variable if proxy is not None else "the certificate settings"
+        raise UsageError(f"{named}: {type(error).__name__}: {error}") from None
+
+
+def _authorities() -> ssl.SSLContext:
+    """Trust those of SSL_CERT_FILE and SSL_CERT_DIR, else those that come with httpx."""
+    import httpx
+
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        place = os.environ.get(variable)
+        if place and not Path(place).exists():
+            raise UsageError(f"{variable}: there is no {place}")
+    context: ssl.SSLContext = httpx.create_ssl_context(trust_env=True)
+    return context
