@@ -84,10 +84,11 @@ class DecodingPool:
         """End all processes at once, also those that are decoding: their callers get Busy."""
         with self._guard:
             self._closed = True
-            processes = [*self._idle, *self._busy]
-            self._idle.clear()
-        for process in processes:
-            process.kill()
+            idle, self._idle = self._idle, []
+            for process in self._busy:
+                process.kill()
+        for process in idle:
+            process.end()
 
     def _take(self) -> _Process:
         with self._guard:
@@ -97,7 +98,7 @@ class DecodingPool:
                 process = self._idle.pop()
                 if process.alive():
                     break
-                process.kill()
+                process.end()
             else:
                 process = _Process()
             self._busy.add(process)
@@ -109,7 +110,7 @@ class DecodingPool:
             if not self._closed and process.jobs < _MOST_JOBS:
                 self._idle.append(process)
                 return
-        process.kill()
+        process.end()
 
     def _lost(
         self, process: _Process, error: Exception, name: str, limits: DecodeLimits, length: int
@@ -117,7 +118,7 @@ class DecodingPool:
         """Replace a process that gave no answer, and say why it did not."""
         with self._guard:
             self._busy.discard(process)
-        status = process.kill()
+        status = process.end()
         if self._closed:
             return Busy(_STOPPING, item=name)
         self.kills += 1
@@ -224,11 +225,16 @@ class _Process:
         size = answer.get("length", 0)
         return answer, self._receive(size, deadline)
 
-    def kill(self) -> int:
-        """End it now and return its status."""
+    def kill(self) -> None:
+        """End it now; whoever waits for its answer gets EOFError and has to `end` it."""
         self._child.kill()
-        with contextlib.suppress(BrokenPipeError):
-            self._child.communicate()
+
+    def end(self) -> int:
+        """End it now, close the pipes to it, and return its status."""
+        self._child.kill()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
         return self._child.wait()
 
     def _send(self, data: bytes, deadline: float) -> None:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image
 
@@ -135,7 +136,7 @@ def _opener(kind: PictureFormat, name: str) -> Callable[[io.BytesIO], Image.Imag
     """Return the class that reads one format: none is guessed, and none but these is ever tried."""
     module, opener = _OPENERS[kind]
     try:
-        found: Callable[[io.BytesIO], Image.Image] = getattr(importlib.import_module(module), opener)
+        plugin = importlib.import_module(module)
     except ImportError:
         if kind is not PictureFormat.HEIC:
             raise
@@ -144,7 +145,17 @@ def _opener(kind: PictureFormat, name: str) -> Callable[[io.BytesIO], Image.Imag
             hint=extra_hint("heic"),
             item=name,
         ) from None
+    if kind is PictureFormat.TIFF:
+        _teach_tiff(plugin)
+    found: Callable[[io.BytesIO], Image.Image] = getattr(plugin, opener)
     return found
+
+
+def _teach_tiff(plugin: Any) -> None:
+    """Have Pillow read CMYK with alpha, as print programs write it, as it reads CMYK with a spare channel."""
+    for order in (b"II", b"MM"):
+        for alpha in (1, 2):
+            plugin.OPEN_INFO.setdefault((order, 5, (1,), 1, (8,) * 5, (alpha,)), ("CMYK", "CMYKX"))
 
 
 def _screen(data: bytes, kind: PictureFormat) -> None:
