@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -200,3 +201,10 @@ def server_signing_key(data_dir: Path) -> str:
     from arcli.store.secret_keys import SIGNING_KEY_FILE, read_or_make
 
     return read_or_make(data_dir / SIGNING_KEY_FILE, lambda: new_private_key().encode()).decode()
+
+
+def acting_as(who: str) -> AbstractContextManager[None]:
+    """Have the audit trail name `who` for the changes made inside."""
+    from arcli.store.audit import acting_as
+
+    return acting_as(who)

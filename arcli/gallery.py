@@ -14,6 +14,7 @@ from arcli.models import (
     AddItem,
     AddOptions,
     AddResult,
+    AuditEntry,
     Capabilities,
     ChannelInfo,
     ChannelSettings,
@@ -247,6 +248,10 @@ class AccountAdmin(Protocol):
 
     def bind(self, binding: TupuBinding) -> None:
         """Register a Tupu secretId, or change it. Raises Conflict when another account has it."""
+        ...
+
+    def audit(self, *, subject: str | None = None, limit: int = 100) -> Sequence[AuditEntry]:
+        """Return the latest changes of one account or channel, or of all, the oldest first."""
         ...
 
     def unbind(self, *, username: str, secret_id: str) -> bool:

@@ -7,6 +7,7 @@ dates are UTC days; points are x, y in pixels of the photo as displayed (EXIF or
 from arcli.models.accounts import (
     Account,
     AccountKey,
+    AuditEntry,
     Grant,
     KeyRequest,
     NewKey,
@@ -77,6 +78,7 @@ __all__ = [
     "AddOptions",
     "AddResult",
     "AddStatus",
+    "AuditEntry",
     "Candidate",
     "Capabilities",
     "ChannelInfo",

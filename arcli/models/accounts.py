@@ -17,7 +17,8 @@ class Scope(StrEnum):
 class AccountKey:
     """One secret of an account, without the secret. `channels`: the only ones it works in (None: no limit).
 
-    `imported`: its secret was made elsewhere. `last_used` lags by up to a minute.
+    `imported`: its secret was made elsewhere. `last_used` lags by up to a minute. `expires`: the moment (UTC,
+    ISO 8601) from which it is refused. `rate`: requests a second that it may make.
     """
 
     key_id: str
@@ -27,6 +28,8 @@ class AccountKey:
     created: str
     last_used: str | None = None
     revoked: str | None = None
+    expires: str | None = None
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,19 @@ class KeyRequest:
     scope: Scope = Scope.ALL
     channels: tuple[str, ...] | None = None
     secretkey: str | None = field(default=None, repr=False)
+    expires: str | None = None
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One change of an account or a channel (`subject`). who: `local:USER`, or an account and its key."""
+
+    at: str
+    who: str
+    what: str
+    subject: str
+    details: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +101,4 @@ class Principal:
     key_id: str
     scope: Scope
     channels: tuple[str, ...] | None = None
+    rate: float | None = None

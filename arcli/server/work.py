@@ -56,14 +56,17 @@ class FairnessTuning:
     """How photos of many callers share the threads.
 
     light_seconds (0.2 to 2): of processor time; a caller whose photos cost less on average is served by the
-    fast threads. A lookup of a phone's photo takes 0.05 to 0.3 s on the two cores of docs/recognition.md, a
-    thorough one that finds nothing 1 to 4 s. half_life (10 to 120 s): in which half of what a caller used is
-    forgotten. weight (0.1 to 0.5): of the newest photo in a caller's average. niceness (5 to 19): of the slow
-    threads; 10 gives them a tenth of a core beside busy fast ones. kill_seconds: charged for a picture that
-    broke its process. patience (5 to 25 s): that a photo may wait; no request takes over 30 s.
+    fast threads. A lookup of the photos in samples/ takes 0.05 to 0.31 s, one of noise, tried at every
+    resolution and from every side, 0.46, a thorough one of it 1.1. fast_decoding (0.5 to 2): seconds that a
+    fast thread decodes; what takes longer is tried again by a slow one. A photo of 12 megapixels takes 0.15.
+    half_life (10 to 120 s): in which half of what a caller used is forgotten. weight (0.1 to 0.5): of the
+    newest photo in a caller's average. niceness (5 to 19): of the slow threads; 10 gives them a tenth of a
+    core beside busy fast ones. kill_seconds: charged for a picture that broke its process. patience (5 to
+    25 s): that a photo may wait; no request takes over 30 s.
     """
 
-    light_seconds: float = 0.7
+    light_seconds: float = 0.4
+    fast_decoding: float = 1.0
     half_life: float = 30.0
     weight: float = 0.3
     niceness: int = 10
@@ -104,10 +107,8 @@ class PhotoQueue:
         self._tuning, self._queue = tuning, queue
         self._free = {False: threads, True: threads}
         self._pools = {
-            False: ThreadPoolExecutor(threads, "photo", initializer=partial(self._prepare, 0)),
-            True: ThreadPoolExecutor(
-                threads, "slow-photo", initializer=partial(self._prepare, tuning.niceness)
-            ),
+            slow: ThreadPoolExecutor(threads, name, initializer=partial(self._prepare, slow))
+            for slow, name in ((False, "photo"), (True, "slow-photo"))
         }
         self._decoding: list[DecodingPool] = []
         self._callers: OrderedDict[str, _Caller] = OrderedDict()
@@ -145,11 +146,11 @@ class PhotoQueue:
         for pool in self._pools.values():
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _prepare(self, niceness: int) -> None:
+    def _prepare(self, slow: bool) -> None:
         """Give a thread its priority, and a process of the same that decodes for it alone."""
-        if niceness and hasattr(os, "setpriority"):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
-        pool = DecodingPool(1)
+        if slow and hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._tuning.niceness)
+        pool = DecodingPool(1, most_seconds=None if slow else self._tuning.fast_decoding)
         self._decoding.append(pool)
         use_pool(pool)
 
@@ -226,15 +227,26 @@ class PhotoQueue:
         self._free[slow] += 1
         caller = job.caller
         caller.running -= 1
-        if getattr(error, "ended_worker", False):
+        if getattr(error, "ended_worker", False) and slow:
             seconds += self._tuning.kill_seconds
         caller.used, caller.at = self._used_now(caller) + seconds, time.monotonic()
         caller.average += (seconds - caller.average) * self._tuning.weight
+        if getattr(error, "ended_worker", False) and not slow and not job.answer.done():
+            self._again(job)
+            return
         if not job.answer.done():
             if error is None:
                 job.answer.set_result(outcome)
             else:
                 job.answer.set_exception(error)
+        self._start()
+
+    def _again(self, job: _Job) -> None:
+        """Have a slow thread try a picture that takes long to decode."""
+        job.slow = True
+        job.caller.waiting.append(job)
+        self._waiting += 1
+        job.late = asyncio.get_running_loop().call_later(self._tuning.patience, self._give_up, job)
         self._start()
 
 

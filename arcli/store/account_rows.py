@@ -9,7 +9,9 @@ from arcli.errors import AccountNotFound, ChannelNotFound, Conflict, NotFound, U
 from arcli.models import Account, AccountKey, Grant, Scope, TupuBinding, valid_channel_name
 from arcli.store.secret_keys import DigestKind
 
-_KEYS = "SELECT key_id, kind, scope, channels, created, last_used, revoked FROM keys WHERE username = ?"
+_KEYS = """
+SELECT key_id, kind, scope, channels, created, last_used, revoked, expires, rate FROM keys WHERE username = ?
+"""
 OWNED = "SELECT name FROM channels WHERE owner = ? ORDER BY name"
 
 
@@ -84,8 +86,10 @@ def keys(connection: sqlite3.Connection, username: str) -> list[AccountKey]:
             created=created,
             last_used=last_used,
             revoked=revoked,
+            expires=expires,
+            rate=rate,
         )
-        for key_id, kind, scope, channels, created, last_used, revoked in rows
+        for key_id, kind, scope, channels, created, last_used, revoked, expires, rate in rows
     ]
 
 

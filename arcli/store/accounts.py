@@ -12,6 +12,7 @@ from pathlib import Path
 from arcli.errors import AccountExists
 from arcli.models import (
     Account,
+    AuditEntry,
     Grant,
     KeyRequest,
     NewKey,
@@ -20,7 +21,7 @@ from arcli.models import (
     valid_channel_name,
     valid_username,
 )
-from arcli.store import account_rows
+from arcli.store import account_rows, audit
 from arcli.store.catalog import Catalog
 from arcli.store.rows import now
 from arcli.store.secret_keys import DigestKind, SecretDigests, drawn_secret, importable, pepper
@@ -77,6 +78,7 @@ class Accounts:
                 hint = "account add --new-key gives it one more key"
                 raise AccountExists(f"account {username} exists already", hint=hint, item=username)
             connection.execute("INSERT INTO accounts VALUES (?, ?)", (username, now()))
+            audit.note(connection, "account added", username)
             return self._equip(connection, username, key, grants, binding)
 
     def add_key(
@@ -94,13 +96,15 @@ class Accounts:
         with self._changing(username) as connection:
             old = account_rows.key_in_force(account_rows.keys(connection, username), username, key_id)
             connection.execute("UPDATE keys SET revoked = ? WHERE key_id = ?", (now(), old.key_id))
-            request = KeyRequest(scope=old.scope, channels=old.channels)
+            request = KeyRequest(scope=old.scope, channels=old.channels, expires=old.expires, rate=old.rate)
+            audit.note(connection, "key revoked", username, key=old.key_id)
             return self._insert_key(connection, username, request)
 
     def revoke_key(self, *, username: str, key_id: str) -> None:
         with self._changing(username) as connection:
             account_rows.key_in_force(account_rows.keys(connection, username), username, key_id)
             connection.execute("UPDATE keys SET revoked = ? WHERE key_id = ?", (now(), key_id))
+            audit.note(connection, "key revoked", username, key=key_id)
 
     def remove_account(self, *, username: str) -> tuple[str, ...]:
         """Its channels lose their owner with it, so that a later account of that name does not get them.
@@ -113,25 +117,41 @@ class Accounts:
                 self._catalog.disown(connection, name)
             connection.execute("DELETE FROM quotas WHERE owner = ?", (username,))
             connection.execute("DELETE FROM accounts WHERE username = ?", (username,))
+            audit.note(connection, "account removed", username)
         return orphans
 
     def grant(self, *, username: str, channel: str, scope: Scope) -> None:
         with self._changing(username) as connection:
             account_rows.insert_grant(connection, username, Grant(channel=channel, scope=scope))
+            audit.note(connection, "grant given", username, channel=channel, scope=scope.value)
 
     def revoke_grant(self, *, username: str, channel: str) -> bool:
         with self._changing(username) as connection:
             query = "DELETE FROM grants WHERE username = ? AND channel = ?"
-            return connection.execute(query, (username, valid_channel_name(channel))).rowcount > 0
+            done = connection.execute(query, (username, valid_channel_name(channel))).rowcount > 0
+            if done:
+                audit.note(connection, "grant taken back", username, channel=channel)
+            return done
 
     def bind(self, binding: TupuBinding) -> None:
         with self._changing(binding.username) as connection:
             account_rows.insert_binding(connection, binding)
+            audit.note(connection, "secretId bound", binding.username, secret_id=binding.secret_id)
 
     def unbind(self, *, username: str, secret_id: str) -> bool:
         with self._changing(username) as connection:
             query = "DELETE FROM bindings WHERE username = ? AND secret_id = ?"
-            return connection.execute(query, (username, secret_id)).rowcount > 0
+            done = connection.execute(query, (username, secret_id)).rowcount > 0
+            if done:
+                audit.note(connection, "secretId unbound", username, secret_id=secret_id)
+            return done
+
+    def audit(self, *, subject: str | None = None, limit: int = 100) -> Sequence[AuditEntry]:
+        """Return the latest changes of one account or channel, or of all, the oldest first."""
+        if not self._catalog.exists():
+            return ()
+        with self._catalog.database.read() as connection:
+            return audit.entries(connection, subject=subject, limit=limit)
 
     @contextmanager
     def _changing(self, username: str) -> Iterator[sqlite3.Connection]:
@@ -154,8 +174,12 @@ class Accounts:
         for grant in grants:
             if not account_rows.has(held, grant):
                 account_rows.insert_grant(connection, username, grant)
+                audit.note(
+                    connection, "grant given", username, channel=grant.channel, scope=grant.scope.value
+                )
         if binding is not None:
             account_rows.insert_binding(connection, binding)
+            audit.note(connection, "secretId bound", username, secret_id=binding.secret_id)
         return self._insert_key(connection, username, key)
 
     def _insert_key(self, connection: sqlite3.Connection, username: str, request: KeyRequest) -> NewKey:
@@ -167,9 +191,11 @@ class Accounts:
             kind, digest = DigestKind.IMPORTED, digests.imported
         key_id = secrets.token_hex(4)
         names = None if request.channels is None else json.dumps(account_rows.valid_names(request.channels))
+        limits = (request.expires, request.rate)
         connection.execute(
-            "INSERT INTO keys (key_id, username, kind, digest, scope, channels, created)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (key_id, username, kind.value, digest, request.scope.value, names, now()),
+            "INSERT INTO keys (key_id, username, kind, digest, scope, channels, created, expires, rate)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (key_id, username, kind.value, digest, request.scope.value, names, now(), *limits),
         )
+        audit.note(connection, "key added", username, key=key_id, scope=request.scope.value, channels=names)
         return NewKey(username=username, key_id=key_id, secretkey=secretkey)

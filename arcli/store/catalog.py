@@ -19,6 +19,7 @@ from pathlib import Path
 from arcli.errors import ArcliError, ChannelExists, ChannelNotFound, DataDamaged, DiskFull, StorageNotWritable
 from arcli.files import of_os, sync
 from arcli.models import ChannelSettings, SettingsChanges, valid_channel_name
+from arcli.store import audit
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.database import Database
 from arcli.store.leftovers import DAMAGED, REMOVED, discard, leaving, sweep
@@ -151,6 +152,7 @@ class Catalog:
                 name=name, folder=folder, settings=settings, preset=preset, created=created
             )
             enter(connection, record)
+            audit.note(connection, "channel created", name, owner=settings.owner)
             return record
 
     def set_channel(self, name: str, changes: SettingsChanges) -> ChannelRecord:
@@ -162,6 +164,7 @@ class Catalog:
             with ChannelStore.open(record.folder) as store, store.write() as transaction:
                 transaction.set_settings(settings)
             update_settings(connection, name, settings)
+            audit.note(connection, "channel set", name, **changes)
             return self._one(connection, name)
 
     def disown(self, connection: sqlite3.Connection, name: str) -> None:
@@ -204,6 +207,7 @@ class Catalog:
             remember_quota(connection, record)
             connection.execute("DELETE FROM channels WHERE name = ?", (name,))
             connection.execute("INSERT OR REPLACE INTO leaving VALUES (?)", (record.folder.name,))
+            audit.note(connection, "channel removed", name)
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:

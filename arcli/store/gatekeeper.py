@@ -14,7 +14,10 @@ from arcli.store.nonces import Nonces
 from arcli.store.rows import now as now_text
 from arcli.store.secret_keys import DigestKind, SecretDigests, pepper
 
-_KEYS = "SELECT key_id, kind, digest, scope, channels FROM keys WHERE username = ? AND revoked IS NULL"
+_KEYS = """
+SELECT key_id, kind, digest, scope, channels, rate FROM keys
+WHERE username = ? AND revoked IS NULL AND (expires IS NULL OR expires > ?)
+"""
 RIGHTS = """
 SELECT c.owner, g.scope FROM channels AS c
 LEFT JOIN grants AS g ON g.channel = c.name AND g.username = ?2 WHERE c.name = ?1
@@ -45,10 +48,14 @@ class CatalogGatekeeper:
         digests = SecretDigests.of(secretkey, self._pepper)
         found: Principal | None = None
         with self._catalog.database.read() as connection:
-            for key_id, kind, digest, scope, channels in connection.execute(_KEYS, (username,)):
+            for key_id, kind, digest, scope, channels, rate in connection.execute(
+                _KEYS, (username, now_text())
+            ):
                 if digests.match(kind, digest) and not (drawn_only and kind == DigestKind.IMPORTED):
                     names = channels_of(channels)
-                    found = Principal(username=username, key_id=key_id, scope=Scope(scope), channels=names)
+                    found = Principal(
+                        username=username, key_id=key_id, scope=Scope(scope), channels=names, rate=rate
+                    )
         if found is None:
             raise WrongCredentials("no such account, or not its secret key")
         with self._guard:

@@ -127,6 +127,19 @@ CREATE TABLE nonces (
 CREATE INDEX nonces_seen ON nonces (seen);
 """
 
+_AUDIT_TABLES = """
+ALTER TABLE keys ADD COLUMN expires TEXT;
+ALTER TABLE keys ADD COLUMN rate REAL;
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    who TEXT NOT NULL,
+    what TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    details TEXT NOT NULL
+) STRICT;
+"""
+
 _COUNTS_TABLES = """
 CREATE TABLE counts (
     day TEXT NOT NULL,
@@ -164,6 +177,10 @@ def _catalog_2(connection: sqlite3.Connection) -> None:
     run(connection, _CATALOG_2)
 
 
+def _catalog_3(connection: sqlite3.Connection) -> None:
+    run(connection, _AUDIT_TABLES)
+
+
 def _counts_1(connection: sqlite3.Connection) -> None:
     run(connection, _COUNTS_TABLES)
 
@@ -178,6 +195,6 @@ def _nonces_1(connection: sqlite3.Connection) -> None:
 
 # "arF1" … the kinds differ in one byte
 STORE = Schema(application_id=0x61724631, migrations=(_store_1, _store_2))
-CATALOG = Schema(application_id=0x61724632, migrations=(_catalog_1, _catalog_2), readable=1)
+CATALOG = Schema(application_id=0x61724632, migrations=(_catalog_1, _catalog_2, _catalog_3), readable=1)
 COUNTS = Schema(application_id=0x61724633, migrations=(_counts_1, _counts_2), readable=1)
 NONCES = Schema(application_id=0x61724634, migrations=(_nonces_1,))

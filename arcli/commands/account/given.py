@@ -10,6 +10,7 @@ from arcli.console.inputs import ask_secret, stdin_bytes
 from arcli.console.session import Session
 from arcli.errors import UsageError
 from arcli.models import TupuBinding, valid_channel_name
+from arcli.models.statistics import days_of
 
 _LONGEST_SECRET = 64 * 1024  # bytes; what is longer is no secret
 
@@ -18,6 +19,11 @@ def named_channels(session: Session, more: list[str] | None) -> list[str]:
     """Return the channels named on the command line, none when there are none."""
     first = [session.channel] if session.named("channel") else []
     return list(dict.fromkeys([*first, *(valid_channel_name(name) for name in more or [])]))
+
+
+def end_of(text: str) -> str:
+    """Return the moment (UTC) at which a day, month or year ends. Raises InvalidDate."""
+    return f"{days_of(text, iso=True)[1].isoformat()}T23:59:59Z"
 
 
 def read_secret(source: str | None) -> str | None:

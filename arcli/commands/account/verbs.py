@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from arcli.commands.account.given import named_channels, read_binding, read_secret
-from arcli.commands.account.view import ACCOUNTS, account_lines, account_record
+from arcli.commands.account.given import end_of, named_channels, read_binding, read_secret
+from arcli.commands.account.view import ACCOUNTS, CHANGES, account_lines, account_record
 from arcli.console.command import ArcliCommand, ArcliGroup, new_app
 from arcli.console.names import accounts, channels
 from arcli.console.options import YesOption
@@ -68,6 +68,13 @@ def add(
             help="Import a secret instead of drawing one; - is stdin, and at a terminal asks.",
         ),
     ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="Last day (UTC) on which the key works.")
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", min=0.01, metavar="N", help="Requests a second that the key may make."),
+    ] = None,
     tupu_public_key: TupuKeyOption = None,
     secret_id: SecretIdOption = None,
 ) -> None:
@@ -82,7 +89,13 @@ def add(
     channels = named_channels(session, more)
     scope = Scope.FIND if scan_only else Scope.ALL
     limited = tuple(channels) if scan_only and channels else None
-    request = KeyRequest(scope=scope, channels=limited, secretkey=read_secret(secretkey_file))
+    request = KeyRequest(
+        scope=scope,
+        channels=limited,
+        secretkey=read_secret(secretkey_file),
+        expires=None if until is None else end_of(until),
+        rate=rate,
+    )
     binding = read_binding(name, channels, tupu_public_key, secret_id)
     grants = [Grant(channel=channel, scope=scope) for channel in channels]
     with _accounts(session) as accounts:
@@ -113,6 +126,23 @@ def show(ctx: typer.Context, name: NameArgument) -> None:
     with _accounts(session) as accounts:
         found = accounts.account(username=name)
     session.record(account_record(found), name=name, lines=account_lines(found))
+
+
+@app.command(cls=ArcliCommand)
+def log(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Account or channel. Default: all.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Latest changes only.")] = 100,
+) -> None:
+    """Show who changed accounts and channels, and when: at the machine, or by a key.
+
+    Example: arcli account log shop
+    """
+    session = Session.of(ctx)
+    with _accounts(session) as accounts:
+        session.show(CHANGES, accounts.audit(subject=name, limit=limit))
 
 
 @app.command(cls=ArcliCommand)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from arcli.console.items import ItemView, Record
-from arcli.models import Account, AccountKey, Scope
+from arcli.models import Account, AccountKey, AuditEntry, Scope
 
 
 def account_record(account: Account) -> Record:
@@ -45,7 +45,9 @@ def _key(key: AccountKey) -> str:
     reach = "everything" if key.scope is Scope.ALL else "scan only"
     where = f" in {', '.join(key.channels)}" if key.channels is not None else ""
     state = f"revoked {key.revoked}" if key.revoked else f"last used {key.last_used or 'never'}"
-    return f"{reach}{where}, made {key.created}, {state}"
+    ends = f", until {key.expires}" if key.expires else ""
+    rate = f", {key.rate:g} requests a second" if key.rate else ""
+    return f"{reach}{where}{ends}{rate}, made {key.created}, {state}"
 
 
 def _in_force(account: Account) -> int:
@@ -76,3 +78,18 @@ ACCOUNTS: ItemView[Account] = ItemView(
         )
     ],
 )
+
+CHANGES: ItemView[AuditEntry] = ItemView(
+    key="changes",
+    record=asdict,
+    columns=("at", "who", "what", "subject", "details"),
+    names=lambda change: [change.subject],
+    rows=lambda change: [(change.at, change.who, change.what, change.subject, change.details)],
+    lines=lambda change: [
+        (change.at, change.who, change.what, change.subject, _details(change)),
+    ],
+)
+
+
+def _details(change: AuditEntry) -> str:
+    return " ".join(f"{name}={value}" for name, value in change.details.items())

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
+from typing import TypeVar, cast
 
+from arcli import connect
 from arcli.errors import LimitExceeded, NotYourChannel, UsageError
 from arcli.models import ChannelSettings, Principal, Scope
 from arcli.protocols.channels import asked_changes, asked_settings, channel_json
 from arcli.protocols.reading import JsonObject
 from arcli.protocols.strict import refuse_unknown
 from arcli.server.service import Service
+
+Work = TypeVar("Work", bound=Callable[..., JsonObject])
+
+
+def _as_principal(work: Work) -> Work:
+    """Have the audit trail name the account and the key that asked."""
+
+    @wraps(work)
+    def acting(self: ChannelCalls, principal: Principal, *more: object) -> JsonObject:
+        with connect.acting_as(f"{principal.username}/{principal.key_id}"):
+            return work(self, principal, *more)
+
+    return cast("Work", acting)
 
 
 class ChannelCalls:
@@ -30,6 +47,7 @@ class ChannelCalls:
         self._service.authorize(principal, name, Scope.FIND)
         return channel_json(self._channels.channel(name=name))
 
+    @_as_principal
     def create(self, principal: Principal, body: JsonObject) -> JsonObject:
         """Make a channel that the account owns. Raises ChannelExists, LimitExceeded, UsageError."""
         _require_full_key(principal)
@@ -45,6 +63,7 @@ class ChannelCalls:
         owned = replace(settings, owner=principal.username)
         return channel_json(self._channels.create_channel(name=name, settings=owned))
 
+    @_as_principal
     def set(self, principal: Principal, name: str, body: JsonObject) -> JsonObject:
         now = self._owned(principal, name)
         refuse_unknown(body, frozenset({"settings"}), "the body")
@@ -56,6 +75,7 @@ class ChannelCalls:
             raise NotYourChannel("only the operator raises a quota")
         return channel_json(self._channels.set_channel(name=name, changes=changes))
 
+    @_as_principal
     def remove(self, principal: Principal, name: str) -> JsonObject:
         self._owned(principal, name)
         self._channels.remove_channel(name=name)

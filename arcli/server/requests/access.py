@@ -34,7 +34,7 @@ class Admission:
     def __init__(
         self, gatekeeper: Gatekeeper, options: ServeOptions, workers: Workers, table: BucketTable
     ) -> None:
-        self._gatekeeper, self._workers = gatekeeper, workers
+        self._gatekeeper, self._workers, self._table = gatekeeper, workers, table
         many, all_ = options.failures_per_address, options.failures_per_account
         self._addresses = Buckets("address", burst=many, rate=_FORGIVEN, table=table)
         self._guessed = Buckets("guessed", burst=min(_FEW, many), rate=_FORGIVEN / 10, table=table)
@@ -62,7 +62,13 @@ class Admission:
             self.count_failure(*pair)
             raise
         self._remember(pair)
+        if principal.rate is not None and not self._keys(principal.rate).take(principal.key_id):
+            raise RateLimited("this key makes more requests than it may: come again later")
         return principal
+
+    def _keys(self, rate: float) -> Buckets:
+        """Return the bucket of keys with this rate; five seconds' worth, and at least one, go at once."""
+        return Buckets("key", burst=max(1.0, 5 * rate), rate=rate, table=self._table)
 
     def admit_anonymous(self, address: str) -> None:
         """Raises RateLimited when this address asks too often without credentials."""

@@ -44,8 +44,10 @@ class DecodingPool:
     kills: how many were ended because a picture took too much or broke them.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, most_seconds: float | None = None) -> None:
+        """`most_seconds` of processor time a picture, also where its limits allow more."""
         self.kills = 0
+        self._most_seconds = most_seconds
         self._free = threading.BoundedSemaphore(most)
         self._guard = threading.Lock()
         self._idle: list[_Process] = []
@@ -64,6 +66,9 @@ class DecodingPool:
         Raises UnreadablePicture, PictureTooLarge (with `ended_worker` where its process had to be ended), and
         Busy where no process was free in time, or the machine so busy that it did not end in time.
         """
+        if self._most_seconds is not None:
+            least = min(self._most_seconds, limits.processor_seconds(len(data)))
+            limits = replace(limits, seconds=least, seconds_per_megabyte=0.0)
         deadline = monotonic() + limits.patience
         if not self._free.acquire(timeout=limits.patience):
             raise Busy(f"{name}: no process was free to decode it", item=name)
@@ -163,7 +168,7 @@ def shared_pool() -> DecodingPool:
 
 
 def use_pool(pool: DecodingPool) -> None:
-    """Have the calling thread decode in processes of its own: they take on its priority."""
+    """Have the calling thread decode in processes of `pool`: those started by it take on its priority."""
     _own.pool = pool
 
 

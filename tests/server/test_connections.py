@@ -1,0 +1,189 @@
+"""Connections that say nothing, bodies that stall, requests without measure: others do not notice."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from arcli.errors import Busy
+from arcli.models import KeyRequest, Scope
+from arcli.server.app import Once
+from arcli.server.process import worker
+from arcli.server.process.connections import ConnectionTuning
+from arcli.server.requests.limits import Buckets, BucketTable, Memory, Pacer, PaceTuning
+from arcli.store.accounts import Accounts
+from tests.server.conftest import Served, populate, serving
+from tests.server.raw import MULTIPART, code, multipart, send
+from tests.server.threaded import threaded_folder
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> dict[str, str]:
+    return populate(tmp_path / "data")
+
+
+@contextlib.contextmanager
+def crowd(url: str, count: int, *, source: str, said: bytes = b"") -> Iterator[list[socket.socket]]:
+    """Hold connections from another address."""
+    port = urlsplit(url).port
+    with contextlib.ExitStack() as stack:
+        held = []
+        for _ in range(count):
+            line = socket.create_connection(("127.0.0.1", port), 30, source_address=(source, 0))
+            stack.enter_context(line)
+            line.sendall(said)
+            held.append(line)
+        yield held
+
+
+def test_a_crowd_of_idle_connections_keeps_nobody_out(tmp_path: Path, secrets: dict[str, str]) -> None:
+    login = {"username": "shop", "secretkey": secrets["shop"], "channel": "posters"}
+    limits = "connections = 100\nconnections_per_address = 40"
+    with serving(tmp_path / "data", config=limits) as served, contextlib.ExitStack() as stack:
+        for host in range(2, 12):
+            said = b"" if host % 2 else b"POST /FindImage HTTP/1.1\r\nHost: x\r\n"
+            stack.enter_context(crowd(served.url, 60, source=f"127.0.0.{host}", said=said))
+        assert code(served.url, "GetImages", login) == 0
+
+
+def test_one_address_holds_so_many_connections_the_idle_ones_go(
+    tmp_path: Path, secrets: dict[str, str]
+) -> None:
+    with (
+        threaded_folder(tmp_path / "data", connections_per_address=5) as url,
+        crowd(url, 6, source="127.0.0.9") as held,
+    ):
+        held[0].settimeout(30)
+        with contextlib.suppress(ConnectionResetError):
+            assert held[0].recv(1) == b""  # the longest idle was closed for the sixth
+        assert send(url, "/healthz", None, None, method="GET")[0] == 200
+
+
+def test_headers_have_a_time(
+    tmp_path: Path, secrets: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "ConnectionTuning", lambda: ConnectionTuning(header_seconds=0.2))
+    with (
+        threaded_folder(tmp_path / "data") as url,
+        crowd(url, 1, source="127.0.0.9", said=b"POST /FindImage HTTP/1.1\r\nHost:") as (line,),
+        contextlib.suppress(ConnectionResetError),
+    ):
+        assert line.recv(1) == b""
+
+
+def half_a_body(size: int) -> bytes:
+    head = (
+        f"POST /FindImage HTTP/1.1\r\nHost: x\r\nContent-Type: {MULTIPART}\r\nContent-Length: 9000000\r\n\r\n"
+    )
+    return head.encode() + multipart({}, bytes(size))[: size + 100]
+
+
+def test_bodies_that_stall_give_way_to_others(tmp_path: Path, secrets: dict[str, str]) -> None:
+    login = {"username": "shop", "secretkey": secrets["shop"]}
+    image = bytes(500_000)  # no picture: refused, but only after it was taken
+    with (
+        threaded_folder(tmp_path / "data", body_memory=4_000_000) as url,
+        crowd(url, 8, source="127.0.0.9", said=half_a_body(600_000)),
+    ):
+        assert code(url, "FindImage", login, image) == 20007
+
+
+def test_the_heaviest_address_loses_a_body() -> None:
+    async def main() -> None:
+        memory = Memory(100)
+        with memory.lease("a") as first, memory.lease("a") as second, memory.lease("b") as other:
+            async with asyncio.timeout(60) as one, asyncio.timeout(60) as two:
+                first.arriving, second.arriving = one, two
+                first.take(60)
+                second.take(30)
+                with pytest.raises(Busy):
+                    second.take(20)
+                other.take(40)
+                assert memory.held == 70
+                assert first.ended
+                assert not second.ended
+                with pytest.raises(Busy):
+                    first.take(1)
+
+    with contextlib.suppress(TimeoutError):
+        asyncio.run(main())
+
+
+def test_limits_are_shared_by_processes_through_a_file(tmp_path: Path) -> None:
+    path = BucketTable.make(tmp_path / "limits")
+    tables = [BucketTable(path), BucketTable(path)]
+    one, other = (Buckets("x", burst=3, rate=0.001, table=table) for table in tables)
+    assert [one.take("a"), other.take("a"), one.take("a"), other.take("a")] == [True, True, True, False]
+    assert other.take("b")
+    for table in tables:
+        table.close()
+
+
+def test_wrong_keys_count_over_all_workers(tmp_path: Path, secrets: dict[str, str]) -> None:
+    with serving(tmp_path / "data", "--workers", "2", config="failures_per_address = 5") as served:
+        wrong = {"username": "shop", "secretkey": "no", "channel": "posters"}
+        codes = [code(served.url, "GetImages", wrong) for _ in range(12)]
+    assert codes == [20001] * 5 + [20015] * 7
+
+
+def test_who_sends_many_waits_and_who_sends_few_does_not() -> None:
+    pacer = Pacer(50.0, PaceTuning())
+    assert max(pacer.wait("few") for _ in range(5)) == 0
+    assert max(pacer.wait("many") for _ in range(200)) > 0.5
+    for _ in range(50):
+        pacer.adjust(1.0)
+    assert pacer.rate == PaceTuning().least
+    assert pacer.wait("few") == 0
+    for _ in range(50):
+        pacer.adjust(0.0)
+    assert pacer.rate == 50.0
+
+
+def test_the_same_trouble_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    said: list[Any] = []
+    loop = asyncio.new_event_loop()
+    once = Once(lambda *words, **_: said.append(words))
+    for _ in range(1000):
+        once(
+            loop, {"message": "socket.accept() out of system resource", "exception": OSError(24, "too many")}
+        )
+    once(loop, {"message": "something else"})
+    loop.close()
+    assert len(said) == 2
+
+
+def test_a_key_has_an_end_and_a_rate(tmp_path: Path, secrets: dict[str, str]) -> None:
+    with Accounts(tmp_path / "data") as accounts:
+        past = accounts.add_key(username="shop", key=KeyRequest(expires="2020-12-31T23:59:59Z"))
+        future = accounts.add_key(username="shop", key=KeyRequest(expires="2999-12-31T23:59:59Z"))
+        slow = accounts.add_key(username="shop", key=KeyRequest(scope=Scope.ALL, rate=0.01))
+    with threaded_folder(tmp_path / "data") as url:
+        fields = {"username": "shop", "channel": "posters"}
+        keys = [past.secretkey, future.secretkey, slow.secretkey, slow.secretkey]
+        codes = [code(url, "GetImages", fields | {"secretkey": key}) for key in keys]
+    assert codes == [20001, 0, 0, 20015]
+
+
+def test_changes_over_the_wire_are_in_the_audit_trail(served: Served) -> None:
+    login = served.login()
+    pair = base64.b64encode(f"{login['username']}:{login['secretkey']}".encode()).decode()
+    body = json.dumps({"name": "audited"}).encode()
+    head = {"Authorization": f"Basic {pair}"}
+    assert send(served.url, "/arcli/v1/channels", body, "application/json", headers=head)[0] == 201
+    with Accounts(served.data_dir) as accounts:
+        (entry,) = accounts.audit(subject="audited")
+        added = accounts.audit(subject="shop")
+    assert entry.what == "channel created"
+    assert entry.who.startswith("shop/")
+    assert [one.what for one in added][:2] == ["account added", "key added"]
+    assert added[0].who.startswith("local:")
+    assert login["secretkey"] not in str(added)
