@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from arcli.bulk.plan import PlanEntry
-from arcli.errors import ChannelNotFound, Conflict, TargetNotFound
+from arcli.errors import BadAnswer, ChannelNotFound, Conflict, TargetNotFound
 from arcli.files import write_atomically
 from arcli.gallery import Gallery
 from arcli.models import ListQuery, MatchRatio, Target
@@ -97,7 +97,10 @@ def digest(text: str | None, *, exact: bool) -> str | None:
 
 
 def targets(gallery: Gallery, channel: str) -> Iterator[Target]:
-    """Yield all targets of a channel, a page at a time; a channel that is not there has none."""
+    """Yield all targets of a channel, a page at a time; a channel that is not there has none.
+
+    Raises BadAnswer for a listing that ends before its totalcount: a shorter truth would remove targets.
+    """
     position = 0
     while True:
         try:
@@ -106,8 +109,13 @@ def targets(gallery: Gallery, channel: str) -> Iterator[Target]:
             return
         yield from page.targets
         position += len(page.targets)
-        if not page.targets or position >= page.totalcount:
+        if position >= page.totalcount:
             return
+        if not page.targets:
+            raise BadAnswer(
+                f"the listing of channel {channel} ends after {position:,} of {page.totalcount:,} targets",
+                item=channel,
+            )
 
 
 def known_of(gallery: Gallery, channel: str, identifiers: frozenset[str]) -> dict[str, Known]:

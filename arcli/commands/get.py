@@ -12,7 +12,7 @@ from arcli.console.inputs import with_stdin
 from arcli.console.items import TARGETS, target_lines, target_record
 from arcli.console.options import IdentifiersArgument
 from arcli.console.session import Session
-from arcli.errors import ChannelNotFound, FileExists, NotFound, PictureRefused, UsageError
+from arcli.errors import ChannelNotFound, EmptyInput, FileExists, NotFound, PictureRefused, UsageError
 from arcli.models import Target, valid_identifier
 
 _PNG = b"\x89PNG"
@@ -37,6 +37,8 @@ def get(
     """
     session = Session.of(ctx)
     names = list(dict.fromkeys(with_stdin(identifiers)))
+    if not names:
+        raise EmptyInput("the list names no targets")
     if len(names) == 1 and "-" not in identifiers:
         _one(session, valid_identifier(names[0]), image, force)
     else:

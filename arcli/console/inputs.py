@@ -34,11 +34,11 @@ def with_stdin(words: Iterable[str], *, nul: bool = False) -> Iterator[str]:
 
 
 def stdin_bytes() -> BufferedIOBase:
-    """Return stdin. Raises UsageError for a terminal, where nothing would ever come, and for a closed one."""
+    """Return stdin; at a terminal it is said what is waited for. Raises UsageError for a closed one."""
     if sys.stdin is None:
         raise UsageError("- reads from stdin, which is closed", hint="pipe something into arcli")
     if sys.stdin.isatty():
-        raise UsageError("- reads from stdin, which is a terminal", hint="pipe something into arcli")
+        print("reading from the terminal: one a line, Ctrl-D at the end", file=sys.stderr, flush=True)
     return cast(BufferedIOBase, sys.stdin.buffer)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.bulk.conftest import Arcli, Ran
+from tests.cli.processes import at_terminal
 from tests.engine.conftest import photo_of, poster
 
 UTF8 = b"\xef\xbb\xbf"
@@ -158,3 +159,14 @@ def test_a_picture_is_no_duplicate_of_its_own_target(arcli: Arcli, posters: Path
     (posters / "copy.png").write_bytes(poster(0))
     ran = arcli("check", posters / "copy.png", "--no-duplicates", "--json")
     assert (ran.status, ran.data["items"][0]["duplicates"][0]["identifier"]) == (7, "p0_")
+
+
+@pytest.mark.parametrize("verb", ["add", "find", "check"])
+def test_a_list_may_be_typed_at_a_terminal(posters: Path, tmp_path: Path, verb: str) -> None:
+    words = [verb, "-", "--json"]
+    status, screen = at_terminal(
+        tmp_path, *words, answers={"Ctrl-D at the end": f"{posters}/p0_.png\n{posters}/p1_.png\n\x04"}
+    )
+    assert status == (4 if verb == "find" else 0), screen
+    if verb == "add":
+        assert "p1_" in screen

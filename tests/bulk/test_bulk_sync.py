@@ -13,12 +13,12 @@ from arcli.bulk.channel_state import Known, known_of, targets
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, PlanEntry, plan_manifest, plan_words
-from arcli.bulk.sync.actions import Action, Head, action_line, head_line, read_actions, read_head
+from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head
 from arcli.bulk.sync.apply import apply, planned_result
 from arcli.bulk.sync.compare import Tally, compare
 from arcli.bulk.sync.source import ChannelSource
-from arcli.errors import EmptyInput, InvalidManifest
-from arcli.models import AddItem, AddOptions, Picture, TargetChanges
+from arcli.errors import BadAnswer, EmptyInput, InvalidManifest
+from arcli.models import AddItem, AddOptions, ListQuery, Picture, TargetChanges, TargetPage
 from tests.bulk.fake_gallery import FakeGallery
 
 Draw = Callable[..., Path]
@@ -318,3 +318,27 @@ def test_a_plan_over_channels_fetches_the_pictures_when_it_is_applied(
     later = ChannelSource(other, "s", label="other:s")
     planned = later.attached(read_actions(tmp_path / "plan"))
     assert set(run(gallery, planned, reviewed=True).values()) == {"added"}
+
+
+def test_a_listing_that_ends_early_is_an_error_never_a_shorter_truth(gallery: FakeGallery) -> None:
+    fill(gallery)
+    whole = gallery.list
+
+    def short(*, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
+        page = whole(channel=channel, query=query)
+        return replace(page, targets=page.targets[:2] if query.position == 0 else ())
+
+    gallery.list = short  # type: ignore[method-assign]
+    with pytest.raises(BadAnswer, match="2 of 3"):
+        list(targets(gallery, "s"))
+
+
+def test_a_source_that_changes_while_it_is_read_removes_nothing(
+    gallery: FakeGallery, folder: Path, draw: Draw
+) -> None:
+    draw("abc.jpg"), draw("def.jpg")
+    sync(gallery, of_folder(folder))
+    known = {target.identifier: Known.of(target) for target in targets(gallery, "c")}
+    entries = list(of_folder(folder))[:1]
+    planned = list(compare(entries, known, Tally(), remove=True, total=2))
+    assert [action.do for action in planned] == [Do.KEEP, Do.HOLD]

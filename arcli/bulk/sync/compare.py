@@ -28,21 +28,26 @@ def compare(
     remove: bool,
     again: bool = False,
     complete: bool = True,
+    total: int | None = None,
 ) -> Iterator[Action]:
     """Yield an action for each entry in order, then the removals.
 
     `again`: replace pictures where the channel does not say what it has. Removals are held when an entry
-    has failed, when the source was not read completely, or when there are no entries: a source that is
-    broken or not mounted must not empty a channel.
+    has failed, when the source was not read completely, when it gave another number of entries than the
+    `total` that it had, or when there are none: a source that is broken, not mounted or changed meanwhile must
+    not empty a channel.
     """
     there = set()
+    entered = 0
     for entry in entries:
         there.add(entry.identifier)
+        entered += 1
         action = _action(entry, channel.get(entry.identifier), tally, again)
         tally.seen[action.do] += 1
         yield action
     if remove:
-        do = Do.REMOVE if complete and there and not tally.seen[Do.FAIL] else Do.HOLD
+        whole = complete and entered and total in (None, entered) and not tally.seen[Do.FAIL]
+        do = Do.REMOVE if whole else Do.HOLD
         for identifier in sorted(channel.keys() - there):
             tally.seen[do] += 1
             yield Action(do=do, identifier=identifier, before=channel[identifier])
