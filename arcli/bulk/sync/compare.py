@@ -34,8 +34,8 @@ def compare(
 
     `again`: replace pictures where the channel does not say what it has. Removals are held when an entry
     has failed, when the source was not read completely, when it gave another number of entries than the
-    `total` that it had, or when there are none: a source that is broken, not mounted or changed meanwhile must
-    not empty a channel.
+    `total` that it had, or when there are none: a source that is broken, not mounted or changed meanwhile
+    must not empty a channel.
     """
     there = set()
     entered = 0

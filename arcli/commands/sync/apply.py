@@ -82,8 +82,15 @@ def sync_source(session: Session, wanted: Wanted, how: How) -> None:
         known = {target.identifier: Known.of(target) for target in targets(session.gallery, session.channel)}
         notes = _permitted(session, source, known, how) if how.delete else []
         tally = Tally()
-        complete = not source.unread
-        actions = compare(source.entries, known, tally, remove=how.delete, again=how.again, complete=complete)
+        actions = compare(
+            source.entries,
+            known,
+            tally,
+            remove=how.delete,
+            again=how.again,
+            complete=not source.unread,
+            total=source.total,
+        )
         if how.plan is not None:
             actions = _written(how.plan, _head(session, wanted, source), actions)
         results = map(planned_result, actions) if how.only_said else _applied(session, actions, how)
@@ -239,7 +246,7 @@ def _held(held: int, failed: int, unread: tuple[str, ...]) -> RemovalHeld:
     reasons = [f"{plural(failed, 'item')} failed"] if failed else []
     reasons += [f"{name} is a link to a folder and was not entered" for name in unread[:3]]
     reasons += [f"so were {len(unread) - 3:,} more"] if len(unread) > 3 else []
-    why = "; ".join(reasons) or "the source could not be read completely when the plan was made"
+    why = "; ".join(reasons) or "the source was not read completely, or was changed meanwhile"
     return RemovalHeld(
         f"nothing was removed: {plural(held, 'target')} that the source does not have stay, because {why}",
         hint="mend that and run it again; --exclude PATTERN leaves a folder out on purpose",
