@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 import zlib
 from collections.abc import Callable, Collection
@@ -18,6 +19,7 @@ from arcli.models import SegmentFile
 
 _NAME = re.compile(r"[0-9]{1,19}-[0-9]{1,19}-[0-9a-f]{16}\.(flat|hnsw)")
 _BLOCK = 1 << 20
+_OWN_FOLDERS = 2  # above that of an index: the channel's, and that of all channels
 
 
 class FileGone(Exception):
@@ -41,16 +43,47 @@ def write_durably(folder: Path, name: str, save: Callable[[Path], int]) -> None:
             raise OSError(errno.ENOSPC, f"{aside.stat().st_size} of {size} bytes written", str(aside))
 
 
-def is_ours(folder: Path) -> bool:
-    """Say whether the files in `folder` may be loaded: it belongs to this user and no other may write to it.
+def is_trusted(folder: Path) -> bool:
+    """Say whether the files in `folder` may be loaded: hnswlib's loader is unsafe on crafted files.
 
-    hnswlib's loader is unsafe on crafted files.
+    It and the two folders above, which arcli makes too, belong to this user or to root, and nobody else may
+    write to them.
     """
     try:
-        status = folder.stat()
+        return all(_only_ours(place.stat()) for place in (folder, *folder.absolute().parents[:_OWN_FOLDERS]))
     except OSError:
         return False
-    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _only_ours(status: os.stat_result) -> bool:
+    others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return status.st_uid in (0, os.geteuid()) and not others_write
+
+
+def reclaim(folder: Path) -> bool:
+    """Make `folder` one that may be loaded from, empty where it was not; say whether anything was to be done.
+
+    Folders of this user that others may write to lose that right. Raises OSError.
+    """
+    if not folder.exists() or is_trusted(folder):
+        return False
+    for place in folder.absolute().parents[:_OWN_FOLDERS]:
+        status = place.stat()
+        if status.st_uid == os.geteuid() and not _only_ours(status):
+            place.chmod(stat.S_IMODE(status.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
+    wreck = folder.with_name(f"{folder.name}{ASIDE}")
+    shutil.rmtree(wreck, ignore_errors=True)
+    folder.rename(wreck)
+    shutil.rmtree(wreck, ignore_errors=True)
+    return True
+
+
+def hand_over(folder: Path) -> None:
+    """Give what root built to the owner of the folder that it is in, who could not read it otherwise."""
+    owner = folder.parent.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0 and folder.is_dir():
+        for place in (folder, *folder.iterdir()):
+            os.chown(place, owner.st_uid, owner.st_gid)
 
 
 def checked_path(folder: Path, file: SegmentFile) -> Path:
@@ -62,8 +95,10 @@ def checked_path(folder: Path, file: SegmentFile) -> Path:
         status = path.lstat()
     except OSError as error:
         raise FileGone(file.name) from error
-    if not stat.S_ISREG(status.st_mode) or status.st_size != file.bytes or status.st_uid != os.geteuid():
+    if not stat.S_ISREG(status.st_mode) or status.st_size != file.bytes:
         raise DataDamaged(f"{file.name}: {status.st_size:,} bytes, {file.bytes:,} were published")
+    if not _only_ours(status):
+        raise DataDamaged(f"{file.name}: others own or may write to it")
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,6 +142,47 @@ def test_index_files_that_others_can_write_are_not_loaded(shop: Shop, mode: int)
     assert shop.votes(3, Shortlister(shop.store))[0] == "pic3"
     (finding,) = verify_index(shop.store)
     assert "not loaded" in finding.message
+    assert [found.repaired for found in repair_index(shop.store)] == [True]
+    assert [found.ok for found in verify_index(shop.store)] == [True]
+    assert shop.votes(3, Shortlister(shop.store))[0] == "pic3"
+
+
+def test_a_folder_above_that_others_can_write_counts_too_and_is_mended(shop: Shop) -> None:
+    shop.add(*range(20))
+    compact(shop.store)
+    shop.folder.chmod(0o720)
+    assert [finding.ok for finding in verify_index(shop.store)] == [False]
+    list(repair_index(shop.store))
+    assert stat.S_IMODE(shop.folder.stat().st_mode) == 0o700
+    assert [found.ok for found in verify_index(shop.store)] == [True]
+
+
+def test_a_file_that_others_can_write_is_not_loaded(shop: Shop) -> None:
+    shop.add(*range(20))
+    compact(shop.store)
+    only_file(shop).chmod(0o602)
+    assert "others" in next(iter(verify_index(shop.store))).message
+    list(repair_index(shop.store))
+    assert [found.ok for found in verify_index(shop.store)] == [True]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root owns what others read")
+def test_what_root_made_is_loaded_by_others(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.add(*range(20))
+    compact(shop.store)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert [found.ok for found in verify_index(shop.store)] == [True]
+    assert shop.votes(3, Shortlister(shop.store))[0] == "pic3"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_repairs_belongs_to_the_folders_owner(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.add(*range(20))
+    compact(shop.store)
+    only_file(shop).unlink()
+    os.chown(shop.folder, 12345, 12345)
+    list(repair_index(shop.store))
+    assert {path.stat().st_uid for path in (shop.folder / "index", only_file(shop))} == {12345}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

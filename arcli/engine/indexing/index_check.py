@@ -8,14 +8,14 @@ from arcli.engine.indexing.coverage import gaps
 from arcli.engine.indexing.index_view import UNCOVERED_LIMIT
 from arcli.engine.indexing.shortlist import INDEX_FOLDER
 from arcli.errors import ArcliError, DataDamaged
-from arcli.index.files import FileGone, is_ours, verify_digest
+from arcli.index.files import FileGone, is_trusted, verify_digest
 from arcli.models import Finding
 from arcli.store import segments
 from arcli.store.channel import ChannelStore
 from arcli.store.segments import SegmentRecord
 
 _REPAIR = "run: arcli doctor --repair"
-_OWNER = "make it yours, with mode 700, or remove it and run: arcli doctor --repair"
+_OWNER = "run, as the user who owns the channel's folder: arcli doctor --repair"
 
 
 def verify_index(store: ChannelStore) -> Iterator[Finding]:
@@ -46,7 +46,7 @@ def verify_index(store: ChannelStore) -> Iterator[Finding]:
 
 def _problems(store: ChannelStore, records: list[SegmentRecord]) -> Iterator[tuple[str, str]]:
     folder = store.folder / INDEX_FOLDER
-    if records and folder.exists() and not is_ours(folder):
+    if records and folder.exists() and not is_trusted(folder):
         yield "others own or may write to it: its files are not loaded", _OWNER
         return
     for record in records:

@@ -14,7 +14,7 @@ from arcli.engine.indexing.coverage import codes_of, gaps
 from arcli.engine.indexing.segment_opener import SegmentOpener
 from arcli.errors import Busy
 from arcli.features import INDEX_DIM
-from arcli.index.files import is_ours
+from arcli.index.files import is_trusted
 from arcli.index.flat import ExactIndex
 from arcli.index.seam import Codes, DescriptorIndex, Neighbours, Rows
 from arcli.index.votes import merged, without
@@ -139,8 +139,12 @@ class IndexViewBuilder:
 
     def _open(self, snapshot: Snapshot, before: IndexView | None, *, last_try: bool) -> Iterator[OpenSegment]:
         records = segments.live(snapshot)
-        if records and not is_ours(self._folder):
-            _log.warning("%s belongs to somebody else: its index files are not loaded", self._folder)
+        if records and not is_trusted(self._folder):
+            _log.warning(
+                "%s: others own or may write to it or a folder above, so its index files are not loaded"
+                " (its owner runs: arcli doctor --repair)",
+                self._folder,
+            )
             self._opener.forget_all_but(())
             return
         self._opener.forget_all_but({record.file.name for record in records})

@@ -18,7 +18,7 @@ from arcli.engine.indexing.shortlist import INDEX_FOLDER
 from arcli.errors import ArcliError, ChannelNotFound, Conflict, DataDamaged, Locked, StorageNotWritable
 from arcli.features import INDEX_DIM
 from arcli.files import FaultPoint, FolderGone, file_lock, of_os, reached
-from arcli.index.files import FileGone, collect, verify_content, verify_digest
+from arcli.index.files import FileGone, collect, hand_over, reclaim, verify_content, verify_digest
 from arcli.index.segment import kind_for, write_segment
 from arcli.models import IndexKind, SegmentFile
 from arcli.store import segments
@@ -130,13 +130,22 @@ class _Compactor:
         self._retire(bad)
 
     def repair(self) -> list[str]:
+        self._reclaim()
         self._adopt()
         bad = frozenset(self._damaged(verify_digest))
         pieces, setting = self._survey(bad)
         options = UpkeepOptions(delta_rows=1) if bad else UpkeepOptions()
         self._run(pieces, due(pieces, options), setting)
         self._retire(bad)
+        hand_over(self._folder)
         return sorted(bad)
+
+    def _reclaim(self) -> None:
+        """Do without files that may not be loaded; what is missing is built again."""
+        try:
+            reclaim(self._folder)
+        except OSError as error:
+            raise of_os(self._folder, error) from error
 
     def _survey(self, bad: frozenset[str]) -> tuple[list[Piece], IndexKind]:
         with self._store.read() as snapshot:
