@@ -56,6 +56,10 @@ def serve(
     save_misses: Annotated[
         PathOption, typer.Option("--save-misses", metavar="DIR", help="Keep photos that match nothing there.")
     ] = None,
+    time_zone: Annotated[
+        str | None,
+        typer.Option("--time-zone", metavar="NAME", help="Whose days Statistics counts. Default: UTC."),
+    ] = None,
     config: Annotated[
         PathOption,
         typer.Option("--config", metavar="FILE", help="TOML file of settings; see docs/server.md."),
@@ -77,6 +81,7 @@ def serve(
         "cors_origins": tuple(cors_origin) if cors_origin else None,
         "metrics_port": metrics_port,
         "save_misses": save_misses,
+        "time_zone": time_zone,
         "access_log": True if session.verbose else None,
     }
     _require_server()

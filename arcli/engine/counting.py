@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,12 +19,12 @@ _log = logging.getLogger(__name__)
 FLUSH_PATIENCE = 1.0  # seconds that closing waits for other processes which are writing their counts
 
 
-def note(result: FindResult, channels: Sequence[OpenChannel]) -> None:
+def note(result: FindResult, channels: Sequence[OpenChannel], day: dt.date | None = None) -> None:
     """Count, in memory, each target that a photo showed; one that showed none is a miss in every channel."""
     for channel in channels:
         found = {match.identifier for match in result.matches if match.channel == channel.name}
         if found or not result.matches:
-            channel.counts.record(found)
+            channel.counts.record(found, day=day)
 
 
 def flush(channels: Iterable[OpenChannel], *, patience: float = 0.0) -> None:

@@ -20,7 +20,7 @@ from arcli.store.connections import idle_limit
 from arcli.vision.decoding.decode import Decoded, decode
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 from arcli.vision.features.presets import load_preset
-from arcli.vision.scoring.score import default_threshold
+from arcli.vision.scoring.score import HIGHEST_THRESHOLD, default_threshold
 
 if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
@@ -95,13 +95,10 @@ class StoredChannel:
         return self._rows[row_id]
 
     def threshold(self, row_id: int, asked: float | None) -> float:
+        """Return the lowest score that counts as found: the target's own, the lookup's or the channel's."""
         own = usable_matchratio(self._rows[row_id].matchratio)
-        if own is not None:
-            return own
-        if asked is not None:
-            return asked
-        setting = self._open.settings.threshold
-        return setting if setting is not None else default_threshold(self._open.preset)
+        first = own if own is not None else asked if asked is not None else self._open.settings.threshold
+        return default_threshold(self._open.preset) if first is None else min(first, HIGHEST_THRESHOLD)
 
 
 def held(snapshot: Snapshot) -> Read:
@@ -136,7 +133,7 @@ def find(
         found = recognize(photo, opened, options)
         result = _Answer(opened, options).to(picture.name, found, began)
     if options.count:
-        note(result, channels)
+        note(result, channels, options.day)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,6 +27,7 @@ class Effort(StrEnum):
 class FindOptions:
     """How to look up. `limit` targets a photo (None: all); `candidates`: how many others to report.
 
+    `day`: on which it counts; None: today in UTC.
     `sound_only`: of several channels, those that cannot be read are left out, where others can.
     """
 
@@ -37,6 +39,7 @@ class FindOptions:
     metadata: bool = True
     jobs: int | None = None
     sound_only: bool = False
+    day: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

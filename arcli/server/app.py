@@ -19,7 +19,7 @@ from starlette.routing import Route
 from arcli import __version__
 from arcli.server.arcloud.calls import ArcloudRoutes
 from arcli.server.extensions.routes import Extensions
-from arcli.server.requests.log import AccessLog
+from arcli.server.requests.log import RequestLog
 from arcli.server.service import Service
 from arcli.server.tupu.calls import TupuRoutes
 
@@ -77,7 +77,7 @@ def health_routes(service: Service) -> list[Route]:
 def _middleware(service: Service) -> list[Middleware]:
     """Log, and let web pages of the configured origins call (credentials are in the body: no cookies)."""
     origins = service.options.cors_origins
-    logging_ = [Middleware(AccessLog)] if service.options.access_log else []
+    logging_ = [Middleware(RequestLog)] if service.options.access_log else []
     if not origins:
         return logging_
     return [

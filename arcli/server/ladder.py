@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from arcli.errors import ArcliError, UsageError
 from arcli.server.requests.limits import PaceTuning
+from arcli.server.requests.log import noted
 from arcli.server.service import Service
 
 _log = logging.getLogger(__name__)
@@ -71,6 +72,9 @@ def endpoint(
                 reply = await manner.succeeded(request, await handler(request))
             except Exception as error:
                 reply = await manner.refused(request, call, _known(call, error))
+            noted(request.scope).update(
+                {"from": address, "call": call, "code": reply.code, "bytes": request.state.lease.taken}
+            )
             service.pacer.wait(address, request.state.lease.taken / PaceTuning().unit_bytes)
         service.metrics.answered(call, reply.code, time.perf_counter() - began)
         return reply.response

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from arcli.errors import Busy, ChannelNotFound, TargetNotFound
+from arcli.errors import Busy, ChannelNotFound, DataDamaged, TargetNotFound
 from arcli.filetypes import PictureFormat, picture_format
 from arcli.models import Effort, FindOptions, FindResult, Principal, Scope, StatisticsQuery, StatRecord
 from arcli.server.service import Service
@@ -36,7 +36,7 @@ async def find_photo(
     searched = await service.quick.run(_searched, service, principal, channels)
     for _ in range(_TRIES):
         try:
-            asked = replace(options, sound_only=channels is None)
+            asked = replace(options, sound_only=channels is None, day=service.options.today())
             work = partial(_find, service, content, searched, asked)
             result = await service.photos.run(address, work, slow=asks_for_much(options))
         except ChannelNotFound:
@@ -104,6 +104,9 @@ def _by_channel(service: Service, query: StatisticsQuery, channels: Sequence[str
         try:
             counted = service.gallery.statistics(query=replace(query, channel=channel))
         except (TargetNotFound, ChannelNotFound):
+            continue
+        except DataDamaged as error:
+            _log.error("channel %r is left out of the counts: %s", channel, error)
             continue
         known = True
         for record in counted:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 import tomllib
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from arcli.errors import FileExists, UsageError
 
@@ -49,11 +52,16 @@ class ServeOptions:
     failures_per_account: int = 200  # from addresses that never had it right; one forgiven every 2 s
     anonymous_rate: float = 20.0  # GetImage without credentials: requests a second and address
     account_channels: int = 100  # channels that an account may make through /arcli/v1
+    time_zone: str | None = None  # whose days Statistics counts; None: UTC
     findimage_level: str = "level"  # "channel": as the vendor's document reads, protocols.md decision 2
     url_pictures: bool = False  # Tupu: fetch pictures given by URL
     tupu_relatives: int = 5  # candidates that a Tupu answer lists
     save_misses: Path | None = None
     shared_table: Path | None = None  # of limits that several workers share; made by the parent
+
+    def today(self) -> dt.date | None:
+        """Return the day on which a photo of now counts, None for the one in UTC."""
+        return None if self.time_zone is None else dt.datetime.now(_zone(self.time_zone)).date()
 
     @property
     def scheme(self) -> str:
@@ -71,6 +79,18 @@ class ServeOptions:
     def link_url(self) -> str:
         """What links to pictures begin with: "" if nobody said how a server on all addresses is reached."""
         return self.base_url if self.public_url or self.host not in _LOOPBACK else ""
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    """Raises UsageError for a time zone that is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UsageError(
+            f"there is no time zone {name!r} on this machine",
+            hint="write one as Europe/Berlin; tzdata has them",
+        ) from error
 
 
 def load_options(path: Path | None, given: dict[str, Any]) -> ServeOptions:
@@ -155,6 +175,8 @@ def _checked(options: ServeOptions) -> ServeOptions:
         raise UsageError("the public URL begins with http:// or https://")
     if (options.tls_cert is None) != (options.tls_key is None):
         raise UsageError("TLS needs both --tls-cert and --tls-key")
+    if options.time_zone is not None:
+        _zone(options.time_zone)
     for network in options.trusted_proxies:
         try:
             ipaddress.ip_network(network, strict=False)

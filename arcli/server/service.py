@@ -18,6 +18,7 @@ from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
 from arcli.server.requests.access import Admission, ClientAddress
 from arcli.server.requests.limits import BucketTable, Memory, Pacer, PaceTuning
+from arcli.server.requests.log import noted
 from arcli.server.work import PhotoQueue, Workers
 
 _QUICK_THREADS = 8  # questions to the database, below a millisecond each
@@ -81,7 +82,14 @@ class Service:
             await asyncio.sleep(seconds)
 
     async def admit(self, request: Request, credentials: Credentials) -> Principal:
-        return await self.admission.admit(credentials, self.address(request))
+        principal = await self.admission.admit(credentials, self.address(request))
+        self.admitted(request, principal)
+        return principal
+
+    def admitted(self, request: Request, principal: Principal) -> None:
+        """Note who asks, for the log."""
+        request.state.admitted = principal
+        noted(request.scope).update({"who": principal.username, "key": principal.key_id})
 
     def authorize(self, principal: Principal, channel: str, need: Scope = Scope.ALL) -> None:
         """Raises NotYourChannel; ChannelNotFound for none, and for a private one of others."""

@@ -129,6 +129,46 @@ def test_tls_by_certificate_files(tmp_path: Path, secrets: dict[str, str], opens
             assert json.loads(answer.read()) == {"status": "ready"}
 
 
+def certificate(openssl: OpenSsl, folder: Path, name: str) -> tuple[Path, Path]:
+    cert, key = folder / f"{name}.cert.pem", folder / f"{name}.key.pem"
+    what = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
+    openssl.run(
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(cert), *what
+    )
+    return cert, key
+
+
+def test_a_renewed_certificate_is_read(tmp_path: Path, secrets: dict[str, str], openssl: OpenSsl) -> None:
+    (cert, key), (later, its_key) = (certificate(openssl, tmp_path, name) for name in ("first", "second"))
+    with serving(tmp_path / "data", "--tls-cert", str(cert), "--tls-key", str(key)) as served:
+        port = int(served.url.rpartition(":")[2])
+        shown = ssl.get_server_certificate(("127.0.0.1", port))
+        cert.write_text("half of a certifi")
+        assert ssl.get_server_certificate(("127.0.0.1", port)) == shown
+        later.replace(cert)
+        its_key.replace(key)
+        while ssl.get_server_certificate(("127.0.0.1", port)) == shown:
+            pass
+        assert ssl.get_server_certificate(("127.0.0.1", port)).split() == cert.read_text().split()
+
+
+def test_days_are_those_of_the_time_zone(data_dir: Path) -> None:
+    login = {"username": "shop", "secretkey": populate_key(data_dir)}
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):  # 26 hours apart: never on the same day
+        with threaded_folder(data_dir, time_zone=zone) as url:
+            assert call(url, "FindImage", login, photo_of(1))["identifier"] == "poster1"
+    with threaded_folder(data_dir) as url:
+        records = call(url, "Statistics", login | YEARS)["records"]
+    assert [record["count"] for record in records] == [1, 1]
+
+
+def test_a_match_ratio_of_1_still_finds_its_own_picture(data_dir: Path) -> None:
+    login = {"username": "shop", "secretkey": populate_key(data_dir), "channel": "posters"}
+    with threaded_folder(data_dir) as url:
+        assert code(url, "UpdateImageInfo", login | {"identifier": "poster1", "matchratio": "1"}) == 0
+        assert call(url, "FindImage", login, poster(1))["identifier"] == "poster1"
+
+
 def test_web_pages_of_configured_origins_may_call(tmp_path: Path, secrets: dict[str, str]) -> None:
     ask = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
     with serving(tmp_path / "data", "--cors-origin", "https://app.example") as served:
@@ -286,6 +326,7 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, capfdbinary: Any) -> None
         "= 3",
         "trusted_proxies = ['not an address']",
         "grace_seconds = -1",
+        "time_zone = 'Mars/Olympus'",
         "anonymous_rate = nan",
         "body_seconds = inf",
         "failures_per_address = 0",
@@ -377,6 +418,17 @@ def test_the_access_log_tells_no_secret(data_dir: Path, caplog: pytest.LogCaptur
         assert code(url, "GetImages", login) == 0
         for path in (f"/GetImages?secretkey={secret}", f"/pictures/{secret}/posters/poster1"):
             send(url, path, None, None, method="GET")
-    assert "POST '/GetImages' 200" in caplog.text
-    assert "GET '/pictures/…/posters/poster1' 404" in caplog.text
+    lines = [
+        json.loads(record.getMessage()) for record in caplog.records if record.name.endswith("requests.log")
+    ]
+    first, second, third = lines
+    assert (first["call"], first["code"], first["who"], first["status"]) == ("GetImages", "0", "shop", 200)
+    assert (len(first["key"]), first["from"], first["ms"] > 0, first["bytes"] > 0) == (
+        8,
+        "127.0.0.1",
+        True,
+        True,
+    )
+    assert (second["method"], second["path"], second["code"]) == ("GET", "/GetImages", "29001")
+    assert (third["path"], third["status"]) == ("/pictures/…/posters/poster1", 404)
     assert secret not in caplog.text

@@ -32,9 +32,12 @@ from arcli.server.process.connections import (
 )
 from arcli.server.requests.access import ClientAddress
 from arcli.server.requests.limits import BucketTable
+from arcli.server.requests.log import PlainLines
 from arcli.server.service import Backend, Service
 
+_log = logging.getLogger(__name__)
 _BACKLOG = 256
+_TICKS = 10  # of uvicorn, a tenth of a second each, between looks at the files of the certificate
 _DECODE_SECONDS = 1.0  # that a picture may still be decoded after SIGTERM; a photo takes a tenth of it
 _SWITCH_SECONDS = 0.001  # a photo's thread waits so long for the interpreter, not Python's 5 ms
 _KEEP_ALIVE = 30  # seconds that an idle connection stays open
@@ -115,12 +118,44 @@ def run_process(options: ServeOptions, listener: socket.socket, metrics: Metrics
     ServerProcess(uvicorn_config(build_app(service), options), service).run(sockets=[listener])
 
 
+def _stamps(options: ServeOptions) -> tuple[int | None, ...]:
+    """Return when the files of the certificate were changed; None for one that is not there."""
+    found: list[int | None] = []
+    for path in (options.tls_cert, options.tls_key):
+        try:
+            found.append(None if path is None else path.stat().st_mtime_ns)
+        except OSError:
+            found.append(None)
+    return tuple(found)
+
+
 class ServerProcess(uvicorn.Server):
     """uvicorn, which at its end lets requests finish but waits for no picture that takes long to decode."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
         self._service = service
+        self._stamps = _stamps(service.options)
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS == 0:
+            self._renew_certificate()
+        return await super().on_tick(counter)
+
+    def _renew_certificate(self) -> None:
+        """Have new connections get a certificate that was put in place of the old one."""
+        options, context = self._service.options, self.config.ssl
+        if context is None or options.tls_cert is None or options.tls_key is None:
+            return
+        stamps = _stamps(options)
+        if stamps == self._stamps or None in stamps:
+            return
+        self._stamps = stamps
+        try:
+            check_tls(options)
+            context.load_cert_chain(options.tls_cert, options.tls_key)
+        except (UsageError, OSError) as error:
+            _log.error("the new certificate is not used: %s", error)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         ending = asyncio.get_running_loop().call_later(_DECODE_SECONDS, self._service.photos.end_decoding)
@@ -169,11 +204,9 @@ def _follow(parent: BaseProcess) -> None:
 
 
 def _log_to_stderr(options: ServeOptions) -> None:
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO if options.access_log else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    level = logging.INFO if options.access_log else logging.WARNING
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a stranger's broken request is no warning
     logging.getLogger("python_multipart").setLevel(logging.ERROR)

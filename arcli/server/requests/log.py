@@ -1,10 +1,17 @@
-"""A line a request: method, path, status, milliseconds. No query string, and no capability of a picture."""
+"""The request log: a line of JSON a request, on stderr, without secrets, query strings or capabilities.
+
+Keys: at (UTC), from, method, path, status, call, code (returncode, Tupu's code or HTTP status), who and key
+(the account and the id of its key, once they are known), bytes (of the body), ms.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import logging
 import re
 import time
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,8 +19,8 @@ _log = logging.getLogger(__name__)
 _CAPABILITY = re.compile(r"^/pictures/[^/]*")
 
 
-class AccessLog:
-    """Wraps an application and logs what it answers."""
+class RequestLog:
+    """Wraps an application and logs what it answers. What calls add is in `noted`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -33,7 +40,29 @@ class AccessLog:
         try:
             await self._app(scope, receive, note)
         finally:
-            path = _CAPABILITY.sub("/pictures/…", scope["path"])
-            peer = (scope.get("client") or ("-",))[0]
-            elapsed = (time.perf_counter() - began) * 1000
-            _log.info("%s %s %r %s %.0f ms", peer, scope["method"], path, status, elapsed)
+            line = _line(scope, status) | noted(scope)
+            line["ms"] = round((time.perf_counter() - began) * 1000, 1)
+            _log.info("%s", json.dumps(line, ensure_ascii=True))
+
+
+def noted(scope: Scope) -> dict[str, Any]:
+    """Return what is noted of a request so far; whoever knows more writes it in."""
+    found: dict[str, Any] = scope.setdefault("arcli.noted", {})
+    return found
+
+
+def _line(scope: Scope, status: int) -> dict[str, Any]:
+    return {
+        "at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+        "from": (scope.get("client") or ("-",))[0],
+        "method": scope["method"],
+        "path": _CAPABILITY.sub("/pictures/…", scope["path"])[:200],
+        "status": status,
+    }
+
+
+class PlainLines(logging.Formatter):
+    """Formats lines of the request log as they are, all others with time, level and place."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.getMessage() if record.name == __name__ else super().format(record)

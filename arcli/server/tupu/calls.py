@@ -139,7 +139,7 @@ class TupuRoutes:
                 raise RateLimited("too many wrong signatures from this address: wait a minute") from None
             admission.count_failure(secret_id, address)
             raise
-        request.state.admitted = principal
+        self._service.admitted(request, principal)
         return principal
 
     async def _content(self, image: bytes | str) -> bytes:

@@ -35,7 +35,8 @@ class TupuLookup:
         """Raises UnreadablePicture, PictureTooLarge; a photo without features shows nothing."""
         picture = self._service.readable(content)
         most = self._service.options.tupu_relatives
-        options = FindOptions(limit=1, candidates=most, metadata=False)
+        day = self._service.options.today()
+        options = FindOptions(limit=1, candidates=most, metadata=False, sound_only=True, day=day)
         try:
             result = self._service.gallery.find(picture=picture, channels=channels, options=options)
         except TooFewFeatures:
