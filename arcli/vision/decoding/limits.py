@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SMALLER = "make it smaller: 800 px on its long side is enough"
 _LEAST_MEMORY = 600_000_000
-_PLAIN = {PictureFormat.JPEG, PictureFormat.PNG, PictureFormat.GIF, PictureFormat.BMP, PictureFormat.WEBP}
+_PLAIN = {PictureFormat.JPEG, PictureFormat.PNG, PictureFormat.BMP, PictureFormat.WEBP}
 _ORDINARY_MEMORY = 400_000_000
 _ORDINARY_SCANS = 1_000_000_000  # pixels by scans of a JPEG: about a second
 
