@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcli.errors import NotSupported, UsageError
-from arcli.gallery import ChannelAdmin, Gallery, Maintenance, ServiceProbe
+from arcli.gallery import AccountAdmin, ChannelAdmin, Gallery, Gatekeeper, Maintenance, ServiceProbe
 from arcli.models import Finding
 from arcli.protocols.reading import real
 from arcli.settings import Kind, Settings
@@ -16,8 +16,6 @@ from arcli.settings import Kind, Settings
 if TYPE_CHECKING:
     from arcli.engine import LocalGallery
     from arcli.remote.http.transport import HttpTransport
-    from arcli.store.accounts import Accounts
-    from arcli.store.gatekeeper import CatalogGatekeeper
 
 
 def open_gallery(settings: Settings) -> Gallery:
@@ -156,11 +154,12 @@ def examine(gallery: Gallery, *, channel: str | None, repair: bool) -> Iterator[
     return gallery.probe(channel=channel)
 
 
-def account_admin(settings: Settings) -> Accounts:
+def account_admin(settings: Settings) -> AccountAdmin:
     """Open the accounts of the profile's data folder; the caller closes them. Raises NotSupported."""
     from arcli.store.accounts import Accounts
 
-    return Accounts(local_data_dir(settings))
+    accounts: AccountAdmin = Accounts(local_data_dir(settings))
+    return accounts
 
 
 def local_data_dir(settings: Settings) -> Path:
@@ -181,11 +180,12 @@ def served_gallery(data_dir: Path) -> LocalGallery:
     return LocalGallery(data_dir=data_dir, background=True, limits=SERVE)
 
 
-def gatekeeper(data_dir: Path) -> CatalogGatekeeper:
+def gatekeeper(data_dir: Path) -> Gatekeeper:
     """Open what tells a server who may do what, making the data folder if there is none."""
     from arcli.store.gatekeeper import CatalogGatekeeper
 
-    return CatalogGatekeeper(data_dir)
+    keeper: Gatekeeper = CatalogGatekeeper(data_dir)
+    return keeper
 
 
 def server_pepper(data_dir: Path) -> bytes:

@@ -151,7 +151,7 @@ class ChannelAdmin(Protocol):
         ...
 
     def create_channel(self, *, name: str, settings: ChannelSettings = ChannelSettings()) -> ChannelInfo:
-        """Make a channel. Raises ChannelExists, InvalidChannelName, UsageError (no such owner)."""
+        """Make a channel. Raises ChannelExists, InvalidChannelName."""
         ...
 
     def set_channel(self, *, name: str, changes: SettingsChanges) -> ChannelInfo:
@@ -193,7 +193,18 @@ class Maintenance(Protocol):
 
 @runtime_checkable
 class AccountAdmin(Protocol):
-    """Who may use `serve`. Every method that takes a username raises AccountNotFound for an unknown one."""
+    """Who may use `serve`. Every method that takes a username raises AccountNotFound for an unknown one.
+
+    Each change is one transaction. Close it when done; it is a context manager.
+    """
+
+    def __enter__(self) -> AccountAdmin: ...
+    def __exit__(self, *exc: object) -> None: ...
+    def close(self) -> None: ...
+
+    def make(self) -> None:
+        """Make the place where accounts are kept, unless it is there."""
+        ...
 
     def accounts(self) -> Sequence[Account]: ...
     def account(self, *, username: str) -> Account: ...
@@ -260,7 +271,9 @@ class AccountAdmin(Protocol):
 
 
 class Gatekeeper(Protocol):
-    """What a server asks about those who ask it; safe to call from several threads."""
+    """What a server asks about those who ask it; safe to call from several threads. Close it when done."""
+
+    def close(self) -> None: ...
 
     def authenticate(self, *, username: str, secretkey: str, drawn_only: bool = False) -> Principal:
         """Say whose secret this is; with `drawn_only` one that was imported is none.

@@ -31,8 +31,8 @@ from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 
 if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
+    from arcli.store.protocols import TargetWriter
     from arcli.store.rows import TargetRow
-    from arcli.store.transaction import WriteTransaction
 
 Outcome = Enrolment | Unchanged | None
 DuplicateSearch = Callable[[str, Enrolment], list[Duplicate]]
@@ -116,7 +116,7 @@ class Loader:
     def _dry(self, batch: list[tuple[Step, Outcome | Exception]]) -> list[AddResult]:
         return [self._settle(step, outcome, None) for step, outcome in batch]
 
-    def _settle(self, step: Step, outcome: Outcome | Exception, writer: WriteTransaction | None) -> AddResult:
+    def _settle(self, step: Step, outcome: Outcome | Exception, writer: TargetWriter | None) -> AddResult:
         if step.decided is not None:
             return step.decided
         try:
@@ -129,7 +129,7 @@ class Loader:
         except ArcliError as error:
             return self._failed(step.item, error)
 
-    def _enrolled(self, item: AddItem, enrolment: Enrolment, writer: WriteTransaction | None) -> AddResult:
+    def _enrolled(self, item: AddItem, enrolment: Enrolment, writer: TargetWriter | None) -> AddResult:
         """Apply the gates, then store. Raises what refuses the item."""
         least = self._options.min_level
         if least is not None and enrolment.level < least:
@@ -154,7 +154,7 @@ class Loader:
                 snapshot.refuse_if_full(identifier, more=self._foretold)
         self._foretold += 1
 
-    def _unchanged(self, item: AddItem, writer: WriteTransaction | None) -> AddResult:
+    def _unchanged(self, item: AddItem, writer: TargetWriter | None) -> AddResult:
         """The picture is the one that is there: only metadata and matchratio may differ."""
         present = writer.target(item.identifier) if writer else self._present(item.identifier)
         if present is None:

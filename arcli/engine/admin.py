@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from arcli.engine.channels import Channels, OpenChannel
 from arcli.errors import ArcliError
@@ -10,6 +11,9 @@ from arcli.models import ChannelInfo, ChannelSettings, Finding, SegmentInfo, Set
 from arcli.store import segments
 from arcli.store.catalog import ChannelRecord
 from arcli.store.segments import SegmentRecord
+
+if TYPE_CHECKING:
+    from arcli.store.protocols import ChannelCatalog
 
 
 class LocalAdmin:
@@ -46,7 +50,8 @@ class LocalAdmin:
         return describe(self._channels.get(name))
 
     def settings(self) -> Mapping[str, ChannelSettings]:
-        return {record.name: record.settings for record in self._channels.catalog().channels()}
+        catalog: ChannelCatalog = self._channels.catalog()
+        return {record.name: record.settings for record in catalog.channels()}
 
     def settings_of(self, *, name: str) -> ChannelSettings:
         return self._channels.catalog().channel(name).settings

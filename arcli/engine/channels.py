@@ -21,6 +21,7 @@ from arcli.store.reserve import Reserve
 if TYPE_CHECKING:
     from arcli.engine.indexing.index_builder import IndexBuilder
     from arcli.engine.indexing.shortlist import Shortlister
+    from arcli.store.protocols import MatchCounts
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class OpenChannel:
         self._builder: IndexBuilder | None = None
         self._owing = False
         self.store = ChannelStore.open(record.folder)
-        self.counts = Counts(record.folder)
+        self.counts: MatchCounts = Counts(record.folder)
         self.reserve = Reserve(record.folder.parent.parent)
         self._shortlister: Shortlister | None = None
         self.uncounted: str | None = None  # why its counts could not be written the last time

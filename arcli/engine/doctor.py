@@ -10,6 +10,7 @@ from arcli.errors import ArcliError
 from arcli.features import Features
 from arcli.models import Finding
 from arcli.store.check import advice, repair_counts, repair_store, verify_counts, verify_store
+from arcli.store.counts import Counts
 from arcli.store.rebuild import rebuild_catalog, verify_catalog
 
 
@@ -49,7 +50,7 @@ def _repair(channels: Channels, name: str | None) -> Iterator[Finding]:
         try:
             yield from repair_store(channels.get(each).store)
             yield from repair_index(channels.get(each).store)
-            yield from repair_counts(channels.get(each).counts)
+            yield from repair_counts(Counts(channels.get(each).store.folder))
         except ArcliError as error:
             yield Finding.of(each, error, hint=advice(error))
     yield from _verify(channels, name)
@@ -73,4 +74,5 @@ def _verify_channel(channels: Channels, name: str) -> Iterator[Finding]:
         return
     yield from verify_store(opened.store, Features.from_bytes)
     yield from verify_index(opened.store)
-    yield from verify_counts(opened.counts)
+    with Counts(opened.store.folder) as counts:
+        yield from verify_counts(counts)

@@ -11,7 +11,7 @@ from arcli.models import RemoveResult, RemoveStatus, valid_identifier
 
 if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
-    from arcli.store.transaction import WriteTransaction
+    from arcli.store.protocols import TargetWriter
 
 _BATCH = 256  # removals a transaction: some 20 ms, after which others may write and the results are told
 
@@ -50,7 +50,7 @@ def _one_alone(channel: OpenChannel, identifier: str) -> RemoveResult:
     return result
 
 
-def _one(writer: WriteTransaction, identifier: str) -> RemoveResult:
+def _one(writer: TargetWriter, identifier: str) -> RemoveResult:
     return _result(identifier, removed=writer.remove(identifier) is not None)
 
 

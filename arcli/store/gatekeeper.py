@@ -11,6 +11,7 @@ from arcli.models import Principal, Scope, TupuBinding, valid_channel_name
 from arcli.store.account_rows import binding_of, channels_of
 from arcli.store.catalog import Catalog
 from arcli.store.nonces import Nonces
+from arcli.store.protocols import NonceMemory
 from arcli.store.rows import now as now_text
 from arcli.store.secret_keys import DigestKind, SecretDigests, pepper
 
@@ -33,7 +34,7 @@ class CatalogGatekeeper:
 
     def __init__(self, data_dir: Path) -> None:
         self._catalog = Catalog.open(data_dir, create=True)
-        self._nonces = Nonces(data_dir)
+        self._nonces: NonceMemory = Nonces(data_dir)
         self._pepper = pepper(data_dir)
         self._used: dict[str, str] = {}
         self._written: dict[str, float] = {}

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from arcli.errors import DataDamaged, DataTooNew, DiskFull
-from arcli.models import ListQuery, TargetChanges
+from arcli.commands.doctor import _error as doctors_error
+from arcli.console.faults import as_arcli_error
+from arcli.errors import (
+    ArcliError,
+    DataDamaged,
+    DataTooNew,
+    DiskFull,
+    MemoryLimit,
+    ResourceLimit,
+    StorageNotWritable,
+)
+from arcli.files import of_os
+from arcli.models import Finding, ListQuery, TargetChanges
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.check import verify_store
 from arcli.store.rows import NewTarget
@@ -164,3 +179,50 @@ def use(folder: Path) -> None:
             txn.remove("target3")
             txn.update("target4", TargetChanges(active=False))
             txn.insert(NewTarget(identifier="new", features=b"F"))
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (errno.ENOSPC, DiskFull),
+        (errno.EACCES, StorageNotWritable),
+        (errno.EMFILE, ResourceLimit),
+        (errno.ENFILE, ResourceLimit),
+        (errno.ENOMEM, MemoryLimit),
+        (errno.EIO, DataDamaged),
+    ],
+)
+def test_what_the_system_refuses_is_told_from_damage(number: int, expected: type[ArcliError]) -> None:
+    error = OSError(number, os.strerror(number), "x")
+    assert type(of_os(Path("x"), error)) is expected
+    found = Finding.of("x", of_os(Path("x"), error))
+    assert doctors_error(found).exit_status == expected.exit_status
+    if expected is not DataDamaged:
+        assert as_arcli_error(error).exit_status == expected.exit_status
+
+
+def test_too_few_file_handles_are_no_damage(tmp_path: Path) -> None:
+    """Opened with ever fewer handles left: it works, or says what it wants."""
+    script = (
+        "import os, resource, sys; from pathlib import Path; from arcli.store.catalog import Catalog;"
+        "from arcli.errors import LimitExceeded; from arcli.models import ChannelSettings\n"
+        "data = Path(sys.argv[1])\n"
+        "with Catalog.open(data, create=True) as made: made.create_channel('a', ChannelSettings(), 1)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24)); held = []\n"
+        "try:\n"
+        "    while True: held.append(os.open('/dev/null', 0))\n"
+        "except OSError: pass\n"
+        "refused = 0\n"
+        "for left in range(8):\n"
+        "    try:\n"
+        "        with Catalog.open(data, create=False) as catalog:\n"
+        "            assert [channel.name for channel in catalog.channels()] == ['a']\n"
+        "    except LimitExceeded as error: refused += 1; assert 'ulimit' in error.hint\n"
+        "    os.close(held.pop())\n"
+        "print(refused)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "data")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert 1 <= int(done.stdout) <= 6

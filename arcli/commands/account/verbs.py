@@ -14,12 +14,12 @@ from arcli.console.names import accounts, channels
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.errors import NotFound, UsageError
+from arcli.errors import AccountExists, NotFound, UsageError
 from arcli.models import Grant, KeyRequest, NewKey, Scope, TupuBinding
 from arcli.settings import Format
 
 if TYPE_CHECKING:
-    from arcli.store.accounts import Accounts
+    from arcli.gallery import AccountAdmin
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
@@ -99,9 +99,12 @@ def add(
     binding = read_binding(name, channels, tupu_public_key, secret_id)
     grants = [Grant(channel=channel, scope=scope) for channel in channels]
     with _accounts(session) as accounts:
-        known = any(found.username == name for found in accounts.accounts())
-        make = accounts.add_key if known and (new_key or scan_only) else accounts.add_account
-        key = make(username=name, key=request, grants=grants, binding=binding)
+        try:
+            key = accounts.add_account(username=name, key=request, grants=grants, binding=binding)
+        except AccountExists:
+            if not (new_key or scan_only):
+                raise
+            key = accounts.add_key(username=name, key=request, grants=grants, binding=binding)
     _show_key(session, key, secretkey_file is not None, binding)
 
 
@@ -244,7 +247,7 @@ def server_key(ctx: typer.Context) -> None:
         session.record({"public_key": pem}, name="".join(pem.splitlines()[1:-1]))
 
 
-def _accounts(session: Session) -> Accounts:
+def _accounts(session: Session) -> AccountAdmin:
     from arcli.connect import account_admin
 
     return account_admin(session.settings)

@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 
 from arcli.errors import Busy
+from arcli.store.protocols import AttemptLevels
 
 _ROW = struct.Struct("<Qdd")  # digest of the key, level, when that was (monotonic: one clock a machine)
 _ROWS = 1 << 16  # keys remembered: 1.5 MB
@@ -88,7 +89,7 @@ class Buckets:
         *,
         burst: float,
         rate: float,
-        table: BucketTable,
+        table: AttemptLevels,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name, self._burst, self._rate = name, burst, rate

@@ -1,0 +1,161 @@
+"""What the engine and a server ask of a store: the seam that SQLite has behind it, and another one may.
+
+`gallery.AccountAdmin` and `gallery.Gatekeeper` are its other half: accounts and their rights. Texts are
+compared by their code points everywhere (`COLLATE "C"` where a database has another order). Whatever fails
+is one of our own errors: ChannelNotFound, DataDamaged, DataTooNew, Locked, StorageNotWritable, DiskFull,
+Unreachable.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from arcli.models import ChannelSettings, ListQuery, SettingsChanges, TargetChanges
+from arcli.store.catalog import ChannelRecord
+from arcli.store.counts import Count
+from arcli.store.rows import NewTarget, StoreInfo, TargetRow
+
+
+class ChannelCatalog(Protocol):
+    """Which channels there are. A data folder that does not exist has none."""
+
+    def close(self) -> None: ...
+    def exists(self) -> bool: ...
+
+    def make(self) -> None:
+        """Make an empty catalog unless there is one."""
+        ...
+
+    def channels(self) -> Sequence[ChannelRecord]:
+        """Return all channels by name (code points)."""
+        ...
+
+    def channel(self, name: str) -> ChannelRecord:
+        """Return one channel. Raises ChannelNotFound, InvalidChannelName."""
+        ...
+
+    def create_channel(
+        self, name: str, settings: ChannelSettings, preset: int, *, created: str | None = None
+    ) -> ChannelRecord:
+        """Make a channel and its empty store. Raises ChannelExists, InvalidChannelName."""
+        ...
+
+    def set_channel(self, name: str, changes: SettingsChanges) -> ChannelRecord:
+        """Change the settings that are named, in one transaction. Raises ChannelNotFound."""
+        ...
+
+    def remove_channel(self, name: str) -> None:
+        """Remove a channel with all that is in it, also one that cannot be read. Raises ChannelNotFound."""
+        ...
+
+
+class TargetSnapshot(Protocol):
+    """A channel at one moment: what is read through it belongs together."""
+
+    def info(self) -> StoreInfo: ...
+
+    def changes(self) -> int:
+        """Return a number that is another one after each transaction that changed the channel."""
+        ...
+
+    def count(self) -> int:
+        """Return how many targets there are, active or not."""
+        ...
+
+    def refuse_if_full(self, identifier: str, *, more: int = 0) -> None:
+        """Raise QuotaExceeded when the quota leaves no room for a target besides `more` new ones."""
+        ...
+
+    def target(self, identifier: str) -> TargetRow | None: ...
+
+    def list(self, query: ListQuery = ListQuery()) -> tuple[int, list[TargetRow]]:
+        """Return how many targets `query` selects, and its page of them by identifier in code points."""
+        ...
+
+    def rows(self, row_ids: Iterable[int]) -> dict[int, TargetRow]: ...
+    def features(self, row_ids: Iterable[int]) -> dict[int, bytes]: ...
+    def thumbnails(self, row_ids: Iterable[int]) -> dict[int, bytes]: ...
+    def picture(self, row_id: int) -> bytes | None: ...
+
+    def features_after(self, row_id: int, limit: int = -1) -> Iterator[tuple[int, bytes]]:
+        """Yield (row id, features) above `row_id` in order, at most `limit` (-1: all), inactive ones too."""
+        ...
+
+
+class TargetWriter(TargetSnapshot, Protocol):
+    """One write transaction: durable when its block has ended, void if that raises."""
+
+    def insert(self, new: NewTarget) -> int:
+        """Add a target and return its row id, which none had before. Raises TargetExists, QuotaExceeded."""
+        ...
+
+    def replace(self, new: NewTarget) -> int:
+        """Put `new` in the place of the target of that identifier, with a new row id."""
+        ...
+
+    def remove(self, identifier: str) -> int | None:
+        """Remove a target and return the row id that is dead now, or None when there is no such target."""
+        ...
+
+    def update(self, identifier: str, changes: TargetChanges) -> TargetRow:
+        """Change a target; a new picture is for `replace`. Raises TargetNotFound, TargetExists."""
+        ...
+
+
+class TargetStore(Protocol):
+    """The truth about one channel. Threads and processes share it."""
+
+    def close(self) -> None: ...
+
+    def read(self) -> AbstractContextManager[TargetSnapshot]:
+        """Hold one snapshot of all that was acknowledged. It never waits for a writer."""
+        ...
+
+    def write(self) -> AbstractContextManager[TargetWriter]:
+        """Hold a write transaction. Raises Locked where others write for too long."""
+        ...
+
+    def shrink(self) -> None:
+        """Give the space of what was removed back."""
+        ...
+
+
+class MatchCounts(Protocol):
+    """How often the targets of a channel were found, by UTC day. They outlive the targets."""
+
+    def close(self) -> None: ...
+
+    def record(self, identifiers: Iterable[str], *, day: dt.date | None = None) -> None:
+        """Count one photo that showed these targets (none: missed), in memory. `day` None: today, UTC."""
+        ...
+
+    def flush(self, *, timeout: float = 0.0) -> bool:
+        """Write what is pending; what cannot be written stays pending. False: others are writing."""
+        ...
+
+    def add(self, increments: Mapping[tuple[dt.date, str], int], *, timeout: float = 0.0) -> None: ...
+    def read(self, start: dt.date, end: dt.date, identifier: str | None = None) -> list[Count]: ...
+    def knows(self, identifier: str) -> bool: ...
+
+
+class NonceMemory(Protocol):
+    """Nonces that signed requests used, over all processes that serve the same data."""
+
+    def close(self) -> None: ...
+
+    def first_use(self, *, secret_id: str, nonce: str, now: float) -> bool:
+        """Record a nonce; False when any process recorded it before. `now`: Unix seconds."""
+        ...
+
+
+class AttemptLevels(Protocol):
+    """How much failed attempts have filled the bucket of an address or account, over all processes."""
+
+    def close(self) -> None: ...
+
+    def update(self, key: Hashable, change: Callable[[float, float], tuple[float, float]]) -> None:
+        """Replace a key's (level, when) by what `change` makes of it; no process comes between."""
+        ...
