@@ -41,14 +41,15 @@ def save_stacked_bars(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(max(8.0, min(24.0, 0.25 * len(labels))), 4.8), layout="constrained")
+    figure.suptitle(title).set_parse_math(False)
     axes = figure.subplots()
     base = [0] * len(labels)
     for name, counts in series.items():
         axes.bar(range(len(labels)), counts, bottom=base, label=f"{name}: {sum(counts):,}" if name else None)
         base = [low + count for low, count in zip(base, counts, strict=True)]
-    _describe(axes, labels, title, empty=not any(base))
+    _describe(axes, labels, empty=not any(base))
     if any(series):  # beside the bars, where it covers none
-        legend = figure.legend(fontsize="small", loc="outside right upper")
+        legend = figure.legend(fontsize="small", loc="outside right center")
         for text in legend.get_texts():
             text.set_parse_math(False)  # a name may hold $
     buffer = io.BytesIO()
@@ -56,10 +57,9 @@ def save_stacked_bars(
     write_file(path, buffer.getvalue(), overwrite=True)
 
 
-def _describe(axes: Axes, labels: Sequence[str], title: str, *, empty: bool) -> None:
+def _describe(axes: Axes, labels: Sequence[str], *, empty: bool) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_title(title, parse_math=False, wrap=True)
     axes.set_ylabel("finds")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0, top=1 if empty else None)

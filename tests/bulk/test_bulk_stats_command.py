@@ -185,10 +185,11 @@ def test_charts_have_a_title_the_whole_range_and_a_legend_beside_them(
     arcli("stats", "-c", "c", "--from", "2020-01", "--to", "2020-01", "--plot-file", "b.png")
     arcli("stats", "-c", "c", "--from", "2025", "--top", "2", "--plot-file", "c.png")
     full, empty, top = (figure.axes[0] for figure in drawn)
-    assert full.get_title() == "Finds in channel c, 2026-01-01 to 2026-01-31 (UTC days)"
+    assert drawn[0].get_suptitle() == "Finds in channel c, 2026-01-01 to 2026-01-31 (UTC days)"
     assert [tick.get_text() for tick in full.get_xticklabels()][::30] == ["2026-01-01", "2026-01-31"]
-    bars = full.get_window_extent()
-    assert not drawn[0].legends[0].get_window_extent().overlaps(bars)
+    legend = drawn[0].legends[0].get_window_extent()
+    assert not legend.overlaps(full.get_window_extent())
+    assert not legend.overlaps(drawn[0]._suptitle.get_window_extent())
     assert [text.get_text() for text in empty.texts] == ["nothing was found"]
     assert drawn[1].legends == []
     assert [tick.get_text() for tick in top.get_xticklabels()] == ["p0_", "p1_"]
