@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Annotated, Any, Protocol
 
@@ -18,6 +18,7 @@ from arcli.console.streams import ClosedPipe, reserve_standard_streams
 from arcli.errors import Interrupted
 
 _BUG = 70
+_DISTRIBUTION = "arcli-gallery"
 
 
 class Interruptible(Protocol):
@@ -31,7 +32,7 @@ class Interruptible(Protocol):
 def main(argv: Sequence[str] | None = None, *, interrupts: Interruptible | None = None) -> int:
     """Run a command line and return its exit status."""
     reserve_standard_streams()
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = _as_options(list(sys.argv[1:] if argv is None else argv))
     session = Session(arguments, os.environ)
     try:
         status = _run(arguments, session)
@@ -43,6 +44,16 @@ def main(argv: Sequence[str] | None = None, *, interrupts: Interruptible | None 
     except BaseException as error:
         return _failed(error, session, interrupts)
     return status
+
+
+def _as_options(arguments: list[str]) -> list[str]:
+    """Return `help` and `version`, which people try first, as the options that they mean."""
+    match arguments:
+        case ["help", *command]:
+            return [*command, "--help"]
+        case ["version", *options]:
+            return ["--version", *options]
+    return arguments
 
 
 def _run(arguments: list[str], session: Session) -> int:
@@ -86,15 +97,49 @@ def build() -> Any:
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", help="Say which arcli this is.", is_eager=True, callback=_version)
+        bool,
+        typer.Option(
+            "--version",
+            help="Say which arcli this is; with --verbose, what is installed with it.",
+            is_eager=True,
+            callback=_version,
+        ),
     ] = False,
 ) -> None:
-    """Image-recognition galleries at a shell."""
+    """Image-recognition galleries at a shell.
+
+    `arcli help COMMAND` explains a command, `arcli version` says which arcli this is.
+    """
 
 
-def _version(asked: bool) -> None:
+def _version(ctx: typer.Context, asked: bool) -> None:
     if asked:
         from arcli import __version__
 
         typer.echo(f"arcli {__version__}")
+        if Session.of(ctx).asked_verbose:
+            for line in _installed():
+                typer.echo(line)
         raise typer.Exit
+
+
+def _installed() -> Iterator[str]:
+    """Yield what a report of a fault should say: Python, the system, and each library that arcli uses."""
+    import platform
+    import re
+    from importlib.metadata import PackageNotFoundError, requires
+    from importlib.metadata import version as version_of
+
+    yield f"Python {platform.python_version()} at {sys.prefix}"
+    yield f"{platform.system()} {platform.release()} {platform.machine()}"
+    try:
+        needed = requires(_DISTRIBUTION) or []
+    except PackageNotFoundError:
+        yield f"{_DISTRIBUTION} is not installed: this arcli runs from its sources"
+        return
+    for name in dict.fromkeys(re.split(r"[^A-Za-z0-9_.-]", line, maxsplit=1)[0] for line in needed):
+        if name != _DISTRIBUTION:
+            try:
+                yield f"{name} {version_of(name)}"
+            except PackageNotFoundError:
+                yield f"{name} not installed"

@@ -7,17 +7,24 @@ nothing and fails where a file is not what it would write.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from arcli import __version__
 from arcli.app import build
 from arcli.console.command import COMMON_NAMES
 from arcli.errors import ArcliError
 
 ROOT = Path(__file__).parent.parent
+DESCRIPTION = (
+    "Put pictures into a channel: posters, covers, labels, cards, paintings. Photograph one with a phone:"
+    " arcli answers which picture it is and where it is in the photo, or that it is none of them. The same"
+    " commands work on the engine in the package and on ARCloud and Tupu services; arcli serve offers both."
+)
 STATUSES = {
     0: "done (`find`: at least one photo matched)",
     1: "`find`: nothing matched",
@@ -144,19 +151,71 @@ def exit_codes_page() -> str:
     )
 
 
+_ZSH_REGISTERS = "\ncompdef _arcli_completion arcli\n"
+_ZSH_COMPLETES = """
+if [ "$funcstack[1]" = _arcli ]; then
+  _arcli_completion "$@"
+else
+  compdef _arcli_completion arcli
+fi
+"""
+
+
 def completion(shell: str) -> str:
-    """Return the completion script as Typer writes it for `arcli`; zsh wants #compdef in the first line."""
+    """Return the completion script as Typer writes it for `arcli`; zsh wants #compdef in the first line.
+
+    zsh loads the file as a function, which has to complete at once: Typer's only registers another.
+    """
     environ = {**os.environ, "_ARCLI_COMPLETE": f"source_{shell}", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "arcli"]
     done = subprocess.run(  # noqa: S603 - ourselves
         command, env=environ, capture_output=True, text=True, check=True
     )
-    return done.stdout.strip() + "\n"
+    script = done.stdout.strip() + "\n"
+    return script.replace(_ZSH_REGISTERS, _ZSH_COMPLETES) if shell == "zsh" else script
+
+
+def roff(text: str) -> str:
+    """Return text as a manual page has it, in ASCII."""
+    text = text.replace("\\", "\\e").replace("…", "...")
+    text = "".join(char if char.isascii() else f"\\[u{ord(char):04X}]" for char in text)
+    return re.sub(r"^([.'])", r"\\\&\1", text.replace("-", "\\-"), flags=re.MULTILINE)
+
+
+def roff_options(params: list[Any]) -> Iterator[str]:
+    for param in params:
+        names = option_names(param).replace("`", "").replace("\\|", "|")
+        yield f".TP\n.B {roff(names)}\n{roff(meaning(param))}"
+
+
+def manual() -> str:
+    """Return the manual page, arcli(1)."""
+    root = build()
+    parts = [
+        f'.TH ARCLI 1 "" "arcli {__version__}" "User Commands"',
+        ".SH NAME\narcli \\- image\\-recognition galleries at a shell",
+        ".SH SYNOPSIS\n.B arcli\n[OPTIONS] COMMAND [ARGS]...",
+        ".SH DESCRIPTION\n" + roff(DESCRIPTION),
+        ".SH COMMON OPTIONS\nEvery command takes these, before or after its name.",
+        *roff_options([param for param in root.params if param.name in COMMON_NAMES]),
+        ".SH COMMANDS",
+    ]
+    for name, command in walk("", root):
+        own = [param for param in command.params if param.name not in COMMON_NAMES]
+        words, example = command.help.rsplit("Example: ", 1)
+        arguments = [argument_usage(p) for p in own if p.param_type_name == "argument"]
+        parts.append(f".SS {roff(' '.join(['arcli', name, *arguments]))}")
+        parts.append(roff(" ".join(words.split())))
+        parts += roff_options(own)
+        parts.append(f".PP\nExample:\n.PP\n.RS\n.nf\n{roff(example.strip())}\n.fi\n.RE")
+    parts.append(".SH EXIT STATUS")
+    parts += [f".TP\n.B {status}\n{roff(words.replace('`', ''))}" for status, words in STATUSES.items()]
+    return "\n".join(parts) + "\n"
 
 
 def files() -> dict[str, str]:
     """Return each derived file's content."""
-    pages = {"docs/cli.md": cli_page(), "docs/exit-codes.md": exit_codes_page()}
+    pages = {"docs/cli.md": cli_page(), "docs/exit-codes.md": exit_codes_page(), "docs/arcli.1": manual()}
     return pages | {f"completions/arcli.{shell}": completion(shell) for shell in ("bash", "zsh", "fish")}
 
 

@@ -35,6 +35,7 @@ def test_the_preset_and_the_type_marker_are_in_the_package(names: list[str]) -> 
         "share/bash-completion/completions/arcli",
         "share/zsh/site-functions/_arcli",
         "share/fish/vendor_completions.d/arcli.fish",
+        "share/man/man1/arcli.1",
     ],
 )
 def test_completions_are_where_shells_look_for_them(names: list[str], place: str) -> None:

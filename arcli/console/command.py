@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from arcli.console.names import channels, profiles
 from arcli.console.streams import ClosedPipe
-from arcli.errors import Interrupted
+from arcli.errors import Interrupted, UsageError
 from arcli.settings import Format
 
 
@@ -119,14 +119,44 @@ class ArcliCommand(TyperCommand):
 class ArcliGroup(TyperGroup):
     """A group of verbs, listed in the order of a newcomer's needs. It takes the common options too."""
 
+    words: ClassVar[Mapping[str, str]] = {
+        "list": "ls",
+        "delete": "rm",
+        "remove": "rm",
+        "new": "create",
+        "make": "create",
+        "get": "show",
+    }
+    """What other programs call a verb."""
+
     def __init__(self, *, params: list[Any] | None = None, **attributes: Any) -> None:
         super().__init__(params=[*(params or []), *common_params()], **attributes)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the verb that is meant. Raises UsageError with ours for a word of another program."""
+        verb = self.words.get(args[0], "")
+        if args[0] not in self.commands and verb.split(" ")[0] in self.commands:
+            hint = f"did you mean: {ctx.command_path} {verb}"
+            raise UsageError(f"no such command: {args[0]}", hint=hint)
+        return super().resolve_command(ctx, args)
 
 
 class RootGroup(ArcliGroup):
     """The program: knows its verbs by name and first line of help, and loads the one that is used."""
 
     verbs: Mapping[str, str]
+    words: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("search", "lookup", "query", "match", "recognize", "recognise", "identify"), "find"),
+        **dict.fromkeys(("delete", "remove", "del", "unregister"), "rm"),
+        **dict.fromkeys(("upload", "import", "insert", "put", "register", "create"), "add"),
+        **dict.fromkeys(("list", "dir", "targets"), "ls"),
+        **dict.fromkeys(("edit", "change", "set", "modify", "rename"), "update"),
+        **{"show": "get", "info": "get", "statistics": "stats", "rate": "check", "validate": "check"},
+        **{"evaluate": "eval", "measure": "eval", "mirror": "sync", "dump": "export", "download": "export"},
+        **{"server": "serve", "daemon": "serve", "verify": "doctor", "repair": "doctor --repair"},
+        **{"channels": "channel ls", "accounts": "account ls", "user": "account", "users": "account ls"},
+        **{"profiles": "profile ls", "config": "profile show", "login": "profile add"},
+    }
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)

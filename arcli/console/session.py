@@ -58,6 +58,11 @@ class Session:
         return "verbose" in self.flags or bool(self.environ.get("ARCLI_DEBUG"))
 
     @property
+    def asked_verbose(self) -> bool:
+        """Whether the command line says --verbose, also where it has not been read yet."""
+        return any(word in ("-v", "--verbose") for word in self._arguments)
+
+    @property
     def channel(self) -> str:
         """The channel to work in. Raises InvalidChannelName."""
         from arcli.models import valid_channel_name

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -29,7 +29,12 @@ def generate() -> ModuleType:
 
 @pytest.mark.parametrize(
     "name",
-    ["docs/cli.md", "docs/exit-codes.md", *(f"completions/arcli.{s}" for s in ("bash", "zsh", "fish"))],
+    [
+        "docs/cli.md",
+        "docs/exit-codes.md",
+        "docs/arcli.1",
+        *(f"completions/arcli.{s}" for s in ("bash", "zsh", "fish")),
+    ],
 )
 def test_the_file_is_what_the_program_makes_of_it(name: str, generate: ModuleType) -> None:
     written = (ROOT / name).read_text(encoding="utf-8")
@@ -41,23 +46,13 @@ def test_each_command_is_in_the_reference() -> None:
     assert re.findall(r"^## arcli (.+)$", page, re.MULTILINE) == [name for name, _ in walk()]
 
 
-def test_bash_can_read_its_script() -> None:
-    subprocess.run(["bash", "-n", ROOT / "completions" / "arcli.bash"], check=True)
-
-
-def test_bash_completes_commands_and_values(tmp_path: Path) -> None:
-    program = tmp_path / "arcli"
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m arcli "$@"\n')
-    program.chmod(0o755)
-    script = f"""
-        PATH="{tmp_path}:$PATH"
-        source completions/arcli.bash
-        COMP_WORDS=(arcli find --effort th); COMP_CWORD=3
-        _arcli_completion arcli
-        echo "${{COMPREPLY[@]}}"
-    """
-    ran = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True)
-    assert ran.stdout.split() == ["thorough"], ran.stderr
+@pytest.mark.skipif(shutil.which("groff") is None, reason="there is no groff here")
+def test_the_manual_page_is_one_and_has_each_command() -> None:
+    command = ["groff", "-man", "-Tascii", "-P-cbou", "-ww", str(ROOT / "docs" / "arcli.1")]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    for name, _ in walk():
+        assert f"arcli {name}" in ran.stdout
 
 
 def all_errors(generate: ModuleType) -> list[type[ArcliError]]:

@@ -1,0 +1,51 @@
+"""What people type first: help, version, and the words of other programs."""
+
+from __future__ import annotations
+
+import pytest
+
+from arcli import __version__
+from tests.cli.conftest import Run
+
+
+@pytest.mark.parametrize("words", ["find", "channel create", ""])
+def test_help_is_a_word_too(run: Run, words: str) -> None:
+    assert run("help", *words.split()).out == run(*words.split(), "--help").out
+
+
+def test_version_is_a_word_too(run: Run) -> None:
+    assert run("version").out == run("--version").out == f"arcli {__version__}\n"
+
+
+def test_version_says_what_is_installed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: ["numpy>=1.26", "nowhere; extra == 'x'"])
+    for words in (["version", "--verbose"], ["--version", "-v"], ["--verbose", "--version"]):
+        out = run(*words).out
+        assert "\nPython 3." in out
+        assert "\nnumpy 2" in out or "\nnumpy 1" in out
+        assert "\nnowhere not installed\n" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("search photo.jpg", "arcli find"),
+        ("delete alpha", "arcli rm"),
+        ("list", "arcli ls"),
+        ("repair", "arcli doctor --repair"),
+        ("channel list", "arcli channel ls"),
+        ("account delete shop", "arcli account rm"),
+    ],
+)
+def test_the_word_of_another_program_names_ours(run: Run, words: str, meant: str) -> None:
+    ran = run(*words.split())
+    assert ran.status == 2
+    assert f"hint: did you mean: {meant}\n" in ran.err
+
+
+def test_what_is_suggested_is_there(run: Run) -> None:
+    from arcli.commands import Program
+
+    for meant in set(Program.words.values()):
+        assert run(*meant.split(), "--help").status == 0, meant
+    assert not set(Program.words) & set(Program.verbs)
