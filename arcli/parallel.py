@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing import resource_tracker
 from time import monotonic
@@ -27,8 +28,18 @@ from arcli.errors import UnreadablePicture
 T = TypeVar("T")
 R = TypeVar("R")
 
-INLINE_LIMIT = 8  # starting a worker costs about as much as extracting eight pictures
-READ_AHEAD = 4  # tasks in flight for each worker
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """inline_tasks (0..32): so few run without workers; starting one costs what extracting eight pictures
+    does (measured). ahead (2..16): tasks in flight for each worker.
+    """
+
+    inline_tasks: int = 8
+    ahead: int = 4
+
+
+WORKERS = WorkerOptions()
 _logger = logging.getLogger(__name__)
 _warned = threading.Event()  # said once a process, however many loads it does
 
@@ -122,16 +133,16 @@ class OrderedWork(Generic[T, R]):
         self._jobs = jobs or default_jobs()
         self._batch_size = batch_size
         self._max_wait = max_wait
-        self._window = self._jobs * READ_AHEAD
+        self._window = self._jobs * WORKERS.ahead
 
     def run(self, tasks: Iterable[T]) -> Iterator[list[tuple[T, R | Exception]]]:
         """Yield batches of (task, result or the exception it raised)."""
         stream = iter(tasks)
-        head = list(islice(stream, INLINE_LIMIT + 1))
-        inline = len(head) <= INLINE_LIMIT or self._jobs == 1
+        head = list(islice(stream, WORKERS.inline_tasks + 1))
+        inline = len(head) <= WORKERS.inline_tasks or self._jobs == 1
         with ExitStack() as stack:
             executor = InlineExecutor() if inline else self._workers(stack)
-            self._window = 1 if isinstance(executor, InlineExecutor) else self._jobs * READ_AHEAD
+            self._window = 1 if isinstance(executor, InlineExecutor) else self._jobs * WORKERS.ahead
             yield from self._batches(executor, chain(head, stream), stack)
 
     def _workers(self, stack: ExitStack) -> Executor:

@@ -74,11 +74,11 @@ class OpenChannel:
 
     def fold(self) -> None:
         """Bring the index up to date if its delta has grown; the caller has acknowledged what it added."""
-        from arcli.engine.indexing.index_builder import INLINE_ROWS, IndexBuilder
+        from arcli.engine.indexing.index_builder import BUILDER, IndexBuilder
 
         with self._guard:
             if self._builder is None:
-                inline_rows = 0 if self._background else INLINE_ROWS
+                inline_rows = 0 if self._background else BUILDER.inline_rows
                 self._builder = IndexBuilder(self.store, inline_rows=inline_rows)
         self._builder.nudge()
 

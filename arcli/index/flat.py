@@ -19,9 +19,19 @@ from arcli.index.seam import Chunk, Codes, Distances, Neighbours, Rows
 _HEADER = struct.Struct("<4sHHQ")  # magic, format, dim, descriptors
 _MAGIC = b"aFlt"
 _FORMAT = 1
-_BLOCK = 4096  # codes at once: 500 queries x 4096 float32 = 8 MB; 2048 to 8192 measured alike
-_GROUPS = 64  # a block's maxima over this many interleaved parts bound its k best from below
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanOptions:
+    """block (2048..8192, measured alike): codes at once; 500 queries x 4096 float32 are 8 MB.
+    groups (16..256): a block's maxima over so many interleaved parts bound its k best from below.
+    """
+
+    block: int = 4096
+    groups: int = 64
+
+
+_SCAN = ScanOptions()
 Scores = npt.NDArray[np.float32]
 
 
@@ -45,8 +55,8 @@ class ExactIndex:
         if not len(queries) or not self.descriptors:
             return Neighbours.none(len(queries), k)
         scan = _Scan.start(queries, k, bounds)
-        for start in range(0, self.descriptors, _BLOCK):
-            scan.take(self.codes[start : start + _BLOCK], start)
+        for start in range(0, self.descriptors, _SCAN.block):
+            scan.take(self.codes[start : start + _SCAN.block], start)
         return scan.finish(self.rows)
 
 
@@ -83,11 +93,11 @@ class _Scan:
         self.hits.append((query, column + start, scores.ravel()[flat]))
 
     def _raise_bounds(self, scores: Scores) -> None:
-        width = scores.shape[1] // _GROUPS
+        width = scores.shape[1] // _SCAN.groups
         if width < self.best.shape[1]:
             maxima = scores
         else:
-            parts = scores[:, : width * _GROUPS].reshape(len(scores), _GROUPS, width)
+            parts = scores[:, : width * _SCAN.groups].reshape(len(scores), _SCAN.groups, width)
             maxima = parts.max(axis=1)
         k = self.best.shape[1]
         known = np.concatenate([self.best, maxima], axis=1)

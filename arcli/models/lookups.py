@@ -6,9 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
-from arcli.errors import (
-    ArcliError,
-)
+from arcli.errors import ArcliError
 from arcli.models.pictures import Hint
 
 Quad = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]

@@ -15,27 +15,19 @@ from arcli.errors import (
 )
 
 DEFAULT_CHANNEL = "default"
-
-
 METADATA_LIMIT = 64 * 1024  # bytes of UTF-8; protocols.md, decision 11
 
 
 NAME_LIMIT = 4096  # characters of a file's name or path that is kept beside an identifier; as Linux paths
-
-
 MatchRatio = int | float | str
 """A target's own threshold: a number in [0, 1] is used, anything else is kept verbatim and ignored."""
 
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9@_.]{3,50}")
-
-
 _USERNAME = re.compile(r"[A-Za-z0-9@_.+-]{1,64}")
 
 
 _USERNAME_HINT = "an account name has 1 to 64 characters out of A-Z a-z 0-9 @ _ . + -"
-
-
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # a pair of them is a character, half a pair is none
 
 

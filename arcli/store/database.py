@@ -14,6 +14,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from arcli.errors import ArcliError, DataDamaged, DiskFull, StorageNotWritable
@@ -24,11 +25,25 @@ from arcli.store.migrations import Schema, format_of, migrate
 
 LOCK_TIMEOUT = 30.0  # seconds a writer waits for the others
 _PAGE_SIZE = 8192  # features are 22-29 kB: three or four pages instead of seven
-_LOG_TARGET = 4 * 1024 * 1024  # bytes of write-ahead log from which a commit checkpoints
-_LOG_LIMIT = 4 * _LOG_TARGET  # bytes from which the checkpoint waits for readers to move on
 _INCREMENTAL = 2  # what SQLite answers to PRAGMA auto_vacuum
-_PAGES_AT_ONCE = 512  # 4 MB given back before the log is emptied again
-_PATIENCE = 1000  # milliseconds it then waits; a find takes about 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogOptions:
+    """How large the write-ahead log grows.
+
+    target (1..64 MB): from there on a commit checkpoints. limit (target..256 MB): from there on the
+    checkpoint waits `patience` milliseconds (100..10,000) for readers to move on; a find takes about 100.
+    pages (16..8192, of 8 KiB): given back before the log is emptied again.
+    """
+
+    target: int = 4 << 20
+    limit: int = 16 << 20
+    patience: int = 1000
+    pages: int = 512
+
+
+LOG = LogOptions()
 
 
 class Database:
@@ -48,7 +63,7 @@ class Database:
         self._synchronous = synchronous
         self._readers = Readers(path)
         self._wrote = False
-        self._checkpoint_from = _LOG_TARGET
+        self._checkpoint_from = LOG.target
 
     @property
     def lock_path(self) -> Path:
@@ -215,7 +230,7 @@ class Database:
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 connection.execute("VACUUM")
             while connection.execute("PRAGMA freelist_count").fetchone()[0]:
-                connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+                connection.execute(f"PRAGMA incremental_vacuum({LOG.pages})").fetchall()
                 if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                     break  # somebody reads the old state: what is left is for the next time
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -227,9 +242,9 @@ class Database:
             size = self.log_path.stat().st_size
             if size < self._checkpoint_from:
                 return
-            connection.execute(f"PRAGMA busy_timeout = {_PATIENCE if size > _LOG_LIMIT else 0}")
+            connection.execute(f"PRAGMA busy_timeout = {LOG.patience if size > LOG.limit else 0}")
             busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            self._checkpoint_from = size + _LOG_TARGET if busy else _LOG_TARGET
+            self._checkpoint_from = size + LOG.target if busy else LOG.target
 
     def close(self) -> None:
         """Close what is idle, and the rest when its reader has finished.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from arcli.errors import PictureRefused, TargetNotFound, UnreadablePicture
-from arcli.parallel import INLINE_LIMIT, OrderedWork
+from arcli.parallel import WORKERS, OrderedWork
 
 
 def double(number: int) -> int:
@@ -34,7 +34,7 @@ def flat(batches: Iterator[list[tuple[int, int | Exception]]]) -> list[tuple[int
     return [pair for batch in batches for pair in batch]
 
 
-@pytest.mark.parametrize("count", [0, 1, INLINE_LIMIT, INLINE_LIMIT + 1, 200])
+@pytest.mark.parametrize("count", [0, 1, WORKERS.inline_tasks, WORKERS.inline_tasks + 1, 200])
 def test_outcomes_come_in_order_whether_inline_or_in_processes(count: int) -> None:
     work = OrderedWork(double, jobs=2, batch_size=7)
     batches = list(work.run(range(count)))
@@ -114,7 +114,7 @@ def alive(pid: int) -> bool:
 
 
 def test_interrupts_reach_the_parent_alone() -> None:
-    outcomes = flat(OrderedWork(interruptible, jobs=2).run(range(INLINE_LIMIT + 4)))
+    outcomes = flat(OrderedWork(interruptible, jobs=2).run(range(WORKERS.inline_tasks + 4)))
     assert not any(outcome for _, outcome in outcomes)
     assert interruptible(0)
 
@@ -126,4 +126,7 @@ def test_workers_are_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a process was forked")
 
     monkeypatch.setattr(os, "fork", forbidden)
-    assert len(flat(OrderedWork(double, jobs=2).run(range(INLINE_LIMIT + 1)))) == INLINE_LIMIT + 1
+    assert (
+        len(flat(OrderedWork(double, jobs=2).run(range(WORKERS.inline_tasks + 1))))
+        == WORKERS.inline_tasks + 1
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from arcli.engine import LocalGallery
-from arcli.engine.indexing.index_view import UNCOVERED_LIMIT
+from arcli.engine.indexing.index_view import VIEW
 from arcli.models import ChannelSettings
 from arcli.server import app
 from arcli.store.accounts import Accounts
@@ -40,7 +40,7 @@ def fill(place: Path, count: int) -> None:
 
 
 def test_far_too_much_without_an_index_is_busy_until_it_is_rebuilt(place: Path) -> None:
-    fill(place, UNCOVERED_LIMIT + 1)
+    fill(place, VIEW.uncovered_rows + 1)
     status, answer = arcli(place, "find", "photo.jpg")
     assert (status, only_error(answer)["code"]) == (8, "busy")
     assert only_error(answer)["hint"] == "rebuild it: arcli doctor --repair"
@@ -54,7 +54,7 @@ def test_a_server_says_busy_and_rebuilds_the_index_by_itself(
 ) -> None:
     with Accounts(place / "data") as accounts:
         login = {"username": "shop", "secretkey": accounts.add_account(username="shop").secretkey}
-    fill(place, UNCOVERED_LIMIT + 1)
+    fill(place, VIEW.uncovered_rows + 1)
     photo, index = photo_of(1), store_of(place).parent / "index"
     with threaded_folder(place / "data") as url:
         assert code(url, "FindImage", login, photo) == 20015

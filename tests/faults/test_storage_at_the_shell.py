@@ -177,3 +177,19 @@ def test_doctor_tells_of_a_destroyed_channel_once_and_how_to_get_it_back(place: 
         assert "restore this channel from a backup" in only_error(answer)["hint"]
     assert arcli(place, "doctor")[0] == 0, "the wreck is out of the way, aside"
     assert [path.name[:16] for path in (place / "data" / "channels").iterdir()] == ["damaged-default-"]
+
+
+def test_the_sound_channels_answer_and_the_bad_one_is_named(place: Path) -> None:
+    assert arcli(place, "channel", "create", "wreck")[0] == 0
+    (wreck,) = (place / "data" / "channels").glob("wreck-*/store.sqlite")
+    wreck.write_bytes(b"garbage " * 4096)
+    status, answer = arcli(place, "channel", "ls")
+    assert (status, answer["status"], only_error(answer)["item"]) == (3, "partial", "wreck")
+    assert [channel["name"] for channel in answer["data"]["channels"]] == ["default", "wreck"]
+    status, answer = arcli(place, "find", "photo.jpg", "--all-channels")
+    assert (status, answer["data"]["results"][0]["matches"][0]["identifier"]) == (0, "poster1")
+    assert arcli(place, "find", "photo.jpg", "--channel", "wreck")[0] == 9
+    assert arcli(place, "stats", "--all-channels")[0] == 0
+    assert arcli(place, "channel", "rm", "wreck", "--yes")[0] == 0
+    assert arcli(place, "channel", "ls")[0] == 0
+    assert arcli(place, "doctor")[0] == 0

@@ -84,7 +84,9 @@ def test_the_generation_before_answers_for_a_damaged_segment(
     compact(shop.store)
     (second,) = shop.files() - {first.name}
     flip(first.with_name(second), 500)
-    monkeypatch.setattr(index_view, "UNCOVERED_LIMIT", 6)  # the delta may hold the six new ones and no more
+    monkeypatch.setattr(
+        index_view, "VIEW", index_view.ViewLimits(uncovered_rows=6)
+    )  # the delta may hold the six new ones and no more
     fresh = Shortlister(shop.store)
     assert [shop.votes(seed, fresh)[0] for seed in (0, 19, 20, 25)] == ["pic0", "pic19", "pic20", "pic25"]
     assert "pic3" not in shop.votes(3, fresh)
@@ -96,7 +98,7 @@ def test_above_the_limit_the_channel_is_busy_until_it_is_rebuilt(
     shop.add(*range(20))
     compact(shop.store)
     only_file(shop).unlink()
-    monkeypatch.setattr(index_view, "UNCOVERED_LIMIT", 19)
+    monkeypatch.setattr(index_view, "VIEW", index_view.ViewLimits(uncovered_rows=19))
     with pytest.raises(Busy, match="20 targets") as busy:
         shop.votes(3, Shortlister(shop.store))
     assert "doctor --repair" in str(busy.value.hint)
@@ -294,5 +296,7 @@ def test_a_file_that_could_not_be_read_once_is_tried_again(
         assert shop.votes(3)[0] == "pic3"
     assert "Too many open files" in caplog.text
     shop.add(20)
-    monkeypatch.setattr(index_view, "UNCOVERED_LIMIT", 1)  # without the segment it would be busy
+    monkeypatch.setattr(
+        index_view, "VIEW", index_view.ViewLimits(uncovered_rows=1)
+    )  # without the segment it would be busy
     assert shop.votes(3)[0] == "pic3"

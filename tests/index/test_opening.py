@@ -85,7 +85,9 @@ def test_searches_go_on_while_a_merged_segment_is_loaded(
     wait(Pool.begun, timeout=60)
     assert disk.names[-1] == last
     expect_right_answers(shop, server)
-    monkeypatch.setattr(index_view, "UNCOVERED_LIMIT", 0)  # busy, did it not search the merged one now
+    monkeypatch.setattr(
+        index_view, "VIEW", index_view.ViewLimits(uncovered_rows=0)
+    )  # busy, did it not search the merged one now
     with shop.store.write() as txn:
         txn.update("pic5", TargetChanges(metadata="{}"))
     expect_right_answers(shop, server)
@@ -110,7 +112,7 @@ def test_a_merged_segment_that_is_damaged_is_done_without(
 def test_far_too_much_that_no_open_segment_has_is_waited_for(
     shop: Shop, server: Shortlister, disk: SlowDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index_view, "_CATCH_UP", 4)
+    monkeypatch.setattr(index_view, "VIEW", index_view.ViewLimits(catch_up_rows=4))
     shop.add(*range(20, 25))
     compact(shop.store)
     disk.go_on.set()

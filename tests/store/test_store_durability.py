@@ -94,7 +94,7 @@ def test_writers_open_checkpoint_and_close_only_under_the_lock(
 
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, factory=Watched, **k))
-    monkeypatch.setattr(database, "_LOG_TARGET", 100_000)
+    monkeypatch.setattr(database, "LOG", database.LogOptions(target=100_000))
     with ChannelStore.open(folder) as store:
         for number in range(12):
             with store.write() as txn:
@@ -115,8 +115,7 @@ def held(lock: Path) -> bool:
 def test_the_log_stays_small_though_there_is_always_a_reader(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "_LOG_TARGET", 200_000)
-    monkeypatch.setattr(database, "_LOG_LIMIT", 400_000)
+    monkeypatch.setattr(database, "LOG", database.LogOptions(target=200_000, limit=400_000))
     sizes, loaded = [], threading.Event()
     with ChannelStore.open(folder) as store:
         reader = threading.Thread(target=read_without_a_gap, args=(store, loaded))

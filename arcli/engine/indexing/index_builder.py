@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,18 +22,34 @@ from arcli.store.channel import ChannelStore
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
-INLINE_ROWS = 500  # targets to insert, some 2.5 s; a process of its own takes half a second to start
-BACKLOG_ROWS = 1000  # targets without a segment (0.2 s a photo) from which adding waits for the builder
-BULK_ROWS = 128  # targets that came beyond the first batch: from there on the last fold tidies up
-_ROUNDS = 10  # folds in a row: what was added during one is folded by the next
-_PROCESS_BYTES = 80 << 20  # interpreter, numpy, 400 targets at a time: 77 MiB with 37 of graph, 231 with 183
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuilderOptions:
+    """When to index at once, and when in a process of its own. Rows are targets.
+
+    inline_rows (0..2000): inserted while the caller waits, some 2.5 s; a process takes half a second to
+    start. 0: nobody waits. backlog_rows (100..20,000): without a segment, .2 s a photo; from there on adding
+    waits for the process. bulk_rows (64..1000): came beyond the first batch; from there on the last fold
+    tidies up. rounds (1..100): folds in a row; what was added during one is folded by the next.
+    process_bytes: of an interpreter with numpy and 400 targets at a time (measured: 77 MiB with 37 of graph,
+    231 with 183).
+    """
+
+    inline_rows: int = 500
+    backlog_rows: int = 1000
+    bulk_rows: int = 128
+    rounds: int = 10
+    process_bytes: int = 80 << 20
+
+
+BUILDER = BuilderOptions()
 
 _log = logging.getLogger(__name__)
 
 
 def memory_estimate(work: Work) -> int:
     """Return how many bytes the builder takes for `work` at most."""
-    return _PROCESS_BYTES + graph_memory(work.largest * INDEX_KEYPOINTS, INDEX_DIM)
+    return BUILDER.process_bytes + graph_memory(work.largest * INDEX_KEYPOINTS, INDEX_DIM)
 
 
 class IndexBuilder:
@@ -42,7 +59,7 @@ class IndexBuilder:
     and `finish` ends the builder, whose work the next one does.
     """
 
-    def __init__(self, store: ChannelStore, *, inline_rows: int = INLINE_ROWS) -> None:
+    def __init__(self, store: ChannelStore, *, inline_rows: int = BUILDER.inline_rows) -> None:
         self._store = store
         self._inline_rows = inline_rows
         self._process: SpawnProcess | None = None
@@ -65,7 +82,7 @@ class IndexBuilder:
     def _nudge(self, options: UpkeepOptions) -> None:
         if self._process is not None and self._process.is_alive():
             work = work_due(self._store) if self._inline_rows else None
-            if work is None or work.uncovered < BACKLOG_ROWS:
+            if work is None or work.uncovered < BUILDER.backlog_rows:
                 return
         self._join()
         work = work_due(self._store, options)
@@ -98,7 +115,7 @@ class IndexBuilder:
         with self._store.read() as snapshot:
             last = snapshot.last_row()
         self._begun = last if self._begun is None else self._begun
-        return AFTER_BULK if closing and last - self._begun >= BULK_ROWS else UpkeepOptions()
+        return AFTER_BULK if closing and last - self._begun >= BUILDER.bulk_rows else UpkeepOptions()
 
     def _nobody_compacts(self) -> bool:
         with suppress(Locked), compacting(self._store):
@@ -143,7 +160,7 @@ def _build(folder: Path, options: UpkeepOptions, memory: int) -> None:
 def fold_within(store: ChannelStore, options: UpkeepOptions, memory: int) -> None:
     """Fold what is due, then what came meanwhile, until that would take more than `memory` bytes: those who
     add announce that, to a process of its own."""
-    for _ in range(_ROUNDS):
+    for _ in range(BUILDER.rounds):
         if not maybe_fold(store, options):
             return
         work = work_due(store, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from arcli.engine.indexing.coverage import gaps
-from arcli.engine.indexing.index_view import UNCOVERED_LIMIT
+from arcli.engine.indexing.index_view import VIEW
 from arcli.engine.indexing.shortlist import INDEX_FOLDER
 from arcli.errors import ArcliError, DataDamaged
 from arcli.index.files import FileGone, is_trusted, verify_digest
@@ -35,7 +35,7 @@ def verify_index(store: ChannelStore) -> Iterator[Finding]:
         problems.append(
             (f"{len(strangers)} index files are of the store that this one was copied from", _REPAIR)
         )
-    if uncovered > UNCOVERED_LIMIT:
+    if uncovered > VIEW.uncovered_rows:
         problems.append((f"{uncovered:,} targets are not in the index and are not searched", _REPAIR))
     for message, hint in problems:
         yield Finding(subject=subject, ok=False, message=message, hint=hint)

@@ -22,9 +22,21 @@ from arcli.store import segments
 from arcli.store.segments import SegmentRecord
 from arcli.store.snapshot import Snapshot
 
-UNCOVERED_LIMIT = 20_000  # rows: 500 MB of features to read and some 3 s a photo; beyond it, busy
-_CATCH_UP = 1000  # rows: a search of as many in the delta takes some 0.2 s
-_WIDEST = 16  # times k that a list is widened where the dead crowd the living out
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewLimits:
+    """uncovered_rows (1000..100,000): targets without a segment: 500 MB of features to read and some 3 s a
+    photo; beyond it a channel is busy. catch_up_rows (100..5000): of them while a merged segment is loaded;
+    a search of as many in the delta takes some .2 s. widest (2..64): times k that a list of neighbours is
+    widened where the dead crowd the living out.
+    """
+
+    uncovered_rows: int = 20_000
+    catch_up_rows: int = 1000
+    widest: int = 16
+
+
+VIEW = ViewLimits()
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +62,7 @@ class OpenSegment:
         share = min((here[1] - here[0]) / self.record.rows, 0.9)
         width = math.ceil(k / (1 - share))
         found = without(self.index.search(queries, width), dead)
-        while share and width < min(_WIDEST * k, self.index.descriptors):
+        while share and width < min(VIEW.widest * k, self.index.descriptors):
             short = np.flatnonzero(np.isfinite(found.distances).sum(axis=1) < k)
             if not len(short):
                 break
@@ -118,8 +130,8 @@ class IndexViewBuilder:
         """Open and read what `before` does not have.
 
         In the background a merged segment is loaded by a thread while those that it merges still answer.
-        Raises Busy above UNCOVERED_LIMIT, and FileGone for a segment whose file is not there unless this is
-        the `last_try`, which does without it.
+        Raises Busy above VIEW.uncovered_rows, and FileGone for a segment whose file is not there unless this
+        is the `last_try`, which does without it.
         """
         identity = identity_of(snapshot)
         if before is not None and before.identity != identity:
@@ -187,7 +199,7 @@ class IndexViewBuilder:
             for first, last in gaps((segment.record for segment in opened), snapshot.last_row())
             for row in snapshot.live_rows(first, last)
         ]
-        if len(rows) > UNCOVERED_LIMIT:
+        if len(rows) > VIEW.uncovered_rows:
             raise Busy(
                 f"the index of channel {snapshot.info().name!r} does not cover {len(rows):,} targets",
                 hint="rebuild it: arcli doctor --repair",
@@ -205,7 +217,7 @@ def _within(inner: SegmentRecord, outer: SegmentRecord) -> bool:
 
 def _nearly_all(record: SegmentRecord, parts: Sequence[OpenSegment]) -> bool:
     """Say whether `parts` cover so much of a segment that the rest may be searched as the delta is."""
-    return bool(parts) and record.rows - sum(part.record.rows for part in parts) <= _CATCH_UP
+    return bool(parts) and record.rows - sum(part.record.rows for part in parts) <= VIEW.catch_up_rows
 
 
 def identity_of(snapshot: Snapshot) -> tuple[str, ...]:
