@@ -49,7 +49,7 @@ def connect(clock: Clock) -> Iterator[Connect]:
     opened: list[ArcloudGallery] = []
 
     def open_gallery(url: str, credentials: dict[str, str] = CREDENTIALS, **more: Any) -> ArcloudGallery:
-        timeouts = more.pop("timeouts", Timeouts(connect=2, idle=5, answer=5))
+        timeouts = more.pop("timeouts", Timeouts(connect=2, idle=5, call=5))
         retry = more.pop("retry", None) or clock.retry()
         transport = HttpTransport(url, timeouts=timeouts)
         opened.append(ArcloudGallery(transport, Credentials(**credentials), retry=retry, **more))

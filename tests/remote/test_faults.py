@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+import email.utils
 import itertools
 import logging
 import socket
@@ -27,7 +30,7 @@ from arcli.models import AddItem, AddOptions, AddStatus, FindOptions, OnExists, 
 from arcli.parallel import in_order
 from arcli.remote.arcloud.gallery import ArcloudGallery
 from arcli.remote.http.retry import Failed, Retry
-from arcli.remote.http.transport import HttpTransport, Timeouts
+from arcli.remote.http.transport import HttpTransport, Timeouts, http_failure
 from tests.fakes.arcloud import FakeVendor
 from tests.fakes.http import BUSY, FAULTS, LOST, RESET, UNAVAILABLE, Reply, Request
 from tests.remote.conftest import Clock, Connect, item, picture
@@ -276,9 +279,57 @@ def test_nobody_there_is_told_without_much_patience(clock: Clock, connect: Conne
 def test_a_silent_service_is_not_waited_for_forever(connect: Connect) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        gallery = connect(url, timeouts=Timeouts(connect=0.2, idle=0.05, answer=1), retry=Retry(attempts=1))
+        gallery = connect(url, timeouts=Timeouts(connect=0.2, idle=0.05, call=1), retry=Retry(attempts=1))
         with pytest.raises(TimedOut, match="no answer"):
             gallery.list(channel="default")
+
+
+@pytest.mark.parametrize("drops", [b"H", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_an_answer_that_drips_is_cut_off_wherever_it_drips(connect: Connect, drops: bytes) -> None:
+    """Each byte comes within the time for one; the clock goes on by 60 s whenever it is looked at."""
+    ticks = itertools.count(0, 60)
+    with socket.create_server(("127.0.0.1", 0)) as dripping:
+
+        def serve() -> None:
+            connection, _ = dripping.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(drops)
+                while connection.send(b" "):
+                    pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"http://127.0.0.1:{dripping.getsockname()[1]}"
+        transport = HttpTransport(url, clock=lambda: float(next(ticks)))
+        with pytest.raises(Failed) as failed:
+            transport.post_form("GetImages", [])
+        transport.close()
+    assert isinstance(failed.value.error, TimedOut)
+    assert failed.value.unsure
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0),
+        ("in a while", None),
+        ("-3", None),
+        ("", None),
+        ("9" * 400, None),
+        ("Fri, 99 Dec 1999 23:59:59 GMT", None),
+    ],
+)
+def test_how_long_a_service_asks_to_wait(header: str, wait: float | None) -> None:
+    assert http_failure(503, "https://ar.example", header).wait == wait
+
+
+def test_a_service_may_name_the_date_to_come_again() -> None:
+    later = email.utils.format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=40), usegmt=True)
+    wait = http_failure(429, "https://ar.example", later).wait
+    assert wait is not None
+    assert 0 < wait <= 40
 
 
 def test_an_endless_answer_is_cut_off(connect: Connect) -> None:

@@ -1,4 +1,4 @@
-"""Connections that end at a given moment, however slowly the other side drips."""
+"""Connections that keep a limit for a whole call, however slowly the other side drips."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import httpcore
 
 
 class DeadlineBackend(httpcore.NetworkBackend):
-    """Opens connections to the address that `address(host, port)` names; they last until `until`."""
+    """Opens connections to the address that `address(host, port)` names.
 
-    def __init__(
-        self, address: Callable[[str, int], str], *, until: float, clock: Callable[[], float]
-    ) -> None:
-        self._address, self._until, self._clock = address, until, clock
+    `left` says how many seconds the call that is under way in this thread may still take, 0 or less: none.
+    Every step gets that, or its own time limit where that is shorter. Raises httpcore.ReadTimeout.
+    """
+
+    def __init__(self, left: Callable[[], float], address: Callable[[str, int], str] | None = None) -> None:
+        self._left, self._address = left, address
         self._plain = httpcore.SyncBackend()
 
-    def left(self) -> float:
-        """Return the seconds that are left. Raises httpcore.ReadTimeout when there are none."""
-        left = self._until - self._clock()
+    def limited(self, timeout: float | None) -> float:
+        left = self._left()
         if left <= 0:
             raise httpcore.ReadTimeout
-        return left
+        return left if timeout is None else min(left, timeout)
 
     def connect_tcp(
         self,
@@ -33,8 +34,15 @@ class DeadlineBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        address = self._address(host, port)
-        return _Stream(self._plain.connect_tcp(address, port, timeout=self.left()), self)
+        address = host if self._address is None else self._address(host, port)
+        stream = self._plain.connect_tcp(
+            address,
+            port,
+            timeout=self.limited(timeout),
+            local_address=local_address,
+            socket_options=socket_options,
+        )
+        return _Stream(stream, self)
 
 
 class _Stream(httpcore.NetworkStream):
@@ -44,10 +52,10 @@ class _Stream(httpcore.NetworkStream):
         self._stream, self._backend = stream, backend
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, timeout=self._backend.left())
+        return self._stream.read(max_bytes, timeout=self._backend.limited(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, timeout=self._backend.left())
+        self._stream.write(buffer, timeout=self._backend.limited(timeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -55,8 +63,8 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        secured = self._stream.start_tls(ssl_context, server_hostname, timeout=self._backend.left())
-        return _Stream(secured, self._backend)
+        limit = self._backend.limited(timeout)
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout=limit), self._backend)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -45,7 +45,8 @@ class Fetcher:
 
     def fetch(self, url: str) -> bytes:
         """Return what `url` answers; blocks. Raises PictureNotFound, PictureTooLarge."""
-        backend = DeadlineBackend(self._address, until=self.clock() + self.seconds, clock=self.clock)
+        until = self.clock() + self.seconds
+        backend = DeadlineBackend(lambda: until - self.clock(), self._address)
         # Certificate authorities come from the system, or from SSL_CERT_FILE.
         context = ssl.create_default_context()
         try:

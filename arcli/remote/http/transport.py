@@ -7,13 +7,12 @@ secret goes where the user sent it and nowhere else.
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
-import os
-import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from arcli.errors import (
@@ -28,11 +27,12 @@ from arcli.errors import (
     UsageError,
 )
 from arcli.remote.http.addresses import base_url, is_loopback
-from arcli.remote.http.proxies import proxy_for
 from arcli.remote.http.retry import Failed
 
 if TYPE_CHECKING:
     import httpx
+
+    from arcli.remote.http.pool import CoreTransport
 
 LARGEST_ANSWER = 64 * 1024 * 1024  # bytes
 _logger = logging.getLogger("arcli.remote")
@@ -40,11 +40,11 @@ _logger = logging.getLogger("arcli.remote")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds: to connect, without any byte sent or received, and for reading a whole answer."""
+    """Seconds: to connect, without any byte sent or received, and for a whole call, however it drips."""
 
     connect: float = 10.0
     idle: float = 60.0
-    answer: float = 120.0
+    call: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class HttpTransport:
     ) -> None:
         self.url = base_url(url)
         self._timeouts, self._clock = timeouts, clock
-        self._client = _client(timeouts, connections, self.url)
+        self._connections, self._client = _client(timeouts, connections, self.url, clock)
         self._answered = False
         if self.url.startswith("http://") and not is_loopback(self.url):
             _logger.warning(
@@ -120,8 +120,10 @@ class HttpTransport:
         return self._send(method, path, keep_errors=True, headers=headers, params=list(query), **more)
 
     def _send(self, method: str, path: str, *, keep_errors: bool = False, **content: Any) -> HttpAnswer:
+        import httpcore
         import httpx
 
+        self._connections.deadlines.until = self._clock() + self._timeouts.call
         try:
             with self._client.stream(method, f"{self.url}/{path}", **content) as response:
                 answer = HttpAnswer(
@@ -130,7 +132,14 @@ class HttpTransport:
                     content=self._body(response),
                 )
                 wait = response.headers.get("retry-after")
-        except httpx.HTTPError as error:
+        except (
+            httpcore.TimeoutException,
+            httpcore.NetworkError,
+            httpcore.ProtocolError,
+            httpcore.ProxyError,
+            httpcore.UnsupportedProtocol,
+            httpx.DecodingError,
+        ) as error:
             raise self._failed(error) from None
         except httpx.InvalidURL as error:
             raise UsageError(f"{self.url}: {error}") from None
@@ -141,31 +150,29 @@ class HttpTransport:
         return answer
 
     def _body(self, response: httpx.Response) -> bytes:
-        """Read the answer within its time and its size."""
-        until = self._clock() + self._timeouts.answer
+        """Read the answer within its size."""
         chunks, size = [], 0
         for chunk in response.iter_bytes():
             size += len(chunk)
             if size > LARGEST_ANSWER:
                 error = BadAnswer(f"{self.url}: the answer is over {LARGEST_ANSWER // 2**20} MiB")
                 raise Failed(error, again=False, unsure=True)
-            if self._clock() > until:
-                raise Failed(
-                    TimedOut(f"{self.url}: no whole answer in {self._timeouts.answer:g} s"), unsure=True
-                )
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _failed(self, error: httpx.HTTPError) -> Failed:
+    def _failed(self, error: Exception) -> Failed:
         """Say what went wrong on the way; before the first answer of all, patience is not worth much."""
+        import httpcore
         import httpx
 
-        if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
+        if self._clock() >= self._connections.deadlines.until:
+            return Failed(TimedOut(f"{self.url}: no whole answer in {self._timeouts.call:g} s"), unsure=True)
+        if isinstance(error, httpcore.ConnectTimeout | httpcore.PoolTimeout):
             why: ArcliError = TimedOut(f"{self.url}: no connection in {self._timeouts.connect:g} s")
             return Failed(why, brief=not self._answered)
-        if isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol):
+        if isinstance(error, httpcore.ConnectError | httpcore.ProxyError | httpcore.UnsupportedProtocol):
             return Failed(_not_connected(self.url, error), brief=not self._answered)
-        if isinstance(error, httpx.TimeoutException):
+        if isinstance(error, httpcore.TimeoutException):
             return Failed(TimedOut(f"{self.url}: no answer in {self._timeouts.idle:g} s"), unsure=True)
         if isinstance(error, httpx.DecodingError):
             return Failed(BadAnswer(f"{self.url}: the answer cannot be decoded"), again=False, unsure=True)
@@ -174,7 +181,7 @@ class HttpTransport:
 
 def http_failure(status: int, url: str, retry_after: str | None = None) -> Failed:
     """Say what an HTTP status means that none of the protocols knows."""
-    wait = float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
+    wait = _seconds_to_wait(retry_after, time.time())
     if status == 429:
         return Failed(RateLimited(f"{url}: too many requests"), wait=wait, status=status)
     if status == 503:
@@ -183,6 +190,20 @@ def http_failure(status: int, url: str, retry_after: str | None = None) -> Faile
         why = Unreachable(f"{url}: the service failed (HTTP {status})")
         return Failed(why, wait=wait, unsure=True, status=status)
     return Failed(_refusal(status, url), again=False, status=status)
+
+
+def _seconds_to_wait(retry_after: str | None, now: float) -> float | None:
+    """Read Retry-After, seconds or a date (RFC 9110, 10.2.3); None where it says nothing that can be used."""
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=dt.UTC)  # what -0000 gives
+        return max(0.0, date.timestamp() - now)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def _refusal(status: int, url: str) -> ArcliError:
@@ -207,35 +228,21 @@ def _not_connected(url: str, error: Exception) -> ArcliError:
     return Unreachable(f"{url}: cannot connect ({said or type(error).__name__})")
 
 
-def _client(timeouts: Timeouts, connections: int, url: str) -> httpx.Client:
+def _client(
+    timeouts: Timeouts, connections: int, url: str, clock: Callable[[], float]
+) -> tuple[CoreTransport, httpx.Client]:
     import httpx
 
     from arcli import __version__
+    from arcli.remote.http.pool import CoreTransport
 
     idle = timeouts.idle
-    proxy = proxy_for(url, os.environ)
-    try:
-        return httpx.Client(
-            headers={"User-Agent": f"arcli/{__version__}"},
-            timeout=httpx.Timeout(connect=timeouts.connect, read=idle, write=idle, pool=None),
-            limits=httpx.Limits(max_connections=connections, keepalive_expiry=30.0),
-            follow_redirects=False,
-            verify=_authorities(),
-            proxy=None if proxy is None else httpx.Proxy(proxy.url, auth=proxy.auth),
-            trust_env=False,  # its own reading of the environment fails on much that curl takes
-        )
-    except (ValueError, ImportError, OSError, httpx.InvalidURL) as error:
-        named = proxy.variable if proxy is not None else "the certificate settings"
-        raise UsageError(f"{named}: {type(error).__name__}: {error}") from None
-
-
-def _authorities() -> ssl.SSLContext:
-    """Trust those of SSL_CERT_FILE and SSL_CERT_DIR, else those that come with httpx."""
-    import httpx
-
-    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        place = os.environ.get(variable)
-        if place and not Path(place).exists():
-            raise UsageError(f"{variable}: there is no {place}")
-    context: ssl.SSLContext = httpx.create_ssl_context(trust_env=True)
-    return context
+    transport = CoreTransport(url, connections=connections, clock=clock)
+    client = httpx.Client(
+        headers={"User-Agent": f"arcli/{__version__}"},
+        timeout=httpx.Timeout(connect=timeouts.connect, read=idle, write=idle, pool=None),
+        follow_redirects=False,
+        transport=transport,
+        trust_env=False,  # proxies and authorities are the transport's affair
+    )
+    return transport, client
