@@ -106,6 +106,8 @@ def check(
 ) -> None:
     """Rate pictures before they are added: level, reasons, advice, duplicates; writes nothing.
 
+    The level says how well a picture can be found, from 1 (hardly ever) to 5 (in nearly all photos).
+
     A target with the picture's own identifier is no duplicate of it.
 
     Example: arcli check posters/ --channel posters

@@ -29,7 +29,15 @@ def ls(
         bool | None, typer.Option("--active/--inactive", help="Only those that can, or cannot, be found.")
     ] = None,
     level: Annotated[
-        int | None, typer.Option("--level", min=1, max=5, metavar="N", help="Only those of this level.")
+        int | None,
+        typer.Option(
+            "--level",
+            min=1,
+            max=5,
+            metavar="N",
+            help="Only those of this level: how well they can be found, 1 (hardly ever) to 5 (nearly"
+            " always).",
+        ),
     ] = None,
     where: Annotated[
         list[str] | None,

@@ -34,7 +34,7 @@ def common(
         typer.Option(
             "--profile",
             metavar="NAME",
-            help="Profile to use.",
+            help="Profile to use: settings that `arcli profile add` has kept under a name.",
             callback=_flag,
             expose_value=False,
             autocompletion=profiles,
@@ -45,7 +45,7 @@ def common(
         typer.Option(
             "--data-dir",
             metavar="DIR",
-            help="Data folder of the embedded engine.",
+            help="Data folder of the embedded engine, where its channels are.",
             callback=_flag,
             expose_value=False,
         ),
@@ -56,7 +56,7 @@ def common(
             "--channel",
             "-c",
             metavar="NAME",
-            help="Channel.",
+            help="Channel: a named set of targets. Default: the profile's, else default.",
             callback=_flag,
             expose_value=False,
             autocompletion=channels,

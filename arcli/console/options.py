@@ -38,7 +38,13 @@ JobsOption = Annotated[
 ThresholdOption = Annotated[
     float | None,
     typer.Option(
-        "--threshold", min=0, max=1, metavar="SCORE", help="Instead of the channel's.", callback=_number
+        "--threshold",
+        min=0,
+        max=1,
+        metavar="SCORE",
+        help="Lowest score that counts as found, instead of the channel's. A score says from 0 to 1 how"
+        " surely a photo shows a target.",
+        callback=_number,
     ),
 ]
 MetadataOption = Annotated[
@@ -48,7 +54,9 @@ MetadataOption = Annotated[
 MatchRatioOption = Annotated[
     str | None,
     typer.Option(
-        "--match-ratio", metavar="RATIO", help="Lowest score at which this target counts as found, 0 to 1."
+        "--match-ratio",
+        metavar="RATIO",
+        help="The target's own threshold: the lowest score, from 0 to 1, at which it counts as found.",
     ),
 ]
 ImagesArgument = Annotated[
@@ -62,7 +70,14 @@ NulOption = Annotated[
 ]
 MinLevelOption = Annotated[
     int | None,
-    typer.Option("--min-level", min=1, max=5, metavar="N", help="Refuse pictures below this level."),
+    typer.Option(
+        "--min-level",
+        min=1,
+        max=5,
+        metavar="N",
+        help="Refuse pictures below this level: how well a picture can be found, from 1 (hardly ever) to 5"
+        " (in nearly all photos).",
+    ),
 ]
 IdFromOption = Annotated[
     IdFrom,

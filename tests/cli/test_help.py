@@ -49,3 +49,26 @@ def test_what_is_suggested_is_there(run: Run) -> None:
     for meant in set(Program.words.values()):
         assert run(*meant.split(), "--help").status == 0, meant
     assert not set(Program.words) & set(Program.verbs)
+
+
+@pytest.mark.parametrize(
+    ("command", "explained"),
+    [
+        ("add", "how well a picture can be found, from 1 (hardly ever) to 5"),
+        ("add", "The target's own threshold: the lowest score, from 0 to 1"),
+        ("check", "how well a picture can be found, from 1"),
+        ("ls", "how well they can be found, 1 (hardly ever)"),
+        ("find", "The score says from 0 to 1 how surely a photo shows a target; inliers are the details"),
+        ("find", "Lowest score that counts as found, instead of the channel's"),
+        ("eval", "Lowest score that counts as found"),
+        ("update", "The target's own threshold"),
+        ("channel create", "What being found in it means to a Tupu client"),
+        ("channel create", "Lowest score that counts as found, 0 to 1"),
+        ("channel show", "Its preset is the way in which details are taken from pictures"),
+        ("channel show", "the delta are targets that are in none yet"),
+        ("profile add", "What it talks to"),
+    ],
+)
+def test_help_explains_its_own_terms(run: Run, command: str, explained: str) -> None:
+    """Level, ratio, kind, preset, delta and threshold, where a user meets them first."""
+    assert explained in " ".join(run(*command.split(), "--help").out.split())

@@ -12,13 +12,28 @@ from arcli.models import IndexKind, ListKind, SettingsChanges
 
 KindOption = Annotated[
     ListKind | None,
-    typer.Option("--kind", help="What being found in it means: a plain, black or white list."),
+    typer.Option(
+        "--kind",
+        help="What being found in it means to a Tupu client:"
+        " nothing (plain), refuse (black), let pass (white).",
+    ),
 ]
 ThresholdOption = Annotated[
     str | None,
-    typer.Option("--threshold", metavar="SCORE", help="Lowest score that counts, 0 to 1, or default."),
+    typer.Option(
+        "--threshold",
+        metavar="SCORE",
+        help="Lowest score that counts as found, 0 to 1, or default."
+        " A score says how surely a photo shows a target.",
+    ),
 ]
-IndexOption = Annotated[IndexKind | None, typer.Option("--index", help="How it is searched.")]
+IndexOption = Annotated[
+    IndexKind | None,
+    typer.Option(
+        "--index",
+        help="How it is searched: flat compares with every target, hnsw uses a graph; auto goes by size.",
+    ),
+]
 QuotaOption = Annotated[
     str | None, typer.Option("--quota", metavar="N", help="Most targets it may hold, or none.")
 ]

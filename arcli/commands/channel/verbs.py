@@ -75,6 +75,9 @@ def create(
 def show(ctx: typer.Context, name: NameArgument) -> None:
     """Show a channel: settings, counts, index, sizes.
 
+    Its preset is the way in which details are taken from pictures, fixed when the channel is made. Segments
+    are the files of its index; the delta are targets that are in none yet, which are searched one by one.
+
     Example: arcli channel show posters --json
     """
     session = Session.of(ctx)
@@ -164,7 +167,7 @@ def copy(ctx: typer.Context, name: NameArgument, new: NewNameArgument) -> None:
 
 @app.command(cls=ArcliCommand)
 def compact(ctx: typer.Context, name: NameArgument) -> None:
-    """Fold and merge a channel's index and drop what is dead.
+    """Put all targets of a channel into one index file, without those that were removed.
 
     Example: arcli channel compact posters
     """

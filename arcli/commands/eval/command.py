@@ -47,7 +47,9 @@ def eval(  # noqa: A001 (the verb is fixed)
         ),
     ] = None,
     threshold: ThresholdOption = None,
-    effort: Annotated[Effort, typer.Option("--effort", help="How long to look.")] = Effort.NORMAL,
+    effort: Annotated[
+        Effort, typer.Option("--effort", help="How long to look: thorough finds more, and takes longer.")
+    ] = Effort.NORMAL,
     all_channels: Annotated[bool, typer.Option("--all-channels", help="Search every channel.")] = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also a report with curves and photos.")

@@ -46,7 +46,9 @@ def find(
         typer.Option("--candidates", min=0, metavar="N", help="Also N that were not accepted, with why."),
     ] = 0,
     threshold: ThresholdOption = None,
-    effort: Annotated[Effort, typer.Option("--effort", help="How long to look.")] = Effort.NORMAL,
+    effort: Annotated[
+        Effort, typer.Option("--effort", help="How long to look: thorough finds more, and takes longer.")
+    ] = Effort.NORMAL,
     all_channels: Annotated[
         bool, typer.Option("--all-channels", help="Search every channel, not only --channel.")
     ] = False,
@@ -67,6 +69,9 @@ def find(
     resume: ResumeOption = False,
 ) -> None:
     """Say which targets photos show, and where.
+
+    The score says from 0 to 1 how surely a photo shows a target; inliers are the details of both that agree.
+    Targets that the photo cannot tell apart are marked as ambiguous.
 
     Example: arcli find photo.jpg --draw found.jpg
     """

@@ -19,7 +19,12 @@ _PATHS = ("data_dir", "secretkey_file", "private_key_file")
 def add(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Profile.")],
-    kind: Annotated[Kind, typer.Option("--kind", help="What it talks to.")] = Kind.LOCAL,
+    kind: Annotated[
+        Kind,
+        typer.Option(
+            "--kind", help="What it talks to: a folder of this machine, or a service by its protocol."
+        ),
+    ] = Kind.LOCAL,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Address of the service.")] = None,
     username: Annotated[
         str | None, typer.Option("--username", metavar="NAME", help="Account (arcloud).")
