@@ -3,7 +3,7 @@
 
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14 /usr/bin/python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-EXTRAS = server,tupu,heic,latin,plot,keyring
+EXTRAS = server,tupu,large,heic,latin,plot,keyring
 JOBS ?= 2
 BIN = .venv/bin
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-bulk bench-index lowest audit wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-bulk bench-index bench-kinds lowest audit wheel constraints clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -67,6 +67,9 @@ bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written
 
 bench-bulk: .venv/ready ## loads of 3,000 killed 20 times, failing networks, 20,000 pictures: CPU and memory
 	$(BIN)/python -m benchmarks.bulk $(ARGS)
+
+bench-kinds: .venv/ready ## flat, graph and inverted lists side by side: cost, size, recall; needs ../shared/data
+	$(BIN)/python -m benchmarks.kinds $(ARGS)
 
 lowest: .venv-lowest/ready ## the tests of what touches libraries, with their lowest declared versions
 	.venv-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not bench" $(LOWEST_TESTS) $(ARGS)

@@ -17,7 +17,7 @@ from arcli.errors import DataDamaged
 from arcli.files import ASIDE, FaultPoint, built_aside, reached
 from arcli.models import SegmentFile
 
-_NAME = re.compile(r"[0-9]{1,19}-[0-9]{1,19}-[0-9a-f]{16}\.(flat|hnsw)")
+_NAME = re.compile(r"[0-9]{1,19}-[0-9]{1,19}-[0-9a-f]{16}\.(flat|hnsw|ivf)")
 _BLOCK = 1 << 20
 _OWN_FOLDERS = 2  # above that of an index: the channel's, and that of all channels
 

@@ -23,6 +23,7 @@ class IndexKind(StrEnum):
     AUTO = "auto"
     FLAT = "flat"
     HNSW = "hnsw"
+    IVF = "ivf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

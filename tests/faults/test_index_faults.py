@@ -190,7 +190,7 @@ def test_killed_before_every_system_call_that_changes_anything(shop: Shop, comma
     assert number > 1, f"{call} was not reached"
 
 
-@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.HNSW])
+@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.HNSW, IndexKind.IVF])
 def test_random_damage_never_crashes_hangs_or_lies(shop: Shop, mortal: Mortal, kind: IndexKind) -> None:
     with shop.store.write() as txn:
         txn.set_settings(ChannelSettings(index=kind))

@@ -55,7 +55,7 @@ def small_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.HNSW])
+@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.HNSW, IndexKind.IVF])
 def test_a_full_disk_leaves_the_index_as_it_was(
     shop: Shop, kind: IndexKind, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,11 +14,12 @@ from arcli.engine.indexing.shortlist import Shortlister
 from arcli.engine.indexing.upkeep import LOCK_FILE, compact, compacting, maybe_fold
 from arcli.errors import Locked, MemoryLimit
 from arcli.files import file_lock
-from arcli.models import IndexKind, TargetChanges
-from arcli.store import connections, database
+from arcli.index import segment
+from arcli.models import ChannelSettings, IndexKind, TargetChanges
+from arcli.store import connections, database, segments
 from arcli.store.rows import NewTarget
 from arcli.store.snapshot import Snapshot
-from tests.index.index_samples import ALIKE, Shop, blurred, features
+from tests.index.index_samples import ALIKE, PER_TARGET, Shop, blurred, features
 
 SMALL = UpkeepOptions(delta_rows=10)
 
@@ -133,7 +134,7 @@ def test_there_is_one_compactor_and_the_second_returns_at_once(shop: Shop) -> No
     assert maybe_fold(shop.store, SMALL)
 
 
-@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.HNSW])
+@pytest.mark.parametrize("kind", [IndexKind.FLAT, IndexKind.HNSW, IndexKind.IVF])
 def test_the_kind_of_segment_is_that_of_the_channel(shop: Shop, kind: IndexKind) -> None:
     shop.add(*range(12))
     with shop.store.write() as txn:
@@ -147,7 +148,9 @@ def test_the_kind_of_segment_is_that_of_the_channel(shop: Shop, kind: IndexKind)
 def test_an_index_over_the_memory_limit_is_refused_and_the_delta_answers(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.add(*range(101))  # 101 x 200 keypoints at most: over what stays flat
+    with shop.store.write() as txn:
+        txn.set_settings(ChannelSettings(index=IndexKind.HNSW))
+    shop.add(*range(101))
     monkeypatch.setattr(fold_plan, "memory_limit", lambda: 1000)
     with pytest.raises(MemoryLimit, match="101 targets") as refused:
         compact(shop.store)
@@ -155,6 +158,39 @@ def test_an_index_over_the_memory_limit_is_refused_and_the_delta_answers(
     assert not maybe_fold(shop.store, SMALL)
     assert refused.value.hint in caplog.text
     assert shop.votes(3)[0] == "pic3"
+
+
+def test_without_faiss_lists_take_over_where_a_graph_would_take_too_much_memory(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment, "installed", lambda: False)
+    monkeypatch.setattr(segment, "FLAT_LIMIT", 100)
+    shop.add(*range(6))
+    compact(shop.store)
+    assert {name.rpartition(".")[2] for name in shop.files()} == {"hnsw"}
+    monkeypatch.setattr(segment, "memory_limit", lambda: 1000)
+    shop.add(*range(6, 12))
+    compact(shop.store)
+    with shop.store.read() as snapshot:
+        assert [record.file.kind for record in segments.live(snapshot)] == ["ivf"]
+    shop.check()
+
+
+def test_joined_lists_are_without_what_was_removed(shop: Shop) -> None:
+    with shop.store.write() as txn:
+        txn.set_settings(ChannelSettings(index=IndexKind.IVF))
+    shop.add(*range(12))
+    assert maybe_fold(shop.store, SMALL)
+    shop.remove("pic3")
+    shop.add(*range(12, 24))
+    before = shop.files()
+    compact(shop.store)
+    assert shop.files() > before, "the generation before is kept"
+    with shop.store.read() as snapshot:
+        (record,) = segments.live(snapshot)
+        assert not segments.dead_in(snapshot, record)
+    assert (record.rows, record.file.descriptors) == (23, 23 * PER_TARGET)
+    shop.check()
 
 
 def test_a_search_waits_for_nobody(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

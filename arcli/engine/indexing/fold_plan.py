@@ -78,16 +78,22 @@ class Job:
     def rows(self) -> int:
         return sum(piece.rows for piece in self.pieces)
 
-    @property
-    def base(self) -> SegmentRecord | None:
-        """Return the largest graph of which nothing was removed: it is added to, not built again."""
-        graphs = [p.segment for p in self.pieces if p.segment and not p.dead]
-        usable = [record for record in graphs if record.file.kind == IndexKind.HNSW]
-        return max(usable, key=lambda record: record.rows, default=None)
+    def kind(self, setting: IndexKind) -> IndexKind:
+        """Return the kind of the segment to be written in a channel with that setting."""
+        return kind_for(setting, self.rows * INDEX_KEYPOINTS)
 
-    @property
-    def inserted(self) -> int:
-        return self.rows - (self.base.rows if self.base else 0)
+    def bases(self, kind: IndexKind) -> list[Piece]:
+        """Return the pieces whose segments are taken over: all inverted lists, which are joined without what
+        was removed; or the largest graph of which nothing was removed, which is added to."""
+        same = [piece for piece in self.pieces if piece.segment and piece.segment.file.kind == kind]
+        if kind is IndexKind.IVF:
+            return same
+        graphs = [piece for piece in same if kind is IndexKind.HNSW and not piece.dead]
+        return sorted(graphs, key=lambda piece: piece.rows)[-1:]
+
+    def inserted(self, setting: IndexKind) -> int:
+        """Return how many targets are coded or linked anew."""
+        return self.rows - sum(piece.rows for piece in self.bases(self.kind(setting)))
 
 
 def survey(snapshot: Snapshot, folder: Path, bad: frozenset[str] = frozenset()) -> list[Piece]:

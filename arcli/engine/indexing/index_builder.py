@@ -16,6 +16,7 @@ from arcli.engine.indexing.upkeep import Work, compacting, maybe_fold, work_due
 from arcli.errors import ArcliError, ChannelNotFound, Locked
 from arcli.features import INDEX_DIM
 from arcli.index.hnsw import graph_memory
+from arcli.index.ivf import RUN_BYTES
 from arcli.parallel import deaf_children, prepare_worker
 from arcli.store.channel import ChannelStore
 
@@ -49,7 +50,8 @@ _log = logging.getLogger(__name__)
 
 def memory_estimate(work: Work) -> int:
     """Return how many bytes the builder takes for `work` at most."""
-    return BUILDER.process_bytes + graph_memory(work.largest * INDEX_KEYPOINTS, INDEX_DIM)
+    lists = RUN_BYTES if work.largest > work.graph else 0
+    return BUILDER.process_bytes + lists + graph_memory(work.graph * INDEX_KEYPOINTS, INDEX_DIM)
 
 
 class IndexBuilder:

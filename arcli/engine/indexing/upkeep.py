@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from arcli.engine.indexing.coverage import INDEX_KEYPOINTS, RowReader, gaps
 from arcli.engine.indexing.fold_plan import Job, Piece, UpkeepOptions, check_memory, due, survey, whole
 from arcli.engine.indexing.shortlist import INDEX_FOLDER
@@ -19,7 +21,7 @@ from arcli.errors import ArcliError, ChannelNotFound, Conflict, DataDamaged, Loc
 from arcli.features import INDEX_DIM
 from arcli.files import FaultPoint, FolderGone, file_lock, of_os, reached
 from arcli.index.files import FileGone, collect, hand_over, reclaim, verify_content, verify_digest
-from arcli.index.segment import kind_for, write_segment
+from arcli.index.segment import write_segment
 from arcli.models import IndexKind, SegmentFile
 from arcli.store import segments
 from arcli.store.channel import ChannelStore
@@ -54,10 +56,11 @@ def maybe_fold(store: ChannelStore, options: UpkeepOptions = UpkeepOptions()) ->
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is due, in targets: to insert into graphs, the largest segment, and what no segment covers."""
+    """What is due, in targets: to code or link anew, the largest segment and graph, and what none covers."""
 
     inserted: int
     largest: int
+    graph: int
     uncovered: int
 
 
@@ -68,12 +71,14 @@ def work_due(store: ChannelStore, options: UpkeepOptions = UpkeepOptions()) -> W
     with store.read() as snapshot:
         strangers = segments.foreign(snapshot)
         pieces = survey(snapshot, store.folder / INDEX_FOLDER)
+        setting = snapshot.info().settings.index
     jobs = due(pieces, options)
     if not jobs and not strangers:
         return None
     return Work(
-        inserted=sum(job.inserted for job in jobs),
+        inserted=sum(job.inserted(setting) for job in jobs),
         largest=max((job.rows for job in jobs), default=0),
+        graph=max((job.rows for job in jobs if job.kind(setting) is IndexKind.HNSW), default=0),
         uncovered=sum(piece.rows for piece in pieces if piece.segment is None),
     )
 
@@ -174,14 +179,17 @@ class _Compactor:
     def _rewrite(self, job: Job, setting: IndexKind) -> None:
         """Build the job's segment aside, make it durable, and publish it in the store.
 
-        A graph without dead rows is taken over and added to, which costs less than building it again.
+        A graph without dead rows is taken over and added to, inverted lists are joined: that costs less than
+        building them again.
         """
-        kind = kind_for(setting, job.rows * INDEX_KEYPOINTS)
+        kind = job.kind(setting)
         with self._store.read() as snapshot:
             info, built_at = snapshot.info(), snapshot.changes()
             old = [s for s in segments.live(snapshot) if job.first <= s.first_row <= job.last]
-            base = self._base(job, snapshot) if kind is IndexKind.HNSW else None
-        source = RowReader(self._store, [*gaps([base] if base else [], job.last, job.first)])
+            bases = [base for base in job.bases(kind) if self._usable(base, snapshot)]
+            dead = np.array(sorted(snapshot.removed_rows()), np.int64)
+        taken = [base.segment for base in bases if base.segment is not None]
+        source = RowReader(self._store, [*gaps(taken, job.last, job.first)])
         try:
             file = write_segment(
                 self._folder,
@@ -190,7 +198,8 @@ class _Compactor:
                 kind=kind,
                 dim=INDEX_DIM,
                 capacity=job.rows * INDEX_KEYPOINTS,
-                base=base.file if base else None,
+                bases=[base.file for base in taken],
+                dead=dead,
             )
         except OSError as error:
             raise of_os(self._folder, error) from error
@@ -198,7 +207,7 @@ class _Compactor:
             file=file,
             first_row=job.first,
             last_row=job.last,
-            rows=source.rows + (base.rows if base else 0),
+            rows=source.rows + sum(base.rows for base in bases),
             built_at=built_at,
             store_id=info.store_id,
             epoch=info.epoch,
@@ -233,9 +242,9 @@ class _Compactor:
             return False
         return True
 
-    def _base(self, job: Job, snapshot: Snapshot) -> SegmentRecord | None:
-        """Return the largest sound graph of the job of which nothing was removed."""
-        base = job.base
-        if base is None or segments.dead_in(snapshot, base) or not self._is_sound(base, verify_content):
-            return None
-        return base
+    def _usable(self, base: Piece, snapshot: Snapshot) -> bool:
+        """Say whether a segment's file is sound, and its rows still those of the plan."""
+        record = base.segment
+        if record is None or segments.dead_in(snapshot, record) != base.dead:
+            return False
+        return self._is_sound(record, verify_content)
