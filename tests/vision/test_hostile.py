@@ -204,6 +204,45 @@ def test_closing_ends_what_is_being_decoded_at_once() -> None:
         pool.raster(PHOTO, name="x", limits=ISOLATED)
 
 
+GOOD: dict[str, object] = {
+    **{"width": 2, "height": 1, "size": [2, 1], "format": "png", "orientation": 1, "ground": None}
+}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [],
+        {},
+        {"seconds": "x", "raster": GOOD},
+        {"seconds": 1},
+        {"seconds": 1, "raster": None},
+        *(
+            {"seconds": 1, "raster": GOOD | change}
+            for change in (
+                {"width": -2, "height": -1},
+                {"width": 3},
+                {"size": [0, 1]},
+                {"size": []},
+                {"size": "ab"},
+                {"format": "exe"},
+                {"ground": []},
+                {"width": 1e999},
+                {"orientation": {}},
+            )
+        ),
+        {"seconds": 1, "error": None},
+        {"seconds": 1, "error": {"code": "interrupted", "message": "stop"}},
+        {"seconds": 1, "error": {"code": "unreadable_picture", "message": 5}},
+    ],
+)
+def test_nonsense_of_a_process_that_a_picture_took_over_is_noticed(answer: object) -> None:
+    assert isolation._outcome({"seconds": 1, "raster": GOOD}, bytearray(6))[1] == 1.0
+    with pytest.raises(ValueError, match=r"nonsense|valid|could not"):
+        isolation._outcome(answer, bytearray(6))
+
+
 def test_threads_share_the_processes(pool: DecodingPool) -> None:
     sizes: list[tuple[int, int]] = []
     work = [

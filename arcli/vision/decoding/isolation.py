@@ -8,33 +8,28 @@ are checked like those of a stranger: a header of JSON, and as many bytes as the
 from __future__ import annotations
 
 import atexit
-import contextlib
 import json
 import os
-import resource
 import select
 import signal
-import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from time import monotonic, process_time
-from typing import BinaryIO
+from time import monotonic
 
 from arcli.errors import ArcliError, Busy, PictureRefused, PictureTooLarge, UnreadablePicture
-from arcli.vision.decoding.limits import DecodeLimits, check_size, too_much_memory
-from arcli.vision.decoding.pillow import open_picture
-from arcli.vision.decoding.raster import Raster, rasterize, reduction
+from arcli.filetypes import PictureFormat
+from arcli.vision.decoding.limits import DecodeLimits
+from arcli.vision.decoding.raster import Raster
+from arcli.vision.decoding.worker import LENGTH
 
-_LENGTH = struct.Struct("<I")
-_PROGRAM = "from arcli.vision.decoding.isolation import work; work()"
+_PROGRAM = "from arcli.vision.decoding.worker import work; work()"
 _ENVIRONMENT = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
 _MOST_JOBS = 500  # pictures a process decodes before it is replaced: what a library leaks ends with it
 _MOST_HEADER = 1 << 20
-_SLACK = 96 << 20  # bytes of address space beside the pixels: stacks of threads, buffers of codecs
+_MOST_BYTES = 1 << 30
 _STOPPING = "arcli is stopping"
 
 
@@ -76,14 +71,17 @@ class DecodingPool:
             process = self._take()
             try:
                 answer, bgr = process.ask(_request(data, name, limits, max_side), data, deadline)
+                outcome, seconds = _outcome(answer, bgr)
             except (OSError, EOFError, ValueError, TimeoutError) as error:
                 spent.seconds += limits.processor_seconds(len(data))
                 raise self._lost(process, error, name, limits, len(data)) from error
-            spent.seconds += float(str(answer.get("seconds", 0.0)))
+            spent.seconds += seconds
             self._give_back(process)
         finally:
             self._free.release()
-        return _raster(answer, bgr)
+        if isinstance(outcome, PictureRefused):
+            raise outcome
+        return outcome
 
     def close(self) -> None:
         """End all processes at once, also those that are decoding: their callers get Busy."""
@@ -182,18 +180,29 @@ def _request(data: bytes, name: str, limits: DecodeLimits, max_side: int | None)
     return json.dumps(given).encode()
 
 
-def _raster(answer: dict[str, object], bgr: bytearray) -> Raster:
-    """Read an answer. Raises the error that it holds."""
-    if "error" in answer:
-        record = answer["error"]
-        assert isinstance(record, dict)
-        raise ArcliError.from_record(record)
-    described = answer["raster"]
-    assert isinstance(described, dict)
-    width, height, size = described["width"], described["height"], described["size"]
-    if len(bgr) != 3 * width * height or not bgr:
-        raise UnreadablePicture("the process that decoded the picture answered nonsense")
-    return Raster(**{**described, "bgr": bgr, "size": (int(size[0]), int(size[1]))})
+def _outcome(answer: object, bgr: bytearray) -> tuple[Raster | PictureRefused, float]:
+    """Read an answer: what it gives, and the seconds of processor time it took. Raises ValueError."""
+    try:
+        assert isinstance(answer, dict)
+        seconds = float(answer["seconds"])
+        if "error" in answer:
+            error = ArcliError.from_record(answer["error"])
+            assert isinstance(error, PictureRefused)
+            return error, seconds
+        given = answer["raster"]
+        width, height, *size = (int(each) for each in (given["width"], given["height"], *given["size"]))
+        assert min(width, height, *size) > 0
+        assert len(bgr) == 3 * width * height
+        ground = None if given["ground"] is None else int(given["ground"])
+        kind = PictureFormat(given["format"]).value
+        orientation = int(given["orientation"])
+        whole = (size[0], size[1])
+    except (AssertionError, KeyError, TypeError, IndexError, OverflowError) as error:
+        raise ValueError("the process that decodes answered nonsense") from error
+    raster = Raster(
+        bgr=bgr, width=width, height=height, size=whole, format=kind, orientation=orientation, ground=ground
+    )
+    return raster, seconds
 
 
 class _Process:
@@ -218,16 +227,18 @@ class _Process:
     def alive(self) -> bool:
         return self._child.poll() is None
 
-    def ask(self, header: bytes, data: bytes, deadline: float) -> tuple[dict[str, object], bytearray]:
+    def ask(self, header: bytes, data: bytes, deadline: float) -> tuple[object, bytearray]:
         """Send a job and return its answer. Raises OSError, EOFError, ValueError, TimeoutError."""
         self.jobs += 1
-        for part in (_LENGTH.pack(len(header)), header, data):
+        for part in (LENGTH.pack(len(header)), header, data):
             self._send(part, deadline)
-        length = _LENGTH.unpack(self._receive(_LENGTH.size, deadline))[0]
+        length = LENGTH.unpack(self._receive(LENGTH.size, deadline))[0]
         if length > _MOST_HEADER:
             raise ValueError("the answer's header is too long")
         answer = json.loads(self._receive(length, deadline))
-        size = answer.get("length", 0)
+        size = answer.get("length") if isinstance(answer, dict) else None
+        if not isinstance(size, int) or not 0 <= size <= _MOST_BYTES:
+            raise ValueError("the answer has no length")
         return answer, self._receive(size, deadline)
 
     def kill(self) -> None:
@@ -272,69 +283,3 @@ def _environment() -> dict[str, str]:
     root = str(Path(__file__).parents[3])
     paths = [root, *given.get("PYTHONPATH", "").split(os.pathsep)]
     return {**given, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "MALLOC_ARENA_MAX": "1"}
-
-
-def work() -> None:
-    """Decode what comes on stdin until it ends: the main function of a process of the pool."""
-    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)  # what a library prints is no answer
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    with contextlib.suppress(BrokenPipeError, EOFError):
-        while True:
-            _job(source, sink)
-
-
-def _job(source: BinaryIO, sink: BinaryIO) -> None:
-    job = json.loads(_exactly(source, _LENGTH.unpack(_exactly(source, _LENGTH.size))[0]))
-    data = _exactly(source, job["length"])
-    limits = DecodeLimits(**job["limits"])
-    bgr: bytes | bytearray = b""
-    began = process_time()
-    try:
-        with _limited(limits, len(data)):
-            raster = _decode(data, job["name"], limits, job["max_side"])
-        answer: dict[str, object] = {"raster": asdict(replace(raster, bgr=b"")) | {"bgr": None}}
-        bgr = raster.bgr
-    except ArcliError as error:
-        answer = {"error": error.as_record()}
-    header = json.dumps({**answer, "length": len(bgr), "seconds": process_time() - began}).encode()
-    for part in (_LENGTH.pack(len(header)), header, bgr):
-        sink.write(part)
-    sink.flush()
-
-
-def _decode(data: bytes, name: str, limits: DecodeLimits, max_side: int | None) -> Raster:
-    try:
-        image, header = open_picture(data, name)
-        check_size(header, limits, reduction(header, max_side), name)
-        return rasterize(image, header, data, name=name, max_side=max_side)
-    except MemoryError:
-        raise too_much_memory(name) from None
-
-
-@contextlib.contextmanager
-def _limited(limits: DecodeLimits, length: int) -> Iterator[None]:
-    """Limit this process's memory and processor time; the kernel ends it where the time is used up."""
-    assert limits.memory is not None, "the parent has worked it out"
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    held = pages * resource.getpagesize()
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    allowed = held + limits.memory + length + _SLACK
-    allowed = allowed if hard == resource.RLIM_INFINITY else min(allowed, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
-    signal.setitimer(signal.ITIMER_PROF, limits.processor_seconds(length))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-
-
-def _exactly(source: BinaryIO, length: int) -> bytes:
-    data = source.read(length)
-    if len(data) < length:
-        raise EOFError
-    return data
