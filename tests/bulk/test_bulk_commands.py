@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import cv2
@@ -10,6 +9,8 @@ import pytest
 
 from tests.bulk.conftest import Arcli, contents, poor
 from tests.bulk.kills import stored
+from tests.cli.processes import ROOT
+from tests.cli.processes import arcli as in_a_process
 from tests.engine.conftest import encoded, photo_of, poster, poster_pixels
 
 
@@ -280,16 +281,17 @@ def test_sync_does_not_empty_a_channel_by_mistake(arcli: Arcli, posters: Path) -
     assert arcli("ls", "--json").data["totalcount"] == 4
 
 
-def test_a_folder_from_a_phone_needs_the_extra_and_says_so(
-    arcli: Arcli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_from_a_phone_needs_the_extra_and_says_so(arcli: Arcli, tmp_path: Path) -> None:
     heif = pytest.importorskip("pillow_heif", reason="HEIC needs the extra heic")
     (tmp_path / "phone").mkdir()
     rgb = cv2.cvtColor(poster_pixels(5), cv2.COLOR_BGR2RGB)
     picture = heif.from_bytes("RGB", (rgb.shape[1], rgb.shape[0]), rgb.tobytes())
     picture.save(tmp_path / "phone" / "IMG_0001.HEIC")
     assert arcli("add", "phone", "--json").statuses == {"IMG_0001": "added"}
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    ran = arcli("add", "phone", "-c", "without", "--json")
-    assert (ran.status, ran.statuses) == (3, {"IMG_0001": "failed"})
-    assert "'.[heic]'" in ran.err
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "pillow_heif.py").write_text("raise ImportError")
+    path = f"{tmp_path / 'without'}:{ROOT}"  # also for the processes that decode
+    ran = in_a_process(tmp_path, "add", "phone", "-c", "without", "--json", PYTHONPATH=path)
+    statuses = [item["status"] for item in json.loads(ran.stdout)["data"]["items"]]
+    assert (ran.returncode, statuses) == (3, ["failed"])
+    assert "'.[heic]'" in ran.stderr

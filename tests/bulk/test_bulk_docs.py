@@ -210,7 +210,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("containing", ["print0", "--report"])
 def test_what_the_page_on_bulk_loading_adds(pictures: Path, containing: str) -> None:
-    for number, line in enumerate(block("sh", containing, BULK).splitlines()):
+    lines = block("sh", containing, BULK).splitlines()
+    for number, line in enumerate(line for line in lines if "https://" not in line):  # no network here
         ran = shell(line, pictures, ARCLI_CHANNEL=f"{containing}{number}")
         assert ran.returncode == 0, ran.stderr
 
