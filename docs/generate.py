@@ -1,4 +1,5 @@
-"""Write what is derived from the program: docs/cli.md, docs/exit-codes.md and the completion scripts.
+"""Write what is derived from the program: the pages of commands and exit statuses, the manual, the picture of
+the house, and the completion scripts.
 
 Run it from the root of the repository after a change of a command or an error; with --check it writes
 nothing and fails where a file is not what it would write.
@@ -18,6 +19,9 @@ from arcli import __version__
 from arcli.app import build
 from arcli.console.command import COMMON_NAMES
 from arcli.errors import ArcliError
+
+sys.path.insert(0, str(Path(__file__).parent))
+from house import house
 
 ROOT = Path(__file__).parent.parent
 DESCRIPTION = (
@@ -216,6 +220,7 @@ def manual() -> str:
 def files() -> dict[str, str]:
     """Return each derived file's content."""
     pages = {"docs/cli.md": cli_page(), "docs/exit-codes.md": exit_codes_page(), "docs/arcli.1": manual()}
+    pages |= {"docs/house.svg": house()}
     return pages | {f"completions/arcli.{shell}": completion(shell) for shell in ("bash", "zsh", "fish")}
 
 
