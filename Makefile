@@ -36,6 +36,7 @@ lint: .venv/ready
 
 types: .venv/ready
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file tests/mypy.ini -p tests -p benchmarks
 
 layers: .venv/ready
 	$(BIN)/lint-imports

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.bulk.conftest import Arcli
 from tests.bulk.servers import KillableServer
 from tests.engine.conftest import photo_of, poster
@@ -42,7 +44,9 @@ def test_a_given_identifier_leaves_no_name(arcli: Arcli, posters: Path) -> None:
     assert [arcli("get", name, "--json").data.get("name") for name in ("summer", "winter")] == [None, None]
 
 
-def test_names_go_through_an_arcli_server(arcli: Arcli, posters: Path, tmp_path: Path, monkeypatch) -> None:
+def test_names_go_through_an_arcli_server(
+    arcli: Arcli, posters: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (posters / NAME).write_bytes(poster(7))
     with KillableServer(tmp_path / "served", "shop") as server:
         for name, value in server.login().items():

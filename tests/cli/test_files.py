@@ -15,7 +15,7 @@ def test_what_fails_leaves_the_file_and_nothing_beside_it(tmp_path: Path) -> Non
     path = tmp_path / "file"
     path.write_text("old")
     with pytest.raises(TypeError), replacing(path) as file:
-        file.write(None)  # type: ignore[arg-type]
+        file.write(None)  # type: ignore[call-overload]
     assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("file", "old")]
 
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ class Subject:
             yield
 
 
-def sample(name: str, identifier: str | None = None, **fields: object) -> AddItem:
+def sample(name: str, identifier: str | None = None, **fields: Any) -> AddItem:
     """Return the item that registers `samples/gallery/<name>`; the identifier is the file's stem."""
     path = SAMPLES / "gallery" / name
     return AddItem(picture=Picture.from_path(path), identifier=identifier or path.stem, **fields)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import cv2
 import numpy as np
@@ -107,6 +107,7 @@ def test_items_are_taken_as_they_are_needed(subject: Subject) -> None:
     results = subject.gallery.add_many(channel="default", items=endless(), options=AddOptions(jobs=1))
     assert next(results).identifier == "copy0001"
     assert taken < 200
+    assert isinstance(results, Generator)
     results.close()
 
 

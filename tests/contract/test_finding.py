@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from tests.contract.subject import SAMPLES, Difference, Subject, photo, sample
 from tests.contract.test_adding import blank
 
 TODAY = dt.datetime.now(dt.UTC).date()
-AROUND_TODAY = {"start": TODAY - dt.timedelta(days=1), "end": TODAY + dt.timedelta(days=1)}
+AROUND_TODAY: dict[str, Any] = {"start": TODAY - dt.timedelta(days=1), "end": TODAY + dt.timedelta(days=1)}
 
 
 def test_a_photo_is_answered_with_the_target_and_its_place(loaded: Subject) -> None:
@@ -191,6 +192,7 @@ def test_a_large_photo_gives_the_same_answer_and_corners_in_its_own_pixels(
 ) -> None:
     """A client sends less than a phone's 50 megapixels; what it answers is about the photo all the same."""
     small = cv2.imread(str(photo("boxes.jpg").path))
+    assert small is not None
     height, width = small.shape[:2]
     factor = 8160 / max(width, height)
     large = tmp_path / "phone.jpg"

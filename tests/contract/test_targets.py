@@ -80,6 +80,8 @@ def test_the_kept_picture_is_the_one_that_was_added(loaded: Subject) -> None:
         kept = loaded.gallery.picture(channel="default", identifier="webcam")
         pixels = cv2.imdecode(np.frombuffer(kept, np.uint8), cv2.IMREAD_COLOR)
         original = cv2.imread(str(sample("webcam.jpg").picture.path))
+        assert pixels is not None
+        assert original is not None
         assert pixels.shape == original.shape
         assert float(np.mean(cv2.absdiff(pixels, original))) < 6
 

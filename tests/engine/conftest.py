@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -45,7 +46,7 @@ def photo_of(*seeds: int) -> bytes:
     return encoded(wall, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 85)
 
 
-def item(seed: int, identifier: str | None = None, **fields: object) -> AddItem:
+def item(seed: int, identifier: str | None = None, **fields: Any) -> AddItem:
     picture = Picture(name=f"poster{seed}.png", data=poster(seed))
     return AddItem(picture=picture, identifier=identifier or f"poster{seed}", **fields)
 

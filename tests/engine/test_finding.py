@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def photo(*seeds: int) -> Picture:
     return Picture(name="photo", data=photo_of(*seeds))
 
 
-def counts(gallery: LocalGallery, **query: object) -> dict[tuple[str | None, str | None], int]:
+def counts(gallery: LocalGallery, **query: Any) -> dict[tuple[str | None, str | None], int]:
     records = gallery.statistics(query=StatisticsQuery(**{**_fields(TODAY), **query}))
     return {(record.channel, record.identifier): record.count for record in records}
 

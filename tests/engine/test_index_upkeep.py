@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from arcli import files
 from arcli.engine import LocalGallery
 from arcli.files import file_lock
 from arcli.models import FindOptions, Picture, StatisticsQuery, TargetChanges
-from arcli.store import locks
 from arcli.store.channel import ChannelStore
 from arcli.store.counts import Counts
 from arcli.store.database import Database
@@ -159,7 +159,7 @@ def test_counting_never_makes_a_lookup_wait(
     gallery.find(picture=photo(1), channels=[CHANNEL])
     gallery.flush_counts()
     with Counts(folder_of(data_dir)) as counts, held(counts):
-        monkeypatch.setattr(locks.time, "sleep", forbidden)
+        monkeypatch.setattr(files.time, "sleep", forbidden)
         for _ in range(2):
             assert gallery.find(picture=photo(1), channels=[CHANNEL]).matched
         gallery.flush_counts()

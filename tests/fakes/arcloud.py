@@ -130,7 +130,7 @@ class FakeVendor(FakeService):
                 sums[date, identifier if "channel" in values else channel] += count
         what = "identifier" if "channel" in values else "channel"
         records = [{"date": date, what: name, "count": count} for (date, name), count in sums.items()]
-        head = {key: values[key] for key in ("username", "channel") if key in values}
+        head: dict[str, Any] = {key: values[key] for key in ("username", "channel") if key in values}
         return {**head, "records": records}
 
     def call_FindImage(self, request: Request) -> dict[str, Any]:  # noqa: N802

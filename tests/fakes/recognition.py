@@ -22,8 +22,8 @@ def sketch(data: bytes) -> Sketch | None:
         return None
     scale = 400 / max(*gray.shape, 400)
     small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    found, descriptors = cv2.SIFT_create(400).detectAndCompute(small, None)
-    return Sketch(np.float32([point.pt for point in found]).reshape(-1, 2), descriptors)
+    found, descriptors = cv2.SIFT.create(400).detectAndCompute(small, None)
+    return Sketch(np.array([point.pt for point in found], np.float32).reshape(-1, 2), descriptors)
 
 
 def keypoints(seen: Sketch) -> int:
@@ -40,8 +40,8 @@ def agreeing(photo: Sketch, target: Sketch) -> int:
     good = [pair[0] for pair in pairs if len(pair) == 2 and pair[0].distance < 0.8 * pair[1].distance]
     if len(good) < 12:
         return 0
-    source = np.float32([target.points[match.trainIdx] for match in good])
-    destination = np.float32([photo.points[match.queryIdx] for match in good])
+    source = np.array([target.points[match.trainIdx] for match in good], np.float32)
+    destination = np.array([photo.points[match.queryIdx] for match in good], np.float32)
     _, mask = cv2.findHomography(source, destination, cv2.RANSAC, 5.0)
     count = 0 if mask is None else int(mask.sum())
     return count if count >= 12 else 0

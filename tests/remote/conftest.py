@@ -74,3 +74,9 @@ def picture(seed: int, *, name: str | None = None, kind: str = ".jpg") -> Pictur
 
 def item(seed: int, identifier: str | None = None, **more: Any) -> AddItem:
     return AddItem(picture=picture(seed), identifier=identifier or f"card{seed:03}", **more)
+
+
+def decoded(data: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None, "what is sent can be decoded"
+    return np.asarray(pixels, np.uint8)

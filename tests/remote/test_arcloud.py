@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ from arcli.models import (
 from arcli.remote.arcloud.gallery import ArcloudGallery
 from tests.fakes.arcloud import OTHER_CREDENTIALS, FakeVendor
 from tests.fakes.http import Reply
-from tests.remote.conftest import Connect, item, picture
+from tests.remote.conftest import Connect, decoded, item, picture
 
 TODAY = dt.datetime.now(dt.UTC).date()
 
@@ -168,7 +169,7 @@ def test_a_large_picture_is_sent_smaller(
     vendor.largest = 20_000_000
     gallery.add(channel="default", item=AddItem(picture=Picture.from_path(large), identifier="large"))
     sent = vendor.requests[-1].files[0][-1]
-    assert cv2.imdecode(np.frombuffer(sent, np.uint8), cv2.IMREAD_COLOR).shape == (1920, 2560, 3)
+    assert decoded(sent).shape == (1920, 2560, 3)
     assert len(sent) < large.stat().st_size / 2
 
 
@@ -281,10 +282,11 @@ def test_a_listing_that_ends_before_its_totalcount_is_no_listing(
     vendor: FakeVendor, gallery: ArcloudGallery, pages: int, query: ListQuery
 ) -> None:
     gallery.capabilities()
-    vendor.faults = [
-        lambda request: Reply.of({"returncode": 0, "totalcount": "9", "images": [{"identifier": "abc"}]}),
-        lambda request: Reply.of({"returncode": 0, "totalcount": 9}),
-    ][2 - pages :]
+    answers: list[dict[str, Any]] = [
+        {"returncode": 0, "totalcount": "9", "images": [{"identifier": "abc"}]},
+        {"returncode": 0, "totalcount": 9},
+    ]
+    vendor.faults = [lambda request, body=body: Reply.of(body) for body in answers[2 - pages :]]  # type: ignore[misc]
     with pytest.raises(BadAnswer, match="of 9 targets"):
         gallery.list(channel="default", query=query)
 
@@ -333,7 +335,7 @@ def test_selecting_happens_here(vendor: FakeVendor, gallery: ArcloudGallery) -> 
 def test_statistics_by_channel_and_by_identifier(vendor: FakeVendor, gallery: ArcloudGallery) -> None:
     vendor.counts.update({("20240229", "default", "b"): 2, ("20240101", "default", "a"): 1})
     vendor.counts.update({("20241231", "default", "b"): 4, ("20250101", "default", "b"): 9})
-    whole_year = {"start": dt.date(2024, 1, 1), "end": dt.date(2024, 12, 31)}
+    whole_year: dict[str, Any] = {"start": dt.date(2024, 1, 1), "end": dt.date(2024, 12, 31)}
     records = gallery.statistics(query=StatisticsQuery(channel="default", **whole_year))
     assert [(r.date, r.channel, r.identifier, r.count) for r in records] == [
         ("20240101", "default", "a", 1),

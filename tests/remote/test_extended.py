@@ -80,7 +80,7 @@ def test_a_replacement_with_a_lost_answer_was_an_addition(server: FakeArcli, gal
         "POST /AddImage": {"returncode": 0, "level": 3, "status": "replaced"},
         "POST /GetImage": {"returncode": 20014},
     }
-    server.faults = [server.answer] * 2 + [LOST]  # type: ignore[list-item]
+    server.faults = [*[server.answer] * 2, LOST]
     options = AddOptions(on_exists=OnExists.REPLACE)
     assert gallery.add(channel="default", item=item(1), options=options).status is AddStatus.ADDED
 

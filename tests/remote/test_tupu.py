@@ -21,7 +21,7 @@ from arcli.remote.tupu.gallery import TupuGallery
 from arcli.remote.tupu.pictures import Ready, Unready, requests_of
 from tests.fakes.http import BUSY, LOST, RESET, UNAVAILABLE, Reply
 from tests.fakes.tupu import SECRET_ID, FakeTupu, private_pem, public_pem
-from tests.remote.conftest import Clock, picture
+from tests.remote.conftest import Clock, decoded, picture
 
 Open = Callable[..., TupuGallery]
 
@@ -119,7 +119,7 @@ def test_a_picture_over_one_megabyte_is_shrunk_and_it_is_said(
     assert result.matches[0].label == "black"
     sent = service.requests[0].files[0][2]
     assert len(sent) < 750_000
-    assert max(cv2.imdecode(np.frombuffer(sent, np.uint8), 0).shape) == 512
+    assert max(decoded(sent).shape) == 512
     assert "large.png: sent at 512 px" in caplog.text
 
 

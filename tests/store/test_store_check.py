@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def damages(store: ChannelStore) -> list[Finding]:
 
 
 @pytest.fixture
-def store(folder: Path):
+def store(folder: Path) -> Iterator[ChannelStore]:
     with ChannelStore.open(folder) as opened:
         with opened.write() as txn:
             txn.insert(NewTarget(identifier="one", features=b"F"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def add(store: ChannelStore, *identifiers: str) -> list[int]:
 
 
 @pytest.fixture
-def store(tmp_path: Path):
+def store(tmp_path: Path) -> Iterator[ChannelStore]:
     with new_store(tmp_path / "c") as opened:
         yield opened
 
