@@ -21,7 +21,9 @@ from arcli.errors import PictureTooLarge, UnreadablePicture, extra_hint
 from arcli.filetypes import PictureFormat, picture_format, what_else
 from arcli.vision.decoding.limits import SMALLER
 
-_DAMAGED = "the file is damaged or incomplete"
+_DAMAGED = (
+    "it is damaged, incomplete or of a rare kind: if a viewer shows it whole, save it anew as PNG or JPEG"
+)
 _MOST_SCANS = 100
 """A progressive JPEG has about 10 scans; thousands are a way to burn processor time."""
 
