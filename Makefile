@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-bulk bench-index bench-kinds lowest audit wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-bulk bench-index bench-kinds faults-serve lowest audit wheel constraints clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -62,6 +62,11 @@ bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery
 
 bench-lookalikes: .venv/ready ## look-alikes told apart, and walls full of targets; needs ../shared/data
 	$(BIN)/python -m benchmarks.lookalikes $(ARGS)
+
+faults-serve: .venv/ready ## serve under 16 hostile clients, under load, and for 20 minutes: see docs/server.md
+	$(BIN)/python -m benchmarks.hostile --seconds 120 $(ARGS)
+	$(BIN)/python -m benchmarks.soak --part load
+	$(BIN)/python -m benchmarks.soak --part soak
 
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
 	$(BIN)/python -m benchmarks.growth $(ARGS)

@@ -59,16 +59,17 @@ class FairnessTuning:
     fast threads. A lookup of the photos in samples/ takes 0.05 to 0.31 s, one of noise, tried at every
     resolution and from every side, 0.46, a thorough one of it 1.1. fast_decoding (0.5 to 2): seconds that a
     fast thread decodes; what takes longer is tried again by a slow one. A photo of 12 megapixels takes 0.15.
-    half_life (10 to 120 s): in which half of what a caller used is forgotten. weight (0.1 to 0.5): of the
-    newest photo in a caller's average. niceness (5 to 19): of the slow threads; 10 gives them a tenth of a
-    core beside busy fast ones. kill_seconds: charged for a picture that broke its process. patience (5 to
-    25 s): that a photo may wait; no request takes over 30 s.
+    half_life (10 to 120 s): in which half of what a caller used is forgotten. weights (0.02 to 0.6): of the
+    newest photo in a caller's average, so that a dear one among cheap ones is remembered. niceness (5 to 19):
+    of the slow threads; 10 gives them a tenth of a core beside busy fast ones. kill_seconds: charged for a
+    picture that broke its process. patience (5 to 25 s): that a photo may wait; no request takes over 30 s.
     """
 
     light_seconds: float = 0.4
     fast_decoding: float = 1.0
     half_life: float = 30.0
-    weight: float = 0.3
+    weight_dearer: float = 0.5
+    weight_cheaper: float = 0.05
     niceness: int = 10
     kill_seconds: float = 10.0
     patience: float = 20.0
@@ -196,8 +197,9 @@ class PhotoQueue:
         return min(ready, key=self._share, default=None)
 
     def _share(self, caller: _Caller) -> float:
-        """Return what a caller has used, with what its running photos are going to."""
-        return self._used_now(caller) + caller.running * max(caller.average, 0.1)
+        """Return what a caller has used, its running photos included; dear photos count more."""
+        average = max(caller.average, 0.05)
+        return (self._used_now(caller) + caller.running * average) * average
 
     def _used_now(self, caller: _Caller) -> float:
         return float(caller.used * 0.5 ** ((time.monotonic() - caller.at) / self._tuning.half_life))
@@ -230,7 +232,9 @@ class PhotoQueue:
         if getattr(error, "ended_worker", False) and slow:
             seconds += self._tuning.kill_seconds
         caller.used, caller.at = self._used_now(caller) + seconds, time.monotonic()
-        caller.average += (seconds - caller.average) * self._tuning.weight
+        dearer = seconds > caller.average
+        weight = self._tuning.weight_dearer if dearer else self._tuning.weight_cheaper
+        caller.average += (seconds - caller.average) * weight
         if getattr(error, "ended_worker", False) and not slow and not job.answer.done():
             self._again(job)
             return

@@ -12,6 +12,9 @@ import pytest
 
 from arcli.errors import Busy, PictureTooLarge
 from arcli.server.work import FairnessTuning, PhotoQueue
+from arcli.vision.decoding.isolation import shared_pool
+from arcli.vision.decoding.limits import DecodeLimits
+from tests.engine.conftest import poster
 
 
 def burn(seconds: float) -> None:
@@ -111,3 +114,16 @@ def test_a_photo_waits_only_so_long() -> None:
         await held
 
     in_queue(work, patience=0.01)
+
+
+def test_the_end_waits_for_no_picture_that_is_being_decoded() -> None:
+    def decode() -> object:
+        return shared_pool().raster(poster(1), name="poster", limits=DecodeLimits())
+
+    async def work(queue: PhotoQueue) -> None:
+        assert await queue.run("a", decode)
+        queue.end_decoding()
+        with pytest.raises(Busy):
+            await queue.run("a", decode)
+
+    in_queue(work)

@@ -265,11 +265,13 @@ def test_get_image_is_limited_for_strangers_only(data_dir: Path) -> None:
 
 def test_buckets_leak() -> None:
     now = 0.0
-    buckets = Buckets("any", burst=2, rate=0.5, table=BucketTable(), clock=lambda: now)
+    table = BucketTable()
+    buckets = Buckets("any", burst=2, rate=0.5, table=table, clock=lambda: now)
     assert [buckets.take("a") for _ in range(3)] == [True, True, False]
     assert buckets.take("b")
     now = 2.0
     assert [buckets.take("a") for _ in range(2)] == [True, False]
+    table.close()
 
 
 def test_photos_that_match_nothing_are_kept_on_request(data_dir: Path, tmp_path: Path) -> None:
