@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -11,7 +14,10 @@ from arcli.console.names import elsewhere
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import UsageError
-from arcli.models import ListQuery
+from arcli.models import ListQuery, TargetPage
+from arcli.settings import Kind
+
+_PAGE = 5000  # targets: 4 MB
 
 
 def ls(
@@ -57,10 +63,38 @@ def ls(
         level=level,
         where=tuple(_pair(text) for text in where or ()),
     )
-    page = session.gallery.list(channel=session.channel, query=query)
-    session.show(TARGETS, page.targets, totalcount=page.totalcount)
-    summary = _summary(len(page.targets), page.totalcount, session.channel)
-    session.say(summary if page.totalcount else f"{summary}{elsewhere(session)}")
+    pages = _pages(session, query)
+    first = next(pages)  # what fails here has no data
+    answer = session.answer(TARGETS)
+    shown, total = 0, first.totalcount
+    for page in chain([first], pages):
+        for target in page.targets:
+            answer.item(target)
+        shown += len(page.targets)
+    session.end(answer, {"totalcount": total})
+    summary = _summary(shown, total, session.channel)
+    session.say(summary if total else f"{summary}{elsewhere(session)}")
+
+
+def _pages(session: Session, query: ListQuery) -> Iterator[TargetPage]:
+    """Yield what `query` selects, a part at a time where it is read from a folder; a service pages itself."""
+    if query.limit is not None or session.settings.kind.value != Kind.LOCAL:
+        yield session.gallery.list(channel=session.channel, query=query)
+        return
+    position, last = query.position, ""
+    while True:
+        part = replace(query, position=position, limit=_PAGE)
+        page = session.gallery.list(channel=session.channel, query=part)
+        first = page.targets[0].identifier if page.targets else ""
+        if last and position and first > last:  # others removed some meanwhile: go back to what was shown
+            position = max(position - _PAGE // 2, 0)
+            continue
+        fresh = tuple(target for target in page.targets if target.identifier > last)
+        yield TargetPage(totalcount=page.totalcount, targets=fresh)
+        if len(page.targets) < _PAGE:
+            return
+        last = page.targets[-1].identifier
+        position += _PAGE - 1  # one that was shown, to see whether any has gone
 
 
 def _pair(text: str) -> tuple[str, str]:

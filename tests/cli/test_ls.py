@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from arcli.models import ListQuery, TargetPage
 from tests.cli.conftest import Run
 from tests.cli.fake import FakeGallery
 
@@ -63,3 +64,36 @@ def test_terminal_escapes_in_metadata_are_shown_not_sent(run: Run, filled: FakeG
     ran = run("ls")
     assert "\x1b" not in ran.out
     assert "\\x1b[31m\\u202e" in ran.out
+
+
+def test_a_long_listing_is_read_in_parts_that_nobody_disturbs(
+    run: Run, filled: FakeGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is listed, others remove what was shown and add before and behind it."""
+    monkeypatch.setattr("arcli.commands.ls._PAGE", 4)
+    (target, data), rows = filled.targets["default"]["alpha"], filled.targets["default"]
+    rows.clear()
+    for number in range(25):
+        rows[f"n{number:02}"] = (replace(target, identifier=f"n{number:02}"), data)
+    whole, listed = sorted(rows), filled.list
+    calls: list[int] = []
+
+    def disturbed(*, channel: str, query: ListQuery) -> TargetPage:
+        page = listed(channel=channel, query=query)
+        calls.append(query.position)
+        if len(calls) == 2:
+            for name in ("n00", "n01", "n02", "n03", "n04"):
+                del rows[name]
+        if len(calls) == 4:
+            rows["m00"] = (replace(target, identifier="m00"), data)
+        return page
+
+    monkeypatch.setattr(filled, "list", disturbed)
+    ran = run("ls", "--json")
+    assert [target["identifier"] for target in ran.data["targets"]] == whole
+    assert ran.data["totalcount"] == 25
+    assert len(calls) > 7
+
+
+def test_a_channel_that_is_not_there_has_no_data(run: Run, gallery: FakeGallery) -> None:
+    assert run("ls", "-c", "nowhere", "--json").data is None
