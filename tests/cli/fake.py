@@ -264,7 +264,7 @@ class FakeGallery:
     def channel(self, *, name: str) -> ChannelInfo:
         rows = self._channel(name)
         return ChannelInfo(
-            name=name, settings=self._settings[name], preset="p1", targets=len(rows), created=NOW
+            name=name, settings=self._settings[name], preset="1", targets=len(rows), created=NOW
         )
 
     def create_channel(self, *, name: str, settings: ChannelSettings = ChannelSettings()) -> ChannelInfo:

@@ -53,6 +53,7 @@ CALLS = {
     "eval": "eval PHOTOS",
     "account add": "account add newcomer",
     "account ls": "account ls",
+    "account log": "account log",
     "account show": "account show shop",
     "account rotate": "account rotate shop",
     "account rm": "account rm shop --yes",
