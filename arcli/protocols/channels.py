@@ -8,7 +8,17 @@ from typing import cast
 
 from arcli.errors import UsageError
 from arcli.models import ChannelInfo, ChannelSettings, IndexKind, ListKind, SegmentInfo, SettingsChanges
-from arcli.protocols.reading import JsonObject, flag, objects, real, shown, text, whole
+from arcli.protocols.reading import (
+    JsonObject,
+    error_json,
+    flag,
+    objects,
+    read_error,
+    real,
+    shown,
+    text,
+    whole,
+)
 from arcli.protocols.strict import refuse_unknown
 
 _SEGMENT_FIELDS = ("name", "kind", "first_row", "last_row", "rows", "descriptors", "bytes")
@@ -95,7 +105,8 @@ _SETTINGS: dict[str, Callable[[object], bool]] = {
 
 
 def channel_json(info: ChannelInfo) -> JsonObject:
-    return {
+    told = {} if info.error is None else {"error": error_json(info.error)}
+    return told | {
         "name": info.name,
         "settings": settings_json(info.settings),
         "preset": info.preset,
@@ -124,6 +135,7 @@ def read_channel(body: JsonObject) -> ChannelInfo:
         tombstones=whole(body.get("tombstones")) or 0,
         store_bytes=whole(body.get("store_bytes")) or 0,
         index_bytes=whole(body.get("index_bytes")) or 0,
+        error=read_error(body.get("error")),
     )
 
 

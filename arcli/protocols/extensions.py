@@ -8,7 +8,7 @@ percent-encoded path segments. A failure answers `{"error": {code, message, hint
 | request | answer |
 |---|---|
 | GET capabilities | `{"arcli": 1, "version", "features": [Feature…]}` |
-| GET channels | `{"channels": [channel…]}`: those that the key may use |
+| GET channels | `{"channels": [channel…]}`: those that the key may use, `error` in one that cannot be read |
 | POST channels `{"name", "settings"?}` | 201, the channel |
 | GET, DELETE channels/{channel} | the channel; `{}` |
 | PATCH channels/{channel} `{"settings"}` (those to change) | the channel |

@@ -14,7 +14,7 @@ import cv2
 import pytest
 
 from arcli.engine import LocalGallery
-from arcli.engine.channels import OpenChannel
+from arcli.engine.channels import ChannelLimits, Channels, OpenChannel
 from arcli.errors import ChannelNotFound, DataDamaged, DiskFull, StorageNotWritable
 from arcli.models import (
     ChannelSettings,
@@ -238,3 +238,18 @@ def test_counts_that_a_full_disk_refused_are_kept(
     with counts.database.read() as connection:
         plan = connection.execute("EXPLAIN QUERY PLAN SELECT 1 FROM counts WHERE identifier = 'one' LIMIT 1")
         assert "counts_of" in plan.fetchone()[3]
+
+
+def test_only_the_channels_used_last_keep_their_index_open(data_dir: Path) -> None:
+    with LocalGallery(data_dir) as gallery:
+        for name in ("a", "b", "c"):
+            gallery.add(channel=name, item=item(1))
+    channels = Channels(data_dir, limits=ChannelLimits(kept_indexes=2))
+    opened = [channels.get(name) for name in ("a", "b")]
+    kept = [channel.shortlister() for channel in opened]
+    channels.get("a")
+    third = channels.get("c")
+    third.shortlister()
+    assert opened[0].shortlister() is kept[0], "a was used after b"
+    assert opened[1].shortlister() is not kept[1], "b has let go of its index, and opens it again"
+    channels.close()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from arcli.protocols.extensions import Feature
 from tests.engine.conftest import poster
-from tests.server.conftest import Served
-from tests.server.raw import MULTIPART, code, multipart, send
+from tests.server.conftest import Served, populate
+from tests.server.raw import MULTIPART, call, code, multipart, send
+from tests.server.threaded import threaded_folder
 
 V1 = "/arcli/v1"
 
@@ -177,3 +179,34 @@ def test_the_description_names_every_route(served: Served) -> None:
 def test_unknown_paths_are_404(served: Served) -> None:
     for path in ("/", "/nothing", "/channels/a/b/c"):
         assert send(served.url, V1 + path, None, None, method="GET")[0] == 404
+
+
+def test_a_channel_that_is_made_again_keeps_its_quota(served: Served) -> None:
+    made = {"name": "again", "settings": {"quota": 4}}
+    assert ask(served, "POST", "/channels", "shop", made)[1]["settings"]["quota"] == 4
+    for asked, quota in ((None, 4), (9, 4), (2, 2), (None, 2)):
+        assert ask(served, "DELETE", "/channels/again")[0] == 200
+        settings = {} if asked is None else {"quota": asked}
+        status, channel = ask(served, "POST", "/channels", "shop", {"name": "again", "settings": settings})
+        assert (status, channel["settings"]["quota"]) == (201, quota)
+    assert ask(served, "DELETE", "/channels/again")[0] == 200
+
+
+@pytest.mark.parametrize("wreck", ["gone", "empty", "garbage"])
+def test_a_broken_channel_stops_no_other(tmp_path: Path, picture: bytes, photo: bytes, wreck: str) -> None:
+    data_dir = tmp_path / "data"
+    secrets = populate(data_dir)
+    (store,) = data_dir.glob("channels/labels-*/store.sqlite")
+    store.unlink() if wreck == "gone" else store.write_bytes(b"" if wreck == "empty" else b"garbage " * 4096)
+    with threaded_folder(data_dir) as url:
+        served = Served(url, data_dir, None, secrets=secrets)  # type: ignore[arg-type]
+        added = call(url, "AddImage", served.login(channel="posters", identifier="one"), picture)
+        assert added["returncode"] == 0
+        found = call(url, "FindImage", served.login(), photo)
+        assert (found["returncode"], found["identifier"]) == (0, "one")
+        assert call(url, "FindImage", served.login(channel="labels"), photo)["returncode"] != 0
+        status, answer = ask(served, "GET", "/channels")
+        errors = {channel["name"]: channel.get("error") for channel in answer["channels"]}
+        assert status == 200
+        assert [name for name, error in errors.items() if error] == ["labels"]
+        assert ask(served, "DELETE", "/channels/labels") == (200, {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -281,3 +282,19 @@ def test_two_processes_racing_on_nonces_win_each_once(accounts: Accounts) -> Non
     for racer in racers:
         racer.join(timeout=60)
     assert total == 20
+
+
+def test_removing_an_account_is_all_or_nothing(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_channel(accounts, "posters", owner="shop")
+    before = accounts.account(username="shop")
+    assert before.owns != ()
+    with monkeypatch.context() as patched:
+        patched.setattr(Catalog, "disown", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            accounts.remove_account(username="shop")
+    assert accounts.account(username="shop") == before
+    assert accounts.remove_account(username="shop") == before.owns
+    accounts.add_account(username="shop")
+    assert accounts.account(username="shop").owns == (), (
+        "what another account of that name had is not its own"
+    )

@@ -8,8 +8,8 @@ from functools import wraps
 from typing import TypeVar, cast
 
 from arcli import connect
-from arcli.errors import LimitExceeded, NotYourChannel, UsageError
-from arcli.models import ChannelSettings, Principal, Scope
+from arcli.errors import ChannelNotFound, DataDamaged, LimitExceeded, NotYourChannel, UsageError
+from arcli.models import ChannelInfo, ChannelSettings, Principal, Scope
 from arcli.protocols.channels import asked_changes, asked_settings, channel_json
 from arcli.protocols.reading import JsonObject
 from arcli.protocols.strict import refuse_unknown
@@ -41,7 +41,15 @@ class ChannelCalls:
 
     def all(self, principal: Principal) -> list[JsonObject]:
         names = self._service.channels_of(principal, Scope.FIND)
-        return [channel_json(self._channels.channel(name=name)) for name in names]
+        return [channel_json(self._as_it_stands(name)) for name in names]
+
+    def _as_it_stands(self, name: str) -> ChannelInfo:
+        """Describe a channel, also one whose store cannot be read."""
+        try:
+            return self._channels.channel(name=name)
+        except (DataDamaged, ChannelNotFound) as error:
+            settings = self._channels.settings_of(name=name)
+            return ChannelInfo(name=name, settings=settings, preset="", targets=0, created="", error=error)
 
     def show(self, principal: Principal, name: str) -> JsonObject:
         self._service.authorize(principal, name, Scope.FIND)
@@ -49,7 +57,10 @@ class ChannelCalls:
 
     @_as_principal
     def create(self, principal: Principal, body: JsonObject) -> JsonObject:
-        """Make a channel that the account owns. Raises ChannelExists, LimitExceeded, UsageError."""
+        """Make a channel that the account owns. Raises ChannelExists, LimitExceeded, UsageError.
+
+        One that the account had before, and removed, has the quota that it had: only less can be asked for.
+        """
         _require_full_key(principal)
         name = refuse_unknown(body, frozenset({"name", "settings"}), "the body").get("name")
         if not isinstance(name, str):
@@ -60,8 +71,12 @@ class ChannelCalls:
         most = self._service.options.account_channels
         if len(self._service.channels_of(principal, Scope.ALL)) >= most:
             raise LimitExceeded(f"an account may have {most} channels here", hint="ask the operator")
-        owned = replace(settings, owner=principal.username)
-        return channel_json(self._channels.create_channel(name=name, settings=owned))
+        owned = replace(settings, owner=principal.username, quota=None)
+        made = self._channels.create_channel(name=name, settings=owned)
+        earlier = made.settings.quota
+        if settings.quota is not None and (earlier is None or settings.quota < earlier):
+            made = self._channels.set_channel(name=made.name, changes={"quota": settings.quota})
+        return channel_json(made)
 
     @_as_principal
     def set(self, principal: Principal, name: str, body: JsonObject) -> JsonObject:

@@ -55,6 +55,7 @@ _SCHEMAS: Json = {
         tombstones=_WHOLE,
         store_bytes=_WHOLE,
         index_bytes=_WHOLE,
+        error=_object(["code", "message"], code=_TEXT, message=_TEXT, hint=_TEXT, item=_TEXT),
     ),
     "Target": _object(
         ["identifier", "channel", "active"],
