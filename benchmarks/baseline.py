@@ -58,10 +58,11 @@ def decode_and_sift(path: Path, side: int, keypoints: int) -> int:
     import cv2
 
     gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert gray is not None
     factor = side / max(gray.shape)
     if factor < 1:
         gray = cv2.resize(gray, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    sift = cv2.SIFT_create(nfeatures=keypoints, contrastThreshold=0.02, edgeThreshold=10)
+    sift = cv2.SIFT.create(nfeatures=keypoints, contrastThreshold=0.02, edgeThreshold=10)
     return len(sift.detectAndCompute(gray, None)[0])
 
 

@@ -58,7 +58,7 @@ def kills(home: Path, options: argparse.Namespace) -> dict[str, Any]:
     pictures = write_manifest(home, KILLED)
     whole, data = load_whole(home, pictures)
     report, again = home / "report.jsonl", home / "killed"
-    words = ["add", "--manifest", pictures, "--report", report, "--resume"]
+    words: list[str | Path] = ["add", "--manifest", pictures, "--report", report, "--resume"]
     start = starter(words, cwd=BENCH, env=environment(again))
     killed = KilledLoad(start, report, KILLED, options.kills, random.Random(_SEED))
     status = killed.run()
@@ -72,7 +72,7 @@ def served_kills(home: Path, options: argparse.Namespace) -> dict[str, Any]:
     report, rng = home / "report.jsonl", random.Random(_SEED)
     servers_killed = 0
     with KillableServer(home / "served") as server:
-        words = ["add", "--manifest", pictures, "--report", report, "--resume"]
+        words: list[str | Path] = ["add", "--manifest", pictures, "--report", report, "--resume"]
         start = starter(words, cwd=BENCH, env=environment(home / "client", **server.login()))
 
         def strike(client: subprocess.Popen[bytes]) -> None:

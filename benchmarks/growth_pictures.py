@@ -32,9 +32,9 @@ def varied(pixels: Pixels, seed: int) -> Pixels:
     height, width = pixels.shape[:2]
     part = rng.uniform(0.6, 0.95)
     x, y = rng.uniform(0, 1 - part, 2) * (width, height)
-    corners = np.float32([[x, y], [x + part * width, y], [x, y + part * height]])
+    corners = np.array([[x, y], [x + part * width, y], [x, y + part * height]], np.float32)
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-180, 180), 1.0)
-    goal = cv2.transform(np.float32([[[0, 0], [width, 0], [0, height]]]), turn)[0]
+    goal = cv2.transform(np.array([[[0, 0], [width, 0], [0, height]]], np.float32), turn)[0]
     goal += rng.uniform(-0.1, 0.1, (3, 2)) * (width, height)
     warp = cv2.getAffineTransform(corners, goal.astype(np.float32))
     return cv2.warpAffine(pixels, warp, (width, height), borderMode=cv2.BORDER_REFLECT)

@@ -54,7 +54,7 @@ def test_the_unit_is_valid(tmp_path: Path) -> None:
 
 
 def test_the_unit_leaves_little_open() -> None:
-    words = [need("systemd-analyze"), "security", "--offline=yes", "--threshold=20", UNIT]
+    words: list[str | Path] = [need("systemd-analyze"), "security", "--offline=yes", "--threshold=20", UNIT]
     done = subprocess.run(words, capture_output=True, text=True)
     if "offline" in done.stderr:
         pytest.skip("this systemd-analyze cannot judge a unit that is not installed")
@@ -144,6 +144,14 @@ def test_the_wheel_of_the_container_is_built_from_what_it_copies(tmp_path: Path)
                 shutil.copytree(ROOT / name, place, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(ROOT / name, place)
-    words = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", tmp_path / "out", source]
+    words: list[str | Path] = [
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        tmp_path / "out",
+        source,
+    ]
     subprocess.run([sys.executable, "-m", "pip", *words], check=True)
     assert [path.suffix for path in (tmp_path / "out").iterdir()] == [".whl"]

@@ -133,8 +133,8 @@ class FakeGallery:
         targets[item.identifier] = Target(
             identifier=item.identifier,
             channel=channel,
-            metadata=item.metadata if item.metadata is not None else old and old.metadata,
-            matchratio=item.matchratio if item.matchratio is not None else old and old.matchratio,
+            metadata=item.metadata if item.metadata is not None else old.metadata if old else None,
+            matchratio=item.matchratio if item.matchratio is not None else old.matchratio if old else None,
             level=level,
             active=old.active if old else True,
             created=old.created if old else now,

@@ -1,7 +1,7 @@
 """What `export` writes, `add --manifest` reads back: metadata byte for byte, matchratio as it stands."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +79,7 @@ def test_an_export_that_was_cut_short_has_no_manifest(
     fill(gallery)
     going = export(gallery, channel="c", folder=tmp_path / "out")
     next(going)
+    assert isinstance(going, Generator)
     going.close()
     assert not (tmp_path / "out" / "manifest.jsonl").exists()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["pictures"]

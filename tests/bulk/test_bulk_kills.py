@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ Whole = tuple[bytes, dict[str, object]]
 
 def test_a_load_killed_again_and_again(posters: Path, whole: Whole, tmp_path: Path) -> None:
     report = tmp_path / "report.jsonl"
-    words = ["add", "--manifest", posters / "all.jsonl", "--report", report, "--resume"]
+    words: list[str | Path] = ["add", "--manifest", posters / "all.jsonl", "--report", report, "--resume"]
     start = starter(words, cwd=posters, env=environment(tmp_path))
     killed = KilledLoad(start, report, PICTURES, kills=5, rng=random.Random(6), strike=interrupt_or_kill())
     assert killed.run() == 3
@@ -79,11 +80,20 @@ def test_a_load_killed_again_and_again(posters: Path, whole: Whole, tmp_path: Pa
 def test_a_load_over_a_server_that_is_killed_too(posters: Path, whole: Whole, tmp_path: Path) -> None:
     report = tmp_path / "report.jsonl"
     with KillableServer(tmp_path / "served") as server:
-        words = ["add", "--manifest", posters / "all.jsonl", "--report", report, "--resume", "--jobs", "2"]
+        words: list[str | Path] = [
+            "add",
+            "--manifest",
+            posters / "all.jsonl",
+            "--report",
+            report,
+            "--resume",
+            "--jobs",
+            "2",
+        ]
         start = starter(words, cwd=posters, env=environment(tmp_path, **server.login()))
         rng = random.Random(7)
 
-        def strike(client: object) -> None:
+        def strike(client: subprocess.Popen[bytes]) -> None:
             server.kill_and_restart() if rng.random() < 0.5 else kill(client)
 
         killed = KilledLoad(start, report, PICTURES, kills=6, rng=rng, strike=strike)
@@ -94,7 +104,7 @@ def test_a_load_over_a_server_that_is_killed_too(posters: Path, whole: Whole, tm
 
 
 def test_a_terminal_shows_rate_and_time_left_and_a_file_nothing(posters: Path, tmp_path: Path) -> None:
-    words = ["add", "--manifest", posters / "all.jsonl", "--jobs", "1"]
+    words: list[str | Path] = ["add", "--manifest", posters / "all.jsonl", "--jobs", "1"]
     status, screen = at_terminal(tmp_path, *words, "-c", "seen", "-f", "json", answers={})
     assert status == 3
     assert re.search(r"\d+/60", screen)
@@ -112,7 +122,7 @@ def test_a_bar_of_a_load_that_continues_begins_where_it_stopped(
     """What was told before would make the rate a lie."""
     report = tmp_path / "r.jsonl"
     report.write_bytes(b"".join(whole[0].splitlines(keepends=True)[:50]))
-    words = ["add", "--manifest", posters / "all.jsonl", "--report", report, "--resume"]
+    words: list[str | Path] = ["add", "--manifest", posters / "all.jsonl", "--report", report, "--resume"]
     _, screen = at_terminal(tmp_path, *words, "-f", "json", answers={})
     assert re.findall(r"(\d+)/60", screen)[0] == "50"
     assert report.read_bytes() == whole[0]
@@ -124,7 +134,7 @@ def struck(posters: Path, home: Path, signum: signal.Signals) -> tuple[bytes, by
     On a busy machine a load may be over by then: another is tried.
     """
     for attempt in ("one", "two", "three", "four", "five"):
-        words = ["add", "--manifest", posters / "all.jsonl", "--jobs", "1", "-f", "jsonl"]
+        words: list[str | Path] = ["add", "--manifest", posters / "all.jsonl", "--jobs", "1", "-f", "jsonl"]
         command = [
             sys.executable,
             "-m",
@@ -135,7 +145,8 @@ def struck(posters: Path, home: Path, signum: signal.Signals) -> tuple[bytes, by
             "-c",
             attempt,
         ]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        process: subprocess.Popen[bytes]
         with subprocess.Popen(command, env=environment(home), **pipes) as process:
             assert process.stdout is not None
             first = process.stdout.readline()

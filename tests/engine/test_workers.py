@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -30,7 +31,10 @@ def interruptible(_number: int) -> bool:
     return signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
-def flat(batches: Iterator[list[tuple[int, int | Exception]]]) -> list[tuple[int, int | Exception]]:
+R = TypeVar("R")
+
+
+def flat(batches: Iterator[list[tuple[int, R | Exception]]]) -> list[tuple[int, R | Exception]]:
     return [pair for batch in batches for pair in batch]
 
 

@@ -97,6 +97,7 @@ def test_a_channel_from_its_making_to_its_end(served: Served) -> None:
 
 
 def test_what_is_no_channel(served: Served) -> None:
+    body: Any
     for body in ({}, {"name": "a/b"}, {"name": 1}, {"name": "x", "settings": []}, [], {"name": ""}):
         assert ask(served, "POST", "/channels", "shop", body)[0] == 400
     assert ask(served, "POST", "/channels", "shop", {"name": "x", "settings": {"owner": "rival"}})[0] == 403

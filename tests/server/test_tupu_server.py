@@ -42,7 +42,7 @@ class Customer:
 
     def signed(
         self, *, when: float | str | None = None, nonce: str | None = None, key: str = "customer.pkcs1.pem"
-    ):
+    ) -> dict[str, str]:
         """Return the three signed fields; `when` in Unix seconds, None: now."""
         stamp = when if isinstance(when, str) else str(int(time.time() if when is None else when))
         nonce = nonce or str(time.perf_counter_ns() / 1e18)
@@ -60,10 +60,10 @@ class Customer:
         (self.openssl.folder / "answer.sig").write_bytes(base64.b64decode(envelope["signature"]))
         command = ["dgst", "-sha256", "-verify", "served.pub.pem", "-signature", "answer.sig"]
         assert b"Verified OK" in self.openssl.run(*command, data=envelope["json"].encode())
-        body = json.loads(envelope["json"])
-        assert isinstance(body["nonce"], str)
-        assert abs(body["timestamp"] / 1000 - time.time()) < 300
-        return body
+        answer = json.loads(envelope["json"])
+        assert isinstance(answer["nonce"], str)
+        assert abs(answer["timestamp"] / 1000 - time.time()) < 300
+        return answer
 
     def find(self, *images: bytes, **signed: Any) -> Any:
         return self.post(multipart(self.signed(**signed), *images))

@@ -70,6 +70,7 @@ def test_the_score_grows_with_inliers_and_with_likeness() -> None:
     target = textured(1)
     query = extract(photo_of(target), max_side=480, max_keypoints=500)
     found = verify(query, extract(target, max_side=400, max_keypoints=300))
+    assert found.homography is not None
     seen = appearance(photo_of(target), found.homography, (320, 240), shrink(target, 128))
     assert default_threshold() < score(found) <= score(found, appearance=seen) <= 1
     calibration = CALIBRATION[1]

@@ -24,6 +24,7 @@ def rated(pixels: Image) -> Rating:
 
 def sample(name: str, side: int = 640) -> Image:
     pixels = cv2.imread(str(SAMPLES / name), cv2.IMREAD_COLOR)
+    assert pixels is not None
     factor = side / max(pixels.shape)
     return np.asarray(cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
 

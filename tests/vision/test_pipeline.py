@@ -21,6 +21,7 @@ def test_a_tilted_picture_is_found_where_it_is() -> None:
     assert found.refusal is None
     assert score(found) >= default_threshold()
     truth, _ = project(homography, corners((320, 240)))
+    assert found.quad is not None
     assert np.abs(found.quad - truth).max() < 2.0
 
 
@@ -54,6 +55,7 @@ def test_a_refined_quad_is_exact_to_a_pixel() -> None:
     known = extract(target, max_side=400, max_keypoints=400)
     found = refine(query, known, verify(query, known))
     truth, _ = project(homography, corners((320, 240)))
+    assert found.quad is not None
     assert np.hypot(*(found.quad - truth).T).max() < 1.0
 
 

@@ -1,6 +1,7 @@
 """What vision makes beside features: kept picture, thumbnail, drawing."""
 
 import io
+from typing import Any
 
 import cv2
 import numpy as np
@@ -61,6 +62,7 @@ def test_the_drawing_shows_the_quad_and_its_name(size: tuple[int, int], file_for
     outlines = [Outline(quad=quad, text="book_1"), Outline(quad=far, text="x" * 50)]
     data = draw(photo, outlines, file_format=file_format)
     drawn = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert drawn is not None
     height, width = drawn.shape[:2]
     assert max(width, height) >= 480
     across_the_edge = drawn[int(0.6 * height), int(0.17 * width) : int(0.23 * width)].astype(int)
@@ -109,10 +111,10 @@ def test_neighbours_have_different_colours() -> None:
 
 def test_what_does_not_fit_its_target_stands_in_a_legend_below() -> None:
     photo = Decoded(np.full((600, 800, 3), 120, np.uint8), (800, 600), "png")
-    quads = [tuple(map(tuple, quad)) for quad in wall(20, (800, 600), 1)]
+    quads: list[Any] = [tuple(map(tuple, quad)) for quad in wall(20, (800, 600), 1)]
     long = [Outline(quad=quad, text=f"a_name_of_many_letters_{n}") for n, quad in enumerate(quads)]
     heights = [
-        cv2.imdecode(np.frombuffer(draw(photo, outlines), np.uint8), 1).shape[0]
+        np.asarray(cv2.imdecode(np.frombuffer(draw(photo, outlines), np.uint8), 1)).shape[0]
         for outlines in (long[:0], long)
     ]
     assert heights[1] > heights[0] * 1.1
