@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-bulk bench-index bench-kinds faults-serve lowest audit wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-duplicates bench-bulk bench-index bench-kinds faults-serve lowest audit wheel constraints clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -59,6 +59,9 @@ bench-level: .venv/ready ## how often pictures of each level are found by the si
 
 bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery of 10,000: see docs/score.md
 	$(BIN)/python -m benchmarks.openset $(ARGS)
+
+bench-duplicates: .venv/ready ## copies and series told apart by what they show; needs ../shared/data
+	$(BIN)/python -m benchmarks.duplicates $(ARGS)
 
 bench-lookalikes: .venv/ready ## look-alikes told apart, and walls full of targets; needs ../shared/data
 	$(BIN)/python -m benchmarks.lookalikes $(ARGS)

@@ -1,6 +1,7 @@
 """Judging pictures before they are added: level, hints, and what they would be mistaken for.
 
-Duplicates are found by recognition, not by file hash: a re-encoded, cropped or photographed copy counts.
+What resembles a picture is found by recognition; whether it is a duplicate, by what both show: a smaller,
+cropped or re-encoded copy is one, other art on the same template is not.
 """
 
 from __future__ import annotations
@@ -8,29 +9,44 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcli.engine.channels import Channels, OpenChannel
 from arcli.engine.enroll import EnrollTask, Enrolment, enroll
 from arcli.engine.finding import StoredChannel, searched
+from arcli.engine.recognition.candidates import GalleryTarget
+from arcli.engine.recognition.photo_view import PhotoView
+from arcli.engine.recognition.verification import settled, verified
 from arcli.errors import ArcliError
 from arcli.features import Features
 from arcli.models import AddOptions, ChannelSettings, CheckResult, Duplicate, Picture
 from arcli.parallel import OrderedWork
 from arcli.store.rows import NewTarget
+from arcli.vision.decoding.decode import Decoded
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
+from arcli.vision.drawing.thumbnail import thumbnail_pixels
+from arcli.vision.features.extract import resized
 from arcli.vision.features.presets import DEFAULT_PRESET
-from arcli.vision.geometry import overlap
-from arcli.vision.matching.verify import Verification, verify
-from arcli.vision.scoring.score import default_threshold, score
+from arcli.vision.geometry import pixel_size, scaling
+from arcli.vision.scoring.same_picture import is_same_picture
+from arcli.vision.scoring.score import default_threshold
 
 if TYPE_CHECKING:
     from arcli.engine.adding import DuplicateSearch
 
-_SHORTLIST = 10  # what a picture is mistaken for is at the top: R@5 of the vote is .99 (recognition.md)
-_SAME_PLACE = 0.8  # share of the picture that the other's quad covers, and the other way round
-_SAME_KEYPOINTS = 0.3  # share of the keypoints that agree; re-encoded copies keep over half
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateOptions:
+    """shortlist: targets that a picture is compared with (5..30): what it is mistaken for is at the top, R@5
+    of
+    the vote is .99 (docs/recognition.md, Steps, 3)."""
+
+    shortlist: int = 15
+
+
+OPTIONS = DuplicateOptions()
 
 
 def check(
@@ -60,42 +76,60 @@ def duplicate_search(channel: OpenChannel | None, options: AddOptions) -> Iterat
     with _Batch() as batch:
 
         def search(name: str, enrolment: Enrolment) -> list[Duplicate]:
-            found = look_alikes(Features.from_bytes(enrolment.features), channel)
+            found = look_alikes(enrolment, channel)
             return found + batch.meet(name, enrolment) if options.dry_run else found
 
         yield search
 
 
-def look_alikes(features: Features, channel: OpenChannel | None) -> list[Duplicate]:
-    """Return the targets of `channel` that the picture of `features` would be taken for, best first."""
+def look_alikes(enrolment: Enrolment, channel: OpenChannel | None) -> list[Duplicate]:
+    """Return the targets of `channel` that the picture would be taken for, best first."""
     if channel is None:
         return []
     with searched([channel]) as (opened,):
-        found = list(_resembling(features, opened))
+        found = list(_resembling(enrolment, opened))
     return sorted(found, key=lambda duplicate: (-duplicate.score, duplicate.identifier))
 
 
-def _resembling(features: Features, channel: StoredChannel) -> Iterator[Duplicate]:
-    shortlist = channel.shortlist(features, _SHORTLIST)
-    for row_id, other in channel.features([row_id for row_id, _ in shortlist]).items():
-        verification = verify(features, other)
-        value = score(verification, other.preset)
-        if value < default_threshold(other.preset):
+def _resembling(enrolment: Enrolment, channel: StoredChannel) -> Iterator[Duplicate]:
+    """Yield what reaches the default threshold, by the recogniser's own verification and score.
+
+    Not by a whole lookup: that answers what a photo shows, one target a place, and a picture is to be held
+    against all that it resembles; nor are thresholds of single targets asked.
+    """
+    view = _view(enrolment)
+    for row_id, features in channel.features(_most_voted(view.query, channel)).items():
+        target = GalleryTarget(channel, row_id, 0.0, features, default_threshold(features.preset))
+        one = verified(view, view.query, target)
+        if one.reason is not None:
             continue
-        yield Duplicate(
-            identifier=channel.row(row_id).identifier,
-            channel=channel.name,
-            kind="duplicate" if _same(features, other, verification) else "look-alike",
-            score=value,
-            inliers=verification.num_inliers,
+        same = target.thumbnail is not None and is_same_picture(
+            view.photo, view.query, target.thumbnail, features, one.verification
         )
+        if not same and one.borderline:
+            one = settled(view, one)
+        if one.reason is None:
+            yield Duplicate(
+                identifier=channel.row(row_id).identifier,
+                channel=channel.name,
+                kind="duplicate" if same else "look-alike",
+                score=one.score,
+                inliers=one.inliers,
+            )
 
 
-def _same(features: Features, other: Features, verification: Verification) -> bool:
-    """Say whether both show the same content in the same frame."""
-    assert verification.quad is not None, "an accepted candidate has a quad"
-    agreeing = verification.num_inliers / max(1, min(len(features), len(other)))
-    return agreeing >= _SAME_KEYPOINTS and overlap(verification.quad, features.image_size) >= _SAME_PLACE
+def _most_voted(query: Features, channel: StoredChannel) -> list[int]:
+    return [row_id for row_id, _ in channel.shortlist(query, OPTIONS.shortlist)]
+
+
+def _view(enrolment: Enrolment) -> PhotoView:
+    """Return an enrolled picture as the recogniser sees a photo, with the features that would be stored."""
+    features = Features.from_bytes(enrolment.features)
+    pixels = thumbnail_pixels(enrolment.picture or enrolment.thumbnail)
+    assert pixels is not None, "what was just encoded can be decoded"
+    decoded = Decoded(pixels, pixel_size(pixels), "jpeg")
+    to_photo = scaling(features.image_size, pixel_size(pixels))
+    return PhotoView(decoded, features, lambda: resized(pixels, features.image_size), to_photo)
 
 
 def _verdict(image: str, outcome: object, channel: OpenChannel | None, batch: _Batch) -> CheckResult:
@@ -104,7 +138,7 @@ def _verdict(image: str, outcome: object, channel: OpenChannel | None, batch: _B
     if isinstance(outcome, Exception):
         raise outcome
     assert isinstance(outcome, Enrolment), "without a known hash nothing is unchanged"
-    in_channel = look_alikes(Features.from_bytes(outcome.features), channel)
+    in_channel = look_alikes(outcome, channel)
     return CheckResult(
         image=image,
         level=outcome.level,
@@ -131,12 +165,13 @@ class _Batch:
     def meet(self, image: str, enrolment: Enrolment) -> list[Duplicate]:
         """Return the earlier pictures that this one resembles, then remember it."""
         channel = self._channels.find("batch") or self._channels.create("batch", ChannelSettings())
-        features = Features.from_bytes(enrolment.features)
-        found = look_alikes(features, channel) if self._images else []
+        found = look_alikes(enrolment, channel) if self._images else []
         identifier = f"{len(self._images):08d}"
         self._images[identifier] = image
         with channel.store.write() as writer:
-            writer.insert(NewTarget(identifier=identifier, features=enrolment.features))
+            writer.insert(
+                NewTarget(identifier=identifier, features=enrolment.features, thumbnail=enrolment.thumbnail)
+            )
         channel.fold()
         return [self._as_image(duplicate) for duplicate in found]
 

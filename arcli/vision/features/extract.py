@@ -27,6 +27,14 @@ def shrink(pixels: Pixels, max_side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Return `pixels` at a size (w, h) that may be larger or smaller."""
+    smaller = size[0] * size[1] < pixels.shape[0] * pixels.shape[1]
+    return np.asarray(
+        cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR), np.uint8
+    )
+
+
 def extract(
     pixels: Pixels,
     *,

@@ -18,12 +18,14 @@ from arcli.vision.drawing.thumbnail import (
 from arcli.vision.features.extract import extract, shrink
 from arcli.vision.features.options import ENROLL
 from arcli.vision.features.presets import DEFAULT_PRESET
+from arcli.vision.rating.kinds import kind_hints
 from arcli.vision.rating.rate import rate, refuse_featureless
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EnrolledPicture:
-    """Level 1 to 5 and what speaks against the picture; its thumbnail and the picture to keep, encoded."""
+    """Level 1 to 5, what kind of picture it is and what speaks against it; its thumbnail and the picture to
+    keep, encoded."""
 
     features: Features
     level: int
@@ -52,7 +54,8 @@ def enrolled(
     refuse_featureless(features, decoded)
     small = replace(decoded, pixels=shrink(decoded.pixels, THUMBNAIL_SIDE))  # for level and thumbnail
     rating = rate(features, small)
-    return EnrolledPicture(features, rating.level, rating.hints, thumbnail(small), kept)
+    hints = (*kind_hints(decoded.pixels, features), *rating.hints)
+    return EnrolledPicture(features, rating.level, hints, thumbnail(small), kept)
 
 
 def _kept(decoded: Decoded, data: bytes, name: str) -> tuple[bytes, Decoded]:

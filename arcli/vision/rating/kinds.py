@@ -1,0 +1,168 @@
+"""Kinds of pictures that are taken for each other, or not found, however many details they have: codes, pages
+of mere text, dials and grids (docs/score.md, Repeated structure). Each is a hint, whatever the level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from arcli.features import Features
+from arcli.models import Hint
+from arcli.vision import geometry
+from arcli.vision.codes.search import black_and_white, find_codes
+from arcli.vision.features.extract import resized, shrink
+from arcli.vision.opencv import cv2
+from arcli.vision.rating.traits import repetition
+
+Pixels = npt.NDArray[np.uint8]
+
+QR_CODE = Hint(
+    code="qr_code",
+    message="a QR code: those of one family share their marks",
+    advice="put a picture beside it, or give it a match ratio of 0.999",
+)
+BAR_CODE = Hint(
+    code="bar_code",
+    message="a bar code: those of one family share most of their bars",
+    advice="put a picture beside it, or give it a match ratio of 0.999",
+)
+TEXT = Hint(
+    code="text",
+    message="a page of mere text: letters repeat, and are lost at a distance",
+    advice="add a picture, or words in large letters",
+)
+DIAL = Hint(
+    code="dial",
+    message="a dial: another with the same numerals is taken for it at any threshold",
+    advice="add what no other dial has: a name, a picture, colours",
+)
+GRID = Hint(
+    code="grid",
+    message="a grid: each place looks like the next, and it is hardly found in photos",
+    advice="use another picture, or put one on it",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindOptions:
+    """When a picture is of a kind (docs/score.md, Kinds of pictures).
+
+    dense: share of a thumbnail that is black and white in detail, from which it is searched for codes
+    (.05...2): an EAN alone had .33, a sign with a QR code .17. in_code: share of the keypoints that lie in
+    codes (.3...8). plain: share of a thumbnail that is near its most frequent gray, below which there is no
+    page (.4...8), plainer: no dial. repeated: share of keypoints that look like others, below which there is
+    neither (.1...4), repeated_letters: no page (.3...8). side: px of the long side at which letters are
+    counted (320..640), levels: of gray from paper to ink (30..80). letters: that a page has at least
+    (80..300), lines: the same (5..15); gaps: share of rows without ink (.3...6); large: share of the ink that
+    may be in larger things (.02...1): covers of books with few pictures had .1 or 114 letters. ticks: share
+    of the changes around a circle that repeat 8 to 60 times, beyond chance: dials had .56 at least,
+    checkerboards .33, others .2 at most. crossing: share of a picture's variance that rows and columns alone
+    explain: grids had 1.00, bars .96, others .99 at most.
+    """
+
+    dense: float = 0.12
+    in_code: float = 0.4
+    plain: float = 0.5
+    plainer: float = 0.65
+    repeated: float = 0.25
+    repeated_letters: float = 0.5
+    side: int = 480
+    levels: int = 50
+    letters: int = 150
+    lines: int = 8
+    gaps: float = 0.4
+    large: float = 0.05
+    ticks: float = 0.45
+    crossing: float = 0.993
+
+
+OPTIONS = KindOptions()
+
+
+def kind_hints(pixels: Pixels, features: Features) -> Iterator[Hint]:
+    """Yield what a gallery picture, (H, W, 3) BGR of up to 640 px, is beside its details. 1 ms for most."""
+    small = shrink(pixels, 128)
+    if black_and_white(small) >= OPTIONS.dense:
+        yield from _codes(pixels, features)
+    gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+    if _crossing(gray) >= OPTIONS.crossing:
+        yield GRID
+    plain = float((np.abs(gray.astype(np.int16) - _ground(gray)) < 25).mean())
+    repeated = repetition(features) if plain >= OPTIONS.plain else 0.0
+    if repeated >= OPTIONS.repeated:
+        whole = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+        if plain >= OPTIONS.plainer and _ticks(whole) >= OPTIONS.ticks:
+            yield DIAL
+        elif repeated >= OPTIONS.repeated_letters and _is_text(whole):
+            yield TEXT
+
+
+def _codes(pixels: Pixels, features: Features) -> Iterator[Hint]:
+    pixels = shrink(pixels, 400)
+    codes = find_codes(pixels)
+    scale = geometry.scaling(geometry.pixel_size(pixels), features.image_size)
+    within = np.zeros(len(features), bool)
+    for code in codes:
+        within |= geometry.inside(
+            features.keypoints[:, :2], code.moved(scale).around(0.1 if code.kind == "qr" else 1.2)
+        )
+    if codes and within.mean() >= OPTIONS.in_code:
+        kinds = {code.kind for code in codes}
+        yield from (hint for kind, hint in (("qr", QR_CODE), ("bar", BAR_CODE)) if kind in kinds)
+
+
+def _crossing(gray: Pixels) -> float:
+    """Return the share of variance that two products of a row and a column explain."""
+    plane = resized(gray, (64, 64)).astype(np.float32)
+    values = np.linalg.svd(plane - plane.mean(), compute_uv=False) ** 2
+    return float(values[:2].sum() / max(float(values.sum()), 1e-6))
+
+
+def _ground(gray: Pixels) -> int:
+    return int(np.convolve(np.bincount(gray.ravel(), minlength=256), np.ones(21), "same").argmax())
+
+
+def _is_text(gray: Pixels) -> bool:
+    """Say whether nearly all ink is in letters, and those in lines."""
+    width, height = geometry.pixel_size(gray)
+    factor = OPTIONS.side / max(width, height)
+    gray = resized(gray, (max(1, round(width * factor)), max(1, round(height * factor))))
+    ink = np.abs(gray.astype(np.int16) - _ground(gray)) >= OPTIONS.levels
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
+    wide, tall, area = (boxes[1:, k] for k in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
+    larger = (tall > 0.06 * OPTIONS.side) | (wide > 0.25 * OPTIONS.side)
+    letters = ~larger & (area >= 4)
+    if letters.sum() < OPTIONS.letters or area[larger].sum() > OPTIONS.large * area.sum():
+        return False
+    rows = np.isin(labels, 1 + np.flatnonzero(letters)).sum(1)
+    full = 0.12 * float(np.quantile(rows, 0.9))
+    lines = int((np.diff((rows > full).astype(int)) > 0).sum())
+    return lines >= OPTIONS.lines and float((rows <= full).mean()) >= OPTIONS.gaps
+
+
+def _ticks(gray: Pixels) -> float:
+    """Return how regularly a circle that fills much of the picture is divided, 0 where there is none."""
+    small = shrink(gray, 256)
+    blurred = cv2.GaussianBlur(small, (0, 0), 1)
+    least, most = int(0.22 * min(small.shape)), int(0.55 * max(small.shape))
+    found = cv2.HoughCircles(
+        blurred, cv2.HOUGH_GRADIENT, 1.5, 60, param1=150, param2=60, minRadius=least, maxRadius=most
+    )
+    if found is None:
+        return 0.0
+    return max(_regularity(small, *map(float, circle[:3])) for circle in found.reshape(-1, 3)[:3])
+
+
+def _regularity(gray: Pixels, x: float, y: float, radius: float) -> float:
+    """Return the share of the changes along a circle's rim in one series of harmonics, less what chance
+    has."""
+    unrolled = cv2.warpPolar(gray, (64, 360), (x, y), radius * 1.05, cv2.INTER_LINEAR).astype(np.float32)
+    rim = unrolled[:, 44:62]
+    change = np.abs(np.diff(rim, axis=0, append=rim[:1])).mean(1)
+    power = np.abs(np.fft.rfft(change - change.mean())) ** 2
+    total = max(float(power.sum()), 1e-6)
+    return max(float(power[n::n].sum()) / total - 1 / n for n in (8, 10, 12, 16, 20, 24, 36, 60))
