@@ -55,13 +55,13 @@ class KindOptions:
     (.05...2): an EAN alone had .33, a sign with a QR code .17. in_code: share of the keypoints that lie in
     codes (.3...8). plain: share of a thumbnail that is near its most frequent gray, below which there is no
     page (.4...8), plainer: no dial. repeated: share of keypoints that look like others, below which there is
-    neither (.1...4), repeated_letters: no page (.3...8). side: px of the long side at which letters are
-    counted (320..640), levels: of gray from paper to ink (30..80). letters: that a page has at least
-    (80..300), lines: the same (5..15); gaps: share of rows without ink (.3...6); large: share of the ink that
-    may be in larger things (.02...1): covers of books with few pictures had .1 or 114 letters. ticks: share
-    of the changes around a circle that repeat 8 to 60 times, beyond chance: dials had .56 at least,
-    checkerboards .33, others .2 at most. crossing: share of a picture's variance that rows and columns alone
-    explain: grids had 1.00, bars .96, others .99 at most.
+    neither (.1...4), repeated_letters: no page (.5...98: a printed shirt had .8). side: px of the long side
+    at which letters are counted (320..640), levels: of gray from paper to ink (30..80). letters: that a page
+    has at least (80..300), lines: the same (5..15); gaps: share of rows without ink (.3...6); large: share of
+    the ink that may be in larger things (.02...1): covers of books with few pictures had .1 or 114 letters.
+    ticks: share of the changes around a circle that repeat 8 to 60 times, beyond chance: dials had .56 at
+    least, checkerboards .33, others .2 at most. crossing: share of a picture's variance that rows and columns
+    alone explain: grids had 1.00, bars .96, others .99 at most.
     """
 
     dense: float = 0.12
@@ -69,7 +69,7 @@ class KindOptions:
     plain: float = 0.5
     plainer: float = 0.65
     repeated: float = 0.25
-    repeated_letters: float = 0.5
+    repeated_letters: float = 0.9
     side: int = 480
     levels: int = 50
     letters: int = 150
