@@ -13,7 +13,7 @@ _NARROW = 12  # columns, which a long cell keeps while shorter columns are whole
 _NARROWEST = 8  # columns; below this a cell says nothing any more
 _PROSE = 30  # columns that words get beside a long cell
 _NUMBERS = {"level", "ratio", "score", "inliers", "count", "targets", "store", "index", "rows"}
-_PATHS = {"picture", "photo", "place"}  # whose end says more than their beginning
+_PATHS = {"picture", "photo", "place", "subject"}  # whose end says more than their beginning
 
 
 class Table:
