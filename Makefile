@@ -70,6 +70,9 @@ faults-serve: .venv/ready ## serve under 16 hostile clients, under load, and for
 	$(BIN)/python -m benchmarks.hostile --seconds 120 $(ARGS)
 	$(BIN)/python -m benchmarks.soak --part load
 	$(BIN)/python -m benchmarks.soak --part soak
+.PHONY: bench-versions
+bench-versions: .venv/ready ## versions of one art and labels on bottles told apart; needs ../shared/data
+	$(BIN)/python -m benchmarks.versions $(ARGS)
 
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
 	$(BIN)/python -m benchmarks.growth $(ARGS)

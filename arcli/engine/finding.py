@@ -227,5 +227,6 @@ def _why(one: VerifiedCandidate) -> str:
         "rival": "another target at the same place fits better",
         "other_code": "its code has other modules than the one in the photo",
         "beyond_limit": "it was found too, but --limit allows no more",
+        "untried": "it had too few votes to be tried, and was verified only to be listed",
     }
     return sentences[str(one.reason)]

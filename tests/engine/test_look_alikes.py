@@ -1,9 +1,11 @@
 """Look-alikes share most of their picture; copies are one target several times in a photo."""
 
+from collections.abc import Callable
+
 import pytest
 
 from arcli.engine import LocalGallery
-from arcli.models import AddItem, FindOptions, Picture
+from arcli.models import AddItem, Effort, FindOptions, Picture
 
 from .conftest import cv2, encoded, item, np, photo_of, poster_pixels
 
@@ -127,3 +129,113 @@ def test_two_copies_of_a_target_are_two_matches_at_two_places(look_alikes: Local
     lefts = sorted(min(x for x, _ in match.quad) for match in result.matches if match.quad)
     assert len(lefts) == 2
     assert lefts[1] - lefts[0] == pytest.approx(340, abs=6)  # px: photo_of hangs them that far apart
+
+
+def paler(pixels: np.ndarray) -> np.ndarray:
+    return (255 + (pixels.astype(float) - 255) * 0.6).astype(np.uint8)
+
+
+def darker(pixels: np.ndarray) -> np.ndarray:
+    return (pixels * 0.7).astype(np.uint8)
+
+
+def bent(pixels: np.ndarray) -> np.ndarray:
+    return (255 * (pixels / 255) ** 0.7).astype(np.uint8)
+
+
+def on_cream(pixels: np.ndarray) -> np.ndarray:
+    return (pixels * (0.8, 0.92, 0.97)).astype(np.uint8)
+
+
+def scanned_again(pixels: np.ndarray) -> np.ndarray:
+    turn = cv2.getRotationMatrix2D((pixels.shape[1] / 2, pixels.shape[0] / 2), 0.5, 1.02)
+    noise = np.random.default_rng(1).normal(0, 2, pixels.shape)
+    return (cv2.warpAffine(pixels, turn, pixels.shape[1::-1]) + noise).clip(0, 255).astype(np.uint8)
+
+
+def titled(row: int) -> Callable[[np.ndarray], np.ndarray]:
+    def make(pixels: np.ndarray) -> np.ndarray:
+        made = pixels.copy()
+        for ink, thick in (((0, 0, 0), 8), ((255, 255, 255), 3)):
+            cv2.putText(made, "SUMMER", (20, row), 0, 1.6, ink, thick, cv2.LINE_AA)
+        return made
+
+    return make
+
+
+TONED = {"paler": paler, "darker": darker, "bent": bent, "cream": on_cream, "scan": scanned_again}
+VERSIONS = TONED | {"titled": titled(50), "moved": titled(300)}
+
+
+@pytest.fixture
+def versions(gallery: LocalGallery) -> LocalGallery:
+    """One art in its original and other tones, in a second scan, with its title above and below."""
+    made = {"original": poster_pixels(60)} | {
+        name: make(poster_pixels(60)) for name, make in VERSIONS.items()
+    }
+    for name, pixels in made.items():
+        picture = Picture(name=f"{name}.png", data=encoded(pixels))
+        gallery.add(channel="default", item=AddItem(picture=picture, identifier=name))
+    return gallery
+
+
+@pytest.mark.parametrize("name", ["original", *VERSIONS])
+def test_the_own_file_of_each_version_gives_that_version_surely(versions: LocalGallery, name: str) -> None:
+    pixels = VERSIONS[name](poster_pixels(60)) if name in VERSIONS else poster_pixels(60)
+    [match] = versions.find(picture=Picture(name="file", data=encoded(pixels)), channels=None).matches
+    assert (match.identifier, match.ambiguous) == (name, False)
+
+
+@pytest.mark.parametrize("light", [1.0, 0.6])
+@pytest.mark.parametrize("name", TONED)
+def test_a_photo_that_cannot_tell_the_version_is_ambiguous(
+    versions: LocalGallery, name: str, light: float
+) -> None:
+    shown = (TONED[name](poster_pixels(60)) * light).astype(np.uint8)
+    [match] = versions.find(picture=hung(shown), channels=None).matches
+    assert match.ambiguous or match.identifier == name
+
+
+@pytest.mark.parametrize("light", [1.0, 0.6])
+@pytest.mark.parametrize("name", ["titled", "moved"])
+def test_a_photo_shows_where_the_title_stands(versions: LocalGallery, name: str, light: float) -> None:
+    shown = (VERSIONS[name](poster_pixels(60)) * light).astype(np.uint8)
+    [match] = versions.find(picture=hung(shown), channels=None).matches
+    assert (match.identifier, match.ambiguous) == (name, False)
+
+
+def logo(paper: int, ink: int) -> np.ndarray:
+    pixels = np.full((240, 320, 3), paper, np.uint8)
+    rng = np.random.default_rng(5)
+    for _ in range(14):
+        x, y = (int(v) for v in rng.integers((20, 20), (260, 200)))
+        cv2.circle(pixels, (x, y), int(rng.integers(6, 22)), (ink,) * 3, 3, cv2.LINE_AA)
+    cv2.putText(pixels, "Brauhaus", (20, 130), cv2.FONT_HERSHEY_TRIPLEX, 1.8, (ink,) * 3, 3, cv2.LINE_AA)
+    return pixels
+
+
+def test_a_logo_printed_light_on_dark_is_found_by_a_thorough_look(gallery: LocalGallery) -> None:
+    data = encoded(logo(paper=250, ink=20))
+    gallery.add(
+        channel="default", item=AddItem(picture=Picture(name="logo.png", data=data), identifier="logo")
+    )
+    list(gallery.add_many(channel="default", items=[item(seed) for seed in range(3)]))
+    reversed_ink = hung(logo(paper=30, ink=240))
+    options = FindOptions(effort=Effort.THOROUGH)
+    [match] = gallery.find(picture=reversed_ink, channels=None, options=options).matches
+    assert match.identifier == "logo"
+    assert gallery.find(picture=reversed_ink, channels=None).matches == ()
+
+
+@pytest.mark.parametrize(
+    "asked", [FindOptions(candidates=20), FindOptions(metadata=True), FindOptions(count=False)]
+)
+def test_what_is_asked_for_besides_never_changes_the_answer(
+    look_alikes: LocalGallery, asked: FindOptions
+) -> None:
+    for shown in (look_alike_pixels(20, 21), look_alike_pixels(20, 22), poster_pixels(1), poster_pixels(77)):
+        plain = look_alikes.find(picture=hung(shown), channels=None)
+        besides = look_alikes.find(picture=hung(shown), channels=None, options=asked)
+        assert [(m.identifier, m.inliers, m.ambiguous, m.quad) for m in besides.matches] == [
+            (m.identifier, m.inliers, m.ambiguous, m.quad) for m in plain.matches
+        ]

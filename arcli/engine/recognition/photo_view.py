@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -65,6 +66,11 @@ def straight_view(photo: Decoded, stage: ExtractOptions) -> PhotoView:
     )
     to_photo = scaling(query.image_size, pixel_size(photo.pixels))
     return PhotoView(photo, query, lambda: shrink(photo.pixels, stage.max_side), to_photo, stage.voters)
+
+
+def negative_view(photo: Decoded, stage: ExtractOptions) -> PhotoView:
+    """Return the photo with light and dark exchanged."""
+    return straight_view(replace(photo, pixels=np.bitwise_not(photo.pixels)), stage)
 
 
 def side_view(photo: Decoded, options: TiltOptions) -> PhotoView:

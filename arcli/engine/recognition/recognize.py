@@ -1,5 +1,5 @@
 """The recipe that says which targets a photo shows: climb a cascade of query resolutions, then look from the
-side, until something is certain. What happens in each view is in view_search.py.
+side, at last at the negative, until something is certain. What happens in each view is in view_search.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import zip_longest
 
 from arcli.engine.recognition.candidates import SearchedChannel, VerifiedCandidate
-from arcli.engine.recognition.photo_view import side_view, straight_view
+from arcli.engine.recognition.photo_view import PhotoView, negative_view, side_view, straight_view
 from arcli.engine.recognition.view_search import RecognizeOptions, ViewSearch, is_certain
 from arcli.errors import TooFewFeatures
 from arcli.models import FindOptions
@@ -18,6 +18,7 @@ from arcli.vision.features.options import (
     CASCADE,
     CASCADE_MANY,
     CROWD,
+    NEGATIVE,
     TILTS,
     TILTS_MANY,
     ExtractOptions,
@@ -25,6 +26,9 @@ from arcli.vision.features.options import (
 )
 
 __all__ = ["RecognizeOptions", "SearchedChannel", "VerifiedCandidate", "largest_side", "recognize"]
+
+Outcome = tuple[list[VerifiedCandidate], ViewSearch]
+"""What one view of a photo shows, accepted ones first, and the search that found it."""
 
 
 def recognize(
@@ -37,33 +41,45 @@ def recognize(
 
     Raises TooFewFeatures when the photo has next to no keypoints at any resolution.
     """
-    best: list[VerifiedCandidate] = []
-    richest = 0
+    best, search = _best(photo, channels, options, tuning)
+    # only what was decided is asked for more to list: what is listed never changes the answer
+    return best + search.others(best) if options.candidates else best
+
+
+def _best(
+    photo: Decoded, channels: Sequence[SearchedChannel], options: FindOptions, tuning: RecognizeOptions
+) -> Outcome:
+    """Look the photo through until something is certain; return the best of what its views say."""
     resolutions = _distinct(photo, stages(options), tuning)
+    outcomes: list[Outcome] = []
+
+    def look(view: PhotoView, most: int | None, tuning: RecognizeOptions = tuning) -> bool:
+        search = ViewSearch(view, channels, options, tuning)
+        outcomes.append((search.run(most), search))
+        return any(is_certain(candidate, tuning) for candidate in best()[0])
+
+    def best() -> Outcome:
+        return max(outcomes, key=lambda outcome: _worth(outcome[0]))  # the earlier one where they are equal
+
     for stage in resolutions:
-        search = ViewSearch(straight_view(photo, stage), channels, options, tuning)
-        richest = max(richest, search.num_keypoints)
-        most = None if stage is resolutions[-1] else tuning.first_candidates
-        best = max(best, search.run(most), key=_worth)  # the earlier one where they are equal
-        if any(is_certain(candidate, tuning) for candidate in best):
+        if look(straight_view(photo, stage), None if stage is resolutions[-1] else tuning.first_candidates):
             break
+    richest = max(search.num_keypoints for _, search in outcomes)
     crowd = crowded(options)
-    if crowd is not None and tuning.crowd <= _accepted(best) != options.limit:
-        wider = replace(tuning, shortlist_many=tuning.shortlist_crowd)
-        best = max(
-            best, ViewSearch(straight_view(photo, crowd), channels, options, wider).run(None), key=_worth
-        )
-    for tilt in () if _accepted(best) else sides(options):
-        search = ViewSearch(side_view(photo, tilt), channels, options, tuning)
-        best = max(best, search.run(tuning.side_candidates), key=_worth)
-        if any(is_certain(candidate, tuning) for candidate in best):
-            return best
+    if crowd is not None and tuning.crowd <= _accepted(best()[0]) != options.limit:
+        look(straight_view(photo, crowd), None, replace(tuning, shortlist_many=tuning.shortlist_crowd))
+    for tilt in () if _accepted(best()[0]) else sides(options):
+        if look(side_view(photo, tilt), tuning.side_candidates):
+            return best()
+    negative = NEGATIVE[options.effort]
+    if negative is not None and not _accepted(best()[0]):
+        look(negative_view(photo, negative), tuning.first_candidates)
     if richest < tuning.min_keypoints:
         raise TooFewFeatures(
             f"the photo has too few features ({richest} keypoints)",
             hint="a sharper, brighter or closer photo has more",
         )
-    return best
+    return best()
 
 
 def stages(options: FindOptions) -> Sequence[ExtractOptions]:

@@ -44,11 +44,11 @@ def ranked(verified: Sequence[VerifiedCandidate], log_odds: LogOdds) -> list[Ver
     log_odds: that the first of two is seen, given that one of them is. The winner is ambiguous when it is not
     sure against each rival, those included that are a little below their threshold.
     """
-    order = sorted(verified, key=_by_score)
+    order = sorted(verified, key=by_score)
     if not order or order[0].reason is not None:
         return order
     rivals = [one for one in order if _is_rival(one, order[0])]
-    rivals.sort(key=lambda one: (-strength(one), _by_score(one)))
+    rivals.sort(key=lambda one: (-strength(one), by_score(one)))
     winner, lead = rivals[0], dict[VerifiedCandidate, float]()
     for other in rivals[1:]:
         ahead = log_odds(winner, other)
@@ -58,7 +58,7 @@ def ranked(verified: Sequence[VerifiedCandidate], log_odds: LogOdds) -> list[Ver
     lead = {one: ahead if ahead >= OPTIONS.sure else log_odds(winner, one) for one, ahead in lead.items()}
     near = {one: log_odds(winner, one) for one in order if _is_nearly_rival(one, winner)}
     lead |= {one: ahead for one, ahead in near.items() if ahead < OPTIONS.sure}
-    others = sorted(lead, key=lambda other: (lead[other], _by_score(other)))
+    others = sorted(lead, key=lambda other: (lead[other], by_score(other)))
     unsure = any(ahead < OPTIONS.sure for ahead in lead.values())
     rest = [one for one in order if one is not winner and one not in lead]
     lost = [replace(one, reason="rival") for one in others]
@@ -82,7 +82,12 @@ def beside(one: VerifiedCandidate, best: VerifiedCandidate) -> bool:
 
 def is_fold(one: VerifiedCandidate, other: VerifiedCandidate) -> bool:
     """Say whether two finds of one target are one thing: its other half, folded or bent."""
-    if one.target.key != other.target.key or one.place is None or other.place is None:
+    return one.target.key == other.target.key and same_place(one, other)
+
+
+def same_place(one: VerifiedCandidate, other: VerifiedCandidate) -> bool:
+    """Say whether two candidates are at one place in the photo."""
+    if one.place is None or other.place is None:
         return False
     return quad_overlap(one.place, other.place) >= OPTIONS.same_place
 
@@ -91,20 +96,16 @@ def _is_rival(one: VerifiedCandidate, best: VerifiedCandidate) -> bool:
     """Say whether an accepted candidate is at the place of the best."""
     if one is best:
         return True
-    if one.reason is not None or one.place is None or best.place is None:
-        return False
     enough = one.inliers >= OPTIONS.inliers * best.inliers
-    return enough and quad_overlap(one.place, best.place) >= OPTIONS.same_place and not beside(one, best)
+    return one.reason is None and enough and same_place(one, best) and not beside(one, best)
 
 
 def _is_nearly_rival(one: VerifiedCandidate, best: VerifiedCandidate) -> bool:
     """Say whether a candidate at the place of the best just failed: it may be the right look-alike."""
-    if one.reason != "below_threshold" or one.place is None or best.place is None:
-        return False
     enough = one.inliers >= OPTIONS.nearly_inliers * best.inliers
-    return enough and quad_overlap(one.place, best.place) >= OPTIONS.same_place
+    return one.reason == "below_threshold" and enough and same_place(one, best)
 
 
-def _by_score(one: VerifiedCandidate) -> tuple[bool, float, int, float, tuple[str, int]]:
+def by_score(one: VerifiedCandidate) -> tuple[bool, float, int, float, tuple[str, int]]:
     """Order: accepted first, then by score, inliers, votes; ties by channel and row, for stable answers."""
     return (one.reason is not None, -round(one.score, 3), -one.inliers, -one.votes, one.target.key)

@@ -16,7 +16,7 @@ from arcli.vision.matching.rectified_view import rectified_homography, rectified
 from arcli.vision.matching.refine import moved, refine
 from arcli.vision.matching.verify import Verification, verify
 from arcli.vision.scoring.appearance import Appearance, appearance
-from arcli.vision.scoring.lookalikes import PlacedTarget, log_odds
+from arcli.vision.scoring.lookalikes import PlacedTarget, copy_log_odds, log_odds
 from arcli.vision.scoring.score import is_borderline, score
 
 
@@ -80,7 +80,9 @@ def checked(view: PhotoView, query: Features, one: VerifiedCandidate) -> Verifie
 
 def rival_log_odds(view: PhotoView, one: VerifiedCandidate, other: VerifiedCandidate) -> float:
     """Return the log-odds that `one` is seen, given that one of two accepted candidates is."""
-    return log_odds(view.pixels, _placed_target(one), _placed_target(other))
+    first, second = _placed_target(one), _placed_target(other)
+    copied = copy_log_odds(view.photo, first, second)
+    return log_odds(view.pixels, first, second) if copied is None else copied
 
 
 def _placed_target(one: VerifiedCandidate) -> PlacedTarget:

@@ -13,11 +13,11 @@ from itertools import islice, zip_longest
 
 from arcli.engine.recognition.candidates import GalleryTarget, RowVotes, SearchedChannel, VerifiedCandidate
 from arcli.engine.recognition.photo_view import PhotoView
-from arcli.engine.recognition.rivals import beside, is_fold, ranked
+from arcli.engine.recognition.rivals import beside, by_score, is_fold, ranked, same_place
 from arcli.engine.recognition.verification import checked, placed, rival_log_odds, settled, verified
 from arcli.features import Features
 from arcli.models import FindOptions
-from arcli.vision.geometry import inside
+from arcli.vision.geometry import area, inside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class RecognizeOptions:
     (10..30): of 380 right targets none was beyond rank 8 at 400 px. side_candidates: the same in a view
     from the side (4..15). rectified_views: taken at most where nothing is accepted (1..6). small_voters:
     keypoints that vote, of a photo that one resolution is enough for (250..500): at 400 px 99.0 % of 407
-    are in the shortlist.
+    are in the shortlist. fills: share of the photo from which a certain target ends the search (.2...8).
     """
 
     shortlist: int = 30
@@ -56,6 +56,7 @@ class RecognizeOptions:
     side_candidates: int = 6
     rectified_views: int = 3
     small_voters: int = 400
+    fills: float = 0.4
 
 
 def is_certain(candidate: VerifiedCandidate, tuning: RecognizeOptions) -> bool:
@@ -106,6 +107,18 @@ class ViewSearch:
                 rivals += [one for one in found if one.reason == "rival"]
             query, targets = _unexplained(query, best, found), _hopeful(found)
 
+    def others(self, found: Sequence[VerifiedCandidate]) -> list[VerifiedCandidate]:
+        """Return the rest of the shortlist, verified to be listed after `found`, an outcome of `run`."""
+        known = {one.target.key for one in found}
+        accepted = [one for one in found if one.reason is None]
+        rest = [
+            verified(self._view, self._view.query, target)
+            for target in self._shortlist
+            if target.key not in known
+        ]
+        rest.sort(key=by_score)
+        return [_not_answered(one, accepted, self._options.limit) for one in rest]
+
     def _round(self, query: Features, targets: Sequence[GalleryTarget]) -> list[VerifiedCandidate]:
         """Return the targets and the relatives of what would be answered, verified and ranked."""
         tried = list(self._verify(query, targets))
@@ -117,10 +130,15 @@ class ViewSearch:
         return found
 
     def _verify(self, query: Features, targets: Sequence[GalleryTarget]) -> Iterator[VerifiedCandidate]:
-        """Verify in the order of votes; stop early when the answer is certain and no rival is near."""
-        enough = 0.0
-        for target in targets:
-            if target.votes < enough:
+        """Verify in the order of votes; stop early when the answer is certain and no rival is near.
+
+        What is certain but small in the photo is not the end: what fills it may have fewer votes, where those
+        are divided among many targets.
+        """
+        enough, first = 0.0, self._tuning.first_candidates
+        small = False
+        for number, target in enumerate(targets):
+            if target.votes < enough and not (small and number < first):
                 return
             one = verified(self._view, query, target)
             certain = self._may_stop and is_certain(one, self._tuning)
@@ -133,6 +151,7 @@ class ViewSearch:
             yield one
             if certain:
                 enough = max(enough, target.votes * self._tuning.rival_votes)
+                small = self._share(one) < self._tuning.fills
 
     def _ranked(self, query: Features, tried: list[VerifiedCandidate]) -> list[VerifiedCandidate]:
         """Rank candidates. What would be answered is settled by its rectified view where it is borderline,
@@ -171,8 +190,8 @@ class ViewSearch:
         return list(self._load(chosen))
 
     def _targets(self, candidates: int | None) -> list[GalleryTarget]:
-        """Return the part of the shortlist that is tried; all of it when candidates are to be listed."""
-        if candidates is None or self._options.candidates:
+        """Return the part of the shortlist that is tried."""
+        if candidates is None:
             return self._shortlist
         extra = self._tuning.per_extra_channel * (len(self._channels) - 1)
         return self._shortlist[: candidates + extra]
@@ -200,13 +219,29 @@ class ViewSearch:
 
     @property
     def _may_stop(self) -> bool:
-        return self._options.limit == 1 and not self._options.candidates
+        return self._options.limit == 1
+
+    def _share(self, one: VerifiedCandidate) -> float:
+        """Return how much of the view a candidate takes."""
+        width, height = self._view.query.image_size
+        return 0.0 if one.place is None else area(one.place) / (width * height)
 
 
 def _hopeful(found: Sequence[VerifiedCandidate]) -> list[GalleryTarget]:
     """Return the targets that may yet be found with fewer keypoints: what had no plane will have none."""
     open_yet = (None, "below_threshold", "implausible_quad", "rival")
     return [one.target for one in found if one.reason in open_yet]
+
+
+def _not_answered(
+    one: VerifiedCandidate, accepted: Sequence[VerifiedCandidate], limit: int | None
+) -> VerifiedCandidate:
+    """Say why a candidate that reaches its threshold is only listed."""
+    if one.reason is not None:
+        return one
+    if any(same_place(one, best) for best in accepted):
+        return replace(one, reason="rival")
+    return replace(one, reason="beyond_limit" if accepted and len(accepted) == limit else "untried")
 
 
 def _passed_over(candidate: VerifiedCandidate) -> VerifiedCandidate:

@@ -42,7 +42,12 @@ def encoded_to_keep(decoded: Decoded) -> bytes:
 
 def thumbnail(decoded: Decoded) -> bytes:
     """Return a colour JPEG of about 4 kB, long side at most 128 px, for comparing look-alikes."""
-    return encode_jpeg(shrink(decoded.pixels, THUMBNAIL_SIDE), quality=85)
+    return encode_thumbnail(shrink(decoded.pixels, THUMBNAIL_SIDE))
+
+
+def encode_thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Encode (h, w, 3) BGR pixels of a thumbnail's size."""
+    return encode_jpeg(pixels, quality=85)
 
 
 def thumbnail_pixels(data: bytes) -> npt.NDArray[np.uint8] | None:

@@ -116,3 +116,7 @@ TILTS_MANY = {
     Effort.NORMAL: _sides(560, 2.4, 300, 0, 90, 45, 135),
     Effort.THOROUGH: _sides(560, 2.4, 600, 0, 90, 45, 135),
 }
+
+NEGATIVE = {Effort.FAST: None, Effort.NORMAL: None, Effort.THOROUGH: _photo(800, 800)}
+"""The negative of a photo that shows nothing so far: a logo printed light on dark, registered dark on light.
+The gradients of a negative point the other way, so that its keypoints have other codes."""

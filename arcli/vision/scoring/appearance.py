@@ -105,7 +105,7 @@ def covered(mask: Image) -> Plane:
     return np.asarray(mask > 250, np.float32)
 
 
-def detail(pixels: Image, inside: Plane) -> Plane:
+def detail(pixels: Image | Plane, inside: Plane) -> Plane:
     """Return the (h, w) gray between two blurs, each of what is inside alone."""
     gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32)
     return blurred(gray, inside, OPTIONS.fine) - blurred(gray, inside, OPTIONS.coarse)

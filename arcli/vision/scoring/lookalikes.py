@@ -2,7 +2,9 @@
 
 Look-alikes (editions, flavours, denominations) share most keypoints, so counts of inliers say little, and
 likeness says as much about how well each was aligned as about which it is. Here both thumbnails are laid upon
-each other and upon the photo, and only where they differ the photo votes, by detail and by colour.
+each other and upon the photo, and only where they differ the photo votes, by detail and by colour. What light
+and cameras change too, tones and the colour of the whole, is no difference that a photo can tell; only a copy
+of the picture itself can.
 """
 
 from __future__ import annotations
@@ -14,10 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from arcli.features import Features
+from arcli.vision.drawing.thumbnail import encode_thumbnail, thumbnail_pixels
+from arcli.vision.features.extract import shrink
 from arcli.vision.geometry import Size, pixel_size, scaling
 from arcli.vision.matching.verify import verify
 from arcli.vision.opencv import cv2
 from arcli.vision.scoring.appearance import Image, Plane, blurred, covered, detail, rectified, warped
+from arcli.vision.scoring.tones import in_tones_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +38,16 @@ class LookAlikeOptions:
     thumbnail's, at least and at most. cast: levels of colour that two pictures may differ by where they
     tell the photo's cast (1..10). cast_unknown: share of the visible pixels that speak for no cast (0..1).
     colour_blur: px (1..4). min_pixels: of a thumbnail that have to be visible (50..1000).
+    most_by_inliers: what inliers count for at most where the pictures can be compared (0..2.5): a stronger
+    print has more of them, whichever is seen. copy: levels (RMS) that a copy of a picture is off its
+    thumbnail at most (3..8; photos are off by 14 and more); copy_noise: that a copy is off anyway (.2..2);
+    by_copy: weight of the logarithm of the ratio of squares (2..6).
     """
 
     detail: float = 12.0
     colour: float = 3.4
     inliers: float = 3.0
+    most_by_inliers: float = 2.0
     noise_detail: float = 26.0
     noise_colour: float = 20.0
     strange_detail: float = 10.0
@@ -49,6 +59,9 @@ class LookAlikeOptions:
     cast_unknown: float = 0.1
     colour_blur: float = 2.0
     min_pixels: int = 200
+    copy: float = 5.0
+    copy_noise: float = 0.5
+    by_copy: float = 3.5
 
 
 OPTIONS = LookAlikeOptions()
@@ -73,6 +86,8 @@ def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
     photo: (H, W, 3) BGR. About 0 where they are the same, or what differs is hidden.
     """
     found = OPTIONS.inliers * math.log(max(one.inliers, 1) / max(other.inliers, 1))
+    if one.thumbnail is not None and other.thumbnail is not None:
+        found = float(np.clip(found, -OPTIONS.most_by_inliers, OPTIONS.most_by_inliers))
     if found < 0:
         return -log_odds(photo, other, one)
     if one.thumbnail is None or other.thumbnail is None or np.array_equal(one.thumbnail, other.thumbnail):
@@ -89,13 +104,41 @@ def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
     visible = cv2.erode(inside * there, np.ones((3, 3), np.uint8)).astype(np.float32)
     if visible.sum() < OPTIONS.min_pixels:
         return found
-    layers = (seen, inside), (one.thumbnail, np.ones_like(inside)), (laid, there)
+    toned = in_tones_of(one.thumbnail, laid, visible)
+    layers = (seen, inside), (one.thumbnail, np.ones_like(inside)), (toned, there)
     colours = [_colour(*layer) for layer in layers]
     casts = [_uncast([colour[k] for colour in colours], visible) for k in (0, 1)]
     details = [detail(*layer) for layer in layers]
     by_detail = _vote([details], visible, OPTIONS.noise_detail, OPTIONS.strange_detail)
     by_colour = _vote(casts, visible, OPTIONS.noise_colour, OPTIONS.strange_colour)
     return found + trust * OPTIONS.detail * by_detail + OPTIONS.colour * by_colour
+
+
+def copy_log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float | None:
+    """Return the log-odds that `photo` is a copy of the picture of `one`, not of `other`; None: of none.
+
+    photo: (H, W, 3) BGR, the whole of it. A copy has the very tones of its picture, which no photo has.
+    """
+    apart = [_apart(photo, target.thumbnail) for target in (one, other)]
+    if min(apart) > OPTIONS.copy:
+        return None
+    first, second = (miss**2 + OPTIONS.copy_noise**2 for miss in apart)
+    return OPTIONS.by_copy * min(5.0, max(-5.0, math.log(second / first)))
+
+
+def _apart(photo: Image, thumbnail: Image | None) -> float:
+    """Return by how many levels (RMS) a photo, made a thumbnail, is unlike one; infinity for other shapes."""
+    if thumbnail is None:
+        return math.inf
+    small = shrink(photo, max(thumbnail.shape[:2]))
+    if np.abs(np.subtract(small.shape, thumbnail.shape)).max() > 1:
+        return math.inf
+    size = pixel_size(thumbnail)
+    again = thumbnail_pixels(
+        encode_thumbnail(np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8))
+    )
+    assert again is not None, "it was just encoded"
+    return float(np.sqrt(np.square(again.astype(np.float32) - thumbnail).mean()))
 
 
 def _between(one: Features, other: Features) -> Matrix | None:
