@@ -11,6 +11,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("samples/*.md")])
 _LINK = re.compile(r"\[[^]]*\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+_CITED = re.compile(
+    r'([\w./-]+)\.md(?:, "([^"]+)"|,? (steps?) (\d+)(?: and (\d+))?|(,? decision|,? section|, [A-Z]\w+))?'
+)
+_STEP = re.compile(r"^(\d+)\. \*\*", re.MULTILINE)
 _MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:root|work|home/\w+|opt/pypi)/")
 
 
@@ -75,3 +79,44 @@ def test_no_committed_file_is_larger_than_2_mib() -> None:
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
     files = [ROOT / name for name in listing.stdout.split("\0") if name]
     assert [f.name for f in files if f.is_file() and f.stat().st_size > 2 * 1024 * 1024] == []
+
+
+def broken_citations(source: str) -> list[str]:
+    """Return the pages, headings and steps that a module cites and that are not in docs/."""
+    broken = []
+    for found in _CITED.finditer(re.sub(r"\s*\n\s*(?:# )?", " ", source)):
+        page, heading, step, *numbers, vague = found.groups()
+        file = ROOT / f"{page}.md"
+        if not page.startswith("docs/") or vague or not file.exists():
+            broken.append(found[0])
+            continue
+        text = file.read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        steps = _STEP.findall(text)
+        if (heading and heading not in headings) or (step and not set(filter(None, numbers)) <= set(steps)):
+            broken.append(found[0])
+    return broken
+
+
+def test_the_pages_that_the_code_cites_are_there_with_their_headings_and_steps() -> None:
+    modules = sorted(ROOT.glob("arcli/**/*.py"))
+    broken = {str(m.relative_to(ROOT)): broken_citations(m.read_text(encoding="utf-8")) for m in modules}
+    assert {name: cited for name, cited in broken.items() if cited} == {}
+
+
+@pytest.mark.parametrize(
+    "cited",
+    [
+        'docs/gone.md, "Codes"',
+        'docs/score.md, "Nowhere"',
+        "docs/recognition.md, step 99",
+        "docs/recognition.md, steps 6 and 99",
+        "recognition.md, step 3",
+        "protocols.md, decision 2",
+        "docs/recognition.md, Steps, 3",
+    ],
+)
+def test_a_citation_of_what_is_not_there_is_seen(cited: str) -> None:
+    sound = '# (docs/score.md,\n    # "Codes"; docs/recognition.md, steps 6 and 10)'
+    source = f'"""It is so ({cited})."""\n    {sound}'
+    assert [cited.startswith(broken) for broken in broken_citations(source)] == [True]

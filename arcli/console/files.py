@@ -35,7 +35,7 @@ def write_file(path: str | Path, data: bytes, *, overwrite: bool) -> None:
         raise FileExists(f"{path} exists already", item=str(path)) from error
 
 
-class _Collected(Streams):
+class _CollectedOutput(Streams):
     """Streams that keep what is written, and no terminal."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ def rendered(
     data: Mapping[str, Any],
 ) -> bytes:
     """Return a whole answer without errors in a format."""
-    streams = _Collected()
+    streams = _CollectedOutput()
     sink = make_sink(format, view, streams)
     for item in items:
         sink.item(item)

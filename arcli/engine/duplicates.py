@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class DuplicateOptions:
     """shortlist: targets that a picture is compared with (5..30): what it is mistaken for is at the top, R@5
     of
-    the vote is .99 (docs/recognition.md, Steps, 3)."""
+    the vote is .99 (docs/recognition.md, step 3)."""
 
     shortlist: int = 15
 

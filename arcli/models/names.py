@@ -15,7 +15,7 @@ from arcli.errors import (
 )
 
 DEFAULT_CHANNEL = "default"
-METADATA_LIMIT = 64 * 1024  # bytes of UTF-8; protocols.md, decision 11
+METADATA_LIMIT = 64 * 1024  # bytes of UTF-8; docs/exit-codes.md
 
 
 NAME_LIMIT = 4096  # characters of a file's name or path that is kept beside an identifier; as Linux paths

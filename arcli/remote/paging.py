@@ -1,4 +1,4 @@
-"""Reading a listing whose page size nobody documents (protocols.md, decision 6)."""
+"""Reading a listing whose page size is not documented (docs/protocols.md, "ARCloud")."""
 
 from __future__ import annotations
 

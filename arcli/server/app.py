@@ -26,7 +26,7 @@ from arcli.server.tupu.calls import TupuRoutes
 _log = logging.getLogger(__name__)
 _UPKEEP_SECONDS = 10.0  # asking whether an index needs work costs about a millisecond a channel
 _PACE_SECONDS = 0.25
-_FLUSH_SECONDS = 1.0  # design.md: a crash may lose the match counts of this last moment
+_FLUSH_SECONDS = 1.0  # a crash loses the counts of this moment; docs/on-disk-format.md, "What is promised"
 
 
 def build_app(service: Service) -> Starlette:

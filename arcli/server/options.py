@@ -41,8 +41,8 @@ class ServeOptions:
     threads: int | None = None  # recognition threads a process; None: as many as its share of the cores
     queue: int = 64  # photos that may wait for a thread in each process; one more answers 20015
     body_memory: int = 512 * MIB  # bytes of all the bodies that a process holds at a time
-    picture_bytes: int = 10 * MIB  # protocols.md, decision 11
-    tupu_body_bytes: int = 30 * MIB  # protocols.md, section 2
+    picture_bytes: int = 10 * MIB  # docs/protocols.md, "Every ARCloud call"
+    tupu_body_bytes: int = 30 * MIB  # docs/protocols.md, "Tupu"
     request_rate: float = 50.0  # requests a second and address; four times as many at once
     connections: int = 4000  # that a process holds; at most what its limit of open files is enough for
     connections_per_address: int = 200
@@ -53,7 +53,7 @@ class ServeOptions:
     anonymous_rate: float = 20.0  # GetImage without credentials: requests a second and address
     account_channels: int = 100  # channels that an account may make through /arcli/v1
     time_zone: str | None = None  # whose days Statistics counts; None: UTC
-    findimage_level: str = "level"  # "channel": as the vendor's document reads, protocols.md decision 2
+    findimage_level: str = "level"  # "channel": as the vendor's document reads; docs/server.md, "Settings"
     url_pictures: bool = False  # Tupu: fetch pictures given by URL
     tupu_relatives: int = 5  # candidates that a Tupu answer lists
     save_misses: Path | None = None
@@ -119,7 +119,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _compat(table: Any, path: Path) -> dict[str, Any]:
-    """Read `compat.findimage_level`, the name of protocols.md for what reads like the vendor's slips."""
+    """Read `compat.findimage_level`, the settings for what reads like the vendor's slips."""
     if not isinstance(table, dict) or table.keys() - {"findimage_level"}:
         raise UsageError(f"{path}: compat has one setting, findimage_level", item=str(path))
     return table

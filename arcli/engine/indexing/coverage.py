@@ -14,7 +14,7 @@ from arcli.store.channel import ChannelStore
 from arcli.store.segments import SegmentRecord
 from arcli.store.snapshot import Snapshot
 
-INDEX_KEYPOINTS = 200  # the strongest of each target; recognition.md, step 3
+INDEX_KEYPOINTS = 200  # the strongest of each target; docs/recognition.md, step 3
 _CHUNK = 400  # rows read at once: some 10 MB of features
 
 Range = tuple[int, int]

@@ -14,7 +14,7 @@ from arcli.store.channel import ChannelStore
 from arcli.store.snapshot import Snapshot
 
 INDEX_FOLDER = "index"
-NEIGHBOURS = 10  # of each query keypoint; recognition.md, step 3
+NEIGHBOURS = 10  # of each query keypoint; docs/recognition.md, step 3
 
 
 class Shortlister:

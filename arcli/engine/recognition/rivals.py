@@ -14,7 +14,7 @@ from arcli.vision.geometry import quad_overlap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RivalOptions:
-    """Which candidates compete (docs/recognition.md, Steps, 7).
+    """Which candidates compete (docs/recognition.md, step 7).
 
     inliers: share of the best's from which an accepted candidate may be a look-alike of it (.1...5).
     nearly_inliers: the same for one that is below its threshold (.2...8). same_place: intersection over union

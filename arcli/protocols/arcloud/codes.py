@@ -124,7 +124,7 @@ def code_for(error: ArcliError, call: Call) -> int:
     """Return the code that answers `error` in `call`.
 
     Where the document has no 20010 for a call, an identifier that is not valid is one that does not
-    exist; and removing what does not exist is a success (protocols.md, decision 5).
+    exist; and removing what does not exist is a success (docs/protocols.md, "Every ARCloud call").
     """
     if isinstance(error, RemoteError) and isinstance(error.returncode, int):
         return error.returncode

@@ -14,7 +14,7 @@ from arcli.protocols.reading import real
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-FRESHNESS = 300.0  # seconds that a timestamp may be away from now, either way (protocols.md)
+FRESHNESS = 300.0  # seconds that a timestamp may be away from now, either way (docs/protocols.md, "Tupu")
 _MILLISECONDS_FROM = 1e11  # a timestamp from here on counts milliseconds: as seconds it is the year 5138
 
 

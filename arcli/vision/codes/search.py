@@ -20,7 +20,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeOptions:
-    """How codes are found and compared (docs/score.md, Codes).
+    """How codes are found and compared (docs/score.md, "Codes").
 
     finders: share of the modules of each finder mark of a QR code that have to be right (.85..1). modules:
     that a QR code has a side, at least and at most. window: px in which bars run one way (16..40),

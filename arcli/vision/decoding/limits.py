@@ -47,7 +47,7 @@ class DecodeLimits:
 
 
 SERVE = DecodeLimits(isolated=True)
-"""For pictures that strangers send: 50 megapixels (docs/protocols.md), each in a process of its own."""
+"""For pictures that strangers send: 50 megapixels, each in a process of its own (docs/pictures.md)."""
 
 LOCAL = DecodeLimits(pixels=250_000_000, memory=None, patience=300.0)
 """For one's own files: phones take 200 megapixels, an A0 print at 300 dpi has 139."""

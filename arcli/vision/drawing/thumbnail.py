@@ -13,9 +13,9 @@ from arcli.vision.decoding.decode import Decoded
 from arcli.vision.features.extract import shrink
 from arcli.vision.opencv import cv2
 
-KEPT_SIDE = 640  # px, design.md
+KEPT_SIDE = 640  # px: enough to look at, and to make features of anew
 KEPT_BYTES = 250_000  # a JPEG of that size that is larger is encoded anew
-THUMBNAIL_SIDE = 128  # px; recognition.md, look-alikes: 16 px blocks of 128 px pictures
+THUMBNAIL_SIDE = 128  # px; 16 px blocks of it are compared: docs/recognition.md, step 5
 _BARE = {0x01, *range(0xD0, 0xD8)}  # markers of a JPEG that have no length
 _END = 0xD9
 # A single byte first is searched for ten times as fast as a run of fill bytes, whose last one it is.

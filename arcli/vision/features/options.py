@@ -9,7 +9,7 @@ from arcli.models import Effort
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiftOptions:
-    """What a preset's keypoints are (docs/recognition.md, Steps, 2).
+    """What a preset's keypoints are (docs/recognition.md, step 2).
 
     target_contrast: below it SIFT drops a keypoint of a target (.005...04); OpenCV's own .04 loses dim
     pictures. photo_contrast: the same of photos: where they are blurred or dim, weak keypoints are better
@@ -55,7 +55,7 @@ _NORMAL = (*_FAST, _photo(800, 800))
 _THOROUGH = (*_NORMAL, _photo(1200, 1500))
 
 CASCADE = {Effort.FAST: _FAST, Effort.NORMAL: _NORMAL, Effort.THOROUGH: _THOROUGH}
-"""Query extractions by effort, tried in order until something is accepted (recognition.md, step 6).
+"""Query extractions by effort, tried in order until something is accepted (docs/recognition.md, step 8).
 
 At 400 px 250 voters put the right one of 3,274 targets among the first 15 as often as 500 do (98.8 % of 407
 photos) in half the time; at 800 px 500 instead of 800 would lose 7 in 1,000 of the first 30."""
@@ -65,7 +65,7 @@ CASCADE_MANY = {
     Effort.NORMAL: (_photo(800, 1500),),
     Effort.THOROUGH: (_photo(1200, 3000),),
 }
-"""Several targets in one photo share its keypoints: more of them, at once (recognition.md, step 7)."""
+"""Several targets in one photo share its keypoints: more of them, at once (docs/recognition.md, step 11)."""
 
 
 CROWD = {Effort.FAST: None, Effort.NORMAL: _photo(1024, 4000), Effort.THOROUGH: _photo(1200, 5000)}

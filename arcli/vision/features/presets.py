@@ -15,7 +15,7 @@ from arcli.features import CODE_DIM
 DEFAULT_PRESET = 1
 ALIKE = {1: 2000.0}
 """By preset. In a gallery without look-alikes 2 of 100 keypoints of photos have ten neighbours so near
-(docs/recognition.md, Look-alikes, and many targets)."""
+(docs/recognition.md, "Look-alikes, and many targets")."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,7 +24,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RectifiedOptions:
-    """When a place is rectified and what counts there (docs/recognition.md, Steps, 6 and 10).
+    """When a place is rectified and what counts there (docs/recognition.md, steps 6 and 10).
 
     tilted: longest to shortest of what a small circle becomes, from which it is (1.1..1.5). few: inliers
     below which it is (30..80); with more the corners hardly move. keypoints: extracted at most (300..800).

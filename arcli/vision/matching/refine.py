@@ -18,7 +18,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefineOptions:
-    """The last fit of a place (docs/recognition.md, Steps, 10; chosen on oxford_affine).
+    """The last fit of a place (docs/recognition.md, step 10; chosen on oxford_affine).
 
     ratio: nearest to second nearest distance (.9..1): where the place is known nearly every nearest neighbour
     that lies there is right. fewest: correspondences below which the first fit stands (6..20). noise,

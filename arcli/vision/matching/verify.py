@@ -17,8 +17,9 @@ from arcli.vision.opencv import cv2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOptions:
-    """ratio: nearest to second nearest distance, at most (0.7..0.95; .85 measured, recognition.md step 4).
+    """What can be tuned; measured in docs/recognition.md, step 4.
 
+    ratio: nearest to second nearest distance, at most (0.7..0.95; .85 measured).
     ransac_th: px at query extraction size (2..8; 5 measured). min_matches: below it no homography is
     tried (4..12). min_inliers: below it the candidate is refused (4..20). min_area: of the quad, as a
     share of the photo (>= 0). max_stretch: longest to shortest of two opposite sides of the quad. cell: px

@@ -1,5 +1,5 @@
 """Kinds of pictures that are taken for each other, or not found, however many details they have: codes, pages
-of mere text, dials and grids (docs/score.md, Repeated structure). Each is a hint, whatever the level.
+of mere text, dials and grids (docs/score.md, "Kinds of pictures"). Each is a hint, whatever the level.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ GRID = Hint(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindOptions:
-    """When a picture is of a kind (docs/score.md, Kinds of pictures).
+    """When a picture is of a kind (docs/score.md, "Kinds of pictures").
 
     dense: share of a thumbnail that is black and white in detail, from which it is searched for codes
     (.05...2): an EAN alone had .33, a sign with a QR code .17. in_code: share of the keypoints that lie in

@@ -20,7 +20,7 @@ Plane = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppearanceOptions:
-    """How a place is compared with a thumbnail (docs/recognition.md, Steps, 5, and what each step brings).
+    """How a place is compared with a thumbnail (docs/recognition.md, step 5).
 
     block: px of a 128 px thumbnail (8..32). fine, coarse: px of the blurs that detail lies between (1..2,
     3..8): finer than the first the homography of few points is off; coarser than the second lie outlines and

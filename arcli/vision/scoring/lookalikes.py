@@ -27,7 +27,7 @@ from arcli.vision.scoring.tones import in_tones_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookAlikeOptions:
-    """How a photo votes between two look-alikes (docs/recognition.md, Look-alikes, and many targets).
+    """How a photo votes between two look-alikes (docs/recognition.md, "Look-alikes, and many targets").
 
     detail, colour, inliers: weights of the log-odds (0..30), by logistic regression on 1,550 pairs of look-
     alikes on real photos, one half of the photos predicting the other. noise_detail, noise_colour: squared

@@ -23,7 +23,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamePictureOptions:
-    """What makes a copy (docs/recognition.md, Duplicates).
+    """What makes a copy (docs/recognition.md, "Duplicates").
 
     rounds: of the reweighted fit (4..12). off: px, at the size of features, that half of the inliers may be
     off a copy's place (.4..1): copies had .41 at most, two photographs of one heap .65 at least. aspect:
