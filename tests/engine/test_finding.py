@@ -10,7 +10,7 @@ from arcli.engine import LocalGallery
 from arcli.errors import ChannelNotFound, TooFewFeatures, UnreadablePicture
 from arcli.models import ChannelSettings, FindOptions, ListKind, Picture, StatisticsQuery
 
-from .conftest import encoded, item, np, photo_of, poster_pixels
+from .conftest import cv2, encoded, item, np, photo_of, poster_pixels
 
 TODAY = StatisticsQuery(
     start=dt.date.today() - dt.timedelta(2), end=dt.date.today() + dt.timedelta(2), misses=True
@@ -19,6 +19,13 @@ TODAY = StatisticsQuery(
 
 def photo(*seeds: int) -> Picture:
     return Picture(name="photo", data=photo_of(*seeds))
+
+
+def weak_photo(seed: int, blur: float = 1.6) -> Picture:
+    """A photo from afar and out of focus, whose score is below the best there is."""
+    pixels = cv2.imdecode(np.frombuffer(photo_of(seed), np.uint8), cv2.IMREAD_COLOR)
+    blurred = cv2.GaussianBlur(cv2.resize(pixels, None, fx=0.3, fy=0.3), (0, 0), blur)
+    return Picture(name="photo", data=encoded(blurred))
 
 
 def counts(gallery: LocalGallery, **query: Any) -> dict[tuple[str | None, str | None], int]:
@@ -85,7 +92,7 @@ def test_candidates_say_why_they_were_not_accepted(gallery: LocalGallery) -> Non
     assert result.candidates
     assert all(candidate.reason and candidate.why for candidate in result.candidates)
     strict = FindOptions(candidates=5, threshold=1.0)
-    refused = gallery.find(picture=photo(2), channels=["default"], options=strict)
+    refused = gallery.find(picture=weak_photo(2, 1.2), channels=["default"], options=strict)
     assert not refused.matched
     best = refused.candidates[0]
     assert (best.identifier, best.reason) == ("poster2", "below_threshold")
@@ -96,11 +103,15 @@ def test_the_threshold_is_the_targets_own_else_the_asked_else_the_channels(galle
     gallery.add(channel="strict", item=item(1))
     gallery.add(channel="strict", item=item(2, matchratio=0.3))
     gallery.add(channel="strict", item=item(3, matchratio="50%"))
-    assert not gallery.find(picture=photo(1), channels=["strict"]).matched
-    assert gallery.find(picture=photo(1), channels=["strict"], options=FindOptions(threshold=0.3)).matched
-    assert gallery.find(picture=photo(2), channels=["strict"]).matched
-    assert gallery.find(picture=photo(2), channels=["strict"], options=FindOptions(threshold=1.0)).matched
-    assert not gallery.find(picture=photo(3), channels=["strict"]).matched
+    assert not gallery.find(picture=weak_photo(1), channels=["strict"]).matched
+    assert gallery.find(
+        picture=weak_photo(1), channels=["strict"], options=FindOptions(threshold=0.3)
+    ).matched
+    assert gallery.find(picture=weak_photo(2, 1.2), channels=["strict"]).matched
+    assert gallery.find(
+        picture=weak_photo(2, 1.2), channels=["strict"], options=FindOptions(threshold=1.0)
+    ).matched
+    assert not gallery.find(picture=weak_photo(3), channels=["strict"]).matched
 
 
 def test_what_is_found_and_what_is_not_is_counted_unless_asked_not_to(gallery: LocalGallery) -> None:
