@@ -89,7 +89,16 @@ def test_a_code_is_found_and_another_of_its_family_not_answered_surely(
     assert not ask(gallery, make(17), 0).matches[0].ambiguous
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "qr", "ean", "sign", "poster"])
+CHECKED = [
+    *(KINDS.keys() - {"barcode"}),
+    "qr",
+    "ean",
+    "sign",
+    "poster",
+]  # bars at random are no bar code: "ean" is
+
+
+@pytest.mark.parametrize("kind", sorted(CHECKED))
 def test_check_names_kinds_that_are_taken_for_each_other(kind: str, gallery: LocalGallery) -> None:
     made = {
         "qr": (qr, {"qr_code"}),
@@ -101,8 +110,6 @@ def test_check_names_kinds_that_are_taken_for_each_other(kind: str, gallery: Loc
     make, hint = made.get(kind) or (partial(variant, kind), expected.get(kind, set()))
     pictures = [Picture(name=str(number), data=encoded(make(number))) for number in (1, 2, 3)]
     named = {"qr_code", "bar_code", "text", "dial", "grid"}
-    if kind == "barcode":  # bars, or made-up squares that no detector knows
-        return
     for result in gallery.check(pictures=pictures, channel=None):
         assert result.error is not None or {each.code for each in result.hints} & named == hint
 
