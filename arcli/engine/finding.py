@@ -20,7 +20,7 @@ from arcli.store.connections import idle_limit
 from arcli.vision.decoding.decode import Decoded, decode
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 from arcli.vision.features.presets import load_preset
-from arcli.vision.scoring.score import default_threshold
+from arcli.vision.scoring.score import HIGHEST_THRESHOLD, default_threshold
 
 if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
@@ -98,7 +98,7 @@ class StoredChannel:
         """Return the lowest score that counts as found: the target's own, the lookup's or the channel's."""
         own = usable_matchratio(self._rows[row_id].matchratio)
         first = own if own is not None else asked if asked is not None else self._open.settings.threshold
-        return default_threshold(self._open.preset) if first is None else first
+        return default_threshold(self._open.preset) if first is None else min(first, HIGHEST_THRESHOLD)
 
 
 def held(snapshot: Snapshot) -> Read:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import zlib
 
+import cv2
+import numpy as np
 import pytest
 
 from arcli.engine import LocalGallery
@@ -359,5 +361,10 @@ def test_a_matchratio_outside_its_range_is_kept_and_ignored(served: Served, phot
     assert (
         call(served.url, "FindImage", served.login(channel="posters"), poster(1))["identifier"] == "poster1"
     )
-    assert "identifier" not in call(served.url, "FindImage", served.login(channel="posters"), photo)
+    pixels = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR)
+    weak = cv2.GaussianBlur(cv2.resize(pixels, None, fx=0.25, fy=0.25), (0, 0), 1.6)
+    for ratio, found in (("1", False), ("0.05", True)):
+        assert code(served.url, "UpdateImageInfo", fields | {"matchratio": ratio}) == 0
+        answer = call(served.url, "FindImage", served.login(channel="posters"), encoded(weak))
+        assert ("identifier" in answer) is found, answer
     assert code(served.url, "UpdateImageInfo", fields | {"matchratio": "0.5"}) == 0

@@ -162,6 +162,13 @@ def test_days_are_those_of_the_time_zone(data_dir: Path) -> None:
     assert [record["count"] for record in records] == [1, 1]
 
 
+def test_a_match_ratio_of_1_still_finds_its_own_picture(data_dir: Path) -> None:
+    login = {"username": "shop", "secretkey": populate_key(data_dir), "channel": "posters"}
+    with threaded_folder(data_dir) as url:
+        assert code(url, "UpdateImageInfo", login | {"identifier": "poster1", "matchratio": "1"}) == 0
+        assert call(url, "FindImage", login, poster(1))["identifier"] == "poster1"
+
+
 def test_web_pages_of_configured_origins_may_call(tmp_path: Path, secrets: dict[str, str]) -> None:
     ask = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
     with serving(tmp_path / "data", "--cors-origin", "https://app.example") as served:

@@ -49,6 +49,11 @@ CALIBRATION = {
 """By preset. docs/score.md has the false accept rate, the threshold curve and what the score means."""
 
 
+HIGHEST_THRESHOLD = 0.999
+"""What a threshold of 1 means. The logistic function reaches 1 nowhere; this takes 42 of evidence, which a
+target's own picture has even with few keypoints."""
+
+
 def score(
     verification: Verification,
     preset: int = DEFAULT_PRESET,
