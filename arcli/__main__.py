@@ -21,10 +21,10 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.pressed = False
-        self._told = False
+        self._informed = False
 
     def install(self) -> None:
-        """Take the signal over, unless whoever started this process ignores it (nohup, a job of sh)."""
+        """Take the signal over, unless the parent of this process ignores it (nohup, a job of sh)."""
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             signal.signal(signal.SIGINT, self.press)
             sys.unraisablehook = self._swallowed
@@ -40,19 +40,19 @@ class Interrupts:
         """Tell the user inside, once: Ctrl-C waits until that is done."""
         if sys.platform == "win32":  # no signal can be made to wait there
             yield
-            self._told = True
+            self._informed = True
             return
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
-            self._told = True
+            self._informed = True
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def leave(self) -> None:
         """End the process without waiting for anything."""
         try:
-            if not self._told:
+            if not self._informed:
                 os.write(2, b"error: interrupted\n")
         finally:
             os._exit(INTERRUPTED)
@@ -84,7 +84,7 @@ def main() -> int:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
         interrupts.leave()
-    except Exception as error:  # before the application could be loaded, or while it told of an error
+    except Exception as error:  # before the application could be loaded, or while it reported an error
         return _failed(error)
     return status
 
@@ -92,9 +92,9 @@ def main() -> int:
 def _failed(error: Exception) -> int:
     """Return the status of a bug, never Python's 1, which says that nothing was found."""
     scarce = isinstance(error, MemoryError | OSError) or "cannot open shared object" in str(error)
-    told = "the machine ran out of something" if scarce else "internal error"
+    what = "the machine ran out of something" if scarce else "internal error"
     with suppress(Exception):
-        os.write(2, f"error: {told}: {type(error).__name__}\n".encode())
+        os.write(2, f"error: {what}: {type(error).__name__}\n".encode())
         if os.environ.get("ARCLI_DEBUG"):
             import traceback
 

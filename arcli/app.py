@@ -22,7 +22,7 @@ _DISTRIBUTION = "arcli-gallery"
 
 
 class Interruptible(Protocol):
-    """Who knows whether Ctrl-C was pressed; inside `telling` the user is told of it."""
+    """Who knows whether Ctrl-C was pressed; inside `telling` the user is informed of it."""
 
     pressed: bool
 
@@ -78,7 +78,7 @@ def _failed(error: BaseException, session: Session, interrupts: Interruptible | 
         traceback.print_exception(error, file=sys.stderr)
     with suppress(ClosedPipe, OSError):
         session.fail(fault, interrupts.telling() if interrupts is not None and pressed else nullcontext())
-    with suppress(Exception):  # what failed has been told; what fails on the way out adds nothing
+    with suppress(Exception):  # what failed has been reported; what fails on the way out adds nothing
         session.close()
     return fault.exit_status
 

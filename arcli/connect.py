@@ -82,7 +82,7 @@ def _positive(settings: Settings, key: str) -> float | None:
 def _number_over_0(key: str, value: str) -> float:
     number = real(value)
     if number is None or number <= 0:
-        raise UsageError(f"{key} is no number over 0: {value!r}", item=key)
+        raise UsageError(f"{key} is not a number above 0: {value!r}", item=key)
     return number
 
 
@@ -95,7 +95,7 @@ def _text_or_file(text: str) -> str:
     try:
         path = Path(text).expanduser()
         return path.read_text(encoding="utf-8-sig") if path.is_file() else text
-    except (OSError, ValueError, RuntimeError):  # a long text is no name of a file
+    except (OSError, ValueError, RuntimeError):  # a long text is not the name of a file
         return text
 
 
@@ -181,7 +181,7 @@ def served_gallery(data_dir: Path) -> LocalGallery:
 
 
 def gatekeeper(data_dir: Path) -> Gatekeeper:
-    """Open what tells a server who may do what, making the data folder if there is none."""
+    """Open the server's accounts and grants, making the data folder if there is none."""
     from arcli.store.gatekeeper import CatalogGatekeeper
 
     keeper: Gatekeeper = CatalogGatekeeper(data_dir)

@@ -66,9 +66,9 @@ class ArcliError(Exception):
 
     @staticmethod
     def from_record(record: Mapping[str, object]) -> ArcliError:
-        """Make the error of a record again; one whose code nobody knows is a plain ArcliError.
+        """Make the error of a record again; one whose code is not known is a plain ArcliError.
 
-        Raises KeyError, TypeError for an object that is no such record.
+        Raises KeyError, TypeError for an object that is not such a record.
         """
         kind = error_class(record["code"]) or ArcliError
         message, hint, item = record["message"], record.get("hint"), record.get("item")
@@ -106,7 +106,7 @@ def _text_or_none(value: object) -> str | None:
 
 
 def error_class(code: object) -> type[ArcliError] | None:
-    """Return the class that has `code`, None for a code that nobody knows."""
+    """Return the class that has `code`, None for an unknown code."""
     waiting: list[type[ArcliError]] = [ArcliError]
     while waiting:
         kind = waiting.pop()
@@ -252,7 +252,7 @@ class RemovalHeld(Conflict):
 class PictureRefused(ArcliError):
     """A picture, or the identifier it should get, cannot be accepted.
 
-    ``ended_worker``: the process that decoded it had to be ended, which whoever sent it pays for.
+    ``ended_worker``: the process that decoded it had to be ended, which counts against the sender.
     """
 
     code = "picture_refused"
@@ -371,7 +371,7 @@ class BadSignature(BadAnswer):
 
 
 class RemoteError(BadAnswer):
-    """The service answered a return code that nobody documents; ``returncode`` keeps it."""
+    """The service answered a return code that is not documented; ``returncode`` keeps it."""
 
     code = "remote_error"
     returncode: int | str = "unknown"

@@ -26,7 +26,7 @@ from arcli.errors import (
 )
 
 ASIDE = ".aside"
-"""The end of the name of a file that is being written; nobody reads one, and sweeping removes them."""
+"""The end of the name of a file that is being written: never read, and removed by sweeping."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -102,7 +102,7 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
 def replacing(path: Path, *, exclusive: bool = False, private: bool = False) -> Iterator[IO[bytes]]:
     """Give a file that takes the place of `path` when the block ends well, and vanishes otherwise.
 
-    The mode of a file that is there already is kept, unless it is to be `private` (0600); a link is
+    The mode of a file that is there already is kept, unless `private` (0600) is asked for; a link is
     followed. Raises UsageError without a folder to put it in, OSError; FileExistsError where `exclusive`
     and there is a file by then.
     """

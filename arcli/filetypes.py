@@ -83,7 +83,7 @@ _TAGS = (
 
 
 def picture_format(head: bytes) -> PictureFormat | None:
-    """Tell a picture's format by its first `HEAD_BYTES` bytes; None for what is no picture arcli knows."""
+    """Return a picture's format by its first `HEAD_BYTES` bytes, None where arcli does not know it."""
     head = head[:HEAD_BYTES]
     if head[4:8] == b"ftyp":
         return _container(head)
@@ -101,7 +101,7 @@ def _container(head: bytes) -> PictureFormat | None:
 
 
 def what_else(head: bytes) -> tuple[str, str]:
-    """Say what a file is that is no picture, as `a web page`, and what to do about it.
+    """Say what a file is if not a picture, as `a web page`, and what to do about it.
 
     `head`: its first bytes, a thousand or so.
     """
@@ -122,7 +122,7 @@ _READ = "arcli reads JPEG, PNG, GIF, WebP, AVIF, JPEG 2000, BMP, TIFF, PNM and, 
 
 
 def _as_text(head: bytes) -> bytes | None:
-    """Return the ASCII of a text without mark and leading space, None for what is no text."""
+    """Return the ASCII of a text without mark and leading space, None for what is not text."""
     text = head.removeprefix(b"\xef\xbb\xbf")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16: markup and JSON are ASCII
         text = head[2:].replace(b"\0", b"")

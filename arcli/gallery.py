@@ -276,7 +276,7 @@ class Gatekeeper(Protocol):
     def close(self) -> None: ...
 
     def authenticate(self, *, username: str, secretkey: str, drawn_only: bool = False) -> Principal:
-        """Say whose secret this is; with `drawn_only` one that was imported is none.
+        """Say whose secret this is; with `drawn_only` imported ones do not count.
 
         Raises WrongCredentials, alike for an unknown account.
         """

@@ -59,8 +59,8 @@ def in_order(
     """Yield `work(item)` for each item, in order, in up to `threads` threads.
 
     `items` is read at most twice that far ahead. The first exception of `work` is raised in its place; what
-    has not begun by then is dropped. Where that happens, or nobody reads on (Ctrl-C), `hurry` is set until
-    what is under way has ended: it should not try again.
+    has not begun by then is dropped. Where that happens, or the caller stops reading (Ctrl-C), `hurry` is set
+    until what is under way has ended: it should not try again.
     """
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="arcli-ahead")
@@ -82,8 +82,8 @@ def in_order(
 def multiply_in_one_thread() -> None:
     """Keep BLAS from using threads: over matrices as small as arcli's they cost ten times what they give.
 
-    The variable is read when numpy is first imported. Where that was before arcli, its OpenBLAS is told; who
-    has set the variable keeps what it says.
+    The variable is read when numpy is first imported. Where that was before arcli, its OpenBLAS is set
+    directly; a variable that is set already stays as it is.
     """
     if "OPENBLAS_NUM_THREADS" in os.environ:
         return

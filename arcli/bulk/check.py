@@ -45,7 +45,7 @@ def check(
 
     `judge` rates and compares the pictures with each other. `gallery` None: with those of its `channel` too
     (None: with none); else the duplicates in the channel are asked of `gallery`, which sees one picture at a
-    time. The target that has the entry's own identifier is no duplicate of it.
+    time. The target that has the entry's own identifier does not count as a duplicate.
     """
     passed: deque[PlanEntry] = deque()
 
@@ -69,7 +69,7 @@ def check(
 
 
 def _refused(passed: deque[PlanEntry]) -> Iterator[CheckResult]:
-    """Yield what is to be said of the entries in front that cannot be looked at."""
+    """Yield the verdicts on the leading entries that cannot be looked at."""
     while passed and passed[0].error is not None:
         entry = passed.popleft()
         yield CheckResult(image=entry.image, error=entry.error)

@@ -1,4 +1,4 @@
-"""What is to be done about one entry of a plan, given the channel at the start and now."""
+"""What to do about one entry of a plan, given the channel at the start and now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from arcli.models import AddStatus, OnExists
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """`start` None: a load is continued whose start nobody wrote down."""
+    """`start` None: the load that is continued did not note its start."""
 
     on_exists: OnExists
     start: dict[str, Known] | None

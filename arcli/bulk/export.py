@@ -56,7 +56,7 @@ def _make_empty(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(f"{folder} is no folder and cannot be made one", item=str(folder)) from error
+        raise UsageError(f"{folder} is not a folder and cannot be created", item=str(folder)) from error
     if any(folder.iterdir()):
         raise FileExists(f"{folder} is not empty", hint="name a new folder", item=str(folder))
 

@@ -68,7 +68,7 @@ class _Load:
         for result in self.report.results():
             dry = result.status in WOULD.values()
             if dry != self.options.dry_run:
-                what = "a dry run" if dry else "a load that was none"
+                what = "a dry run" if dry else "a load, not of a dry run"
                 raise Conflict(f"{self.report.path} is the report of {what}", hint="name another --report")
             done[result.image, result.identifier] += 1
             yield result

@@ -118,7 +118,7 @@ def _checked(line: int, values: dict[str, Any], needed: str) -> Row:
 def _text(values: dict[str, Any], name: str) -> str | None:
     value = values.get(name)
     if value is not None and not isinstance(value, str):
-        raise InvalidManifest(f"{name} is no text: {value!r}")
+        raise InvalidManifest(f"{name} is not text: {value!r}")
     if value is not None and "\0" in value:
         raise InvalidManifest(f"{name} contains a zero character")
     return value
@@ -130,7 +130,7 @@ def _identifier(values: dict[str, Any], name: str) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if value is not None and not isinstance(value, str):
-        raise InvalidManifest(f"{name} is no text: {value!r}")
+        raise InvalidManifest(f"{name} is not text: {value!r}")
     return None if value is None else valid_identifier(value)
 
 
@@ -143,7 +143,7 @@ def _matchratio(value: Any) -> MatchRatio | None:
     except (ValueError, OverflowError):
         finite = False
     if not finite:
-        raise InvalidManifest(f"matchratio is no number: {value!r}")
+        raise InvalidManifest(f"matchratio is not a number: {value!r}")
     assert isinstance(value, int | float | str)
     return value
 

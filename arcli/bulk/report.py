@@ -93,7 +93,7 @@ class ReportFile(Generic[Result]):
     def open(cls, path: Path, form: LineForm[Result], *, resume: bool) -> Self:
         """Create a report, or with `resume` open the one that is there, mended.
 
-        Raises FileExists, Locked (another run writes it), Conflict (the file is no report), UsageError
+        Raises FileExists, Locked (another run writes it), Conflict (the file is not a report), UsageError
         (no such folder), OSError.
         """
         try:
@@ -143,7 +143,7 @@ class ReportFile(Generic[Result]):
 def _mend(file: IO[bytes], path: Path, form: LineForm[Any]) -> tuple[bool, int]:
     """Cut a torn last line off, leave `file` at its end; return whether anything was in it, and its lines.
 
-    Raises Conflict for a line in the middle that is none of a report's: then it is some other file.
+    Raises Conflict where a line in the middle is not one of a report: then it is some other file.
     """
     good = lines = 0
     torn: int | None = None
@@ -155,7 +155,7 @@ def _mend(file: IO[bytes], path: Path, form: LineForm[Any]) -> tuple[bool, int]:
         else:
             torn = number
     if torn == 1 and not _may_be_torn(path):
-        raise Conflict(f"{path} is no report of arcli", hint="name the right file", item=str(path))
+        raise Conflict(f"{path} is not a report of arcli", hint="name the right file", item=str(path))
     begun = file.seek(0, os.SEEK_END) > 0
     file.truncate(good)
     file.seek(good)

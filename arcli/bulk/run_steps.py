@@ -152,7 +152,7 @@ class _Runner:
         self.gallery.update(channel=self.channel, identifier=entry.identifier, changes=changes)
 
     def _hints(self, entry: PlanEntry) -> tuple[Hint, ...]:
-        """Ask again what the gallery had said of a picture before its line could be written."""
+        """Ask again for the gallery's hints on a picture whose line could not be written."""
         try:
             results = self.gallery.check(pictures=[entry.picture()], channel=self.channel)
             return next(iter(results)).hints

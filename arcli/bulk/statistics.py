@@ -110,7 +110,7 @@ def _rows(path: Path, misses: bool) -> Iterator[tuple[Key, int]]:
             date, channel, name, count, *missed = map(unguarded, cells)
             yield (date, channel, name, missed == ["true"]), int(count)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise Conflict(f"{path} is no CSV file of statistics: {error}") from error
+        raise Conflict(f"{path} is not a CSV file of statistics: {error}") from error
 
 
 def _columns(misses: bool) -> list[str]:

@@ -86,7 +86,7 @@ def open_table(path: Path, names: Names, encoding: str | None = None) -> TextTab
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
             raise InvalidManifest(
-                f"{path} is no regular file", hint="such a file is read twice: save it to a file first"
+                f"{path} is not a regular file", hint="such a file is read twice: save it to a file first"
             )
         stamp = _stamp(path)
         found = TextEncoding(_known(encoding)) if encoding else encoding_of(path)
@@ -180,7 +180,7 @@ def _from_object(line: int, text: str, names: Names) -> TableRow:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def _lines(path: Path, encoding: str) -> Iterator[str]:

@@ -108,7 +108,7 @@ def check(
 
     The level says how well a picture can be found, from 1 (hardly ever) to 5 (in nearly all photos).
 
-    A target with the picture's own identifier is no duplicate of it.
+    A target with the picture's own identifier does not count as a duplicate.
 
     Example: arcli check posters/ --channel posters
     """
@@ -134,7 +134,7 @@ def check(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Given:
-    """What is to be checked. before, after: what is to be said, once it is known."""
+    """What will be checked. before, after: what to say, once it is known."""
 
     entries: Iterable[PlanEntry]
     total: int | None

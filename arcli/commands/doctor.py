@@ -67,7 +67,7 @@ def _data_folder(session: Session) -> Iterator[Finding]:
 
 
 def _error(finding: Finding) -> ArcliError:
-    """Return what was caught, so that a full disk is told from damage; what is gone is damaged too."""
+    """Return what was caught, so that a full disk is not taken for damage; what is gone is damaged too."""
     kind: type[ArcliError] = DataDamaged
     if finding.error is not None and not isinstance(finding.error, NotFound):
         kind = type(finding.error)

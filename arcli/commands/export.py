@@ -42,7 +42,7 @@ def export(
     total = gallery.list(channel=channel, query=ListQuery(limit=1)).totalcount
     answer = session.answer(EXPORTED, changes=True)
     counts = {"exported": 0, "failed": 0}
-    hint = f"remove {folder} and export again; a folder without {MANIFEST} is no whole export"
+    hint = f"remove {folder} and export again; a folder without {MANIFEST} is not a complete export"
     with (
         interruptible(lambda: f"{plural(counts['exported'], 'target')} written to {folder}", hint),
         session.progress("exporting", total) as advance,

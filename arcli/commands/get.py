@@ -83,5 +83,7 @@ def _named(folder: Path, name: str, picture: bytes) -> Path:
 
 def _folder(image: str) -> Path:
     if not Path(image).is_dir():
-        raise UsageError(f"--image {image} is no folder, and there are several targets", hint="name a folder")
+        raise UsageError(
+            f"--image {image} is not a folder, and there are several targets", hint="name a folder"
+        )
     return Path(image)

@@ -141,7 +141,7 @@ def _by_manifest(
 
 
 def _several(session: Session, names: list[str], changes: TargetChanges) -> None:
-    """Change each; one that is not there, or whose name is none, fails alone."""
+    """Change each; one that is not there, or whose name is not valid, fails alone."""
     if changes.picture is not None or changes.rename is not None:
         raise UsageError("--image and --rename change one target", hint="name one identifier")
     answer = session.answer(TARGETS, changes=True)

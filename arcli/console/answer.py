@@ -113,7 +113,7 @@ class Sink(ABC, Generic[Item]):
 class ItemStream(Generic[Item]):
     """Collects what a command has to say; `report` tells the user of a failure.
 
-    `late`: failures are told at the end, after the items, where a person reads them.
+    `late`: failures are shown at the end, after the items, where a person reads them.
     """
 
     def __init__(
@@ -132,13 +132,13 @@ class ItemStream(Generic[Item]):
         if error is None:
             self._sink.item(item)
         else:
-            self._sink.failed(item, self._told(error))
+            self._sink.failed(item, self._shown(error))
 
     def fault(self, error: ArcliError) -> None:
         """Note a failure that no item shows."""
-        self._sink.failure(self._told(error))
+        self._sink.failure(self._shown(error))
 
-    def _told(self, error: ArcliError) -> ArcliError:
+    def _shown(self, error: ArcliError) -> ArcliError:
         if self._late is None:
             error = self._report(error)
         else:

@@ -167,7 +167,7 @@ class RootGroup(ArcliGroup):
         raise NotImplementedError
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
-        """Return a verb, None for a name that is none."""
+        """Return a verb, None for a name that is not one."""
         if cmd_name in self.verbs and self.commands[cmd_name] is None:
             self.commands[cmd_name] = self.load(cmd_name)
         return self.commands.get(cmd_name)

@@ -50,19 +50,19 @@ def is_call_for_help(error: BaseException) -> bool:
 
 
 def _exhausted(error: BaseException) -> LimitExceeded | None:
-    """Return what the machine ran out of, told by the error, its causes and what libraries write."""
+    """Return what the machine ran out of, by the error, its causes and what libraries write."""
     cause: BaseException | None = error
     for _ in range(_DEEPEST):
         if cause is None:
             return None
         number = cause.errno if isinstance(cause, OSError) else None
-        told = str(cause)
+        said = str(cause)
         memory = isinstance(cause, MemoryError) or number == errno.ENOMEM
-        if memory or any(words in told for words in _NO_MEMORY):
+        if memory or any(words in said for words in _NO_MEMORY):
             return MemoryLimit("out of memory")
-        if number in (errno.EMFILE, errno.ENFILE) or "Too many open files" in told:
+        if number in (errno.EMFILE, errno.ENFILE) or "Too many open files" in said:
             return ResourceLimit("too many open files", hint=MORE_FILES)
-        if "can't start new thread" in told or (number == errno.EAGAIN and _starts_process(cause)):
+        if "can't start new thread" in said or (number == errno.EAGAIN and _starts_process(cause)):
             hint = "end other processes of this user, use fewer --jobs, or raise the limit (ulimit -u)"
             return ResourceLimit("no more threads or processes can be started", hint=hint)
         cause = cause.__cause__ or cause.__context__

@@ -45,7 +45,7 @@ def stdin_bytes() -> BufferedIOBase:
 def lines_of(source: BufferedIOBase, head: bytes = b"", *, nul: bool) -> Iterator[str]:
     """Yield the lines that are not empty as they come; they end with NUL where `nul` says so.
 
-    `head` is what was read before. Raises UsageError for what is no list of lines.
+    `head` is what was read before. Raises UsageError for what is not a list of lines.
     """
     end = b"\0" if nul else b"\n"
     rest = b""
@@ -88,7 +88,7 @@ def _line(raw: bytes, nul: bool) -> str:
 
 
 def _no_list(why: str) -> UsageError:
-    return UsageError(f"stdin is no list of lines: {why}", hint="-0 reads what `find -print0` writes")
+    return UsageError(f"stdin is not a list of lines: {why}", hint="-0 reads what `find -print0` writes")
 
 
 def metadata_text(given: str | None) -> str | None:
@@ -108,7 +108,7 @@ def match_ratio(given: str | None, session: Session) -> MatchRatio | None:
     if usable_matchratio(given) is None:
         if session.settings.kind.value == Kind.LOCAL:
             hint = "to go back to the channel's threshold: arcli update ID --clear match-ratio"
-            raise UsageError(f"--match-ratio {given!r} is no score from 0 to 1", hint=hint)
+            raise UsageError(f"--match-ratio {given!r} is not a score from 0 to 1", hint=hint)
         session.warn(
             f"match ratio {given!r} is passed on as it is; arcli's own engine uses numbers from 0 to 1"
         )
@@ -154,7 +154,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def ask_secret(question: str) -> str:
-    """Return a secret, typed without echo or, where stdin is no terminal, its first line.
+    """Return a secret, typed without echo or, where stdin is not a terminal, its first line.
 
     Raises Interrupted when nothing comes.
     """

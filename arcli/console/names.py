@@ -32,7 +32,7 @@ def identifiers(ctx: typer.Context, incomplete: str) -> list[str]:
         page = session.gallery.list(channel=session.channel, query=query)
         return [target.identifier for target in page.targets]
     except Exception:
-        return []  # a completion has nobody to tell
+        return []  # a completion has nowhere to report it
 
 
 def channels(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -46,7 +46,7 @@ def channels(ctx: typer.Context, incomplete: str) -> list[str]:
             return []
         return [name for name in session.channels.settings() if name.startswith(incomplete)]
     except Exception:
-        return []  # a completion has nobody to tell
+        return []  # a completion has nowhere to report it
 
 
 def accounts(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -59,7 +59,7 @@ def accounts(ctx: typer.Context, incomplete: str) -> list[str]:
             names = [account.username for account in known.accounts()]
         return [name for name in names if name.startswith(incomplete)]
     except Exception:
-        return []  # a completion has nobody to tell
+        return []  # a completion has nowhere to report it
 
 
 def profiles(incomplete: str) -> list[str]:
@@ -69,7 +69,7 @@ def profiles(incomplete: str) -> list[str]:
     try:
         return [name for name in ProfileFile.of_user().names() if name.startswith(incomplete)]
     except Exception:
-        return []  # a completion has nobody to tell
+        return []  # a completion has nowhere to report it
 
 
 _SAME_START = 2  # letters; a typing error comes later in a word more often than not

@@ -66,7 +66,7 @@ def _picture(name: str) -> Picture:
 
 def _with_stdin(words: Sequence[str], nul: bool, skipped: Skipped, exclude: Sequence[str]) -> Photos:
     source = stdin_bytes()
-    head = b"" if source.isatty() else source.read(HEAD_BYTES)  # nobody types a picture
+    head = b"" if source.isatty() else source.read(HEAD_BYTES)  # a picture is not typed
     if picture_format(head) is not None:
         data = head + source.read(PICTURE_BYTES_LIMIT + 1 - len(head))
         picture = Picture(name=STDIN, data=data)

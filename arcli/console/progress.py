@@ -57,7 +57,7 @@ def progress_lines(streams: Streams, label: str, total: int | None, *, done: int
 
     The last line comes when all is done, or as far as it went. The rate is that of the whole run so far.
     """
-    begun = told = monotonic()
+    begun = shown = monotonic()
     before = done
 
     def tell() -> None:
@@ -67,10 +67,10 @@ def progress_lines(streams: Streams, label: str, total: int | None, *, done: int
         streams.say(json.dumps({**record, "per_second": round(rate, 1), "seconds_left": left}))
 
     def advance() -> None:
-        nonlocal done, told
+        nonlocal done, shown
         done += 1
-        if monotonic() - told >= 1:
-            told = monotonic()
+        if monotonic() - shown >= 1:
+            shown = monotonic()
             tell()
 
     try:

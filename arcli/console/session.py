@@ -178,7 +178,7 @@ class Session:
             self.streams.complain(text, label="warning")
 
     def report(self, error: ArcliError) -> ArcliError:
-        """Tell people of an error on stderr, its hint once a run; return it as it was told."""
+        """Tell people of an error on stderr, its hint once a run; return it as it was shown."""
         sentence = str(error)
         if error.item and error.item not in sentence:
             sentence = f"{error.item}: {sentence}"
@@ -191,7 +191,7 @@ class Session:
         return error
 
     def fail(self, error: ArcliError, telling: AbstractContextManager[None]) -> None:
-        """End the run with what stopped it; inside `telling` the user is told."""
+        """End the run with what stopped it; inside `telling` the user is informed."""
         with telling:
             error = self.report(error)
         if self._answer is not None and not self._answer.closed:
@@ -212,7 +212,7 @@ class Session:
         """Whether JSON was asked for, also when the command line or a profile cannot be read."""
         try:
             asked = format_in(self._arguments) or self.settings.format.value
-        except Exception:  # whatever made the settings fail has been or is being told
+        except Exception:  # whatever made the settings fail has been or is being reported
             asked = self.environ.get("ARCLI_FORMAT", "")
         return asked in (Format.JSON, Format.JSONL)
 

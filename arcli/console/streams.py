@@ -16,7 +16,7 @@ _ASCII = str.maketrans({"…": "~", "█": "#", "░": ".", **dict.fromkeys("▏
 
 
 class ClosedPipe(Exception):
-    """Whoever read our output has had enough."""
+    """The reader of our output has closed it."""
 
 
 def reserve_standard_streams() -> None:
@@ -41,7 +41,7 @@ class Streams:
     def write(self, text: str) -> None:
         """Write data. A lone surrogate (an odd byte of a file name) becomes its JSON escape.
 
-        Raises ClosedPipe when nobody reads any more, unless `keep_going`.
+        Raises ClosedPipe when the output is no longer read, unless `keep_going`.
         """
         encoding = sys.stdout.encoding if sys.stdout is not None and self.terminal("stdout") else "utf-8"
         if encoding.lower().replace("-", "") != "utf8":
@@ -81,7 +81,7 @@ class Streams:
             self.complain(text)
 
     def complain(self, text: str, *, label: str = "") -> None:
-        """Write a line on stderr even with --quiet; a stderr that is gone is no reason to fail."""
+        """Write a line on stderr even with --quiet; it is not an error if stderr is gone."""
         line = printable(text)
         if label:
             colour = _LABELS[label] if self.colour("stderr") else ""
@@ -101,5 +101,5 @@ class Streams:
         return file is not None and file.isatty() and os.environ.get("TERM") != "dumb"
 
     def width(self) -> int | None:
-        """Return the columns of the terminal that shows stdout; None where it is none."""
+        """Return the columns of the terminal that shows stdout; None where it is not one."""
         return shutil.get_terminal_size().columns if self.terminal("stdout") else None

@@ -36,7 +36,7 @@ class ChannelLimits:
 class OpenChannel:
     """One channel: its record in the catalog, its store and its counts. Close it when done.
 
-    background: nobody waits for the index, not even for a small fold.
+    background: no call waits for the index, not even for a small fold.
     """
 
     def __init__(self, record: ChannelRecord, *, background: bool = False) -> None:

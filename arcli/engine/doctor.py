@@ -20,14 +20,14 @@ def verify(channels: Channels, name: str | None) -> Iterator[Finding]:
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Leave out the problems that were told already: catalog, repair and channel notice the same ones."""
-    told: set[tuple[str, str]] = set()
+    """Leave out the problems that were reported already: catalog, repair and channel notice the same ones."""
+    reported: set[tuple[str, str]] = set()
     for finding in findings:
         problem = (finding.subject, finding.message)
-        if finding.ok or problem not in told:
+        if finding.ok or problem not in reported:
             yield finding
         if not finding.ok:
-            told.add(problem)
+            reported.add(problem)
 
 
 def _verify(channels: Channels, name: str | None) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def _repair(channels: Channels, name: str | None) -> Iterator[Finding]:
 
 
 def _names(channels: Channels) -> Sequence[str]:
-    """Return the channels that the catalog names; a catalog that cannot be read has been told of."""
+    """Return the channels that the catalog names; a catalog that cannot be read was reported before."""
     try:
         return channels.names()
     except ArcliError:

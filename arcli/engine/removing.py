@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
     from arcli.store.protocols import TargetWriter
 
-_BATCH = 256  # removals a transaction: some 20 ms, after which others may write and the results are told
+_BATCH = 256  # removals a transaction: some 20 ms, after which others may write and the results are yielded
 
 
 def remove_many(channel: OpenChannel, identifiers: Iterable[str]) -> Iterator[RemoveResult]:

@@ -58,7 +58,7 @@ def labelled_photos(
 def _photo(values: Mapping[str, Any], path: Path, locate: Callable[[Path], Path]) -> LabelledPhoto:
     name = values.get("photo")
     if not isinstance(name, str) or "\0" in name:
-        raise InvalidManifest("no photo" if name is None else f"photo is no path: {name!r}")
+        raise InvalidManifest("no photo" if name is None else f"photo is not a path: {name!r}")
     file = path.parent / name
     expected = frozenset(valid_identifier(each) for each in _identifiers(values.get("identifier")))
     return LabelledPhoto(picture=Picture(name=str(file), path=locate(file)), expected=expected)

@@ -28,7 +28,7 @@ _USERNAME = re.compile(r"[A-Za-z0-9@_.+-]{1,64}")
 
 
 _USERNAME_HINT = "an account name has 1 to 64 characters out of A-Z a-z 0-9 @ _ . + -"
-_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # a pair of them is a character, half a pair is none
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # only a pair of them is a character
 
 
 _NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -64,7 +64,7 @@ def valid_channel_name(text: str) -> str:
 
 
 def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")
 
 
 def valid_metadata(text: str) -> str:

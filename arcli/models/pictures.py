@@ -57,7 +57,7 @@ class Picture:
         assert self.path is not None, "a Picture has a path, data or fetch"
         try:
             if not self.path.is_file():
-                what = "is no regular file" if self.path.exists() else "no such file"
+                what = "is not a regular file" if self.path.exists() else "no such file"
                 raise PictureNotFound(f"{self.name}: {what}", item=self.name)
             with self.path.open("rb") as file:
                 return file.read(limit + 1)
@@ -81,5 +81,5 @@ class Hint:
 def level_too_low(image: str, level: int, least: int, hints: Sequence[Hint]) -> LevelTooLow:
     """Return the error of a picture that a gate refuses, with the reasons and the weightiest one's advice."""
     why = "; ".join(hint.message for hint in hints)
-    told = f"level {level} is below {least}" + (f": {why}" if why else "")
-    return LevelTooLow(told, hint=next((hint.advice for hint in hints if hint.advice), None), item=image)
+    message = f"level {level} is below {least}" + (f": {why}" if why else "")
+    return LevelTooLow(message, hint=next((hint.advice for hint in hints if hint.advice), None), item=image)

@@ -105,8 +105,8 @@ _SETTINGS: dict[str, Callable[[object], bool]] = {
 
 
 def channel_json(info: ChannelInfo) -> JsonObject:
-    told = {} if info.error is None else {"error": error_json(info.error)}
-    return told | {
+    broken = {} if info.error is None else {"error": error_json(info.error)}
+    return broken | {
         "name": info.name,
         "settings": settings_json(info.settings),
         "preset": info.preset,

@@ -114,7 +114,7 @@ def basic(credentials: Credentials) -> str:
 
 
 def read_basic(header: str) -> Credentials:
-    """Read an Authorization header. Raises WrongCredentials when it is none of ours."""
+    """Read an Authorization header. Raises WrongCredentials where it is not of our form."""
     scheme, _, encoded = header.partition(" ")
     try:
         username, colon, secretkey = base64.b64decode(encoded, validate=True).decode().partition(":")

@@ -23,7 +23,7 @@ def json_object(content: bytes | str) -> JsonObject:
     except (ValueError, RecursionError) as error:
         raise BadAnswer(f"the service did not answer JSON: {shown(content)}") from error
     if not isinstance(value, dict):
-        raise BadAnswer(f"the service answered JSON that is no object: {shown(content)}")
+        raise BadAnswer(f"the service answered JSON that is not an object: {shown(content)}")
     return value
 
 
@@ -78,7 +78,7 @@ def json_text(value: object) -> str | None:
 
 
 def objects(value: object) -> Sequence[JsonObject]:
-    """Return the objects of a JSON list; what is no list has none."""
+    """Return the objects of a JSON list, none of what is not a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 

@@ -27,7 +27,7 @@ def untrusted_json(
 ) -> Any:
     """Return the JSON value in `content`, which is UTF-8.
 
-    Raises ValueError for what is no JSON (NaN and Infinity are none), for text that is no Unicode (`\\ud800`
+    Raises ValueError for what is not JSON (NaN and Infinity are not), for text that is not Unicode (`\\ud800`
     alone), and for what is nested too deeply.
     """
     try:
@@ -44,14 +44,14 @@ def untrusted_json(
 def whole_number(value: str, name: str, *, least: int, most: int) -> int:
     """Return a whole number in decimal digits. Raises UsageError for any other form, and out of range."""
     if not _WHOLE.fullmatch(value) or not least <= int(value) <= most:
-        raise UsageError(f"{name} is no whole number from {least} to {most}: {value[:40]!r}", item=name)
+        raise UsageError(f"{name} is not a whole number from {least} to {most}: {value[:40]!r}", item=name)
     return int(value)
 
 
 def decimal_number(value: str, name: str) -> int | float:
     """Return a number in decimal digits, with or without a point. Raises UsageError for any other form."""
     if not _DECIMAL.fullmatch(value):
-        raise UsageError(f"{name} is no number in decimal digits: {value[:40]!r}", item=name)
+        raise UsageError(f"{name} is not a number in decimal digits: {value[:40]!r}", item=name)
     return int(value) if _WHOLE.fullmatch(value) else float(value)
 
 
@@ -59,7 +59,7 @@ def ratio(value: str, name: str) -> float:
     """Return a number from 0 to 1. Raises UsageError."""
     number = decimal_number(value, name)
     if not 0 <= number <= 1:
-        raise UsageError(f"{name} is no number from 0 to 1: {value[:40]!r}", item=name)
+        raise UsageError(f"{name} is not a number from 0 to 1: {value[:40]!r}", item=name)
     return float(number)
 
 
@@ -80,7 +80,7 @@ def written_number(number: float) -> str:
 def refuse_unknown(given: object, known: frozenset[str], what: str) -> dict[str, Any]:
     """Return `given`, a JSON object whose keys are all `known`. Raises UsageError."""
     if not isinstance(given, dict):
-        raise UsageError(f"{what} is no JSON object")
+        raise UsageError(f"{what} is not a JSON object")
     for key in given:
         if key not in known:
             raise UsageError(
@@ -92,4 +92,4 @@ def refuse_unknown(given: object, known: frozenset[str], what: str) -> dict[str,
 
 
 def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
+    raise ValueError(f"{word} is not JSON")

@@ -82,7 +82,7 @@ def as_jpeg(data: bytes, *, name: str, side: int, quality: int = SEND.quality) -
 
 
 def _large(data: bytes, name: str) -> bool:
-    """Say whether a JPEG or PNG is worth the time that it takes to make it smaller, told by its header."""
+    """Say whether a JPEG or PNG is worth the time that it takes to make it smaller, by its header."""
     from arcli.vision.decoding.pillow import open_picture
 
     try:

@@ -18,7 +18,7 @@ from arcli.server.requests.log import noted
 from arcli.server.service import Service
 
 _log = logging.getLogger(__name__)
-_OPERATORS = (9, 70)  # exit statuses of what the operator must hear of: damage, bugs
+_OPERATORS = (9, 70)  # exit statuses of what the operator must know of: damage, bugs
 
 Result = TypeVar("Result")
 Result_contra = TypeVar("Result_contra", contravariant=True)
@@ -83,7 +83,7 @@ def endpoint(
 
 
 def _known(call: str, error: Exception) -> ArcliError:
-    """Return `error` as one of ours, logged where the operator must hear of it."""
+    """Return `error` as one of ours, logged where the operator must know of it."""
     if isinstance(error, ArcliError):
         if error.exit_status in _OPERATORS:
             _log.error("%s: %s", call, error)

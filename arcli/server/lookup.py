@@ -42,7 +42,7 @@ async def find_photo(
         except ChannelNotFound:
             if channels is not None:
                 raise
-            # One of all was removed meanwhile, which nobody asked for by name.
+            # One of all channels was removed meanwhile; it was not asked for by name.
             searched = await service.quick.run(_searched, service, principal, None)
         else:
             service.metrics.looked_up(result)
@@ -97,7 +97,7 @@ def match_counts(
 
 
 def _by_channel(service: Service, query: StatisticsQuery, channels: Sequence[str]) -> list[StatRecord]:
-    """Ask channel by channel, so that nothing is told of the channels of others; one may go meanwhile."""
+    """Ask channel by channel, so that nothing is said about the channels of others; one may go meanwhile."""
     sums: Counter[tuple[str, str, bool]] = Counter()
     known = query.identifier is None
     for channel in channels:

@@ -77,13 +77,13 @@ class ServeOptions:
 
     @property
     def link_url(self) -> str:
-        """What links to pictures begin with: "" if nobody said how a server on all addresses is reached."""
+        """What links to pictures begin with; "" for a server on all addresses without a `public_url`."""
         return self.base_url if self.public_url or self.host not in _LOOPBACK else ""
 
 
 @cache
 def _zone(name: str) -> ZoneInfo:
-    """Raises UsageError for a time zone that is none."""
+    """Raises UsageError where the time zone is not known."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -159,7 +159,7 @@ _LEAST: dict[str, float] = {
     "account_channels": 0,
     "tupu_relatives": 0,
 }
-_MOST = 2**40  # of every number: what is larger was not meant, and infinity is none
+_MOST = 2**40  # of every number: what is larger was not meant, nor is infinity
 
 
 def _checked(options: ServeOptions) -> ServeOptions:

@@ -137,7 +137,7 @@ class PhotoQueue:
         return result
 
     def end_decoding(self) -> None:
-        """End the processes that decode, whatever they are at: who asked for it is told to come again."""
+        """End the processes that decode, whatever they are doing; those who asked get a Busy error."""
         for decoding in list(self._decoding):
             decoding.close()
 

@@ -89,7 +89,7 @@ class ProfileFile:
         return Profile(name, table)
 
     def refuse(self, profile: Profile, *, replace: bool = False) -> None:
-        """Raises what `add` would: ProfileExists unless `replace`, UsageError for a name that is none."""
+        """Raises what `add` would: ProfileExists unless `replace`, UsageError for an invalid name."""
         if not _NAME.fullmatch(profile.name):
             raise UsageError(
                 f"not a valid profile name: {profile.name!r}",

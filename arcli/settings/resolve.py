@@ -22,7 +22,7 @@ def resolve(
 ) -> Settings:
     """Apply flag > environment > profile > default. An empty environment variable counts as unset.
 
-    Raises ProfileNotFound, and UsageError for a value that is none of those allowed.
+    Raises ProfileNotFound, and UsageError for a value that is not allowed.
     """
     profiles = profiles or ProfileFile.of_user()
     name = _profile_name(flags, environ, profiles)
@@ -71,7 +71,7 @@ def _profile_name(flags: Mapping[str, str], environ: Mapping[str, str], profiles
 
 
 def _kind(name: Setting, profile: Profile, flags: Mapping[str, str], environ: Mapping[str, str]) -> Setting:
-    """Return the profile's kind; where nobody chose a profile, ARCLI_URL alone makes it arcloud."""
+    """Return the profile's kind; where no profile was chosen, ARCLI_URL alone makes it arcloud."""
     if name.source == "default" and environ.get("ARCLI_URL") and "data_dir" not in flags:
         return Setting(Kind.ARCLOUD, "environment ARCLI_URL")
     kind = profile.text("kind")
@@ -123,7 +123,7 @@ def _checked(what: str, setting: Setting, allowed: type[StrEnum]) -> Setting:
 
 
 def examine_settings(settings: Settings) -> Iterator[Finding]:
-    """Yield what is to be said of the profile, and of a secret's file that others can read."""
+    """Yield warnings about the profile, and about a secret's file that others can read."""
     from arcli.models import Finding
 
     subject = f"profile {settings.profile.value}"

@@ -50,7 +50,7 @@ KEYS = {
 SECRETS = {Kind.ARCLOUD: "secretkey", Kind.TUPU: "private_key"}
 DEFAULTS = {"channel": "default", "format": Format.TABLE.value, "verify": "true"}
 
-# What `profile add --set` is told of: settings without an option of their own.
+# What `profile add --set` takes: settings without an option of their own.
 OTHERS = {
     "timeout": "seconds to wait for an answer (60)",
     "jobs": "requests at once in a batch (4)",

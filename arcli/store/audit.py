@@ -28,10 +28,12 @@ def acting_as(who: str) -> Iterator[None]:
 
 def note(connection: sqlite3.Connection, what: str, subject: str, **details: object) -> None:
     """Write one entry. `details` hold no secret."""
-    told = json.dumps({name: value for name, value in details.items() if value is not None}, default=str)
+    details_text = json.dumps(
+        {name: value for name, value in details.items() if value is not None}, default=str
+    )
     connection.execute(
         "INSERT INTO audit (at, who, what, subject, details) VALUES (?, ?, ?, ?, ?)",
-        (now(), _acting.get() or _operator(), what, subject, told),
+        (now(), _acting.get() or _operator(), what, subject, details_text),
     )
     too_old = "DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?"
     connection.execute(too_old, (MOST_ENTRIES,))

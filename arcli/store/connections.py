@@ -64,7 +64,7 @@ def _configure(connection: sqlite3.Connection, first: tuple[str, ...], synchrono
 
 
 class _IdleConnections:
-    """Connections of the whole process that nobody reads by at the moment: the ones used last are kept.
+    """Idle connections of the whole process: the ones used last are kept.
 
     Each holds three files open (database, log, shared memory), and a process has one for each channel that
     it ever read, and for each thread that read it at once.
@@ -139,7 +139,7 @@ class Readers:
     def _open_alone(self) -> sqlite3.Connection:
         """Open where the -shm file cannot be made: a folder that cannot be written, a full disk.
 
-        There SQLite reads a log only through a -shm file that is there. Without one nobody is writing: the
+        There SQLite reads a log only through a -shm file that is there. Without one there is no writer: the
         log is then read without locks, or there is none (immutable). Such a connection would not notice
         somebody who writes later: it serves one snapshot.
         """

@@ -85,7 +85,7 @@ class Counts:
             self.add(pending, timeout=timeout)
             self._sync_now_and_then()
         except ChannelNotFound:
-            raise  # removed: nobody will read them
+            raise  # removed: they will not be read
         except BaseException as error:
             with self._guard:
                 self._pending.update(pending)
@@ -126,7 +126,7 @@ class Counts:
         try:
             return [Count(dt.date.fromisoformat(day), name, number) for day, name, number in rows]
         except ValueError as error:
-            raise DataDamaged(f"{self.database.path} has a day that is none: {error}") from error
+            raise DataDamaged(f"{self.database.path} has an entry that is not a day: {error}") from error
 
     def knows(self, identifier: str) -> bool:
         """Say whether `identifier` was ever counted."""

@@ -85,7 +85,7 @@ class Database:
     ) -> None:
         """Make the database with its tables and what `fill` writes, unless it exists.
 
-        It is built aside and renamed, so that nobody ever sees half of it.
+        It is built aside and renamed, so that it is never seen half built.
         """
         with self._locked(timeout):
             if not self.exists():

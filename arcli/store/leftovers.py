@@ -17,7 +17,7 @@ from arcli.store.database import Database
 REMOVED = "removed-"
 """A folder of that beginning is being deleted."""
 DAMAGED = "damaged-"
-"""`doctor` has put a folder of that beginning aside: nobody else looks at it."""
+"""`doctor` has put a folder of that beginning aside: nothing else looks at it."""
 
 
 def sweep(catalog: Database, channels_dir: Path) -> None:
@@ -27,7 +27,7 @@ def sweep(catalog: Database, channels_dir: Path) -> None:
         for name in noted:
             discard(channels_dir / name)
         if _unknown(catalog, channels_dir):
-            with catalog.excluded():  # nobody is making a channel
+            with catalog.excluded():  # no channel is being made
                 for folder in _unknown(catalog, channels_dir):
                     if folder.name.startswith(REMOVED) or _is_unborn(folder):
                         with contextlib.suppress(ArcliError):
@@ -79,7 +79,7 @@ def _is_unborn(folder: Path) -> bool:
 
 
 def discard(folder: Path) -> None:
-    """Delete a channel's folder, under another name first, so that nobody opens half of it.
+    """Delete a channel's folder, under another name first, so that it is never opened half deleted.
 
     Raises Locked while somebody writes there, StorageNotWritable.
     """

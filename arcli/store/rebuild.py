@@ -140,7 +140,7 @@ def _is_wreck(folder: Path) -> bool:
 
 
 def _put_away(record: ChannelRecord) -> Finding:
-    """Rename the folder of a wreck: what is left there may be salvaged, and is in nobody's way."""
+    """Rename the folder of a damaged channel: what is left there may be salvaged, and is out of the way."""
     aside = record.folder.with_name(f"{DAMAGED}{record.folder.name}")
     try:
         record.folder.rename(aside)

@@ -1,7 +1,7 @@
 """Channels under another name: renamed where they are, or copied.
 
 A rename changes the catalog and the name in the channel's own store. The store comes first: a process that
-is killed in between leaves a channel under its old name, and whoever opens it puts the store's name right.
+is killed in between leaves a channel under its old name, and the next to open it corrects the store's name.
 A copy appears in the catalog when all of it is on the disk.
 """
 

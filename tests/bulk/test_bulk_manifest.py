@@ -187,7 +187,7 @@ def test_a_manifest_that_changes_meanwhile_is_noticed(tmp_path: Path) -> None:
 
 
 def test_a_device_is_no_manifest() -> None:
-    with pytest.raises(InvalidManifest, match="no regular file"):
+    with pytest.raises(InvalidManifest, match="not a regular file"):
         open_manifest(Path("/dev/zero"))
 
 

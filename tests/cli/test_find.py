@@ -152,7 +152,7 @@ def test_what_is_no_list_of_paths_is_refused_at_once(run: Run, photos: Path) -> 
     for flags, stdin in ([], b"\0" * 200_000), ([], b"a" * 200_000), (["-0"], b"a" * 200_000):
         ran = run("find", "-", *flags, stdin=stdin)
         assert (ran.status, len(ran.err) < 500) == (2, True)
-        assert "no list of lines" in ran.err
+        assert "not a list of lines" in ran.err
 
 
 def test_a_threshold_that_is_no_number(run: Run, photos: Path) -> None:

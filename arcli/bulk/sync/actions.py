@@ -97,11 +97,11 @@ def read_head(path: Path) -> Head:
     if record.pop("arcli_sync", None) == _FORMAT:
         with suppress(TypeError):
             return Head(**record)
-    raise InvalidManifest(f"{path} is no plan that arcli sync wrote", item=str(path))
+    raise InvalidManifest(f"{path} is not a plan written by arcli sync", item=str(path))
 
 
 def read_actions(path: Path) -> Iterator[Action]:
-    """Read a plan's actions. Raises InvalidManifest for a line that is none, OSError."""
+    """Read a plan's actions. Raises InvalidManifest for a line that is not an action, OSError."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if number == 1:

@@ -33,7 +33,9 @@ class MaxDelete:
             return cls()
         match = _GIVEN.fullmatch(text.strip())
         if match is None or (match[2] and float(match[2]) > 100):
-            raise UsageError(f"--max-delete {text!r} is no number of targets", hint="for example 20, or 5%")
+            raise UsageError(
+                f"--max-delete {text!r} is not a number of targets", hint="for example 20, or 5%"
+            )
         return cls(count=int(match[1])) if match[1] else cls(share=float(match[2]) / 100)
 
     @property

@@ -12,7 +12,7 @@ from arcli.errors import UsageError
 from arcli.models import TupuBinding, valid_channel_name
 from arcli.models.statistics import days_of
 
-_LONGEST_SECRET = 64 * 1024  # bytes; what is longer is no secret
+_LONGEST_SECRET = 64 * 1024  # bytes; what is longer is not a secret
 
 
 def named_channels(session: Session, more: list[str] | None) -> list[str]:

@@ -60,7 +60,7 @@ OwnerOption = Annotated[
 
 
 def named_settings(threshold: str | None, quota: str | None, **others: object) -> SettingsChanges:
-    """Return the settings that were named. Raises UsageError for a threshold or quota that is none."""
+    """Return the settings that were named. Raises UsageError for a threshold or quota that is not valid."""
     given = {key: value for key, value in others.items() if value is not None}
     named = cast("SettingsChanges", given)
     if threshold is not None:

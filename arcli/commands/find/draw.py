@@ -21,7 +21,7 @@ class Drawings:
     """Writes one picture a photo: to the file named, or into the folder named.
 
     As `get --image` does, it writes over no file without `force`. Raises UsageError, FileExists before any
-    photo is looked up, where that can be told.
+    photo is looked up, where that is known.
     """
 
     def __init__(self, place: Path, *, single: bool, force: bool = False) -> None:

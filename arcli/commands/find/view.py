@@ -46,7 +46,7 @@ def _score(hit: Match | Candidate) -> str | None:
 
 
 def _note(match: Match) -> str:
-    """Return where in the photo the target is, and what else is to be said of the match."""
+    """Return where in the photo the target is, and what else is known about the match."""
     words = [name for name in (match.name, match.label) if name]
     words += ["ambiguous"] if match.ambiguous else []
     if match.quad is not None:

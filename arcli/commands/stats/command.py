@@ -112,7 +112,7 @@ def _files(output: Path | None, append: bool, plot: Path | None, by: Period, top
     if append and output is None:
         raise UsageError("--append adds to a file", hint="name it: --output FILE --append")
     if append and output is not None and output.suffix.lower() in _FILES:
-        raise UsageError(f"--append merges CSV files, and {output} is none by its name")
+        raise UsageError(f"--append merges CSV files, and {output} is not named as one")
     if append and (by is Period.TOTAL or top is not None):
         raise UsageError("--append keeps whole periods of all targets", hint="leave out --top and --by total")
     if plot is not None:
@@ -175,5 +175,5 @@ def _draw(session: Session, title: str, records: Sequence[StatRecord], asked: Ra
 def _say(session: Session, records: Sequence[StatRecord], title: str) -> None:
     found = sum(record.count for record in records if not record.missed)
     missed = sum(record.count for record in records if record.missed)
-    told = plural(found, "find") + (f" and {missed:,} that found nothing" if missed else "")
-    session.say(f"{told}{title.removeprefix('Finds')}")
+    summary = plural(found, "find") + (f" and {missed:,} that found nothing" if missed else "")
+    session.say(f"{summary}{title.removeprefix('Finds')}")

@@ -12,7 +12,7 @@ from arcli.console.items import ItemView, Record
 from arcli.console.tables import Bar
 from arcli.models import StatRecord
 
-_SERIES = 8  # colours that can be told apart
+_SERIES = 8  # colours that can be distinguished
 
 
 class Order(StrEnum):
@@ -50,7 +50,7 @@ def iso(date: str) -> str:
 def chosen(records: Sequence[StatRecord], *, top: int | None, sort: Order) -> list[StatRecord]:
     """Return the records of the `top` names that were found most (None: all), in the order that is asked for.
 
-    Misses are no name: they stay.
+    Misses have no name: they stay.
     """
     totals = _totals(record for record in records if not record.missed)
     most = sorted(totals, key=lambda name: (-totals[name], name))[:top]

@@ -1,4 +1,4 @@
-"""What a channel is to be made equal to: a folder, a manifest, or a channel of another profile."""
+"""What a channel is made equal to: a folder, a manifest, or a channel of another profile."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class BuilderOptions:
     """When to index at once, and when in a process of its own. Rows are targets.
 
     inline_rows (0..2000): inserted while the caller waits, some 2.5 s; a process takes half a second to
-    start. 0: nobody waits. backlog_rows (100..20,000): without a segment, .2 s a photo; from there on adding
+    start. 0: no call waits. backlog_rows (100..20,000): without a segment, .2 s a photo; from there on adding
     waits for the process. bulk_rows (64..1000): came beyond the first batch; from there on the last fold
     tidies up. rounds (1..100): folds in a row; what was added during one is folded by the next.
     process_bytes: of an interpreter with numpy and 400 targets at a time (measured: 77 MiB with 37 of graph,
@@ -57,7 +57,7 @@ def memory_estimate(work: Work) -> int:
 class IndexBuilder:
     """Keeps the index of one channel up to date. Threads may share it; `finish` before the process ends.
 
-    inline_rows: how many targets may be inserted in this process, while the caller waits. 0: nobody waits,
+    inline_rows: how many targets may be inserted in this process, while the caller waits. 0: no caller does,
     and `finish` ends the builder, whose work the next one does.
     """
 
@@ -96,7 +96,7 @@ class IndexBuilder:
             self._start(work, options)
 
     def finish(self) -> None:
-        """Wait until what is due is done, or end it where nobody waits."""
+        """Wait until what is due is done, or end it where no call waits."""
         if self._inline_rows:
             self._join()
             self.nudge(closing=True)

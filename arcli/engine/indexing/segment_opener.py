@@ -41,7 +41,7 @@ class SegmentOpener:
         return any(load.done() for load in self._loads.values())
 
     def forget_all_but(self, names: Collection[str]) -> None:
-        """Give up loads that nobody needs any more."""
+        """Give up loads that are no longer needed."""
         for name in self._loads.keys() - names:
             self._loads.pop(name).cancel()
 

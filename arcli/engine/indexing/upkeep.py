@@ -114,7 +114,7 @@ def compacting(store: ChannelStore, *, timeout: float = 0) -> Iterator[None]:
 
 
 class _Compactor:
-    """Works on a channel's index; whoever makes one holds the lock of LOCK_FILE."""
+    """Works on a channel's index; the caller holds the lock of LOCK_FILE."""
 
     def __init__(self, store: ChannelStore) -> None:
         self._store = store

@@ -51,7 +51,7 @@ def failed(error: ArcliError, call: Call) -> JsonObject:
 def read_answer(content: bytes, *, item: str | None = None) -> JsonObject:
     """Return the object of a successful answer, else raise the error that its returncode stands for.
 
-    Raises BadAnswer when it is no JSON object with a returncode. Our server's `error` says more than a
+    Raises BadAnswer when it is not a JSON object with a returncode. Our server's `error` says more than a
     code can, so it goes first.
     """
     body = json_object(content)
@@ -164,7 +164,7 @@ def read_found(body: JsonObject, *, image: str, channel: str | None, elapsed_ms:
 
 
 def _documented_match(body: JsonObject, channel: str | None) -> Match:
-    """Read the documented keys; a `level` that is no integer from 1 to 5 names the channel (decision 2)."""
+    """Read the documented keys; a `level` that is not an integer from 1 to 5 names the channel."""
     level = whole(body.get("level"))
     if channel is None and "channel" not in body and (level is None or not 1 <= level <= 5):
         body = {**body, "channel": text(body.get("level")), "level": None}

@@ -82,7 +82,7 @@ def optional(fields: Mapping[str, str], name: str) -> str | None:
 
 
 def read_matchratio(fields: Mapping[str, str]) -> MatchRatio | None:
-    """Return matchratio as a number. Raises UsageError when it is none in decimal digits."""
+    """Return matchratio as a number. Raises UsageError unless it is one in decimal digits."""
     value = optional(fields, "matchratio")
     if value is None:
         return None
@@ -130,7 +130,7 @@ def read_add_options(fields: Mapping[str, str]) -> AddOptions:
 
 
 def read_name(fields: Mapping[str, str]) -> str | None:
-    """Read what a picture's file was called. Raises UsageError for what is no name."""
+    """Read what a picture's file was called. Raises UsageError for what cannot be a name."""
     name = optional(fields, "name")
     if name is not None and len(name) > NAME_LIMIT:
         raise UsageError(f"name has over {NAME_LIMIT:,} characters", item="name")
@@ -243,9 +243,9 @@ def read_find_channels(fields: Mapping[str, str]) -> tuple[str, ...] | None:
     try:
         names = untrusted_json(several.encode())
     except ValueError as error:
-        raise UsageError("channels is no JSON list", item="channels") from error
+        raise UsageError("channels is not a JSON list", item="channels") from error
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise UsageError("channels is no list of names", item="channels")
+        raise UsageError("channels is not a list of names", item="channels")
     distinct = tuple(dict.fromkeys(unicodedata.normalize("NFC", name) for name in names))
     if len(distinct) > MOST_CHANNELS:
         raise UsageError(f"channels has {len(distinct)} names, at most {MOST_CHANNELS} go", item="channels")

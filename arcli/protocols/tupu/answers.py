@@ -80,7 +80,9 @@ def opened(content: bytes, key: RSAPublicKey | None, *, now: float) -> JsonObjec
     verify(key, signature, written.encode())
     body = json_object(written)
     if not fresh(body.get("timestamp"), now):
-        raise BadSignature("the answer is signed but not of now", hint="is this machine's clock right?")
+        raise BadSignature(
+            "the answer is signed, but its timestamp is not current", hint="is this machine's clock right?"
+        )
     return _succeeded(body)
 
 

@@ -52,9 +52,9 @@ def load_private_key(text: str) -> RSAPrivateKey:
     except TypeError as error:  # what cryptography raises for an encrypted key without a password
         raise UsageError("the private key is encrypted", hint=_DECRYPT) from error
     except Exception as error:  # malformed keys raise ValueError, UnsupportedAlgorithm and others
-        raise UsageError(f"this is no usable private key: {type(error).__name__}") from None
+        raise UsageError(f"this is not a usable private key: {type(error).__name__}") from None
     if not isinstance(key, RSAPrivateKey):
-        raise UsageError("the private key is no RSA key")
+        raise UsageError("the private key is not an RSA key")
     return key
 
 
@@ -71,9 +71,9 @@ def load_public_key(text: str) -> RSAPublicKey:
         load = serialization.load_pem_public_key if kind else serialization.load_der_public_key
         key = load(data)
     except Exception as error:
-        raise UsageError(f"this is no usable public key: {type(error).__name__}") from None
+        raise UsageError(f"this is not a usable public key: {type(error).__name__}") from None
     if not isinstance(key, RSAPublicKey):
-        raise UsageError("the public key is no RSA key")
+        raise UsageError("the public key is not an RSA key")
     return key
 
 

@@ -154,9 +154,9 @@ def _json_request(content: bytes) -> JsonObject:
     try:
         body = untrusted_json(content, parse_int=str, parse_float=str)
     except ValueError as error:
-        raise UsageError("the request is no JSON") from error
+        raise UsageError("the request is not JSON") from error
     if not isinstance(body, dict):
-        raise UsageError("the request is no JSON object")
+        raise UsageError("the request is not a JSON object")
     return body
 
 
@@ -166,7 +166,7 @@ def _texts(body: JsonObject, key: str) -> list[str]:
         return []
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(item, str) for item in values):
-        raise UsageError(f"{key} is no list of texts", item=key)
+        raise UsageError(f"{key} is not a list of texts", item=key)
     return values
 
 
@@ -179,4 +179,4 @@ def _from_base64(value: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise UsageError("an image is no base64", item="images") from error
+        raise UsageError("an image is not base64", item="images") from error

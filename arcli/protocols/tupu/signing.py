@@ -57,7 +57,7 @@ def verify(key: RSAPublicKey, signature: str, data: bytes) -> None:
     try:
         key.verify(base64.b64decode(signature, validate=True), data, PKCS1v15(), SHA256())
     except (InvalidSignature, binascii.Error, ValueError) as error:
-        raise BadSignature("the signature does not belong to what it came with") from error
+        raise BadSignature("the signature does not match what it was sent with") from error
 
 
 def age(timestamp: object, now: float) -> float | None:

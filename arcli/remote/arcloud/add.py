@@ -30,7 +30,7 @@ from arcli.remote.pictures import rated, refuse_low_level, upload
 class Adding:
     """Adds items to one channel. `extended`: the service understands our fields of AddImage.
 
-    `hints` asks for what a lost answer said of a picture.
+    `hints` asks again for the hints of an answer that was lost.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Adding:
         """Send AddImage. An answer that was lost on the way is made up for (decision 8)."""
         lost: list[bool] = []
         try:
-            result = self._calls.add(self._channel, item, data, extra, told=lost.append)
+            result = self._calls.add(self._channel, item, data, extra, retried=lost.append)
         except TargetExists as error:
             if any(lost):
                 return self._after_lost_answer(item, error, absent=absent)

@@ -15,8 +15,8 @@ from arcli.remote.http.retry import Retry
 from arcli.remote.http.transport import HttpTransport, UploadPart
 from arcli.remote.pictures import image_part
 
-Told = Callable[[bool], object]
-"""Told before each new try whether the last one may have been done although no answer came."""
+Retried = Callable[[bool], object]
+"""Called before each new try with whether the last one may have been done although no answer came."""
 
 
 class ArcloudClient:
@@ -25,14 +25,16 @@ class ArcloudClient:
     def __init__(self, transport: HttpTransport, credentials: Credentials, retry: Retry) -> None:
         self.transport, self.credentials, self.retry = transport, credentials, retry
 
-    def add(self, channel: str, item: AddItem, data: bytes, extra: Fields, told: Told = bool) -> AddResult:
+    def add(
+        self, channel: str, item: AddItem, data: bytes, extra: Fields, retried: Retried = bool
+    ) -> AddResult:
         fields = requests.add_fields(channel, item) | extra
-        return answers.read_added(self._send(Call.ADD_IMAGE, fields, item.identifier, data, told), item)
+        return answers.read_added(self._send(Call.ADD_IMAGE, fields, item.identifier, data, retried), item)
 
-    def remove(self, channel: str, identifier: str, told: Told = bool) -> bool:
+    def remove(self, channel: str, identifier: str, retried: Retried = bool) -> bool:
         """Return whether something was removed, True also from a service that does not say."""
         fields = {"channel": channel, "identifier": identifier}
-        return answers.read_removed(self._send(Call.REMOVE_IMAGE, fields, identifier, told=told))
+        return answers.read_removed(self._send(Call.REMOVE_IMAGE, fields, identifier, retried=retried))
 
     def page(self, channel: str, position: int) -> TargetPage:
         fields = {"channel": channel, "position": str(position)}
@@ -51,11 +53,11 @@ class ArcloudClient:
         identifier: str,
         changes: Mapping[str, str],
         data: bytes | None = None,
-        told: Told = bool,
+        retried: Retried = bool,
     ) -> Target | None:
         """Return the target as it is now where the service tells it: ours does."""
         fields = {"channel": channel, "identifier": identifier, **changes}
-        body = self._send(Call.UPDATE_IMAGE_INFO, fields, identifier, data, told)
+        body = self._send(Call.UPDATE_IMAGE_INFO, fields, identifier, data, retried)
         return read_target(body, channel=channel) if "identifier" in body else None
 
     def statistics(self, query: StatisticsQuery) -> tuple[StatRecord, ...]:
@@ -77,7 +79,7 @@ class ArcloudClient:
         fields: Mapping[str, str],
         item: str | None = None,
         data: bytes | None = None,
-        told: Told = bool,
+        retried: Retried = bool,
     ) -> JsonObject:
         parts: list[UploadPart] = [] if data is None else [image_part(data)]
 
@@ -86,4 +88,4 @@ class ArcloudClient:
             answer = self.transport.post_form(call.value, list(everything.items()), parts)
             return answers.read_answer(answer.content, item=item)
 
-        return self.retry.run(once, retried=told)
+        return self.retry.run(once, retried=retried)

@@ -118,7 +118,7 @@ class ArcloudGallery:
         )
 
     def _hints(self, channel: str, picture: Picture) -> tuple[Hint, ...]:
-        """Ask our server again what it said of a picture when it added it."""
+        """Ask our server again for the hints that it gave when it added a picture."""
         (result,) = self.check(pictures=[picture], channel=channel)
         return result.hints
 

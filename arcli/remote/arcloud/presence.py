@@ -56,7 +56,7 @@ class Presence:
 
     @contextmanager
     def alone(self, identifier: str) -> Iterator[None]:
-        """Let nobody else add the same identifier meanwhile: the same one may stand twice in a batch."""
+        """Keep others from adding the same identifier meanwhile: the same one may stand twice in a batch."""
         with self._landed:
             self._landed.wait_for(lambda: identifier not in self._in_flight)
             self._in_flight.add(identifier)

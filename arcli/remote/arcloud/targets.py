@@ -90,7 +90,7 @@ def _at_once(service: ArcloudService, channel: str, identifier: str, changes: Ta
     data = None if changes.picture is None else upload(changes.picture).data
     lost: list[bool] = []
     try:
-        return service.calls.update(channel, identifier, fields, data, told=lost.append)
+        return service.calls.update(channel, identifier, fields, data, retried=lost.append)
     except TargetNotFound:
         if not any(lost) or changes.rename is None:
             raise

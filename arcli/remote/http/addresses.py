@@ -34,7 +34,9 @@ def base_url(text: str) -> str:
     """
     parts = _split(text)
     if parts is None or parts.scheme not in ("http", "https") or not _is_host(parts.hostname or ""):
-        raise UsageError("the service's URL is none", hint="write https://host or https://host:port/path")
+        raise UsageError(
+            "the service's URL is not a URL", hint="write https://host or https://host:port/path"
+        )
     if parts.username is not None or parts.password is not None:
         raise UsageError("the service's URL holds credentials", hint="give them with --username and a secret")
     if parts.query or parts.fragment:
@@ -66,7 +68,7 @@ def _split(text: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(text.strip())
-        _ = parts.port  # raises on a port that is no number
+        _ = parts.port  # raises for a port that is not a number
     except ValueError:
         return None
     return parts

@@ -95,7 +95,7 @@ def fetch_own(url: str) -> bytes:
 def _get(pool: httpcore.ConnectionPool, url: str) -> Iterator[httpcore.Response]:
     parts = _ascii(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise _not_fetched(url, "it is no http(s) URL without credentials")
+        raise _not_fetched(url, "only http(s) URLs without credentials are fetched")
     headers = [("Host", parts.netloc), ("User-Agent", "arcli"), ("Accept-Encoding", "identity")]
     with pool.stream("GET", parts._replace(fragment="").geturl(), headers=headers) as response:
         yield response

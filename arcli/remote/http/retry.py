@@ -40,7 +40,7 @@ class Failed(Exception):
 class Retry:
     """How often and how patiently: waits double from `first` to `longest` seconds, each cut by up to half.
 
-    A wait that the service asks for is kept up to `longest_asked` seconds. Once `hurry` is set nobody waits
+    A wait that the service asks for is kept up to `longest_asked` seconds. Once `hurry` is set no try waits
     or tries again. `sleep` takes the place of waiting, for tests.
     """
 
@@ -61,7 +61,7 @@ class Retry:
     ) -> Result:
         """Return what `action` returns, trying again on Failed, Busy (returncode 20015), RateLimited.
 
-        `retried` is told before each new try whether the last one may have been done all the same; where
+        `retried` is called before each new try, with whether the last one may have been carried out; where
         `repeatable` is False such a one is not tried again. Raises the last error.
         """
         tried = 0

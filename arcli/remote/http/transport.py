@@ -66,7 +66,7 @@ class UploadPart:
 
 
 class HttpTransport:
-    """Sends requests to one service, for many threads at once. Raises UsageError for a URL that is none."""
+    """Sends requests to one service, for many threads at once. Raises UsageError for a bad URL."""
 
     def __init__(
         self,

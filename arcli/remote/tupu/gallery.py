@@ -190,13 +190,13 @@ def _refuse_options(options: FindOptions) -> None:
 
 
 def _as_target(library: Library, channel: str) -> Target:
-    told = {
+    fields = {
         "name": library.name,
         "type": library.kind.value,
         "status": library.status,
         "images": library.images,
     }
-    present = {key: value for key, value in told.items() if value is not None}
+    present = {key: value for key, value in fields.items() if value is not None}
     return Target(
         identifier=library.id,
         channel=channel,

@@ -18,7 +18,7 @@ from arcli.remote.pictures import as_jpeg
 
 _SHRUNK_SIDE = 512  # px, long side: the vendor advises 256 to 512
 _SHRUNK_QUALITY = 92
-_ROOM = 100_000  # bytes of a body that are no picture: tags, signature, part headers
+_ROOM = 100_000  # bytes of a body beside the pictures: tags, signature, part headers
 _logger = logging.getLogger("arcli.remote")
 
 

@@ -136,7 +136,7 @@ class ArcloudRoutes:
         return await self._service.quick.run(get)
 
     async def _known(self, request: Request, fields: requests.Fields) -> Principal | None:
-        """Return who asks, None for whoever came without credentials or with wrong ones."""
+        """Return who asks, None without credentials or with wrong ones."""
         credentials = requests.optional_credentials(fields)
         if credentials is not None:
             try:

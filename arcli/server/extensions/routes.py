@@ -85,9 +85,9 @@ class Extensions:
         try:
             value = untrusted_json(await read_body(request, self._json_limits))
         except ValueError as error:
-            raise UsageError("the body is no JSON") from error
+            raise UsageError("the body is not JSON") from error
         if not isinstance(value, dict):
-            raise UsageError("the body is no JSON object")
+            raise UsageError("the body is not a JSON object")
         return value
 
     async def _capabilities(self, request: Request) -> Response:

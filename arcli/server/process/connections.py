@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_KEPT_HANDLES = 256  # files and sockets that are no connections: stores, indexes, pipes to processes
+_KEPT_HANDLES = 256  # files and sockets other than connections: stores, indexes, pipes to processes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

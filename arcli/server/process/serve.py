@@ -19,7 +19,7 @@ from arcli.server.requests.limits import BucketTable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """What an operator is told when the port is open. GetImage shows public channels to everybody."""
+    """What an operator reads when the port is open. GetImage shows public channels to everybody."""
 
     url: str
     metrics_url: str | None
@@ -68,7 +68,7 @@ def _channels(options: ServeOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _open_metrics(options: ServeOptions, metrics: Metrics | None, stack: ExitStack) -> str | None:
-    """Serve the metrics; where nobody chose their port and it is taken, go on without."""
+    """Serve the metrics; where their port was not chosen and is taken, go on without."""
     if options.metrics_port == 0:
         return None
     port = options.metrics_port or options.port + 1

@@ -208,5 +208,7 @@ def _log_to_stderr(options: ServeOptions) -> None:
     handler.setFormatter(PlainLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     level = logging.INFO if options.access_log else logging.WARNING
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a stranger's broken request is no warning
+    logging.getLogger("uvicorn").setLevel(
+        logging.ERROR
+    )  # a stranger's broken request does not deserve a warning
     logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -176,7 +176,7 @@ def _from_urlencoded(body: bytes) -> Form:
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_PARTS, errors="strict")
     except ValueError as error:
-        raise UsageError("the body is no urlencoded form of at most 64 fields") from error
+        raise UsageError("the body is not a urlencoded form of at most 64 fields") from error
     return _small(Form(pairs=pairs))
 
 
@@ -185,9 +185,9 @@ def _from_json(body: bytes) -> Form:
     try:
         value = untrusted_json(body) if body.strip() else {}
     except ValueError as error:
-        raise UsageError("the body is no JSON") from error
+        raise UsageError("the body is not JSON") from error
     if not isinstance(value, dict):
-        raise UsageError("the body is no JSON object")
+        raise UsageError("the body is not a JSON object")
     return _small(Form(pairs=[(name, _as_field(item)) for name, item in value.items() if item is not None]))
 
 

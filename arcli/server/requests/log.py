@@ -46,7 +46,7 @@ class RequestLog:
 
 
 def noted(scope: Scope) -> dict[str, Any]:
-    """Return what is noted of a request so far; whoever knows more writes it in."""
+    """Return what is noted of a request so far; later steps add what they know."""
     found: dict[str, Any] = scope.setdefault("arcli.noted", {})
     return found
 

@@ -79,7 +79,7 @@ class TupuLookup:
 
 
 class PictureLinks:
-    """Makes the URLs and answers them. Whoever has one may see the picture; nobody can make one."""
+    """Makes the URLs and answers them. Anyone who has one may see the picture; a URL cannot be guessed."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

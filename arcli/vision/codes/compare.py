@@ -24,8 +24,8 @@ class Verdict(StrEnum):
 
 def judge(code: Code, photo: Pixels, to_photo: Matrix) -> Verdict:
     """Say whether a photo shows a code where `to_photo` says it is (see `compare`)."""
-    told, differing = compare(code, photo, to_photo)
-    if told < OPTIONS.resolved:
+    resolved, differing = compare(code, photo, to_photo)
+    if resolved < OPTIONS.resolved:
         return Verdict.UNKNOWN
     if differing >= OPTIONS.other:
         return Verdict.OTHER
@@ -53,7 +53,7 @@ def compare(code: Code, photo: Pixels, to_photo: Matrix) -> tuple[float, float]:
     most = round(OPTIONS.shifts * step)
     across = range(-most, most + 1, 1)
     outcomes = [
-        _told(code, _sampled(seen, (rows, columns), (dy, dx)))
+        _resolved(code, _sampled(seen, (rows, columns), (dy, dx)))
         for dy in (across if rows > 1 else (0,))
         for dx in across
     ]
@@ -74,7 +74,7 @@ def _sampled(seen: Plane, shape: tuple[int, int], shift: tuple[int, int]) -> Pla
     return np.asarray(cells.mean((1, 3)), np.float32)
 
 
-def _told(code: Code, gray: Plane) -> tuple[float, float]:
+def _resolved(code: Code, gray: Plane) -> tuple[float, float]:
     """Return the share of modules whose gray is surely dark or light, and the share of those that are
     wrong."""
     apart = apart_from_middle(gray)

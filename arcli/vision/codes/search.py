@@ -29,10 +29,10 @@ class CodeOptions:
     widths may miss whole numbers on average (.1...2): striped shirts have .19 and more. single: share of
     bars one module wide, at least and at most. oversampled: photo pixels read for a module (3..6). shifts:
     modules by which a place may be off (0..1). sure: share of the contrast by which a module differs from
-    the middle to be told (.1...4). resolved: share of modules that have to be told (.5...8). differing:
-    share of those told from which it may be another code (.008...02), other: from which it is (.04...1). Of
-    photos of the code itself none had .005 where .6 were told; of others the least was .023, in a code of
-    57 x 57 modules, most of them padding. dense: share of a thumbnail that is black and white in detail,
+    the middle to count as resolved (.1...4). resolved: share of modules that have to be (.5...8). differing:
+    share of those resolved from which it may be another code (.008...02), other: from which it is (.04...1).
+    Of photos of the code itself none had .005 where .6 were resolved; of others the least was .023, in a code
+    of 57 x 57 modules, most of them padding. dense: share of a thumbnail that is black and white in detail,
     below which it holds no code (.02...1).
     """
 
@@ -198,7 +198,7 @@ def _one_way(gray: Pixels) -> tuple[npt.NDArray[np.bool_], Plane]:
 
 
 def _bar_code(gray: Pixels, here: npt.NDArray[np.bool_], angle: float) -> Code | None:
-    """Return the bar code in a region whose gradients point to `angle`; None where it is none."""
+    """Return the bar code in a region whose gradients point to `angle`; None where it is not one."""
     y, x = np.nonzero(here)
     along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
     points = np.c_[x, y]

@@ -41,7 +41,7 @@ class Decoded:
 
 
 def decode(data: bytes, *, name: str, limits: DecodeLimits = SERVE, max_side: int | None = None) -> Decoded:
-    """Decode the first frame. `name` is only for messages; the type is told by the content.
+    """Decode the first frame. `name` is only for messages; the content decides the type.
 
     With `max_side` a JPEG, and any very large picture, may come at a fraction of its size while its long side
     stays at least that. Raises UnreadablePicture, PictureTooLarge; Busy when no process is free to decode it.

@@ -130,8 +130,10 @@ class DecodingPool:
         refusal: PictureRefused
         if status == -signal.SIGPROF:
             seconds = limits.processor_seconds(length)
-            told = f"{name}: decoding it takes over {seconds:.0f} s of processor time"
-            refusal = PictureTooLarge(told, hint="save it anew as JPEG, 800 px on its long side", item=name)
+            message = f"{name}: decoding it takes over {seconds:.0f} s of processor time"
+            refusal = PictureTooLarge(
+                message, hint="save it anew as JPEG, 800 px on its long side", item=name
+            )
         else:
             refusal = UnreadablePicture(
                 f"{name}: reading it broke the process that did", hint="save it anew as JPEG", item=name
@@ -198,7 +200,7 @@ def _outcome(answer: object, bgr: bytearray) -> tuple[Raster | PictureRefused, f
         orientation = int(given["orientation"])
         whole = (size[0], size[1])
     except (AssertionError, KeyError, TypeError, IndexError, OverflowError) as error:
-        raise ValueError("the process that decodes answered nonsense") from error
+        raise ValueError("the decoding process gave an answer that cannot be read") from error
     raster = Raster(
         bgr=bgr, width=width, height=height, size=whole, format=kind, orientation=orientation, ground=ground
     )
@@ -242,7 +244,7 @@ class _Process:
         return answer, self._receive(size, deadline)
 
     def kill(self) -> None:
-        """End it now; whoever waits for its answer gets EOFError and has to `end` it."""
+        """End it now; a caller that waits for its answer gets EOFError and has to `end` it."""
         self._child.kill()
 
     def end(self) -> int:

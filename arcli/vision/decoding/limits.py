@@ -95,7 +95,7 @@ def ordinary(header: PictureHeader, reduction: int) -> bool:
 
 
 def ordinary_format(data: bytes) -> bool:
-    """Say whether a file may be opened outside a process of its own; what is no picture may."""
+    """Say whether a file may be opened outside a process of its own; a file that is not a picture may."""
     kind = picture_format(data)
     return kind is None or kind in _PLAIN
 

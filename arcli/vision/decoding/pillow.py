@@ -130,8 +130,8 @@ def refusing(kind: PictureFormat, name: str) -> Iterator[None]:
 
 
 def _unreadable(name: str, label: str, error: Exception) -> UnreadablePicture:
-    told = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-    return UnreadablePicture(f"{name}: the {label} cannot be read: {told}", hint=_DAMAGED, item=name)
+    said = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+    return UnreadablePicture(f"{name}: the {label} cannot be read: {said}", hint=_DAMAGED, item=name)
 
 
 def _opener(kind: PictureFormat, name: str) -> Callable[[io.BytesIO], Image.Image]:

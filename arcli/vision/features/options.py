@@ -69,7 +69,7 @@ CASCADE_MANY = {
 
 
 CROWD = {Effort.FAST: None, Effort.NORMAL: _photo(1024, 4000), Effort.THOROUGH: _photo(1200, 5000)}
-"""For a photo in which several targets were found, a wall or a shelf: they are small, and each has few of its
+"""For a photo in which several targets were found, as on a wall: they are small, and each has few of its
 keypoints (docs/recognition.md, step 11)."""
 
 

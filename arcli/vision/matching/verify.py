@@ -73,13 +73,13 @@ def verify(query: Features, target: Features, options: VerifyOptions = OPTIONS) 
     Never raises; equal input gives equal output.
     """
     matches = match(query.codes, target.codes, options.ratio)
-    nobody = np.zeros(len(matches), bool)
+    no_inliers = np.zeros(len(matches), bool)
     if len(matches) < max(4, options.min_matches):
-        return Verification(matches, nobody, 0, None, None, Refusal.TOO_FEW_MATCHES)
+        return Verification(matches, no_inliers, 0, None, None, Refusal.TOO_FEW_MATCHES)
     seen, known = query.keypoints[matches.query], target.keypoints[matches.target]
     homography = _fit(seen, known, options)
     if homography is None:
-        return Verification(matches, nobody, 0, None, None, Refusal.NO_HOMOGRAPHY)
+        return Verification(matches, no_inliers, 0, None, None, Refusal.NO_HOMOGRAPHY)
     inliers = supporters(homography, seen, known, options)
     count = min(places(known[inliers, :2]), places(seen[inliers, :2]))
     quad, weight = geometry.project(homography, geometry.corners(target.image_size))
@@ -122,16 +122,16 @@ def supporters(
 def find_homography(
     source: npt.NDArray[np.float32], destination: npt.NDArray[np.float32], threshold: float
 ) -> tuple[npt.NDArray[np.float64] | None, npt.NDArray[np.bool_]]:
-    """Return a (3, 3) homography with H[2, 2] > 0 and its (N,) inliers, or None and nobody."""
-    nobody = np.zeros(len(source), bool)
+    """Return a (3, 3) homography with H[2, 2] > 0 and its (N,) inliers, or None and no inliers."""
+    no_inliers = np.zeros(len(source), bool)
     if len(source) < 4:
-        return None, nobody
+        return None, no_inliers
     try:
         found, mask = cv2.findHomography(source, destination, cv2.USAC_MAGSAC, threshold)
     except cv2.error:
-        return None, nobody
+        return None, no_inliers
     if found is None or mask is None or not np.isfinite(found).all() or abs(found[2, 2]) < 1e-12:
-        return None, nobody
+        return None, no_inliers
     return np.asarray(found / found[2, 2], np.float64), np.asarray(mask.ravel(), bool)
 
 

@@ -1,3 +1,3 @@
-"""How well a picture will be found, told from the picture alone: level, reasons, advice, rules of
+"""How well a picture will be found, judged by the picture alone: level, reasons, advice, rules of
 services.
 """

@@ -1,4 +1,4 @@
-"""Level 1 to 5: how easily a picture will be found, told from the picture alone, with reasons."""
+"""Level 1 to 5: how easily a picture will be found, judged by the picture alone, with reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be told from a picture alone about how well it will be found: counts, contrast, scale, order."""
+"""What a picture alone says about how well it will be found: counts, contrast, scale, order."""
 
 from __future__ import annotations
 

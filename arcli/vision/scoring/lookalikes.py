@@ -1,4 +1,4 @@
-"""Which of two look-alikes is in the photo: told by what differs between them, and by nothing else.
+"""Which of two look-alikes is in the photo, decided by what differs between them and by nothing else.
 
 Look-alikes (editions, flavours, denominations) share most keypoints, so counts of inliers say little, and
 likeness says as much about how well each was aligned as about which it is. Here both thumbnails are laid upon

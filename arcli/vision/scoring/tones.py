@@ -1,7 +1,7 @@
 """A target in the tones of another: what light and cameras change of a picture is taken from the comparison.
 
 Neither exposure, contrast and tones of a photo nor the colour of its light are known, so a version of a
-target that differs in nothing else cannot be told from the target by a photo.
+target that differs in nothing else cannot be distinguished from it by a photo.
 """
 
 from __future__ import annotations
