@@ -213,7 +213,7 @@ class StorageNotWritable(NotAuthorized):
 
 
 class Conflict(ArcliError):
-    """Something is in the way of what was asked."""
+    """Something that exists prevents what was asked."""
 
     code = "conflict"
     exit_status = 6

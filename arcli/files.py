@@ -79,7 +79,7 @@ def of_os(path: Path, error: OSError) -> ArcliError:
 
 
 def too_many_open(path: Path) -> ArcliError:
-    """Return the error of a process that may not open another file."""
+    """Return the error of a process that may open no more files."""
     return ResourceLimit(f"too many open files to open {path}", hint=MORE_FILES, item=str(path))
 
 

@@ -92,7 +92,7 @@ def picture_format(head: bytes) -> PictureFormat | None:
 
 
 def _container(head: bytes) -> PictureFormat | None:
-    """Tell the kind of an ISO media file by its brands: the first is its own, others it is compatible to."""
+    """Return the kind of an ISO media file by its brands: first its own, then those it is compatible with."""
     length = int.from_bytes(head[:4], "big")
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(length, len(head)), 4))]
     if any(brand in _AVIF_BRANDS for brand in brands):

@@ -271,7 +271,7 @@ class AccountAdmin(Protocol):
 
 
 class Gatekeeper(Protocol):
-    """What a server asks about those who ask it; safe to call from several threads. Close it when done."""
+    """What a server needs to know about its callers. Threads may share it; close it when done."""
 
     def close(self) -> None: ...
 

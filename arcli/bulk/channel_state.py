@@ -69,7 +69,7 @@ class Known:
         return self.picture_hash == entry.picture_hash or self.picture_hash == hash_of(entry)
 
     def same_words(self, entry: PlanEntry) -> bool:
-        """Say whether all that the entry brings beside its picture is as it stands."""
+        """Say whether the target already has all that the entry brings beside its picture."""
         return (
             (entry.metadata is None or self.digest(entry.metadata) == self.metadata)
             and (entry.matchratio is None or str(entry.matchratio) == str(self.matchratio))

@@ -19,7 +19,7 @@ VERBS = {
     "find": "Say which targets photos show, and where.",
     "ls": "List the targets of a channel, ordered by identifier.",
     "rm": "Remove targets from a channel; asks first.",
-    "get": "Show all of a target, or write its kept picture.",
+    "get": "Show all that is known of a target, or write its kept picture.",
     "update": "Change targets; what is not named stays as it is.",
     "check": "Rate pictures before they are added: level, reasons, advice, duplicates; writes nothing.",
     "eval": "Measure recognition on your own photos: recall, false accepts, by threshold; counts nothing.",
@@ -30,7 +30,7 @@ VERBS = {
     "account": "Say who may use `serve`: accounts, keys, grants.",
     "serve": "Serve the data folder by the ARCloud and Tupu protocols.",
     "profile": "Keep settings under a name.",
-    "doctor": "Check stores, indexes and settings, all of them or those of --channel.",
+    "doctor": "Check stores, indexes and settings, of all channels or of --channel.",
 }
 
 

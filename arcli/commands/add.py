@@ -83,7 +83,7 @@ def add(
     ] = OnExists.FAIL,
     min_level: MinLevelOption = None,
     no_duplicates: Annotated[
-        bool, typer.Option("--no-duplicates", help="Refuse pictures that the channel shows already.")
+        bool, typer.Option("--no-duplicates", help="Refuse pictures that the channel already has.")
     ] = False,
     no_create: NoCreateOption = False,
     jobs: JobsOption = None,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Rules(StrEnum):
-    """Whose rules for pictures are checked beside what the engine sees."""
+    """Whose rules for pictures are checked, beside the engine's own rating."""
 
     ARCLOUD = "arcloud"
     NONE = "none"
@@ -86,17 +86,17 @@ def check(
     encoding: EncodingOption = None,
     exclude: ExcludeOption = None,
     rules: Annotated[
-        Rules, typer.Option("--rules", help="Whose rules for pictures to check besides.")
+        Rules, typer.Option("--rules", help="Check a service's own rules for pictures, too.")
     ] = Rules.ARCLOUD,
     min_level: MinLevelOption = None,
     no_duplicates: Annotated[
-        bool, typer.Option("--no-duplicates", help="Fail pictures that are there already.")
+        bool, typer.Option("--no-duplicates", help="Fail pictures that the channel already has.")
     ] = False,
     complete: Annotated[
         bool,
         typer.Option(
             "--complete",
-            help="The pictures are all that the channel shall have, as for sync --delete: they are compared"
+            help="The pictures are all that the channel should hold, as with sync --delete: they are compared"
             " with each other only.",
         ),
     ] = False,
@@ -170,7 +170,7 @@ def _given(
 
 @contextmanager
 def _judges(session: Session, complete: bool) -> Iterator[tuple[Gallery, Gallery | None, str | None]]:
-    """Give who rates the pictures, the service that knows the channel where it is another, and the channel.
+    """Return what rates the pictures, the service that has the channel if that is another, and the channel.
 
     A service sees one picture at a time, so pictures are compared with each other by an engine of our own.
     """

@@ -1,4 +1,4 @@
-"""`arcli doctor`: is everything sound?"""
+"""`arcli doctor`: is everything intact?"""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ FINDINGS: ItemView[Finding] = ItemView(
 def doctor(
     ctx: typer.Context,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Rebuild what is derived where it is damaged.")
+        bool, typer.Option("--repair", help="Rebuild damaged indexes and other derived data.")
     ] = False,
 ) -> None:
-    """Check stores, indexes and settings, all of them or those of --channel.
+    """Check stores, indexes and settings, of all channels or of --channel.
 
     With a remote profile: that the service answers, takes the credentials and has the channel.
 

@@ -1,4 +1,4 @@
-"""`arcli get`: all of targets, and their kept pictures."""
+"""`arcli get`: all that is known of targets, and their kept pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def get(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --image overwrite files.")] = False,
 ) -> None:
-    """Show all of a target, or write its kept picture.
+    """Show all that is known of a target, or write its kept picture.
 
     Example: arcli get poster_1 --image poster_1.jpg
     """

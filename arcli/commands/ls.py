@@ -47,7 +47,9 @@ def ls(
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option("--where", metavar="KEY=VALUE", help="Only those whose metadata say so. Repeatable."),
+        typer.Option(
+            "--where", metavar="KEY=VALUE", help="Only those whose metadata have this value. Repeatable."
+        ),
     ] = None,
 ) -> None:
     """List the targets of a channel, ordered by identifier.

@@ -29,7 +29,8 @@ def serve(
         typer.Option("--port", min=0, max=65535, metavar="N", help="Default: 8080; 0: any free one."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, max=64, metavar="N", help="Processes. Default: 1.")
+        int | None,
+        typer.Option("--workers", min=1, max=64, metavar="N", help="Number of processes. Default: 1."),
     ] = None,
     public_url: Annotated[
         str | None,
@@ -54,11 +55,16 @@ def serve(
         typer.Option("--metrics-port", min=0, max=65535, metavar="N", help="Default: --port + 1; 0: none."),
     ] = None,
     save_misses: Annotated[
-        PathOption, typer.Option("--save-misses", metavar="DIR", help="Keep photos that match nothing there.")
+        PathOption,
+        typer.Option(
+            "--save-misses", metavar="DIR", help="Folder in which to keep photos that match nothing."
+        ),
     ] = None,
     time_zone: Annotated[
         str | None,
-        typer.Option("--time-zone", metavar="NAME", help="Whose days Statistics counts. Default: UTC."),
+        typer.Option(
+            "--time-zone", metavar="NAME", help="Time zone of the days that Statistics counts. Default: UTC."
+        ),
     ] = None,
     config: Annotated[
         PathOption,

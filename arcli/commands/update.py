@@ -23,7 +23,7 @@ from arcli.models import Clearable, TargetChanges, valid_identifier
 
 
 class ClearedField(StrEnum):
-    """What --clear takes away, as the options name it."""
+    """What --clear takes away, in the words of the option."""
 
     METADATA = "metadata"
     MATCH_RATIO = "match-ratio"
@@ -67,7 +67,7 @@ def update(
     ] = None,
     image: Annotated[
         str | None,
-        typer.Option("--image", metavar="FILE", help="Replace the picture of one target: FILE or a URL."),
+        typer.Option("--image", metavar="FILE", help="Replace the picture of one target by a FILE or URL."),
     ] = None,
     rename: Annotated[
         str | None,

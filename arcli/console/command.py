@@ -133,7 +133,7 @@ class ArcliGroup(TyperGroup):
         super().__init__(params=[*(params or []), *common_params()], **attributes)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the verb that is meant. Raises UsageError with ours for a word of another program."""
+        """Find the verb that is meant. Raises UsageError, naming ours, for a word that other programs use."""
         verb = self.words.get(args[0], "")
         if args[0] not in self.commands and verb.split(" ")[0] in self.commands:
             hint = f"did you mean: {ctx.command_path} {verb}"

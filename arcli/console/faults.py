@@ -125,7 +125,7 @@ class WarningHandler(logging.Handler):
 
 @contextmanager
 def interruptible(done: Callable[[], str], hint: str) -> Iterator[None]:
-    """Tell who presses Ctrl-C what is done (`done`) and how to go on (`hint`). Raises Interrupted."""
+    """On Ctrl-C, say what is done (`done`) and how to go on (`hint`). Raises Interrupted."""
     try:
         yield
     except KeyboardInterrupt as error:

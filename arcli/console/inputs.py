@@ -34,7 +34,7 @@ def with_stdin(words: Iterable[str], *, nul: bool = False) -> Iterator[str]:
 
 
 def stdin_bytes() -> BufferedIOBase:
-    """Return stdin; at a terminal it is said what is waited for. Raises UsageError for a closed one."""
+    """Return stdin; at a terminal, say what it waits for. Raises UsageError for a closed one."""
     if sys.stdin is None:
         raise UsageError("- reads from stdin, which is closed", hint="pipe something into arcli")
     if sys.stdin.isatty():
@@ -135,7 +135,7 @@ def _file_text(path: Path) -> str:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Return when the answer is yes.
+    """Return if the answer is yes.
 
     Raises ConfirmationRequired where nobody can be asked, Declined for any other answer than yes,
     Interrupted at the end of input.

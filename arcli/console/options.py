@@ -96,7 +96,7 @@ ExcludeOption = Annotated[
     typer.Option(
         "--exclude",
         metavar="PATTERN",
-        help="Pass over files and folders of this name (*, ? and […] match); with a /, of this path in the"
+        help="Skip files and folders of this name (*, ? and […] match); with a /, of this path in the"
         " folder. May be given several times.",
     ),
 ]
@@ -106,7 +106,7 @@ ReportOption = Annotated[
     typer.Option("--report", metavar="FILE", help="Write what became of each picture, a line of JSON each."),
 ]
 ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Continue after what the report says; start one if there is none.")
+    bool, typer.Option("--resume", help="Continue where the report ends; start a report if there is none.")
 ]
 
 

@@ -98,7 +98,7 @@ class Session:
         return examine(self.gallery, channel=channel, repair=repair)
 
     def confirm(self, question: str, *, yes: bool) -> None:
-        """Return when a person says yes. Raises ConfirmationRequired, Declined, Interrupted."""
+        """Return if a person says yes. Raises ConfirmationRequired, Declined, Interrupted."""
         from arcli.console.inputs import confirm
 
         confirm(question, yes=yes)

@@ -188,7 +188,7 @@ class Channels:
             return known
 
     def sound(self, names: Iterable[str]) -> list[OpenChannel]:
-        """Return those of `names` that can be opened; of the others the log tells, once.
+        """Return those of `names` that can be opened; the log names the others, once.
 
         Raises what the first one does where none can.
         """

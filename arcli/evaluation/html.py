@@ -54,7 +54,7 @@ class Covers:
         self._made: dict[str, str] = {}
 
     def of(self, identifier: str) -> str:
-        """Return the picture of a target, or a word that there is none."""
+        """Return the picture of a target, or say that there is none."""
         if identifier not in self._made:
             self._made[identifier] = next(self._kept(identifier), "<small>no picture is kept</small>")
         return self._made[identifier]

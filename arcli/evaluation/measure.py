@@ -120,7 +120,7 @@ def share(part: int, whole: int) -> float | None:
 
 
 def upper_bound(events: int, trials: int, confidence: float = 0.95) -> float:
-    """Return the rate at which as few as `events` in `trials` have a chance of 1 - confidence.
+    """Return the rate at which at most `events` in `trials` have a chance of 1 - confidence.
 
     One-sided Clopper-Pearson bound, by bisection of the binomial distribution function.
     """

@@ -172,7 +172,7 @@ class FaissScanner:
 
 
 class NumpyScanner:
-    """The same by numpy alone: some ten times slower, exact in its choice of cells."""
+    """The same in numpy alone: some ten times slower, exact in its choice of cells."""
 
     def __init__(self, book: Codebook) -> None:
         self._book = book

@@ -1,4 +1,4 @@
-"""Index files on disk: written aside, made durable, named once, and checked before anybody trusts them."""
+"""Index files on disk: written aside, made durable, named once, and checked before they are used."""
 
 from __future__ import annotations
 

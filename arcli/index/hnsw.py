@@ -1,4 +1,4 @@
-"""The `hnsw` kind: hnswlib behind a wrapper that closes its traps (docs/recognition.md).
+"""The `hnsw` kind: hnswlib behind a wrapper that avoids its pitfalls (docs/recognition.md).
 
 hnswlib keeps one 64-bit label a descriptor: the row id and the descriptor's number in its target, so
 that a graph file needs nothing beside it.

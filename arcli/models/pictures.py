@@ -1,4 +1,4 @@
-"""A picture as the user named it, and what can be said against it."""
+"""A picture as the user named it, and why it may be hard to find."""
 
 from __future__ import annotations
 

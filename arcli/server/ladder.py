@@ -49,7 +49,7 @@ class Reply:
 
 
 class Manner(Protocol[Result_contra]):
-    """How a protocol words what a handler returned, and what it refused."""
+    """How a protocol writes what a handler returned, and what it refused."""
 
     async def succeeded(self, request: Request, result: Result_contra, /) -> Reply: ...
     async def refused(self, request: Request, call: str, error: ArcliError, /) -> Reply: ...

@@ -74,7 +74,7 @@ class Service:
         return self.backend.gallery
 
     async def pace(self, address: str) -> None:
-        """Have who sends too many requests wait before the next is read. Raises RateLimited, far beyond."""
+        """Make a sender of too many requests wait. Raises RateLimited far above the rate."""
         seconds = self.pacer.wait(address)
         if seconds > PaceTuning().patience:
             raise RateLimited("too many requests from this address: wait a minute")
@@ -87,7 +87,7 @@ class Service:
         return principal
 
     def admitted(self, request: Request, principal: Principal) -> None:
-        """Note who asks, for the log."""
+        """Note the caller, for the log."""
         request.state.admitted = principal
         noted(request.scope).update({"who": principal.username, "key": principal.key_id})
 
@@ -101,7 +101,7 @@ class Service:
             raise
 
     def may_know(self, principal: Principal | None, channel: str) -> bool:
-        """Say whether to this caller (None: anybody) the channel is there; false also where there is none."""
+        """Say whether the channel exists as far as this caller (None: anybody) may know."""
         try:
             if not self.backend.channels.settings_of(name=channel).private:
                 return True

@@ -53,7 +53,7 @@ class Workers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FairnessTuning:
-    """How photos of many callers share the threads.
+    """How the photos of many callers share the threads.
 
     light_seconds (0.2 to 2): of processor time; a caller whose photos cost less on average is served by the
     fast threads. A lookup of the photos in samples/ takes 0.05 to 0.31 s, one of noise, tried at every

@@ -180,7 +180,7 @@ class Catalog:
         update_settings(connection, name, settings)
 
     def remove_channel(self, name: str) -> None:
-        """Remove a channel and its folder. Who is reading it goes on; who comes later finds no channel.
+        """Remove a channel and its folder. Those who are reading it go on; later callers find no channel.
 
         The catalog comes first, and notes the folder that is to go: what a killed removal leaves is swept by
         the next one. Only where the disk has no room for that note, the folder goes first.

@@ -87,7 +87,7 @@ class ChannelStore:
             transaction.count_change()
 
     def shrink(self) -> None:
-        """Give the space of what was removed back. Raises Locked, StorageNotWritable, DiskFull."""
+        """Give the space of removed targets back. Raises Locked, StorageNotWritable, DiskFull."""
         if self.readonly:
             raise StorageNotWritable(f"{self.folder} was opened for reading only", item=str(self.folder))
         self.database.shrink()

@@ -1,4 +1,4 @@
-"""SQLite connections as arcli wants them: distrustful of the file, and never checkpointing by themselves."""
+"""SQLite connections as arcli needs them: distrustful of the file, and never checkpointing by themselves."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ class Database:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def shrink(self) -> None:
-        """Give the space of what was removed back to the file system, some megabytes at a time.
+        """Give the space of removed targets back to the file system, some megabytes at a time.
 
         A database that an earlier arcli made is written anew once, which takes as much space as it has.
         Raises Locked, StorageNotWritable, DiskFull.

@@ -37,7 +37,7 @@ _SENTENCES: dict[type[ArcliError], str] = {
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Raise what SQLite says of `path` as one of our errors: DiskFull, Locked, DataDamaged …"""
+    """Raise SQLite's error about `path` as one of ours: DiskFull, Locked, DataDamaged …"""
     try:
         yield
     except sqlite3.Error as error:

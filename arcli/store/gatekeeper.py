@@ -1,4 +1,4 @@
-"""What a server asks the catalog of those who ask it: whose secret, which channels, which nonces."""
+"""What a server asks the catalog about its callers: whose secret, which channels, which nonces."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class CatalogGatekeeper:
         self._catalog.close()
 
     def authenticate(self, *, username: str, secretkey: str, drawn_only: bool = False) -> Principal:
-        """Both digests are made first, so that an unknown account costs what a wrong secret does."""
+        """Both digests are made first, so that an unknown account takes as long as a wrong secret."""
         digests = SecretDigests.of(secretkey, self._pepper)
         found: Principal | None = None
         with self._catalog.database.read() as connection:

@@ -119,7 +119,7 @@ class TargetStore(Protocol):
         ...
 
     def shrink(self) -> None:
-        """Give the space of what was removed back."""
+        """Give the space of removed targets back."""
         ...
 
 
@@ -152,7 +152,7 @@ class NonceMemory(Protocol):
 
 
 class AttemptLevels(Protocol):
-    """How much failed attempts have filled the bucket of an address or account, over all processes."""
+    """How far failed attempts have filled the bucket of an address or account, over all processes."""
 
     def close(self) -> None: ...
 

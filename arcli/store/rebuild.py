@@ -115,7 +115,7 @@ def _is_unreadable(catalog: Catalog) -> bool:
 
 
 def _enter_all(catalog: Catalog) -> list[Finding]:
-    """Strike out what has no store any more and enter every store that can be read."""
+    """Drop what no longer has a store and enter every store that can be read."""
     with catalog.database.write() as connection:
         known = {record.folder: record for record in catalog.channels()}
         findings: list[Finding] = []
@@ -131,7 +131,7 @@ def _enter_all(catalog: Catalog) -> list[Finding]:
 
 
 def _is_wreck(folder: Path) -> bool:
-    """Say whether a channel's store is gone, empty or no database of ours: nothing there can be searched."""
+    """Say whether a channel's store is gone, empty or not one of ours: nothing there can be searched."""
     try:
         read_record(folder)
     except ArcliError as error:
@@ -155,7 +155,7 @@ def _put_away(record: ChannelRecord) -> Finding:
 def _enter_one(
     connection: sqlite3.Connection, folder: Path, listed: ChannelRecord | None, taken: dict[str, Path]
 ) -> Iterator[Finding]:
-    """Enter the store in `folder`, `listed` otherwise till now, unless its name is `taken` by another one."""
+    """Enter the store in `folder`, `listed` differently so far, unless its name is `taken` by another one."""
     try:
         real = read_record(folder)
     except ArcliError as error:

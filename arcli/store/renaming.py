@@ -55,7 +55,7 @@ def put_name_right(record: ChannelRecord, store: ChannelStore) -> None:
 
 
 def copy_channel(catalog: Catalog, old: str, new: str) -> ChannelRecord:
-    """Copy a channel's settings and targets, as they are now, to a new channel; its counts begin at nothing.
+    """Copy a channel's settings and targets, as they are now, to a new channel; its counts start at zero.
 
     Raises ChannelNotFound, ChannelExists, InvalidChannelName.
     """

@@ -1,4 +1,4 @@
-"""Space put by in a data folder, so that something can be removed when the disk is full."""
+"""Space reserved in a data folder, so that something can be removed when the disk is full."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Reserve:
         self._path = data_dir / RESERVE_FILE
 
     def keep(self) -> None:
-        """Put the space by, unless it is there or there is none to spare."""
+        """Reserve the space, unless that is done or there is none to spare."""
         with contextlib.suppress(OSError):
             if self._path.exists():
                 return
@@ -38,7 +38,7 @@ class Reserve:
 
     @contextmanager
     def given_up(self) -> Iterator[None]:
-        """Free the space while the block removes something, and put it by again afterwards if it can be."""
+        """Free the space while the block removes something, and reserve it again afterwards if possible."""
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
         try:

@@ -60,7 +60,7 @@ class StoreInfo:
 
 
 def now() -> str:
-    """Return this moment in UTC, ISO 8601 to the second."""
+    """Return the present time in UTC, ISO 8601 to the second."""
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

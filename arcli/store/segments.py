@@ -44,7 +44,7 @@ class SegmentRecord:
 
 
 def generation(snapshot: Snapshot) -> int:
-    """Return how often the list of segments was published."""
+    """Return how many times the list of segments was published."""
     return int(snapshot.connection.execute("SELECT generation FROM state").fetchone()[0])
 
 

@@ -25,7 +25,7 @@ app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Account.", autocompletion=accounts)]
 ScanOnlyOption = Annotated[
-    bool, typer.Option("--scan-only", help="Only looking photos up: safe to publish in an app.")
+    bool, typer.Option("--scan-only", help="Allow only looking photos up: safe to publish in an app.")
 ]
 InOption = Annotated[
     list[str] | None,
@@ -57,9 +57,7 @@ def add(
     name: NameArgument,
     scan_only: ScanOnlyOption = False,
     more: InOption = None,
-    new_key: Annotated[
-        bool, typer.Option("--new-key", help="Give an account that is there one more key.")
-    ] = False,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Give an existing account another key.")] = False,
     secretkey_file: Annotated[
         str | None,
         typer.Option(
@@ -137,7 +135,9 @@ def log(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="Account or channel. Default: all.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Latest changes only.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, metavar="N", help="Only the latest N changes.")
+    ] = 100,
 ) -> None:
     """Show who changed accounts and channels, and when: at the machine, or by a key.
 

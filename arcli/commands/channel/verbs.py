@@ -31,7 +31,7 @@ app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Channel.", autocompletion=channels)]
 
-NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The name that it gets.")]
+NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The new name.")]
 
 
 @app.callback()
@@ -145,7 +145,7 @@ def _count(session: Session, name: str) -> int | None:
 
 @app.command(cls=ArcliCommand)
 def rename(ctx: typer.Context, name: NameArgument, new: NewNameArgument) -> None:
-    """Give a channel another name; its targets, counts, keys and grants go with it.
+    """Rename a channel; its targets, counts, keys and grants go with it.
 
     Example: arcli channel rename posters films
     """
@@ -156,7 +156,7 @@ def rename(ctx: typer.Context, name: NameArgument, new: NewNameArgument) -> None
 
 @app.command(cls=ArcliCommand)
 def copy(ctx: typer.Context, name: NameArgument, new: NewNameArgument) -> None:
-    """Copy a channel's settings and targets to a new channel; its counts begin at nothing.
+    """Copy a channel's settings and targets to a new channel; its counts start at zero.
 
     Example: arcli channel copy posters posters_2027
     """

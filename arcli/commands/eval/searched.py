@@ -90,7 +90,7 @@ def registered_of(searched: Searched, labelled: list[LabelledPhoto]) -> Register
 
 
 def label_faults(searched: Searched, registered: Registered) -> Iterator[ArcliError]:
-    """Name what made the figures say less than they seem to."""
+    """Name what makes the figures less meaningful than they look."""
     where = f"channel {searched.channels[0]}" if searched.channels else "no channel"
     where = where if searched.folder is None else str(searched.folder)
     if registered.absent:

@@ -43,7 +43,9 @@ def find(
     ] = "1",
     candidates: Annotated[
         int,
-        typer.Option("--candidates", min=0, metavar="N", help="Also N that were not accepted, with why."),
+        typer.Option(
+            "--candidates", min=0, metavar="N", help="Also N candidates that were not accepted, and why."
+        ),
     ] = 0,
     threshold: ThresholdOption = None,
     effort: Annotated[

@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def _rows(result: FindResult) -> Iterator[list[Any]]:
-    """Yield a line a match, or the one of a photo without."""
+    """Yield a line for each match, or one for a photo without any."""
     code = result.error.code if result.error else None
     shared = {"image": result.image, "matched": result.matched, "elapsed_ms": round(result.elapsed_ms, 1)}
     for match in [hit_object(match) for match in result.matches] or [{}]:
@@ -25,7 +25,7 @@ def _rows(result: FindResult) -> Iterator[list[Any]]:
 
 
 def _lines(result: FindResult) -> Iterator[tuple[object, ...]]:
-    """Yield the lines for people: matches, then what was considered."""
+    """Yield the lines for people: matches, then candidates."""
     for match in result.matches:
         yield (result.image, match.identifier, _score(match), match.inliers, match.channel, _note(match))
     if not result.matches:

@@ -39,12 +39,20 @@ def add(
     secret_command: Annotated[
         str | None,
         typer.Option(
-            "--secretkey-command", "--private-key-command", metavar="COMMAND", help="Command that prints it."
+            "--secretkey-command",
+            "--private-key-command",
+            metavar="COMMAND",
+            help="Command that prints the secret.",
         ),
     ] = None,
     secret_env: Annotated[
         str | None,
-        typer.Option("--secretkey-env", "--private-key-env", metavar="NAME", help="Variable that holds it."),
+        typer.Option(
+            "--secretkey-env",
+            "--private-key-env",
+            metavar="NAME",
+            help="Environment variable that holds the secret.",
+        ),
     ] = None,
     keyring: Annotated[
         bool, typer.Option("--keyring", help="Ask for the secret (or read stdin), keep it in the keyring.")
@@ -54,7 +62,7 @@ def add(
         typer.Option("--public-key", metavar="FILE|BASE64", help="Key that answers are signed with (tupu)."),
     ] = None,
     no_verify: Annotated[
-        bool, typer.Option("--no-verify", help="Believe answers whatever their signature (tupu).")
+        bool, typer.Option("--no-verify", help="Accept answers whatever their signature (tupu).")
     ] = False,
     others: Annotated[
         list[str] | None,

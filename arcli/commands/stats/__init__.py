@@ -1,4 +1,4 @@
-"""`arcli stats`: how often what was found.
+"""`arcli stats`: how often each target was found.
 
 `command` takes the words, `days` the range of days, `view` shows counts.
 """

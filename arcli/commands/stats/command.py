@@ -1,4 +1,4 @@
-"""`arcli stats`: how often was what found?"""
+"""`arcli stats`: how often was each target found?"""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def stats(
         Order | None,
         typer.Option("--sort", help="Order of the records. Default: date; of totals, count."),
     ] = None,
-    misses: Annotated[bool, typer.Option("--misses", help="Count photos that showed nothing too.")] = False,
+    misses: Annotated[
+        bool, typer.Option("--misses", help="Also count photos in which nothing was found.")
+    ] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw bars instead of the table.")] = False,
     plot_file: Annotated[
         Path | None, typer.Option("--plot-file", metavar="FILE", help="Draw a chart: .png or .svg.")

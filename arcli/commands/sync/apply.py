@@ -98,7 +98,7 @@ def sync_source(session: Session, wanted: Wanted, how: How) -> None:
 
 
 def _permitted(session: Session, source: Source, known: dict[str, Known], how: How) -> list[str]:
-    """Return when the removals may be carried out or will be held; with notes where they are only said."""
+    """Return if the removals may be carried out or will be held; with notes where they are only announced."""
     if source.unread or source.faults:
         return []
     removals = len(known.keys() - source.identifiers())
@@ -110,7 +110,7 @@ def _permitted(session: Session, source: Source, known: dict[str, Known], how: H
 
 
 def _permit(session: Session, channel: str, removals: int, targets: int, most: MaxDelete) -> None:
-    """Return when so many targets may go. Raises TooManyRemovals, or what a declined question raises."""
+    """Return if so many targets may go. Raises TooManyRemovals, or what a declined question raises."""
     if most.allows(removals, targets):
         return
     what = f"{removals:,} of {plural(targets, 'target')}"

@@ -53,15 +53,15 @@ def sync(
         typer.Option(
             "--max-delete",
             metavar="N|N%",
-            help="Most targets that --delete may remove. Default: it asks before all of them go, or more than"
-            " a tenth and more than three, and refuses where nobody can be asked.",
+            help="The most targets that --delete may remove. Default: it asks before removing all of them, or"
+            " more than a tenth and more than three, and refuses where it cannot ask.",
         ),
     ] = None,
     again: Annotated[
         bool,
-        typer.Option("--replace-unknown", help="Replace pictures that the channel cannot compare."),
+        typer.Option("--replace-unknown", help="Replace pictures whose SHA-256 the channel does not know."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")] = False,
     plan: Annotated[
         Path | None,
         typer.Option("--plan", metavar="FILE", help="With SOURCE: write what would be done. Alone: do it."),

@@ -49,7 +49,7 @@ def recognize(
 def _best(
     photo: Decoded, channels: Sequence[SearchedChannel], options: FindOptions, tuning: RecognizeOptions
 ) -> Outcome:
-    """Look the photo through until something is certain; return the best of what its views say."""
+    """Search the photo until something is certain; return the best of what its views say."""
     resolutions = _distinct(photo, stages(options), tuning)
     outcomes: list[Outcome] = []
 
@@ -93,7 +93,7 @@ def crowded(options: FindOptions) -> ExtractOptions | None:
 
 
 def largest_side(options: FindOptions) -> int:
-    """Return the long side in px that a photo is looked at at most."""
+    """Return the longest side in px at which a photo is looked at."""
     crowd = crowded(options)
     return max(stage.max_side for stage in (*stages(options), *([crowd] if crowd else [])))
 
@@ -106,7 +106,7 @@ def sides(options: FindOptions) -> Sequence[TiltOptions]:
 def _distinct(
     photo: Decoded, resolutions: Sequence[ExtractOptions], tuning: RecognizeOptions
 ) -> list[ExtractOptions]:
-    """Leave out those where a small photo has the same size as at the next, which takes more keypoints."""
+    """Leave out those at which a small photo has the same size as at the next, which takes more keypoints."""
     found: list[ExtractOptions] = []
     few = False
     for stage, after in zip_longest(resolutions, resolutions[1:]):

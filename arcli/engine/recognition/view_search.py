@@ -228,7 +228,7 @@ class ViewSearch:
 
 
 def _hopeful(found: Sequence[VerifiedCandidate]) -> list[GalleryTarget]:
-    """Return the targets that may yet be found with fewer keypoints: what had no plane will have none."""
+    """Return the targets that fewer keypoints may still find: without a homography there will be none."""
     open_yet = (None, "below_threshold", "implausible_quad", "rival")
     return [one.target for one in found if one.reason in open_yet]
 
@@ -236,7 +236,7 @@ def _hopeful(found: Sequence[VerifiedCandidate]) -> list[GalleryTarget]:
 def _not_answered(
     one: VerifiedCandidate, accepted: Sequence[VerifiedCandidate], limit: int | None
 ) -> VerifiedCandidate:
-    """Say why a candidate that reaches its threshold is only listed."""
+    """Say why a candidate that reaches its threshold is listed but not answered."""
     if one.reason is not None:
         return one
     if any(same_place(one, best) for best in accepted):

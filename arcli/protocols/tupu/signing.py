@@ -61,7 +61,7 @@ def verify(key: RSAPublicKey, signature: str, data: bytes) -> None:
 
 
 def age(timestamp: object, now: float) -> float | None:
-    """Return by how many seconds `timestamp` (seconds or milliseconds) lies before `now`; None: no number."""
+    """Return how many seconds `timestamp` (seconds or milliseconds) is before `now`; None for no number."""
     value = real(timestamp)
     if value is None:
         return None

@@ -93,7 +93,7 @@ class Adding:
         return dataclasses.replace(added, status=AddStatus.REPLACED)
 
     def _send(self, item: AddItem, data: bytes, extra: requests.Fields, *, absent: bool) -> AddResult:
-        """Send AddImage. An answer that was lost on the way is made up for (decision 8)."""
+        """Send AddImage and recover a lost answer (docs/protocols.md, "What goes wrong on the way")."""
         lost: list[bool] = []
         try:
             result = self._calls.add(self._channel, item, data, extra, retried=lost.append)

@@ -42,7 +42,7 @@ class ArcloudClient:
         return answers.read_listed(body, channel=channel, position=position)
 
     def get(self, channel: str, identifier: str) -> Target:
-        """Credentials go along, for channels that are private on our server (decision 13)."""
+        """Send credentials too, for private channels of our server (docs/protocols.md, "ARCloud")."""
         fields = {"channel": channel, "identifier": identifier}
         body = self._send(Call.GET_IMAGE, fields, identifier)
         return read_target(body, channel=channel, identifier=identifier)
@@ -55,7 +55,7 @@ class ArcloudClient:
         data: bytes | None = None,
         retried: Retried = bool,
     ) -> Target | None:
-        """Return the target as it is now where the service tells it: ours does."""
+        """Return the target as it is now where the service says so: ours does."""
         fields = {"channel": channel, "identifier": identifier, **changes}
         body = self._send(Call.UPDATE_IMAGE_INFO, fields, identifier, data, retried)
         return read_target(body, channel=channel) if "identifier" in body else None

@@ -46,7 +46,7 @@ def find(
 def _one_by_one(
     calls: ArcloudClient, name: str, data: bytes, channels: Sequence[str], options: FindOptions
 ) -> FindResult:
-    """Ask for each channel; the service tells no score, so the first that matches is the answer."""
+    """Ask for each channel; the service gives no score, so the first that matches is the answer."""
     elapsed = 0.0
     for channel in channels:
         result = _one(calls, name, data, (channel,), options)

@@ -56,7 +56,7 @@ class ArcloudService:
         return feature in self.capabilities().features
 
     def require(self, feature: Feature, what: str) -> None:
-        """Raises NotSupported, naming who can, unless the service offers `feature`."""
+        """Raises NotSupported, naming a backend that can, unless the service offers `feature`."""
         if not self.offers(feature):
             raise NotSupported(f"this service cannot {what}", hint="a local profile and arcli serve can")
 

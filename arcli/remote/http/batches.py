@@ -43,7 +43,7 @@ def requests_at_once(jobs: int | None) -> int:
 
 
 def ends_batch(error: ArcliError) -> bool:
-    """Return whether the next item would fail alike: the service, the channel or the credentials are wrong.
+    """Return whether the next item would fail too: the service, the channel or the credentials are wrong.
 
     A return code that is not documented (RemoteError) may well be one picture's.
     """

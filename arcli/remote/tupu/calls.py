@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TupuAccount:
-    """Who asks, and whom to believe. `public_key` None: answers are not verified."""
+    """Who asks, and whose answers to accept. `public_key` None: answers are not verified."""
 
     secret_id: str
     private_key: PrivateKey = field(repr=False)

@@ -84,7 +84,7 @@ class ArcloudRoutes:
         return await self._service.admit(request, requests.read_credentials(fields))
 
     async def _owner(self, request: Request, fields: requests.Fields, channel: str) -> None:
-        """Return if these credentials may do everything in `channel`."""
+        """Return only if these credentials may do everything in `channel`."""
         principal = await self._admit(request, fields)
         await self._service.quick.run(self._service.authorize, principal, channel)
 

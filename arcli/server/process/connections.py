@@ -1,4 +1,4 @@
-"""Connections within limits: how many an address and all may hold, and how long one may say nothing.
+"""Connections within limits: how many an address and all may hold, and how long one may stay silent.
 
 uvicorn closes a connection that is idle after an answer; the rest is here: headers that do not come, an
 answer that is not taken, too many connections. The one that is closed for a new one is the longest idle of

@@ -1,4 +1,4 @@
-"""Untrusted bytes to pixels: the one door."""
+"""Untrusted bytes to pixels: the only way in."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def _teach_tiff(plugin: Any) -> None:
 
 
 def _screen(data: bytes, kind: PictureFormat) -> None:
-    """Refuse what no decoder should meet. Raises ValueError; linear in the size of the file."""
+    """Refuse what no decoder should be given. Raises ValueError; linear in the size of the file."""
     if kind is PictureFormat.JPEG and (scans := sum(map(data.count, SCANS))) > _MOST_SCANS:
         raise ValueError(f"it has {scans:,} scans, over {_MOST_SCANS}")
     if kind is PictureFormat.PNG and _PNG_END not in data:

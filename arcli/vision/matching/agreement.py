@@ -1,4 +1,4 @@
-"""Which matches tell the same story: a SIFT match has a position, a scale and an angle, so one is enough to
+"""Which matches agree: a SIFT match has a position, a scale and an angle, so one is enough to
 guess where the whole target is, and every guess can be tried (Lowe, IJCV 2004, section 7.3, without bins).
 """
 

@@ -115,7 +115,7 @@ def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
 
 
 def copy_log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float | None:
-    """Return the log-odds that `photo` is a copy of the picture of `one`, not of `other`; None: of none.
+    """Return the log-odds that `photo` is a copy of the picture of `one`, not of `other`; None: of neither.
 
     photo: (H, W, 3) BGR, the whole of it. A copy has the very tones of its picture, which no photo has.
     """
