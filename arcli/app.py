@@ -62,7 +62,7 @@ def _run(arguments: list[str], session: Session) -> int:
 
 
 def _failed(error: BaseException, session: Session, interrupts: Interruptible | None) -> int:
-    """Tell the user, in the format they asked for."""
+    """Show the error, in the format that was asked for."""
     fault = as_arcli_error(error)
     pressed = interrupts is not None and interrupts.pressed
     if pressed and fault.exit_status == _BUG:  # a library has made something else of it
@@ -124,7 +124,7 @@ def _version(ctx: typer.Context, asked: bool) -> None:
 
 
 def _installed() -> Iterator[str]:
-    """Yield what a report of a fault should say: Python, the system, and each library that arcli uses."""
+    """Yield what a bug report should say: Python, the system, and each library that arcli uses."""
     import platform
     import re
     from importlib.metadata import PackageNotFoundError, requires

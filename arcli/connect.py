@@ -150,7 +150,7 @@ def examine(gallery: Gallery, *, channel: str | None, repair: bool) -> Iterator[
         kept = maintenance(gallery)
         return kept.repair(channel=channel) if repair else kept.verify(channel=channel)
     if repair:
-        raise NotSupported("what a service keeps can be repaired only where it is kept")
+        raise NotSupported("a service's data can be repaired only on its own machine")
     return gallery.probe(channel=channel)
 
 

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("samples/*.md")])
 _LINK = re.compile(r"\[[^]]*\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 _CITED = re.compile(
-    r'([\w./-]+)\.md(?:, "([^"]+)"|,? (steps?) (\d+)(?: and (\d+))?|(,? decision|,? section|, [A-Z]\w+))?'
+    r'([\w./-]+)\.md(?:, "([^"]+)"|,? (steps?) (\d+)(?: and (\d+))?'
+    r"|(,? decision|,? section|, [A-Z]\w+|, [\w-]+(?=\))))?"
 )
 _STEP = re.compile(r"^(\d+)\. \*\*", re.MULTILINE)
 _MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:root|work|home/\w+|opt/pypi)/")
@@ -114,6 +115,7 @@ def test_the_pages_that_the_code_cites_are_there_with_their_headings_and_steps()
         "recognition.md, step 3",
         "protocols.md, decision 2",
         "docs/recognition.md, Steps, 3",
+        "docs/recognition.md, look-alikes",
     ],
 )
 def test_a_citation_of_what_is_not_there_is_seen(cited: str) -> None:

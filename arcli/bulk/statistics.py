@@ -89,7 +89,7 @@ def append_statistics(path: Path, records: Sequence[StatRecord], *, misses: bool
         sums = dict(_rows(path, misses)) if path.exists() else {}
         sums |= {_key(record.date, record): record.count for record in records}
         if len({len(key[0]) for key in sums}) > 1:
-            raise Conflict(f"{path} sums up other periods", hint="give --by as when it was begun")
+            raise Conflict(f"{path} sums up other periods", hint="give the --by with which it was begun")
         merged = _records(sums)
         with replacing(path) as file:
             file.write(statistics_csv(merged, misses=misses))

@@ -130,7 +130,7 @@ class Loader:
             return self._failed(step.item, error)
 
     def _enrolled(self, item: AddItem, enrolment: Enrolment, writer: TargetWriter | None) -> AddResult:
-        """Apply the gates, then store. Raises what refuses the item."""
+        """Apply the gates, then store. Raises the reason why the item is refused."""
         least = self._options.min_level
         if least is not None and enrolment.level < least:
             raise level_too_low(item.picture.name, enrolment.level, least, enrolment.hints)
@@ -148,7 +148,7 @@ class Loader:
         return self._result(item, status, level=enrolment.level, hints=enrolment.hints)
 
     def _foretell(self, identifier: str) -> None:
-        """Count a target that a dry run would add. Raises QuotaExceeded where the store would."""
+        """Count a target that a dry run would add. Raises QuotaExceeded as the store would."""
         if self._channel is not None:
             with self._channel.store.read() as snapshot:
                 snapshot.refuse_if_full(identifier, more=self._foretold)

@@ -94,7 +94,7 @@ def look_alikes(enrolment: Enrolment, channel: OpenChannel | None) -> list[Dupli
 def _resembling(enrolment: Enrolment, channel: StoredChannel) -> Iterator[Duplicate]:
     """Yield what reaches the default threshold, by the recogniser's own verification and score.
 
-    Not by a whole lookup: that answers what a photo shows, one target a place, and a picture is to be held
+    Not by a whole lookup: that answers what a photo shows, one target a place, and a picture has to be held
     against all that it resembles; nor are thresholds of single targets asked.
     """
     view = _view(enrolment)

@@ -27,7 +27,7 @@ class Miss:
     """A target that a photo shows and that was not found. `reason`: a candidate's, or one of ours.
 
     `not_in_shortlist`: nothing voted for it enough. `sister_chosen`: it was considered, and another
-    target was accepted in its stead. `photo_failed`: the photo could not be looked up. `not_told`: the
+    target was accepted instead. `photo_failed`: the photo could not be looked up. `not_told`: the
     service names no candidates. `no_such_target`, `inactive`: the channel could not have answered it.
     """
 

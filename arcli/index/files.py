@@ -71,10 +71,10 @@ def reclaim(folder: Path) -> bool:
         status = place.stat()
         if status.st_uid == os.geteuid() and not _only_ours(status):
             place.chmod(stat.S_IMODE(status.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
-    wreck = folder.with_name(f"{folder.name}{ASIDE}")
-    shutil.rmtree(wreck, ignore_errors=True)
-    folder.rename(wreck)
-    shutil.rmtree(wreck, ignore_errors=True)
+    aside = folder.with_name(f"{folder.name}{ASIDE}")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
     return True
 
 

@@ -166,7 +166,7 @@ def _checked(options: ServeOptions) -> ServeOptions:
     for name, least in _LEAST.items():
         value = getattr(options, name)
         if value is not None and not least <= value <= _MOST:  # also true of nan
-            raise UsageError(f"{name} is a number from {least:g}, not {value!r}", item=name)
+            raise UsageError(f"{name} is a number of at least {least:g}, not {value!r}", item=name)
     if not 0 <= options.port < 65536 or not 0 <= (options.metrics_port or 0) < 65536:
         raise UsageError("a port is a number from 0 to 65535")
     if options.findimage_level not in ("level", "channel"):

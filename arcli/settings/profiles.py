@@ -139,11 +139,13 @@ class ProfileFile:
         except FileNotFoundError:
             return {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{self.path}: {error}", hint="mend the file, or move it away") from error
+            raise UsageError(f"{self.path}: {error}", hint="repair the file, or move it away") from error
         except OSError as error:
             raise UsageError(f"{self.path}: {error.strerror}") from error
         if foreign := sorted(data.keys() - {"current", "profiles"}):
-            raise UsageError(f"{self.path}: no such key: {foreign[0]}", hint="there are current and profiles")
+            raise UsageError(
+                f"{self.path}: no such key: {foreign[0]}", hint="the keys are current and profiles"
+            )
         return data
 
     def _write(self, data: dict[str, Any]) -> None:

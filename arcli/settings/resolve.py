@@ -48,7 +48,7 @@ def resolve(
 
 
 def _refuse_unknown(profile: Profile, path: Path | None) -> None:
-    """Raises UsageError for a key that the profile's kind does not have: a slip would change what is done."""
+    """Raises UsageError for a key that the profile's kind does not have: probably a typing error."""
     kind = profile.text("kind") or Kind.LOCAL.value
     if kind not in list(Kind):
         return

@@ -1,4 +1,4 @@
-"""Which settings there are, by what a profile talks to, and those of one run with where each came from."""
+"""Which settings there are, by what a profile talks to, and those of one run, each with its origin."""
 
 from __future__ import annotations
 

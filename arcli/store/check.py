@@ -135,7 +135,7 @@ def _unreadable(snapshot: Snapshot, decode: Decode) -> Iterator[tuple[str, str]]
 
 
 def repair_store(store: ChannelStore) -> Iterator[Finding]:
-    """Put counters and strays right. Damaged pages are beyond it. Raises DataDamaged for those."""
+    """Correct counters and remove stray rows. Raises DataDamaged for pages that are damaged."""
     with store.write() as transaction:
         connection = transaction.connection
         wrong = [*_inconsistencies(connection, transaction.count())]

@@ -98,5 +98,5 @@ def sync(
         apply_plan(session, plan, how)
         return
     if max_delete is not None and not delete:
-        raise UsageError("--max-delete holds --delete, which is not given")
+        raise UsageError("--max-delete limits --delete, which is not given")
     sync_source(session, wanted, how)

@@ -248,7 +248,9 @@ def read_find_channels(fields: Mapping[str, str]) -> tuple[str, ...] | None:
         raise UsageError("channels is not a list of names", item="channels")
     distinct = tuple(dict.fromkeys(unicodedata.normalize("NFC", name) for name in names))
     if len(distinct) > MOST_CHANNELS:
-        raise UsageError(f"channels has {len(distinct)} names, at most {MOST_CHANNELS} go", item="channels")
+        raise UsageError(
+            f"channels has {len(distinct)} names, at most {MOST_CHANNELS} are allowed", item="channels"
+        )
     return distinct
 
 

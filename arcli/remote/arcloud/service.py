@@ -37,7 +37,7 @@ _PASSING = (429, 502, 503, 504)  # statuses that say nothing of what the service
 
 
 class ArcloudService:
-    """`calls`: the seven. What stands here beside them raises NotSupported on another service than ours."""
+    """`calls`: the seven. What is here beside them raises NotSupported on services other than ours."""
 
     def __init__(self, calls: ArcloudClient) -> None:
         self.calls = calls

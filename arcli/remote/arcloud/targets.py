@@ -35,7 +35,7 @@ def list_targets(service: ArcloudService, channel: str, query: ListQuery) -> Tar
         return collected(service.pages(channel, query), query.limit)
     if query.level is not None:
         raise NotSupported(
-            "this service's listing does not tell levels", hint="a local profile and arcli serve do"
+            "this service's listing does not give levels", hint="a local profile and arcli serve do"
         )
     return selected(pages(partial(service.calls.page, channel)), query)
 

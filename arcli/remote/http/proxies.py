@@ -61,7 +61,9 @@ def read_proxy(text: str, variable: str) -> Proxy:
         scheme, rest = "http", text
     scheme = scheme.lower()
     if scheme not in _SCHEMES:
-        raise UsageError(f"{variable}: arcli knows no {scheme} proxies", hint=f"use {', '.join(_SCHEMES)}")
+        raise UsageError(
+            f"{variable}: arcli does not support {scheme} proxies", hint=f"use {', '.join(_SCHEMES)}"
+        )
     if scheme.startswith("socks") and find_spec("socksio") is None:
         hint = "install it beside arcli (pip install socksio), or unset the variable"
         raise UsageError(f"{variable}: a SOCKS proxy needs the package socksio", hint=hint)
@@ -84,7 +86,7 @@ def _host_and_port(place: str, variable: str) -> str:
         well_formed = False
     if not well_formed or any(character.isspace() for character in place) or _unbracketed(place):
         raise UsageError(
-            f"{variable}: no proxy's address", hint="write http://HOST:PORT or http://[IPV6]:PORT"
+            f"{variable}: not the address of a proxy", hint="write http://HOST:PORT or http://[IPV6]:PORT"
         )
     return place
 

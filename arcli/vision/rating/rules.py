@@ -25,7 +25,7 @@ class PictureRules:
     widest: float
 
 
-ARCLOUD = PictureRules(  # the vendor's advice for pictures that are to be recognised
+ARCLOUD = PictureRules(  # the vendor's advice for pictures to recognise
     name="ARCloud", formats=("jpeg", "png"), smallest=480, largest=1280, best=800, widest=16 / 9
 )
 

@@ -18,7 +18,7 @@ Vector = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TonesOptions:
-    """How tones are fitted (docs/recognition.md, look-alikes), in parts of full scale.
+    """How tones are fitted (docs/recognition.md, "Look-alikes, and many targets"), in parts of full scale.
 
     strange: what a place may be off the fit by until it counts for half (.03...2): where the targets differ
     in more than tones. ridge: of the regression (1e-7..1e-4). blur: px (1..4). steps: of the fit (1..5).
