@@ -23,7 +23,6 @@ from arcli.engine.indexing.coverage import index_codes
 from arcli.engine.indexing.shortlist import Shortlister
 from arcli.engine.indexing.upkeep import compact, maybe_fold
 from arcli.features import INDEX_DIM, Features
-from arcli.index import segment
 from arcli.index.flat import ExactIndex
 from arcli.models import ChannelSettings
 from arcli.store import segments
@@ -44,17 +43,20 @@ RANKS = (1, 5, 30)
 
 
 class Written:
-    """Counts the bytes of all index files that are written."""
+    """Counts the bytes of all segments that were ever published. To be told after each fold.
+
+    A fold's jobs cover different rows, so what one of them writes is live when the fold ends.
+    """
 
     def __init__(self) -> None:
-        self.bytes = 0
-        write = segment.write_durably
+        self._sizes: dict[str, int] = {}
 
-        def counted(folder: Path, name: str, save: Any) -> None:
-            write(folder, name, save)
-            self.bytes += (folder / name).stat().st_size
+    def note(self, published: Sequence[segments.SegmentRecord]) -> None:
+        self._sizes |= {record.file.name: record.file.bytes for record in published}
 
-        segment.write_durably = counted
+    @property
+    def bytes(self) -> int:
+        return sum(self._sizes.values())
 
 
 def gallery() -> list[tuple[str, bytes]]:
@@ -96,7 +98,9 @@ def load(store: ChannelStore, targets: Iterator[list[NewTarget]]) -> dict[str, A
         folds.append(perf_counter() - began)
         assert ours.recv() == rows[-1]
         with store.read() as snapshot:
-            counts.append(len(segments.live(snapshot)))
+            published = segments.live(snapshot)
+        written.note(published)
+        counts.append(len(published))
     ours.send(None)
     seen = ours.recv()
     process.join()
