@@ -10,8 +10,9 @@ from arcli.models import ChannelInfo
 
 
 def channel_record(info: ChannelInfo) -> Record:
-    """Return a channel's JSON object: settings, counts, index and sizes side by side."""
+    """Return a channel's JSON object: settings, counts, index and sizes side by side; no error."""
     record = asdict(info)
+    del record["error"]
     settings = record.pop("settings")
     return {"name": record.pop("name"), **settings, **record}
 
