@@ -127,7 +127,7 @@ def idle(site: Site, address: str, *, said: bytes = b"") -> None:
         time.sleep(3)
 
 
-def kinds(site: Site) -> dict[str, Callable[[str], object]]:
+def kinds(site: Site) -> dict[str, Callable[[str], Any]]:
     """Return what a hostile client does, by name."""
     small = (SAMPLES / "photos" / "shoes.jpg").read_bytes()
     much = {"limit": "all", "effort": "thorough", "candidates": "1000"}
@@ -143,7 +143,7 @@ def kinds(site: Site) -> dict[str, Callable[[str], object]]:
     }
     wrong = form(site.login | {"secretkey": "wrong", "channel": "posters"})
     public = form({"channel": "posters", "identifier": "nobody"})
-    found: dict[str, Callable[[str], object]] = {
+    found: dict[str, Callable[[str], Any]] = {
         name: lambda address, body=body: post(site, address, "FindImage", body)  # type: ignore[misc]
         for name, body in bodies.items()
     }

@@ -1,6 +1,7 @@
 """Codes of one family: the registered one is found, another is not answered surely; `check` names the
 kind."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -55,7 +56,8 @@ def sign(number: int) -> np.ndarray:
     return page
 
 
-FAMILIES = {
+Draw = Callable[[int], np.ndarray]
+FAMILIES: dict[str, Draw] = {
     "small": partial(qr, version=2),
     "middle": partial(qr, version=6),
     "large": partial(qr, version=10),
@@ -100,7 +102,7 @@ CHECKED = [
 
 @pytest.mark.parametrize("kind", sorted(CHECKED))
 def test_check_names_kinds_that_are_taken_for_each_other(kind: str, gallery: LocalGallery) -> None:
-    made = {
+    made: dict[str, tuple[Draw, set[str]]] = {
         "qr": (qr, {"qr_code"}),
         "ean": (ean, {"bar_code"}),
         "sign": (sign, {"qr_code"}),
