@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from arcli.app import main
-from tests.bulk.fake_gallery import FakeGallery
 from tests.engine.conftest import encoded, poster, poster_pixels
+from tests.fakes.gallery import FakeGallery
 
 
 @pytest.fixture

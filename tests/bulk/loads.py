@@ -10,7 +10,7 @@ from arcli.bulk.load import load
 from arcli.bulk.plan import Defaults, Plan, plan_words
 from arcli.bulk.report import ADDITIONS, ReportFile
 from arcli.models import AddItem, AddOptions, AddResult, OnExists
-from tests.bulk.fake_gallery import FakeGallery
+from tests.fakes.gallery import FakeGallery
 
 Draw = Callable[..., Path]
 

@@ -14,7 +14,7 @@ from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, plan_manifest
 from arcli.errors import ChannelNotFound, FileExists
 from arcli.models import AddItem, AddOptions, MatchRatio, Picture, Target, TargetChanges
-from tests.bulk.fake_gallery import FakeGallery
+from tests.fakes.gallery import FakeGallery
 
 METADATA = [None, ' {"b":  1.50, "b": 2,\n "é": "\\u00e9 海 \u2028"} ', '"text"', "[]", "null"]
 RATIOS: list[MatchRatio | None] = [None, 0.5, "0.50", 7, "1e-3"]
@@ -65,7 +65,7 @@ def test_a_folder_with_something_in_it_is_left_alone(gallery: FakeGallery, tmp_p
 
 
 def test_without_pictures_the_words_are_written_and_each_target_is_told(tmp_path: Path) -> None:
-    gallery = FakeGallery(pictures=False)
+    gallery = FakeGallery(keeps=False)
     fill(gallery)
     assert all(one.error for one in export(gallery, channel="c", folder=tmp_path / "out"))
     rows = [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()]

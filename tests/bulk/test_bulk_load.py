@@ -9,12 +9,12 @@ from arcli.bulk.load import load
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, plan_manifest, plan_words
 from arcli.models import AddOptions, OnExists
-from tests.bulk.fake_gallery import FakeGallery
 from tests.bulk.loads import Draw, many, plan_of, run, statuses
+from tests.fakes.gallery import FakeGallery
 
 
 def test_one_bad_picture_costs_no_other(gallery: FakeGallery, folder: Path, draw: Draw) -> None:
-    draw("abc.jpg"), draw("def.jpg").write_bytes(b"text"), draw("ghi.jpg")
+    draw("abc.jpg"), draw("def.jpg").write_bytes(b"no picture"), draw("ghi.jpg")
     assert run(gallery, plan_of(folder)) == {"abc": "added", "def": "failed", "ghi": "added"}
 
 
@@ -33,7 +33,7 @@ def test_results_come_in_order_and_rows_that_cannot_be_sent_keep_their_place(
     assert list(errors) == ["b a d4", "missing6", "p0039"]
     for key, message in errors.items():
         assert f"m.csv, line {key[-1]}" in message, "each bad row is told with its line"
-    assert sorted(gallery.channels["c"]) == [f"p00{n}" for n in range(5)]
+    assert sorted(gallery.targets["c"]) == [f"p00{n}" for n in range(5)]
 
 
 @pytest.mark.parametrize("on_exists", list(OnExists))
@@ -80,9 +80,9 @@ def test_long_runs_of_unchanged_pictures_are_told_as_they_come(
 
 
 def test_a_dry_run_writes_nothing(gallery: FakeGallery, folder: Path, draw: Draw) -> None:
-    draw("abc.jpg"), draw("def.jpg"), draw("xyz.jpg").write_bytes(b"text")
+    draw("abc.jpg"), draw("def.jpg"), draw("xyz.jpg").write_bytes(b"no picture")
     run(gallery, plan_of(folder))
-    before = dict(gallery.channels["c"])
+    before = dict(gallery.targets["c"])
     draw("def.jpg", "changed"), draw("new.jpg")
     assert run(gallery, plan_of(folder), OnExists.REPLACE, dry_run=True) == {
         "abc": "would-skip",
@@ -90,7 +90,7 @@ def test_a_dry_run_writes_nothing(gallery: FakeGallery, folder: Path, draw: Draw
         "new": "would-add",
         "xyz": "would-fail",
     }
-    assert gallery.channels["c"] == before
+    assert gallery.targets["c"] == before
 
 
 def test_the_active_state_of_a_row_is_kept(gallery: FakeGallery, tmp_path: Path, draw: Draw) -> None:

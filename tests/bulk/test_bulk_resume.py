@@ -11,8 +11,8 @@ from arcli.bulk.plan import Defaults, plan_manifest
 from arcli.bulk.report import ADDITIONS, ReportFile, start_path
 from arcli.errors import Conflict, FileExists, Locked, Unreachable
 from arcli.models import AddItem, OnExists
-from tests.bulk.fake_gallery import HINT, FakeGallery
 from tests.bulk.loads import Draw, Killed, kill_at, many, plan_of, reported, run
+from tests.fakes.gallery import HINT, FakeGallery
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def report(tmp_path: Path) -> Path:
 def test_a_report_has_a_line_an_item_and_nothing_else(
     gallery: FakeGallery, folder: Path, draw: Draw, report: Path
 ) -> None:
-    draw("abc.jpg", level=1), draw("def.jpg").write_bytes(b"text")
+    draw("abc.jpg", level=1), draw("def.jpg").write_bytes(b"no picture")
     reported(gallery, plan_of(folder), report, resume=False)
     first, second = map(json.loads, report.read_text().splitlines())
     assert first == {
@@ -61,7 +61,7 @@ def test_a_killed_load_ends_as_if_never_interrupted(
 ) -> None:
     """Items that the gallery had stored and no line tells of are `added`, with level and hints."""
     many(draw, 9)
-    draw("p004.jpg").write_bytes(b"text")
+    draw("p004.jpg").write_bytes(b"no picture")
     whole = FakeGallery(hashes=hashes)
     reported(whole, plan_of(folder), tmp_path / "whole.jsonl", resume=False)
 
@@ -74,7 +74,7 @@ def test_a_killed_load_ends_as_if_never_interrupted(
         results = reported(gallery, plan_of(folder), report)
         assert len(results) == 9
     assert report.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert sorted(gallery.channels["c"]) == sorted(whole.channels["c"])
+    assert sorted(gallery.targets["c"]) == sorted(whole.targets["c"])
 
 
 def test_a_target_that_was_killed_before_it_was_made_inactive(
@@ -172,7 +172,7 @@ def test_a_finished_load_continued_does_nothing_and_tells_the_same(
     gallery: FakeGallery, draw: Draw, folder: Path, report: Path
 ) -> None:
     many(draw, 3)
-    draw("text.jpg").write_bytes(b"text")
+    draw("text.jpg").write_bytes(b"no picture")
     first = reported(gallery, plan_of(folder), report)
     again = reported(gallery, plan_of(folder), report)
     assert [(r.identifier, r.status, r.level, r.hints) for r in again] == [

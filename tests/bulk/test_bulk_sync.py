@@ -19,7 +19,7 @@ from arcli.bulk.sync.compare import Tally, compare
 from arcli.bulk.sync.source import ChannelSource
 from arcli.errors import BadAnswer, EmptyInput, InvalidManifest
 from arcli.models import AddItem, AddOptions, ListQuery, Picture, TargetChanges, TargetPage
-from tests.bulk.fake_gallery import FakeGallery
+from tests.fakes.gallery import FakeGallery
 
 Draw = Callable[..., Path]
 Entries = Iterable[PlanEntry]
@@ -71,7 +71,7 @@ def test_without_delete_nothing_is_removed(gallery: FakeGallery, folder: Path, d
     sync(gallery, of_folder(folder))
     (folder / "def.jpg").unlink()
     assert sync(gallery, of_folder(folder)) == {"abc": "unchanged"}
-    assert sorted(gallery.channels["c"]) == ["abc", "def"]
+    assert sorted(gallery.targets["c"]) == ["abc", "def"]
 
 
 def test_an_empty_source_empties_no_channel(gallery: FakeGallery, folder: Path, draw: Draw) -> None:
@@ -81,7 +81,7 @@ def test_an_empty_source_empties_no_channel(gallery: FakeGallery, folder: Path, 
     with pytest.raises(EmptyInput):
         of_folder(folder)
     assert sync(gallery, [], remove=True) == {"abc": "held"}
-    assert sorted(gallery.channels["c"]) == ["abc"]
+    assert sorted(gallery.targets["c"]) == ["abc"]
 
 
 def manifest_entries(tmp_path: Path, *lines: str) -> Entries:
@@ -111,7 +111,7 @@ def test_a_broken_row_removes_nothing_for_it_may_name_a_target(
     sync(gallery, of_folder(tmp_path / "pictures"))
     entries = manifest_entries(tmp_path, '{"image": "pictures/abc.jpg"}', '{"image": "pictures/d')
     assert sync(gallery, entries, remove=True) == {"abc": "unchanged", "": "failed", "def": "held"}
-    assert sorted(gallery.channels["c"]) == ["abc", "def"]
+    assert sorted(gallery.targets["c"]) == ["abc", "def"]
 
 
 def test_a_row_that_fails_removes_nothing_also_where_its_identifier_is_known(
@@ -125,7 +125,7 @@ def test_a_row_that_fails_removes_nothing_also_where_its_identifier_is_known(
     ):
         statuses = sync(gallery, manifest_entries(tmp_path, line), remove=True)
         assert {statuses["abc"], statuses["def"]} == {"held"}
-    assert sorted(gallery.channels["c"]) == ["abc", "def"]
+    assert sorted(gallery.targets["c"]) == ["abc", "def"]
 
 
 def test_a_picture_that_the_gallery_refuses_holds_the_removals(
@@ -154,7 +154,7 @@ def test_a_folder_that_cannot_be_read_removes_nothing(
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert sync(gallery, of_folder(folder), remove=True) == {"abc": "unchanged", "": "failed", "def": "held"}
-    assert sorted(gallery.channels["c"]) == ["abc", "def"]
+    assert sorted(gallery.targets["c"]) == ["abc", "def"]
 
 
 def test_a_picture_that_cannot_be_read_keeps_its_target(
@@ -224,7 +224,7 @@ def test_a_plan_does_nothing_about_what_has_changed_since(
     draw("new.jpg", "changed meanwhile")
     expected = EXPECTED | {"change": "failed", "new": "failed", "gone": "failed"}
     assert run(gallery, read_actions(reviewed), reviewed=True) == expected
-    assert "gone" in gallery.channels["c"]
+    assert "gone" in gallery.targets["c"]
 
 
 @pytest.mark.parametrize(

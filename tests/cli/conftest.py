@@ -14,7 +14,7 @@ import pytest
 
 import arcli.connect
 from arcli.app import main
-from tests.cli.fake import FakeGallery
+from tests.fakes.gallery import FakeGallery
 
 
 @dataclass(frozen=True)

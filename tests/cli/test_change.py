@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.fake import FakeGallery
+from tests.fakes.gallery import FakeGallery
 
 
 def test_rm_needs_yes_where_nobody_can_be_asked(run: Run, filled: FakeGallery) -> None:
@@ -90,7 +90,7 @@ def test_get_a_picture_that_is_not_kept(run: Run, filled: FakeGallery, tmp_path:
 
 def test_update_changes_what_is_named(run: Run, filled: FakeGallery, tmp_path: Path) -> None:
     (tmp_path / "new.json").write_text('\ufeff{"a": 1}')
-    (tmp_path / "new.jpg").write_bytes(b"new picture")
+    (tmp_path / "new.jpg").write_bytes(b"new photo")
     ran = run(
         *("update", "alpha", "--metadata", f"@{tmp_path}/new.json", "--match-ratio", "0.25", "--inactive"),
         *("--image", tmp_path / "new.jpg", "--rename", "omega", "--json"),
@@ -98,7 +98,7 @@ def test_update_changes_what_is_named(run: Run, filled: FakeGallery, tmp_path: P
     assert ran.status == 0
     assert ran.data["identifier"] == "omega"
     assert (ran.data["metadata"], ran.data["matchratio"], ran.data["active"]) == ('{"a": 1}', 0.25, False)
-    assert filled.targets["default"]["omega"][1] == b"new picture"
+    assert filled.kept["default"]["omega"] == b"new photo"
     assert run("update", "omega", "--active", "--json").data["metadata"] == '{"a": 1}'
 
 

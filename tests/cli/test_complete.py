@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.fake import FakeGallery
+from tests.fakes.gallery import FakeGallery
 
 
 @pytest.mark.parametrize(

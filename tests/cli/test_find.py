@@ -12,7 +12,8 @@ import pytest
 
 from arcli.models import FindOptions, FindResult, Picture
 from tests.cli.conftest import Run
-from tests.cli.fake import BLANK, FakeGallery
+from tests.fakes.gallery import FakeGallery
+from tests.fakes.pictures import BLANK
 
 JPEG = b"\xff\xd8\xff\xe0 as good as a picture"
 
@@ -94,8 +95,7 @@ def test_ids_are_what_was_found(run: Run, photos: Path) -> None:
 
 
 def test_a_picture_on_stdin(run: Run, photos: Path, filled: FakeGallery) -> None:
-    row, _ = filled.targets["default"]["alpha"]
-    filled.targets["default"]["alpha"] = (row, JPEG)
+    filled.kept["default"]["alpha"] = JPEG
     ran = run("find", "-", "--json", stdin=JPEG)
     assert ran.status == 0
     assert ran.data["results"][0]["image"] == "-"
@@ -186,7 +186,7 @@ def test_no_count_leaves_the_statistics(run: Run, photos: Path, filled: FakeGall
     run("find", "alpha.jpg", "--no-count")
     assert filled.counts == {}
     run("find", "alpha.jpg")
-    assert filled.counts == {("default", "alpha"): 1}
+    assert [(*found, count) for (_, *found), count in filled.counts.items()] == [("default", "alpha", 1)]
 
 
 def test_candidates_say_why(run: Run, photos: Path) -> None:

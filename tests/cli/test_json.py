@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.cli.conftest import Run
-from tests.cli.fake import FakeGallery
+from tests.fakes.gallery import FakeGallery
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "json.md").read_text(encoding="utf-8")
 TARGET = ["identifier", "channel", "metadata", "matchratio", "level", "active", "created", "updated"]
@@ -59,7 +59,9 @@ def test_find(run: Run, filled: FakeGallery, tmp_path: Path) -> None:
 
 
 def test_add(run: Run, filled: FakeGallery, tmp_path: Path) -> None:
-    data = run("add", photo(tmp_path, b"gamma"), "--json").data
+    path = tmp_path / "gamma.jpg"
+    path.write_bytes(b"picture 1 gamma")
+    data = run("add", path, "--json").data
     assert list(data["items"][0]) == ["image", "identifier", "status", "level", "hints"]
     assert data["items"][0]["hints"] == [
         {"code": "small", "message": "small picture", "advice": "use 480 px or more"}
@@ -77,8 +79,9 @@ def test_check(run: Run, filled: FakeGallery, tmp_path: Path) -> None:
 
 def test_stats(run: Run, filled: FakeGallery, tmp_path: Path) -> None:
     run("find", photo(tmp_path, b"alpha"))
+    ((day, _, _),) = filled.counts
     assert run("stats", "--json").data["records"] == [
-        {"date": "20260102", "channel": "default", "identifier": "alpha", "count": 1}
+        {"date": day, "channel": "default", "identifier": "alpha", "count": 1}
     ]
 
 

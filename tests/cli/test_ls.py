@@ -8,7 +8,7 @@ import pytest
 
 from arcli.models import ListQuery, TargetPage
 from tests.cli.conftest import Run
-from tests.cli.fake import FakeGallery
+from tests.fakes.gallery import FakeGallery
 
 
 def test_table_shows_targets_and_says_how_many(run: Run, filled: FakeGallery) -> None:
@@ -59,8 +59,8 @@ def test_unknown_channel(run: Run, filled: FakeGallery) -> None:
 
 
 def test_terminal_escapes_in_metadata_are_shown_not_sent(run: Run, filled: FakeGallery) -> None:
-    row, data = filled.targets["default"]["alpha"]
-    filled.targets["default"]["alpha"] = (replace(row, metadata='"\x1b[31m\u202e"'), data)
+    rows = filled.targets["default"]
+    rows["alpha"] = replace(rows["alpha"], metadata='"\x1b[31m\u202e"')
     ran = run("ls")
     assert "\x1b" not in ran.out
     assert "\\x1b[31m\\u202e" in ran.out
@@ -71,10 +71,10 @@ def test_a_long_listing_is_read_in_parts_that_nobody_disturbs(
 ) -> None:
     """While it is listed, others remove what was shown and add before and behind it."""
     monkeypatch.setattr("arcli.commands.ls._PAGE", 4)
-    (target, data), rows = filled.targets["default"]["alpha"], filled.targets["default"]
+    target, rows = filled.targets["default"]["alpha"], filled.targets["default"]
     rows.clear()
     for number in range(25):
-        rows[f"n{number:02}"] = (replace(target, identifier=f"n{number:02}"), data)
+        rows[f"n{number:02}"] = replace(target, identifier=f"n{number:02}")
     whole, listed = sorted(rows), filled.list
     calls: list[int] = []
 
@@ -85,7 +85,7 @@ def test_a_long_listing_is_read_in_parts_that_nobody_disturbs(
             for name in ("n00", "n01", "n02", "n03", "n04"):
                 del rows[name]
         if len(calls) == 4:
-            rows["m00"] = (replace(target, identifier="m00"), data)
+            rows["m00"] = replace(target, identifier="m00")
         return page
 
     monkeypatch.setattr(filled, "list", disturbed)

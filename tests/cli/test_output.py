@@ -24,8 +24,9 @@ from arcli.console.tables import Table
 from arcli.console.text import cells
 from arcli.errors import TargetNotFound
 from tests.cli.conftest import Run
-from tests.cli.fake import BLANK, FakeGallery
 from tests.cli.processes import arcli, environment
+from tests.fakes.gallery import FakeGallery
+from tests.fakes.pictures import BLANK
 
 NAMES: ItemView[str] = ItemView(
     key="names", record=lambda name: {"name": name}, columns=("name",), names=lambda name: [name]

@@ -9,8 +9,8 @@ import pytest
 
 from arcli.models import ChannelSettings
 from tests.cli.conftest import Run
-from tests.cli.fake import FakeGallery
 from tests.cli.processes import arcli, at_terminal
+from tests.fakes.gallery import FakeGallery
 
 
 def test_an_error_names_a_data_folder_that_is_new_or_empty(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from arcli.remote.http.transport import HttpTransport
 from arcli.store.accounts import Accounts
 from tests.contract.subject import CHANNELS, Difference, Harness
 from tests.fakes.arcloud import CREDENTIALS, FakeVendor
+from tests.fakes.gallery import FakeGallery
+from tests.fakes.pictures import Keypoints
 from tests.server.threaded import threaded_folder
 
 
@@ -51,12 +53,22 @@ def served(folder: Path) -> Iterator[Gallery]:
         yield gallery
 
 
+@contextmanager
+def fake(folder: Path) -> Iterator[Gallery]:
+    """The gallery in memory that other tests run over, with real pictures."""
+    with FakeGallery(pictures=Keypoints()) as gallery:
+        for channel in CHANNELS:
+            gallery.create_channel(name=channel)
+        yield gallery
+
+
 _SEVEN_CALLS = "the vendor's seven calls have no field for it"
 HARNESSES = {
     "local": Harness(local),
     "served": Harness(
         served, {Difference.CHANNEL_MUST_EXIST: "a channel has an owner there, so it is made on purpose"}
     ),
+    "fake": Harness(fake, {Difference.NO_WEAK_PHOTOS: "it compares keypoints at one size"}),
     "vendor": Harness(
         vendor,
         {

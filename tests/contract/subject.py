@@ -32,6 +32,7 @@ class Difference(StrEnum):
     OWN_LEVELS = "levels are measured otherwise than by arcli"
     NO_TIMES = "targets have neither created nor updated"
     NO_DUPLICATES = "check finds no duplicates"
+    NO_WEAK_PHOTOS = "a photo from afar and out of focus is not found, and no photo has the best score"
     NO_MISSES = "counting photos that matched nothing raises NotSupported"
 
 

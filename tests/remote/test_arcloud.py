@@ -426,7 +426,7 @@ def fill(vendor: FakeVendor, count: int, prefix: str = "card", metadata: str | N
     from tests.fakes.recognition import Sketch
 
     images = vendor.channels["default"].images
-    images.update({f"{prefix}{k:03}": Image(Sketch([], None), metadata) for k in range(count)})
+    images.update({f"{prefix}{k:03}": Image(Sketch([], None, (0, 0), 1.0), metadata) for k in range(count)})
 
 
 def picture_of_nothing() -> bytes:
