@@ -86,11 +86,14 @@ bench-kinds: .venv/ready ## flat, graph and inverted lists side by side: cost, s
 lowest: .venv-lowest/ready ## the tests of what touches libraries, with their lowest declared versions
 	.venv-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not bench" $(LOWEST_TESTS) $(ARGS)
 
-# Not here: what Typer's version writes into help and completions; a rival that OpenCV 4.9 sees otherwise; a
-# certificate file that is not there, which httpx 0.27 passes over.
+# Not here: what Typer's version writes into help and completions; rivals, a spine, drawn text and drawn dials, of
+# which the keypoints of OpenCV 4.9 are others; a certificate file that is not there, which httpx 0.27 passes over.
 LOWEST_TESTS = tests/contract tests/cli tests/vision tests/protocols tests/remote tests/server tests/engine \
 	--deselect tests/cli/test_generated.py --deselect tests/cli/test_tree.py::test_each_option_is_explained \
 	--deselect tests/engine/test_look_alikes.py \
+	--deselect tests/engine/test_early_stop.py::test_a_cover_that_fills_the_photo_is_answered_not_the_spine_beside_it \
+	--deselect "tests/engine/test_codes.py::test_check_names_kinds_that_are_taken_for_each_other[dial]" \
+	--deselect "tests/engine/test_codes.py::test_check_names_kinds_that_are_taken_for_each_other[text]" \
 	--deselect "tests/remote/test_faults.py::test_settings_of_the_environment_that_cannot_be_used_are_named"
 
 audit: ## ask the package index for known weaknesses of the versions in constraints.txt
