@@ -156,9 +156,14 @@ def examine(gallery: Gallery, *, channel: str | None, repair: bool) -> Iterator[
 
 def account_admin(settings: Settings) -> AccountAdmin:
     """Open the accounts of the profile's data folder; the caller closes them. Raises NotSupported."""
+    return accounts_of(local_data_dir(settings))
+
+
+def accounts_of(data_dir: Path) -> AccountAdmin:
+    """Open the accounts of a data folder, for commands and a server alike; the caller closes them."""
     from arcli.store.accounts import Accounts
 
-    accounts: AccountAdmin = Accounts(local_data_dir(settings))
+    accounts: AccountAdmin = Accounts(data_dir)
     return accounts
 
 

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from arcli.models import (
     Account,
+    AccountKey,
     AddItem,
     AddOptions,
     AddResult,
@@ -23,6 +24,7 @@ from arcli.models import (
     FindOptions,
     FindResult,
     Grant,
+    KeyChanges,
     KeyRequest,
     ListQuery,
     NewKey,
@@ -238,6 +240,13 @@ class AccountAdmin(Protocol):
         """Replace a key (None: the only one in force) by a new one of equal scope; the old one is revoked.
 
         Raises UsageError when several keys are in force and none is named, NotFound for an unknown one.
+        """
+        ...
+
+    def set_key(self, *, username: str, key_id: str, changes: KeyChanges) -> AccountKey:
+        """Change where, until when and how often a key may be used; return it as it is now.
+
+        Raises NotFound for a key that is unknown or revoked, InvalidChannelName.
         """
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypedDict
 
 
 class Scope(StrEnum):
@@ -71,6 +72,14 @@ class KeyRequest:
     secretkey: str | None = field(default=None, repr=False)
     expires: str | None = None
     rate: float | None = None
+
+
+class KeyChanges(TypedDict, total=False):
+    """What to change of a key; what is not there stays as it is. Its scope and its secret never change."""
+
+    channels: tuple[str, ...] | None
+    expires: str | None
+    rate: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,10 @@ percent-encoded path segments. A failure answers `{"error": {code, message, hint
 | POST channels `{"name", "settings"?}` | 201, the channel |
 | GET, DELETE channels/{channel} | the channel; `{}` |
 | PATCH channels/{channel} `{"settings"}` (those to change) | the channel |
+| GET keys | `{"keys": [key…]}`: the find-only keys of the account that are not revoked |
+| POST keys `{"channels"?, "expires"?, "rate"?}` | 201, the key and, this once, its `secretkey` |
+| PATCH keys/{key_id}, as POST (those to change) | the key |
+| DELETE keys/{key_id} | `{}`; the key is revoked |
 | GET channels/{channel}/targets?… (see `list_parameters`) | `{"totalcount", "targets": [target…]}` |
 | GET channels/{channel}/targets/{identifier}/picture | the kept picture, image/jpeg or image/png |
 | POST check, multipart: `channel`?, `image` | a rating: `{"level"?, "hints", "duplicates"}` |
@@ -57,6 +61,7 @@ PREFIX = "arcli/v1"
 CAPABILITIES = f"{PREFIX}/capabilities"
 CHANNELS = f"{PREFIX}/channels"
 CHECK = f"{PREFIX}/check"
+KEYS = f"{PREFIX}/keys"
 
 
 class Feature(StrEnum):
@@ -71,6 +76,7 @@ class Feature(StrEnum):
     PICTURES = "pictures"  # kept pictures can be downloaded
     CHECK = "check"  # pictures can be rated without being added
     CHANNELS = "channels"  # channels can be administered
+    KEYS = "keys"  # find-only keys of one's own account can be administered
 
 
 _STATUS: tuple[tuple[type[ArcliError], int], ...] = (

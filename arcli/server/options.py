@@ -52,6 +52,7 @@ class ServeOptions:
     failures_per_account: int = 200  # from addresses that never had it right; one forgiven every 2 s
     anonymous_rate: float = 20.0  # GetImage without credentials: requests a second and address
     account_channels: int = 100  # channels that an account may make through /arcli/v1
+    account_keys: int = 100  # find-only keys in force that an account may make through /arcli/v1
     time_zone: str | None = None  # whose days Statistics counts; None: UTC
     findimage_level: str = "level"  # "channel": as the vendor's document reads; docs/server.md, "Settings"
     url_pictures: bool = False  # Tupu: fetch pictures given by URL
@@ -157,6 +158,7 @@ _LEAST: dict[str, float] = {
     "failures_per_account": 1,
     "anonymous_rate": 0,
     "account_channels": 0,
+    "account_keys": 0,
     "tupu_relatives": 0,
 }
 _MOST = 2**40  # of every number: what is larger was not meant, nor is infinity

@@ -6,12 +6,15 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from typing import TypeVar, cast
 
 from starlette.requests import Request
 
+from arcli import connect
 from arcli.errors import ChannelNotFound, InvalidChannelName, NotYourChannel, RateLimited, UnreadablePicture
 from arcli.filetypes import picture_format, what_else
-from arcli.gallery import ChannelAdmin, Gallery, Gatekeeper
+from arcli.gallery import AccountAdmin, ChannelAdmin, Gallery, Gatekeeper
 from arcli.models import Picture, Principal, Scope
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.server.metrics import Metrics
@@ -25,6 +28,7 @@ _QUICK_THREADS = 8  # questions to the database, below a millisecond each
 _QUICK_QUEUE = 512
 _FETCH_THREADS = 4  # pictures given by URL: no thread for photos waits for a stranger's server
 _FORMATS = ("jpeg", "png")
+Work = TypeVar("Work", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class Backend:
     gallery: Gallery
     channels: ChannelAdmin
     gatekeeper: Gatekeeper
+    accounts: AccountAdmin
     pepper: bytes
     signing_key: Callable[[], str]
     flush: Callable[[], None]
@@ -149,3 +154,20 @@ def require_scope(principal: Principal) -> None:
     """Raises NotYourChannel for a key that may only look photos up."""
     if principal.scope is not Scope.ALL:
         raise NotYourChannel("this key may only look photos up")
+
+
+def require_full_key(principal: Principal, act: str) -> None:
+    """Raises NotYourChannel for a key that is not for everything, in every channel of its account."""
+    if principal.scope is not Scope.ALL or principal.channels is not None:
+        raise NotYourChannel(f"this key may not {act}")
+
+
+def as_principal(work: Work) -> Work:
+    """Have the audit trail name the account and the key that asked: `work` is a method called with them."""
+
+    @wraps(work)
+    def acting(self: object, principal: Principal, *more: object) -> object:
+        with connect.acting_as(f"{principal.username}/{principal.key_id}"):
+            return work(self, principal, *more)
+
+    return cast("Work", acting)

@@ -36,16 +36,16 @@ def insert_binding(connection: sqlite3.Connection, binding: TupuBinding) -> None
     owner = connection.execute(query, (binding.secret_id,)).fetchone()
     if owner is not None and owner[0] != binding.username:
         raise Conflict(f"secretId {binding.secret_id} belongs to another account", item=binding.secret_id)
-    channels = json.dumps(valid_names(binding.channels))
+    channels = names_text(binding.channels)
     connection.execute(
         "INSERT OR REPLACE INTO bindings VALUES (?, ?, ?, ?)",
         (binding.secret_id, binding.username, channels, binding.public_key),
     )
 
 
-def valid_names(channels: tuple[str, ...]) -> list[str]:
-    """Return the names. Raises InvalidChannelName."""
-    return [valid_channel_name(name) for name in channels]
+def names_text(channels: tuple[str, ...] | None) -> str | None:
+    """Write a list of channel names as it is stored; None (no limit) stays None. Raises InvalidChannelName."""
+    return None if channels is None else json.dumps([valid_channel_name(name) for name in channels])
 
 
 def created(connection: sqlite3.Connection, username: str) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from arcli.errors import AccountExists
 from arcli.models import (
     Account,
+    AccountKey,
     AuditEntry,
     Grant,
+    KeyChanges,
     KeyRequest,
     NewKey,
     Scope,
@@ -99,6 +101,17 @@ class Accounts:
             request = KeyRequest(scope=old.scope, channels=old.channels, expires=old.expires, rate=old.rate)
             audit.note(connection, "key revoked", username, key=old.key_id)
             return self._insert_key(connection, username, request)
+
+    def set_key(self, *, username: str, key_id: str, changes: KeyChanges) -> AccountKey:
+        with self._changing(username) as connection:
+            key = account_rows.key_in_force(account_rows.keys(connection, username), username, key_id)
+            changed = replace(key, **changes)
+            connection.execute(
+                "UPDATE keys SET channels = ?, expires = ?, rate = ? WHERE key_id = ?",
+                (account_rows.names_text(changed.channels), changed.expires, changed.rate, key_id),
+            )
+            audit.note(connection, "key set", username, key=key_id, **changes)
+            return changed
 
     def revoke_key(self, *, username: str, key_id: str) -> None:
         with self._changing(username) as connection:
@@ -190,7 +203,7 @@ class Accounts:
         if imported:
             kind, digest = DigestKind.IMPORTED, digests.imported
         key_id = secrets.token_hex(4)
-        names = None if request.channels is None else json.dumps(account_rows.valid_names(request.channels))
+        names = account_rows.names_text(request.channels)
         limits = (request.expires, request.rate)
         connection.execute(
             "INSERT INTO keys (key_id, username, kind, digest, scope, channels, created, expires, rate)"

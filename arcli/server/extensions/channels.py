@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
-from typing import TypeVar, cast
 
-from arcli import connect
 from arcli.errors import ChannelNotFound, DataDamaged, LimitExceeded, NotYourChannel, UsageError
 from arcli.models import ChannelInfo, ChannelSettings, Principal, Scope
 from arcli.protocols.channels import asked_changes, asked_settings, channel_json
 from arcli.protocols.reading import JsonObject
 from arcli.protocols.strict import refuse_unknown
-from arcli.server.service import Service
-
-Work = TypeVar("Work", bound=Callable[..., JsonObject])
-
-
-def _as_principal(work: Work) -> Work:
-    """Have the audit trail name the account and the key that asked."""
-
-    @wraps(work)
-    def acting(self: ChannelCalls, principal: Principal, *more: object) -> JsonObject:
-        with connect.acting_as(f"{principal.username}/{principal.key_id}"):
-            return work(self, principal, *more)
-
-    return cast("Work", acting)
+from arcli.server.service import Service, as_principal, require_full_key
 
 
 class ChannelCalls:
@@ -55,13 +38,13 @@ class ChannelCalls:
         self._service.authorize(principal, name, Scope.FIND)
         return channel_json(self._channels.channel(name=name))
 
-    @_as_principal
+    @as_principal
     def create(self, principal: Principal, body: JsonObject) -> JsonObject:
         """Make a channel that the account owns. Raises ChannelExists, LimitExceeded, UsageError.
 
         One that the account had before, and removed, has the quota that it had: only less can be asked for.
         """
-        _require_full_key(principal)
+        require_full_key(principal, "administer channels")
         name = refuse_unknown(body, frozenset({"name", "settings"}), "the body").get("name")
         if not isinstance(name, str):
             raise UsageError("name is missing", item="name")
@@ -78,7 +61,7 @@ class ChannelCalls:
             made = self._channels.set_channel(name=made.name, changes={"quota": settings.quota})
         return channel_json(made)
 
-    @_as_principal
+    @as_principal
     def set(self, principal: Principal, name: str, body: JsonObject) -> JsonObject:
         now = self._owned(principal, name)
         refuse_unknown(body, frozenset({"settings"}), "the body")
@@ -90,7 +73,7 @@ class ChannelCalls:
             raise NotYourChannel("only the operator raises a quota")
         return channel_json(self._channels.set_channel(name=name, changes=changes))
 
-    @_as_principal
+    @as_principal
     def remove(self, principal: Principal, name: str) -> JsonObject:
         self._owned(principal, name)
         self._channels.remove_channel(name=name)
@@ -98,13 +81,8 @@ class ChannelCalls:
 
     def _owned(self, principal: Principal, name: str) -> ChannelSettings:
         self._service.authorize(principal, name, Scope.ALL)
-        _require_full_key(principal)
+        require_full_key(principal, "administer channels")
         settings = self._channels.settings_of(name=name)
         if settings.owner != principal.username:
             raise NotYourChannel(f"channel {name!r} belongs to somebody else", item=name)
         return settings
-
-
-def _require_full_key(principal: Principal) -> None:
-    if principal.scope is not Scope.ALL or principal.channels is not None:
-        raise NotYourChannel("this key may not administer channels")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from arcli import __version__
+from arcli.models import IndexKind, ListKind
 from arcli.protocols import extensions as wire
 
 Json = dict[str, Any]
@@ -27,16 +28,40 @@ def _ref(name: str) -> Json:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+_KEY_FIELDS: Json = {
+    "channels": {
+        "type": ["array", "null"],
+        "items": _TEXT,
+        "minItems": 1,
+        "description": "The only channels it searches; null: all that the account may search.",
+    },
+    "expires": {
+        "type": ["string", "null"],
+        "format": "date-time",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
+        "description": "The moment (UTC) from which it is refused.",
+    },
+    "rate": {"type": ["number", "null"], "minimum": 0.01, "description": "Requests a second."},
+}
+_KEY: Json = {
+    "key_id": _TEXT,
+    "created": _TEXT,
+    "last_used": {"type": ["string", "null"], "description": "To the minute."},
+    **_KEY_FIELDS,
+}
 _SCHEMAS: Json = {
+    "AskedKey": _object([], **_KEY_FIELDS),
+    "Key": _object(list(_KEY), **_KEY),
+    "NewKey": _object([*_KEY, "secretkey"], secretkey={**_TEXT, "description": "Shown this once."}, **_KEY),
     "Error": _object(
         ["error"],
         error=_object(["code", "message"], code=_TEXT, message=_TEXT, hint=_TEXT, item=_TEXT),
     ),
     "Settings": _object(
         [],
-        kind={"type": "string", "enum": ["plain", "black", "white"]},
+        kind={"type": "string", "enum": [kind.value for kind in ListKind]},
         threshold={"type": ["number", "null"], "minimum": 0, "maximum": 1},
-        index={"type": "string", "enum": ["auto", "flat", "hnsw"]},
+        index={"type": "string", "enum": [kind.value for kind in IndexKind]},
         quota={"type": ["integer", "null"]},
         keep_pictures=_FLAG,
         private=_FLAG,
@@ -115,6 +140,7 @@ _LISTING = [
     _parameter("level", "query", _WHOLE),
     {**_parameter("where", "query", _list(_TEXT)), "description": "metadata key=value, repeated"},
 ]
+_KEY_ID = _parameter("key", "path", _TEXT)
 _PICTURE = {"description": "The kept picture.", "content": {"image/jpeg": {}, "image/png": {}}}
 _UPLOAD = _object(["image"], channel=_TEXT, image={"type": "string", "format": "binary"})
 
@@ -172,6 +198,27 @@ _PATHS: Json = {
             _answer("The rating.", _ref("Rating")),
             requestBody={"required": True, "content": {"multipart/form-data": {"schema": _UPLOAD}}},
         )
+    },
+    f"/{wire.KEYS}": {
+        "get": _operation(
+            "The account's find-only keys that are not revoked; with a key for everything, as all of these.",
+            _answer("Keys, the oldest first.", _object(["keys"], keys=_list(_ref("Key")))),
+        ),
+        "post": _operation(
+            "Make a find-only key; one that ends, or has a rate, makes none that may more.",
+            _answer("The key and its secret.", _ref("NewKey")),
+            status="201",
+            requestBody=_json_body(_ref("AskedKey")),
+        ),
+    },
+    f"/{wire.KEYS}/{{key}}": {
+        "parameters": [_KEY_ID],
+        "patch": _operation(
+            "Change those fields of a find-only key that are given.",
+            _answer("The key.", _ref("Key")),
+            requestBody=_json_body(_ref("AskedKey")),
+        ),
+        "delete": _operation("Revoke a find-only key.", _answer("Done.", {"type": "object"})),
     },
 }
 

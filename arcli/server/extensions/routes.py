@@ -17,6 +17,7 @@ from arcli.protocols.reading import JsonObject, error_json
 from arcli.protocols.strict import refuse_unknown, untrusted_json
 from arcli.protocols.targets import check_json
 from arcli.server.extensions.channels import ChannelCalls
+from arcli.server.extensions.keys import KeyCalls
 from arcli.server.extensions.openapi import DESCRIPTION
 from arcli.server.ladder import Reply, WrongMethod, endpoint, known_route
 from arcli.server.requests.answers import JsonAnswer, picture_response
@@ -32,7 +33,7 @@ class Extensions:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._channel_calls = ChannelCalls(service)
+        self._channel_calls, self._key_calls = ChannelCalls(service), KeyCalls(service)
         options = service.options
         self._picture_limits = BodyLimits.for_picture(options.picture_bytes, options.body_seconds)
         self._json_limits = BodyLimits(
@@ -63,6 +64,10 @@ class Extensions:
             ("GET", targets, self._targets),
             ("GET", f"{targets}/{{identifier}}/picture", self._picture),
             ("POST", f"/{wire.CHECK}", self._check),
+            ("GET", f"/{wire.KEYS}", self._keys),
+            ("POST", f"/{wire.KEYS}", self._add_key),
+            ("PATCH", f"/{wire.KEYS}/{{key}}", self._set_key),
+            ("DELETE", f"/{wire.KEYS}/{{key}}", self._remove_key),
         ]
 
     async def succeeded(self, _request: Request, result: Response) -> Reply:
@@ -121,6 +126,28 @@ class Extensions:
         principal = await self._admit(request)
         name = request.path_params["channel"]
         return JsonAnswer(request, await self._service.quick.run(work, principal, name, *more))
+
+    async def _keys(self, request: Request) -> Response:
+        return await self._about_keys(request, 200, self._key_calls.all)
+
+    async def _add_key(self, request: Request) -> Response:
+        body = await self._object(request)
+        return await self._about_keys(request, 201, self._key_calls.add, body)
+
+    async def _set_key(self, request: Request) -> Response:
+        body = await self._object(request)
+        return await self._about_keys(request, 200, self._key_calls.set, request.path_params["key"], body)
+
+    async def _remove_key(self, request: Request) -> Response:
+        return await self._about_keys(request, 200, self._key_calls.remove, request.path_params["key"])
+
+    async def _about_keys(
+        self, request: Request, status: int, work: Callable[..., JsonObject], *more: Any
+    ) -> Response:
+        principal = await self._admit(request)
+        answer = JsonAnswer(request, await self._service.quick.run(work, principal, *more), status)
+        answer.headers["cache-control"] = "no-store"  # one of these answers holds a secret
+        return answer
 
     async def _targets(self, request: Request) -> Response:
         principal = await self._admit(request)

@@ -46,6 +46,7 @@ _KEEP_ALIVE = 30  # seconds that an idle connection stays open
 def open_backend(data_dir: Path) -> Backend:
     """Open the data folder, making it if there is none; the caller closes it."""
     gatekeeper = connect.gatekeeper(data_dir)
+    accounts = connect.accounts_of(data_dir)
     gallery = connect.served_gallery(data_dir)
 
     def flush() -> None:
@@ -54,12 +55,14 @@ def open_backend(data_dir: Path) -> Backend:
 
     def close() -> None:
         gallery.close()
+        accounts.close()
         gatekeeper.close()
 
     return Backend(
         gallery=gallery,
         channels=gallery,
         gatekeeper=gatekeeper,
+        accounts=accounts,
         pepper=connect.server_pepper(data_dir),
         signing_key=lambda: connect.server_signing_key(data_dir),
         flush=flush,
