@@ -44,7 +44,7 @@ def insert_binding(connection: sqlite3.Connection, binding: TupuBinding) -> None
 
 
 def names_text(channels: tuple[str, ...] | None) -> str | None:
-    """Write a list of channel names as it is stored; None (no limit) stays None. Raises InvalidChannelName."""
+    """Write channel names as they are stored; None (no limit) stays None. Raises InvalidChannelName."""
     return None if channels is None else json.dumps([valid_channel_name(name) for name in channels])
 
 
