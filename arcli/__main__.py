@@ -1,4 +1,4 @@
-"""Where `arcli` and `python -m arcli` begin and end: Ctrl-C is one sentence and status 130 all the way."""
+"""The entry point of `arcli` and `python -m arcli`: Ctrl-C at any time gives one sentence and status 130."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 INTERRUPTED, EXHAUSTED, BUG = 130, 11, 70
-_MOMENT = 0.01  # seconds, in which a destructor is over
+_MOMENT = 0.01  # seconds; a destructor has finished by then
 
 
 class Interrupts:
-    """What Ctrl-C does: at first it raises KeyboardInterrupt, at the second time the process ends at once.
+    """What Ctrl-C does: the first raises KeyboardInterrupt, the second ends the process at once.
 
-    What was acknowledged is on disk whenever that is, and worker processes end with this one.
+    Whenever that is, what was acknowledged is on disk, and worker processes end with this one.
     """
 
     def __init__(self) -> None:
@@ -37,8 +37,8 @@ class Interrupts:
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """Tell the user inside, once: Ctrl-C waits until that is done."""
-        if sys.platform == "win32":  # no signal can be made to wait there
+        """Inform the user inside this block, once; Ctrl-C waits until the block has ended."""
+        if sys.platform == "win32":  # signals cannot be held back there
             yield
             self._informed = True
             return
@@ -58,7 +58,7 @@ class Interrupts:
             os._exit(INTERRUPTED)
 
     def _swallowed(self, unraisable: sys.UnraisableHookArgs) -> None:
-        """Raise it again, a moment later, where it came in a place that cannot raise (a destructor)."""
+        """Raise it again a moment later if it arrived where nothing can be raised (in a destructor)."""
         if sys.platform != "win32" and isinstance(unraisable.exc_value, KeyboardInterrupt):
             signal.signal(signal.SIGALRM, self._again)
             signal.setitimer(signal.ITIMER_REAL, _MOMENT)
@@ -79,7 +79,7 @@ def main() -> int:
         status = app.main(interrupts=interrupts)
         if interrupts.pressed and status == INTERRUPTED:
             interrupts.leave()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: nothing is left to be interrupted
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; there is nothing left to interrupt
         if sys.platform != "win32":
             signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
@@ -92,7 +92,7 @@ def main() -> int:
 def _failed(error: Exception) -> int:
     """Return the status of a bug, never Python's 1, which says that nothing was found."""
     scarce = isinstance(error, MemoryError | OSError) or "cannot open shared object" in str(error)
-    what = "the machine ran out of something" if scarce else "internal error"
+    what = "the machine ran out of memory or another resource" if scarce else "internal error"
     with suppress(Exception):
         os.write(2, f"error: {what}: {type(error).__name__}\n".encode())
         if os.environ.get("ARCLI_DEBUG"):

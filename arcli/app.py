@@ -22,7 +22,7 @@ _DISTRIBUTION = "arcli-gallery"
 
 
 class Interruptible(Protocol):
-    """Who knows whether Ctrl-C was pressed; inside `telling` the user is informed of it."""
+    """Knows whether Ctrl-C was pressed; inside `telling` the user is informed of it."""
 
     pressed: bool
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None, *, interrupts: Interruptible | None 
         session.close()
     except ClosedPipe:
         return session.status
-    except SystemExit as leave:  # Typer leaves like this after completion, or when help meets a closed pipe
+    except SystemExit as leave:  # Typer exits like this after completion, or when help meets a closed pipe
         return 0 if isinstance(leave.__context__, BrokenPipeError) else int(leave.code or 0)
     except BaseException as error:
         return _failed(error, session, interrupts)
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None, *, interrupts: Interruptible | None 
 
 
 def _as_options(arguments: list[str]) -> list[str]:
-    """Return `help` and `version`, which people try first, as the options that they mean."""
+    """Return `help` and `version`, which people try first, turned into the options that they mean."""
     match arguments:
         case ["help", *command]:
             return [*command, "--help"]
@@ -65,7 +65,7 @@ def _failed(error: BaseException, session: Session, interrupts: Interruptible | 
     """Show the error, in the format that was asked for."""
     fault = as_arcli_error(error)
     pressed = interrupts is not None and interrupts.pressed
-    if pressed and fault.exit_status == _BUG:  # a library has made something else of it
+    if pressed and fault.exit_status == _BUG:  # a library turned it into another exception
         fault = Interrupted("interrupted")
     if is_call_for_help(error) and not session.json_wanted:
         typer.echo(str(error), err=True)
@@ -78,7 +78,7 @@ def _failed(error: BaseException, session: Session, interrupts: Interruptible | 
         traceback.print_exception(error, file=sys.stderr)
     with suppress(ClosedPipe, OSError):
         session.fail(fault, interrupts.telling() if interrupts is not None and pressed else nullcontext())
-    with suppress(Exception):  # what failed has been reported; what fails on the way out adds nothing
+    with suppress(Exception):  # the failure has been reported; another one while exiting adds nothing
         session.close()
     return fault.exit_status
 
@@ -106,7 +106,7 @@ def _root(
         ),
     ] = False,
 ) -> None:
-    """Image-recognition galleries at a shell.
+    """Image-recognition galleries on the command line.
 
     `arcli help COMMAND` explains a command, `arcli version` says which arcli this is.
     """
@@ -124,7 +124,7 @@ def _version(ctx: typer.Context, asked: bool) -> None:
 
 
 def _installed() -> Iterator[str]:
-    """Yield what a bug report should say: Python, the system, and each library that arcli uses."""
+    """Yield what a bug report should state: Python, the system, and each library that arcli uses."""
     import platform
     import re
     from importlib.metadata import PackageNotFoundError, requires

@@ -91,11 +91,11 @@ def _words(text: str | None) -> tuple[str, ...]:
 
 
 def _text_or_file(text: str) -> str:
-    """Return what stands in the file of that name, the text itself where there is no such file."""
+    """Return the content of the file of that name, or the text itself if there is no such file."""
     try:
         path = Path(text).expanduser()
         return path.read_text(encoding="utf-8-sig") if path.is_file() else text
-    except (OSError, ValueError, RuntimeError):  # a long text is not the name of a file
+    except (OSError, ValueError, RuntimeError):  # a long text is no file's name
         return text
 
 
@@ -103,7 +103,7 @@ _OPENERS = {Kind.LOCAL: _local, Kind.ARCLOUD: _arcloud, Kind.TUPU: _tupu}
 
 
 def refuse_profile(kind: Kind, values: Mapping[str, str]) -> None:
-    """Raises UsageError for a value of a remote profile that opening it would refuse."""
+    """Raise UsageError for a value of a remote profile that opening it would refuse."""
     if "url" in values:
         from arcli.remote.http.addresses import base_url
 
@@ -137,14 +137,14 @@ def channel_admin(gallery: Gallery) -> ChannelAdmin:
 def maintenance(gallery: Gallery) -> Maintenance:
     """Return the gallery's maintenance. Raises NotSupported where it has none."""
     if not isinstance(gallery, Maintenance):
-        raise NotSupported(f"{gallery.capabilities().backend} keeps no index that could be looked after")
+        raise NotSupported(f"{gallery.capabilities().backend} keeps no index that could be maintained")
     return gallery
 
 
 def examine(gallery: Gallery, *, channel: str | None, repair: bool) -> Iterator[Finding]:
-    """Look after a backend: its stores and indexes, or whether a service answers and takes the credentials.
+    """Check a backend: its stores and indexes, or whether a service answers and accepts the credentials.
 
-    Raises NotSupported for repairing what somebody else keeps, and what stops a service from answering.
+    Raises NotSupported when a service is to be repaired, and whatever keeps a service from answering.
     """
     if not isinstance(gallery, ServiceProbe):
         kept = maintenance(gallery)

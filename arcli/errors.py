@@ -49,11 +49,11 @@ class ArcliError(Exception):
         self.item = item
 
     def about(self, item: str | None) -> Self:
-        """Return this error as one of `item`."""
+        """Return this error with `item` as what it is about."""
         return self._copy(self.message, self.hint, item)
 
     def reworded(self, message: str) -> Self:
-        """Return this error with another sentence."""
+        """Return this error with another message."""
         return self._copy(message, self.hint, self.item)
 
     def hinting(self, hint: str | None) -> Self:
@@ -61,12 +61,12 @@ class ArcliError(Exception):
         return self._copy(self.message, hint, self.item)
 
     def as_record(self) -> Record:
-        """Return the object that the envelope, reports, plans and our server's answers have of an error."""
+        """Return the error as it appears in the envelope, reports, plans and our server's answers."""
         return {"code": self.code, "message": self.message, "hint": self.hint, "item": self.item}
 
     @staticmethod
     def from_record(record: Mapping[str, object]) -> ArcliError:
-        """Make the error of a record again; one whose code is not known is a plain ArcliError.
+        """Rebuild the error from a record; one with an unknown code becomes a plain ArcliError.
 
         Raises KeyError, TypeError for an object that is not such a record.
         """
@@ -152,7 +152,7 @@ class InvalidManifest(UsageError):
 
 
 class EmptyInput(UsageError):
-    """A list, a folder or a stream that should name pictures or targets names none."""
+    """A list, a folder or a stream that should name pictures or targets is empty."""
 
     code = "empty_input"
 
@@ -278,7 +278,7 @@ class TooFewFeatures(PictureRefused):
 
 class InvalidIdentifier(PictureRefused):
     code = "invalid_identifier"
-    default_hint = "an identifier has 3 to 50 characters out of A-Z a-z 0-9 @ _ ."
+    default_hint = "an identifier has 3 to 50 characters from A-Z a-z 0-9 @ _ ."
 
 
 class LevelTooLow(PictureRefused):
@@ -290,7 +290,7 @@ class DuplicatePicture(PictureRefused):
 
 
 class Busy(ArcliError):
-    """It cannot be done right now; later it can."""
+    """It cannot be done right now, but can be later."""
 
     code = "busy"
     exit_status = 8
@@ -354,7 +354,7 @@ MORE_FILES = "raise the limit: ulimit -n 1024, or more"
 
 
 class ResourceLimit(LimitExceeded):
-    """The machine gives this process no more open files or threads."""
+    """This process may open no more files or threads."""
 
     code = "resource_limit"
 
@@ -400,5 +400,5 @@ class Declined(Interrupted):
 
 
 def extra_hint(extra: str) -> str:
-    """Return how to install what an extra of arcli needs, from what its user has: a checkout or a wheel."""
+    """Return how to install an extra of arcli, from a checkout or from a wheel."""
     return f"pip install '.[{extra}]' in arcli's checkout, or pip install 'WHEEL_FILE[{extra}]'"

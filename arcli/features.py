@@ -1,4 +1,4 @@
-"""Local features of one picture, and the bytes they are stored as.
+"""Local features of one picture, and their stored form in bytes.
 
 Keypoints are ordered by response, strongest first. Coordinates are pixels at extraction size, with the
 centre of the first pixel at (0, 0) as OpenCV has it.
@@ -56,12 +56,12 @@ class Features:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Features:
-        """Decode `to_bytes`. Raises DataDamaged, or DataTooNew for a format of a later arcli."""
+        """Decode `to_bytes`. Raises DataDamaged, or DataTooNew for the format of a later arcli."""
         if len(data) < _HEADER.size:
             raise DataDamaged("stored features are cut short")
         magic, version, preset, width, height, count = _HEADER.unpack_from(data)
         if magic != _MAGIC:
-            raise DataDamaged("stored features do not begin as they should")
+            raise DataDamaged("stored features have the wrong first bytes")
         if version != _FORMAT:
             raise DataTooNew(f"stored features have format {version}, this arcli reads {_FORMAT}")
         codes_at = _HEADER.size + count * _POINT.itemsize

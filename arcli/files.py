@@ -1,4 +1,4 @@
-"""Files that survive a power loss and are shared by processes: written aside, then named; locked."""
+"""Files that survive a power loss (written aside, then renamed) and locks that processes share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from arcli.errors import (
 )
 
 ASIDE = ".aside"
-"""The end of the name of a file that is being written: never read, and removed by sweeping."""
+"""The suffix of a file that is being written: such files are never read, and swept away later."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -36,7 +36,7 @@ _LONGEST_PAUSE = 0.02
 
 
 class FaultPoint(StrEnum):
-    """Steps at which a process may die, in the order in which folding or merging an index reaches them."""
+    """Steps at which tests kill a process, in the order in which folding or merging an index reaches them."""
 
     PLANNED = "planned"
     READ = "read"
@@ -61,7 +61,7 @@ def reached(point: FaultPoint) -> None:
 
 
 def watch(watcher: Callable[[FaultPoint], None]) -> None:
-    """Call `watcher` at every step from now on. arcli never does: tests kill their own processes with it."""
+    """Call `watcher` at every step from now on. Only tests do this, to kill their own processes."""
     _watchers.append(watcher)
 
 
@@ -100,11 +100,11 @@ def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
 
 @contextmanager
 def replacing(path: Path, *, exclusive: bool = False, private: bool = False) -> Iterator[IO[bytes]]:
-    """Give a file that takes the place of `path` when the block ends well, and vanishes otherwise.
+    """Yield a file that replaces `path` if the block succeeds, and is deleted otherwise.
 
-    The mode of a file that is there already is kept, unless `private` (0600) is asked for; a link is
-    followed. Raises UsageError without a folder to put it in, OSError; FileExistsError where `exclusive`
-    and there is a file by then.
+    An existing file keeps its mode, unless `private` (0600) is asked for; a symbolic link is followed. Raises
+    UsageError if the folder does not exist, OSError, and with `exclusive` FileExistsError if there is a file
+    by then.
     """
     path = path.resolve()
     folder_of(path)
@@ -118,10 +118,10 @@ def replacing(path: Path, *, exclusive: bool = False, private: bool = False) -> 
 
 @contextmanager
 def built_aside(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
-    """Give a path at which to build what becomes `path` when the block ends well, and vanishes otherwise.
+    """Yield a path at which to build what becomes `path` if the block succeeds, and is deleted otherwise.
 
-    It is on the medium before it has its name, and so is the name afterwards. Raises OSError that names
-    the file; FileExistsError where `exclusive` and there is a file by then.
+    The content is on disk before it gets its name, and the name is on disk afterwards. Raises OSError that
+    names the file, and with `exclusive` FileExistsError if there is a file by then.
     """
     aside = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}{ASIDE}")
     try:
@@ -132,7 +132,7 @@ def built_aside(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
         _put(aside, path, exclusive)
     except OSError as error:
         if error.filename is None:
-            error.filename = str(path)  # writing to a full disk names no file
+            error.filename = str(path)  # the error of a full disk names no file
         raise
     finally:
         with suppress(OSError):
@@ -189,7 +189,7 @@ class FolderGone(Exception):
 def file_lock(path: Path, *, timeout: float) -> Iterator[None]:
     """Hold the exclusive lock of the file `path` (made when absent), waiting at most `timeout` seconds.
 
-    The system releases it when its holder dies. The same holds between threads, since each call opens the
+    The system releases it when its holder dies. Threads exclude each other too, since each call opens the
     file anew. Raises Locked, StorageNotWritable, DiskFull, FolderGone.
     """
     try:
@@ -207,9 +207,9 @@ def file_lock(path: Path, *, timeout: float) -> Iterator[None]:
 
 
 def hold(descriptor: int, *, timeout: float) -> bool:
-    """Take the exclusive lock of an open file or folder; say whether that was possible in `timeout` seconds.
+    """Take the exclusive lock of an open file or folder; return False if `timeout` seconds were not enough.
 
-    It ends when the descriptor is closed. Raises StorageNotWritable where the file system has no locks.
+    The lock ends when the descriptor is closed. Raises StorageNotWritable where the file system has no locks.
     """
     deadline = time.monotonic() + timeout
     pause = _FIRST_PAUSE

@@ -1,4 +1,4 @@
-"""The type of a file by its first bytes: picture formats, and what stands in a picture's place by mistake."""
+"""The type of a file by its first bytes: picture formats, and what is often given instead by mistake."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 
 HEAD_BYTES = 64
-"""So many first bytes tell the format."""
+"""How many first bytes are needed to tell the format."""
 
 
 class PictureFormat(StrEnum):
@@ -25,7 +25,7 @@ class PictureFormat(StrEnum):
 
     @property
     def suffix(self) -> str:
-        """The usual ending of a file's name, with its dot."""
+        """The usual suffix of a file's name, with its dot."""
         return _SUFFIXES.get(self, f".{self.value}")
 
     @property
@@ -78,7 +78,7 @@ _DRAWING = "export it as PNG, about 800 px on its long side"
 _TAGS = (
     (re.compile(rb"<(?:!doctype html|html|head|body)\b", re.IGNORECASE), "a web page (HTML)"),
     (re.compile(rb"<svg\b", re.IGNORECASE), "an SVG drawing"),
-    (re.compile(rb"<"), "an XML text"),
+    (re.compile(rb"<"), "an XML file"),
 )
 
 
@@ -92,7 +92,7 @@ def picture_format(head: bytes) -> PictureFormat | None:
 
 
 def _container(head: bytes) -> PictureFormat | None:
-    """Return the kind of an ISO media file by its brands: first its own, then those it is compatible with."""
+    """Return the format of an ISO media file by its brands: the major one first, then the compatible ones."""
     length = int.from_bytes(head[:4], "big")
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(length, len(head)), 4))]
     if any(brand in _AVIF_BRANDS for brand in brands):
@@ -114,7 +114,7 @@ def what_else(head: bytes) -> tuple[str, str]:
     if text is None:
         return "not a picture in a format that arcli reads", _READ
     tags = _TAGS if text.startswith(b"<") else ()
-    found = next((what for pattern, what in tags if pattern.search(text)), "a text, not a picture")
+    found = next((what for pattern, what in tags if pattern.search(text)), "a text file, not a picture")
     return found, _DRAWING if found == "an SVG drawing" else _LOOK
 
 
@@ -122,7 +122,7 @@ _READ = "arcli reads JPEG, PNG, GIF, WebP, AVIF, JPEG 2000, BMP, TIFF, PNM and, 
 
 
 def _as_text(head: bytes) -> bytes | None:
-    """Return the ASCII of a text without mark and leading space, None for what is not text."""
+    """Return a text's ASCII without byte-order mark and leading space, None for what is not text."""
     text = head.removeprefix(b"\xef\xbb\xbf")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16: markup and JSON are ASCII
         text = head[2:].replace(b"\0", b"")

@@ -1,4 +1,4 @@
-"""The seam: what commands, `bulk`, `evaluation` and the server know of a backend.
+"""The seam: what commands, `bulk`, `evaluation` and the server know about a backend.
 
 Every backend raises the same errors (`arcli.errors`) for the same situation; what it cannot do raises
 NotSupported. One contract suite (tests/contract) runs over all of them.
@@ -64,7 +64,7 @@ class Gallery(Protocol):
     def add_many(
         self, *, channel: str, items: Iterable[AddItem], options: AddOptions = AddOptions()
     ) -> Iterator[AddResult]:
-        """Register pictures and yield one result an item, in order, each when it is durable.
+        """Register pictures and yield one result per item, in order, each when it is durable.
 
         `items` is consumed lazily with bounded read-ahead. An item's failure is a result with its
         error; only what stops the whole batch (channel unknown, disk full, unreachable) is raised.
@@ -76,10 +76,10 @@ class Gallery(Protocol):
         ...
 
     def remove_many(self, *, channel: str, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
-        """Remove targets and yield one result an identifier, in order, each when it is durable.
+        """Remove targets and yield one result per identifier, in order, each when it is durable.
 
-        An identifier that cannot be one is a failed result; what stops the whole batch (channel unknown,
-        unreachable) is raised.
+        An invalid identifier gives a failed result; what stops the whole batch (channel unknown, unreachable)
+        is raised.
         """
         ...
 
@@ -102,9 +102,9 @@ class Gallery(Protocol):
     def find(
         self, *, picture: Picture, channels: Sequence[str] | None, options: FindOptions = FindOptions()
     ) -> FindResult:
-        """Say which targets of `channels` a photo shows (None: every channel one may search).
+        """Say which targets of `channels` a photo shows (None: every channel that may be searched).
 
-        No match is an answer. Raises ChannelNotFound, a PictureRefused.
+        Finding nothing is an answer, not an error. Raises ChannelNotFound, a PictureRefused.
         """
         ...
 
@@ -121,7 +121,7 @@ class Gallery(Protocol):
     def check(
         self, *, pictures: Iterable[Picture], channel: str | None, jobs: int | None = None
     ) -> Iterator[CheckResult]:
-        """Rate pictures and look for duplicates in `channel` (None or unknown: none); writes nothing."""
+        """Rate pictures and look for duplicates in `channel` (None or unknown: no search); writes nothing."""
         ...
 
     def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
@@ -157,7 +157,7 @@ class ChannelAdmin(Protocol):
         ...
 
     def set_channel(self, *, name: str, changes: SettingsChanges) -> ChannelInfo:
-        """Change the settings that are named, and no others. Raises ChannelNotFound."""
+        """Change the given settings, and no others. Raises ChannelNotFound."""
         ...
 
     def rename_channel(self, *, name: str, new: str) -> ChannelInfo:
@@ -178,10 +178,10 @@ class ChannelAdmin(Protocol):
 
 @runtime_checkable
 class Maintenance(Protocol):
-    """Backends whose derived files can be looked after."""
+    """Backends whose derived files (the index) can be maintained."""
 
     def compact(self, *, channel: str) -> ChannelInfo:
-        """Fold the delta, merge segments and drop what is dead."""
+        """Fold the delta into the index, merge segments and drop removed targets."""
         ...
 
     def verify(self, *, channel: str | None = None) -> Iterator[Finding]:
@@ -189,7 +189,7 @@ class Maintenance(Protocol):
         ...
 
     def repair(self, *, channel: str | None = None) -> Iterator[Finding]:
-        """Do what `verify` does and rebuild what is derived where it is damaged."""
+        """Do what `verify` does, and rebuild derived files that are damaged."""
         ...
 
 
@@ -205,7 +205,7 @@ class AccountAdmin(Protocol):
     def close(self) -> None: ...
 
     def make(self) -> None:
-        """Make the place where accounts are kept, unless it is there."""
+        """Make the storage for accounts, unless it exists."""
         ...
 
     def accounts(self) -> Sequence[Account]: ...
@@ -219,9 +219,9 @@ class AccountAdmin(Protocol):
         grants: Sequence[Grant] = (),
         binding: TupuBinding | None = None,
     ) -> NewKey:
-        """Make an account with its first key, and all that goes with it or nothing.
+        """Make an account with its first key, `grants` and `binding`: all of it or nothing.
 
-        Raises AccountExists, UsageError (a name or secret that cannot be), ChannelNotFound, Conflict.
+        Raises AccountExists, UsageError (an invalid name or secret), ChannelNotFound, Conflict.
         """
         ...
 
@@ -233,11 +233,11 @@ class AccountAdmin(Protocol):
         grants: Sequence[Grant] = (),
         binding: TupuBinding | None = None,
     ) -> NewKey:
-        """Give an account one more key, and of `grants` what it cannot do yet. Raises as add_account."""
+        """Give an account one more key, and those of `grants` that it lacks. Raises as add_account."""
         ...
 
     def rotate_key(self, *, username: str, key_id: str | None = None) -> NewKey:
-        """Replace a key (None: the only one in force) by a new one of equal scope; the old one is revoked.
+        """Replace a key (None: the only one in force) with a new one of equal scope; the old one is revoked.
 
         Raises UsageError when several keys are in force and none is named, NotFound for an unknown one.
         """
@@ -263,7 +263,7 @@ class AccountAdmin(Protocol):
         ...
 
     def revoke_grant(self, *, username: str, channel: str) -> bool:
-        """Take a grant back. Returns False when there was none."""
+        """Revoke a grant. Returns False when there was none."""
         ...
 
     def bind(self, binding: TupuBinding) -> None:
@@ -271,11 +271,11 @@ class AccountAdmin(Protocol):
         ...
 
     def audit(self, *, subject: str | None = None, limit: int = 100) -> Sequence[AuditEntry]:
-        """Return the latest changes of one account or channel, or of all, the oldest first."""
+        """Return the latest changes to one account or channel (None: to any), the oldest first."""
         ...
 
     def unbind(self, *, username: str, secret_id: str) -> bool:
-        """Remove a Tupu secretId. Returns False when the account has no such one."""
+        """Remove a Tupu secretId. Returns False when the account has none of that name."""
         ...
 
 
@@ -285,9 +285,9 @@ class Gatekeeper(Protocol):
     def close(self) -> None: ...
 
     def authenticate(self, *, username: str, secretkey: str, drawn_only: bool = False) -> Principal:
-        """Say whose secret this is; with `drawn_only` imported ones do not count.
+        """Return whose secret this is; with `drawn_only` imported secrets do not count.
 
-        Raises WrongCredentials, alike for an unknown account.
+        Raises WrongCredentials, the same for an unknown account as for a wrong secret.
         """
         ...
 
@@ -300,11 +300,11 @@ class Gatekeeper(Protocol):
         ...
 
     def binding(self, secret_id: str) -> TupuBinding | None:
-        """Return what a Tupu secretId stands for, None for an unknown one."""
+        """Return the binding of a Tupu secretId, None for an unknown one."""
         ...
 
     def first_use(self, *, secret_id: str, nonce: str, now: float) -> bool:
-        """Record a nonce durably; False when any process recorded it before. `now`: Unix seconds."""
+        """Record a nonce; returns False when any process recorded it before. `now`: Unix seconds."""
         ...
 
     def flush(self) -> None:
@@ -317,8 +317,8 @@ class ServiceProbe(Protocol):
     """Backends that answer over a network."""
 
     def probe(self, *, channel: str | None = None) -> Iterator[Finding]:
-        """Say that the service answers, that the credentials hold, that it has `channel`.
+        """Report that the service answers, that the credentials are accepted, that it has `channel`.
 
-        Raises the first thing that is not so: Unreachable, WrongCredentials, ChannelNotFound.
+        Raises at the first that is not so: Unreachable, WrongCredentials, ChannelNotFound.
         """
         ...

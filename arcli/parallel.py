@@ -31,8 +31,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
-    """inline_tasks (0..32): so few run without workers; starting one costs what extracting eight pictures
-    does (measured). ahead (2..16): tasks in flight for each worker.
+    """When worker processes are used.
+
+    inline_tasks (0..32): up to so many tasks run without workers; starting a worker costs as much as
+    extracting eight pictures (measured). ahead (2..16): tasks in flight for each worker.
     """
 
     inline_tasks: int = 8
@@ -41,7 +43,7 @@ class WorkerOptions:
 
 WORKERS = WorkerOptions()
 _logger = logging.getLogger(__name__)
-_warned = threading.Event()  # said once a process, however many loads it does
+_warned = threading.Event()  # logged once per process, however many loads it does
 
 
 def default_jobs() -> int:
@@ -58,9 +60,9 @@ def in_order(
 ) -> Iterator[R]:
     """Yield `work(item)` for each item, in order, in up to `threads` threads.
 
-    `items` is read at most twice that far ahead. The first exception of `work` is raised in its place; what
+    `items` is read at most 2 x `threads` ahead. The first exception of `work` is raised in its place; what
     has not begun by then is dropped. Where that happens, or the caller stops reading (Ctrl-C), `hurry` is set
-    until what is under way has ended: it should not try again.
+    until the running calls have ended, so that they do not retry.
     """
     waiting: deque[Future[R]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix="arcli-ahead")
@@ -80,7 +82,7 @@ def in_order(
 
 
 def multiply_in_one_thread() -> None:
-    """Keep BLAS from using threads: over matrices as small as arcli's they cost ten times what they give.
+    """Keep BLAS from using threads: on matrices as small as arcli's they cost ten times what they save.
 
     The variable is read when numpy is first imported. Where that was before arcli, its OpenBLAS is set
     directly; a variable that is set already stays as it is.
@@ -102,7 +104,7 @@ def multiply_in_one_thread() -> None:
 
 
 class InlineExecutor(Executor):
-    """Runs what is submitted at once, in the caller's thread."""
+    """Runs each task immediately, in the caller's thread."""
 
     def submit(self, fn: Callable[..., R], /, *args: object, **kwargs: object) -> Future[R]:
         future: Future[R] = Future()
@@ -114,11 +116,10 @@ class InlineExecutor(Executor):
 
 
 class OrderedWork(Generic[T, R]):
-    """Runs `function(task)` over a stream of tasks and hands the outcomes back in order, in batches.
+    """Runs `function(task)` over a stream of tasks and yields the outcomes in order, in batches.
 
-    A batch is handed out when it has `batch_size` outcomes or when its first is `max_wait` seconds old:
-    what is stored together costs one fsync. A task that kills its worker gets UnreadablePicture and the
-    others go on.
+    A batch is yielded when it has `batch_size` outcomes or when its first is `max_wait` seconds old: what is
+    stored together costs one fsync. A task that kills its worker gets UnreadablePicture and the others go on.
     """
 
     def __init__(
@@ -146,7 +147,7 @@ class OrderedWork(Generic[T, R]):
             yield from self._batches(executor, chain(head, stream), stack)
 
     def _workers(self, stack: ExitStack) -> Executor:
-        """Return worker processes, or this one where the machine has no semaphores (no /dev/shm) for more."""
+        """Return worker processes, or this process where the machine has no semaphores (no /dev/shm)."""
         try:
             return self._pool(stack)
         except (OSError, ImportError) as error:
@@ -196,7 +197,7 @@ class OrderedWork(Generic[T, R]):
         return not wait([following], timeout=left).done
 
     def _one_by_one(self, tasks: list[T]) -> Iterator[tuple[T, R | Exception]]:
-        """Run each task in a process of its own, so that only the one that kills it fails."""
+        """Run each task in a process of its own, so that only a task that kills its process fails."""
         for task in tasks:
             with ExitStack() as stack:
                 pool = ProcessPoolExecutor(
@@ -211,8 +212,8 @@ class OrderedWork(Generic[T, R]):
 
 @contextmanager
 def deaf_children() -> Iterator[None]:
-    """Processes started inside leave Ctrl-C to this one, from their first instruction on."""
-    resource_tracker.ensure_running()  # starting it would lift the mask
+    """Have processes that are started inside this block ignore Ctrl-C, from their first instruction on."""
+    resource_tracker.ensure_running()  # it would lift the mask if it started later
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -221,7 +222,7 @@ def deaf_children() -> Iterator[None]:
 
 
 def prepare_worker() -> None:
-    """End when the parent ends, however it does."""
+    """End this process when its parent ends, for whatever reason."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

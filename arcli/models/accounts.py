@@ -19,7 +19,7 @@ class AccountKey:
     """One secret of an account, without the secret. `channels`: the only ones it works in (None: no limit).
 
     `imported`: its secret was made elsewhere. `last_used` lags by up to a minute. `expires`: the moment (UTC,
-    ISO 8601) from which it is refused. `rate`: requests a second that it may make.
+    ISO 8601) from which it is refused. `rate`: how many requests a second it may make.
     """
 
     key_id: str
@@ -53,7 +53,7 @@ class TupuBinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who may use `serve`, and what."""
+    """A user of `serve`: the keys, and the channels that are owned or granted."""
 
     username: str
     created: str
@@ -95,7 +95,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """A key that was just made: the only time that its secret is at hand."""
+    """A key that was just made: only now is its secret available."""
 
     username: str
     key_id: str
@@ -104,7 +104,7 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who asks a server: an account by one of its keys."""
+    """The caller of a server: an account, known by one of its keys."""
 
     username: str
     key_id: str

@@ -1,4 +1,4 @@
-"""Channels: what can be set on them, how they stand, what a doctor finds; what a backend can do."""
+"""Channels: their settings and present state, what `doctor` finds, and what a backend can do."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ChannelSettings:
 
 
 class SettingsChanges(TypedDict, total=False):
-    """Settings to change on a channel; those that are not there stay as they are."""
+    """Settings to change on a channel; those that are left out stay as they are."""
 
     kind: ListKind
     threshold: float | None
@@ -58,10 +58,10 @@ class SettingsChanges(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentFile:
-    """A file of an index as it was published: the store keeps this, the index opens nothing else by it.
+    """An index file as it was published: the store keeps this record, the index refuses a file that differs.
 
-    dim: numbers a descriptor; ef: candidates while searching (hnsw). bytes, crc32 and sha256 (hex) are the
-    whole file's.
+    dim: numbers per descriptor; ef: how many candidates an hnsw search keeps. bytes, crc32 and sha256 (hex)
+    are those of the whole file.
     """
 
     name: str
@@ -89,7 +89,7 @@ class SegmentInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelInfo:
-    """A channel as it stands. `error`: why its store cannot be read; then nothing of it is known here."""
+    """A channel at present. `error`: why its store cannot be read; the figures are then not known."""
 
     name: str
     settings: ChannelSettings
@@ -108,7 +108,7 @@ class ChannelInfo:
 class Finding:
     """One thing that `doctor` looked at. `ok` False: `message` says what is wrong, `hint` what to do.
 
-    `error`: what was caught, where something was; it tells a full disk from damage.
+    `error`: the exception that was caught, if any; it tells a full disk from damage.
     """
 
     subject: str
@@ -120,7 +120,7 @@ class Finding:
 
     @classmethod
     def of(cls, subject: str, error: ArcliError, *, hint: str | None = None) -> Finding:
-        """Return what was found wrong by catching `error`; `hint` in place of its own."""
+        """Return the finding for a caught `error`; `hint`, if given, replaces the error's own."""
         return cls(subject=subject, ok=False, message=error.message, hint=hint or error.hint, error=error)
 
 

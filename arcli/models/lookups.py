@@ -23,10 +23,10 @@ class Effort(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindOptions:
-    """How to look up. `limit` targets a photo (None: all); `candidates`: how many others to report.
+    """How to look photos up. `limit`: targets per photo (None: all); `candidates`: how many others to report.
 
-    `day`: on which it counts; None: today in UTC.
-    `sound_only`: of several channels, those that cannot be read are left out, where others can.
+    `day`: the day on which the lookup is counted; None: today in UTC. `sound_only`: channels that cannot be
+    read are skipped, provided that others can.
     """
 
     limit: int | None = 1

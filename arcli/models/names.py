@@ -1,4 +1,4 @@
-"""What identifiers, usernames, channel names, metadata and matchratio may be."""
+"""The rules for identifiers, usernames, channel names, metadata and matchratio."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_CHANNEL = "default"
 METADATA_LIMIT = 64 * 1024  # bytes of UTF-8; docs/exit-codes.md
 
 
-NAME_LIMIT = 4096  # characters of a file's name or path that is kept beside an identifier; as Linux paths
+NAME_LIMIT = 4096  # characters of a file's name or path kept beside an identifier; the limit of Linux paths
 MatchRatio = int | float | str
 """A target's own threshold: a number in [0, 1] is used, anything else is kept verbatim and ignored."""
 
@@ -27,8 +27,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9@_.]{3,50}")
 _USERNAME = re.compile(r"[A-Za-z0-9@_.+-]{1,64}")
 
 
-_USERNAME_HINT = "an account name has 1 to 64 characters out of A-Z a-z 0-9 @ _ . + -"
-_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # only a pair of them is a character
+_USERNAME_HINT = "an account name has 1 to 64 characters from A-Z a-z 0-9 @ _ . + -"
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # only a pair of surrogates is a character
 
 
 _NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")

@@ -15,7 +15,7 @@ from arcli.errors import (
 )
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-PICTURE_BYTES_LIMIT = 64 * 1024 * 1024  # a file at the command line; `serve` has a lower limit of its own
+PICTURE_BYTES_LIMIT = 64 * 1024 * 1024  # bytes, on the command line; `serve` has a lower limit of its own
 
 
 def is_url(name: str) -> bool:
@@ -25,9 +25,9 @@ def is_url(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A picture as the user named it: a path that is read only when needed, or bytes already at hand.
+    """A picture as the user named it: a path that is read only when needed, or bytes already in memory.
 
-    `fetch` brings the bytes of one that is elsewhere, when they are needed; it can be pickled.
+    `fetch` gets the bytes of a picture that is elsewhere, when they are needed; it must be picklable.
     """
 
     name: str
@@ -42,8 +42,8 @@ class Picture:
     def read(self, limit: int = PICTURE_BYTES_LIMIT) -> bytes:
         """Return the encoded bytes.
 
-        Raises PictureNotFound (no such file, a folder, no permission), PictureTooLarge (over `limit`
-        bytes), UnreadablePicture (the medium fails).
+        Raises PictureNotFound (no such file, a folder, no permission), PictureTooLarge (over `limit` bytes),
+        UnreadablePicture (a read error).
         """
         if self.data is not None:
             data = self.data
@@ -79,7 +79,7 @@ class Hint:
 
 
 def level_too_low(image: str, level: int, least: int, hints: Sequence[Hint]) -> LevelTooLow:
-    """Return the error of a picture that a gate refuses, with the reasons and the weightiest one's advice."""
+    """Return the error for a picture below level `least`: its reasons, and the weightiest one's advice."""
     why = "; ".join(hint.message for hint in hints)
     message = f"level {level} is below {least}" + (f": {why}" if why else "")
     return LevelTooLow(message, hint=next((hint.advice for hint in hints if hint.advice), None), item=image)

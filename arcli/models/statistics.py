@@ -17,7 +17,7 @@ _ISO = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 class StatisticsQuery:
     """Which match counts to read, both days included.
 
-    `channel` None: all channels, one record a channel and day. `misses`: also the photos that matched
+    `channel` None: all channels, one record for each channel and day. `misses`: also the photos that matched
     nothing (records with `missed` set).
     """
 

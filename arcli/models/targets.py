@@ -1,4 +1,4 @@
-"""Targets, and what adding, listing and changing them takes and gives."""
+"""Targets, and the arguments and results of adding, listing and changing them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arcli.models.pictures import Hint, Picture
 
 
 class OnExists(StrEnum):
-    """What `add` does with an identifier that is taken."""
+    """What `add` does with an identifier that is already taken."""
 
     FAIL = "fail"
     SKIP = "skip"
@@ -37,14 +37,14 @@ WOULD = {
     AddStatus.SKIPPED: AddStatus.WOULD_SKIP,
     AddStatus.FAILED: AddStatus.WOULD_FAIL,
 }
-"""What a dry run says in place of each."""
+"""The status that a dry run reports instead of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """A registered picture. `picture_hash` is the SHA-256 (hex) of the bytes that were added, where known.
 
-    `name`: what its file was called, where the identifier could not be that.
+    `name`: its file's name, where that could not be the identifier.
     """
 
     identifier: str
@@ -80,7 +80,7 @@ class ListQuery:
 
 
 class Clearable(StrEnum):
-    """What a target need not have."""
+    """The fields that a target need not have, and that can be cleared."""
 
     METADATA = "metadata"
     MATCHRATIO = "matchratio"
@@ -88,7 +88,7 @@ class Clearable(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetChanges:
-    """What `update` changes; None leaves a field as it is, `clear` takes what is named away."""
+    """What `update` changes; None leaves a field as it is, `clear` empties the fields it names."""
 
     metadata: str | None = None
     matchratio: MatchRatio | None = None
@@ -122,7 +122,7 @@ def valid_changes(changes: TargetChanges) -> TargetChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddItem:
-    """One picture to register. `name`: what its file is called, where the identifier could not be that."""
+    """One picture to register. `name`: its file's name, where that cannot be the identifier."""
 
     picture: Picture
     identifier: str
@@ -133,7 +133,7 @@ class AddItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOptions:
-    """How to register. `jobs` None: as many as the backend finds best. `dry_run`: everything but writing."""
+    """How to register pictures. `jobs` None: the backend decides. `dry_run`: do everything but write."""
 
     on_exists: OnExists = OnExists.FAIL
     create_channel: bool = True
@@ -144,7 +144,7 @@ class AddOptions:
 
 
 class RemoveStatus(StrEnum):
-    """What became of one identifier of a `rm`. `absent`: there was no such target."""
+    """What became of one identifier given to `rm`. `absent`: there was no such target."""
 
     REMOVED = "removed"
     ABSENT = "absent"

@@ -22,7 +22,7 @@ NO_HOME = "this user has no home folder: set HOME, or name folders with --data-d
 
 
 def user_folder(what: Literal["config", "data"]) -> Path | None:
-    """Return the platform's folder of this user, None for a user without a home folder."""
+    """Return this user's folder on this platform, None for a user without a home folder."""
     import platformdirs
 
     try:
@@ -48,7 +48,7 @@ class Profile:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self, key: str) -> str | None:
-        """Return a value as text. Raises UsageError when the file holds something else there."""
+        """Return a value as text. Raises UsageError when the file has no text there."""
         value = self.values.get(key)
         if value is not None and not isinstance(value, str):
             raise UsageError(f"profile {self.name}: {key} must be text, not {type(value).__name__}")
@@ -80,7 +80,7 @@ class ProfileFile:
         return sorted({BUILT_IN, *self._profiles()})
 
     def get(self, name: str) -> Profile:
-        """Return a profile. Raises ProfileNotFound, with the names that come near as a hint."""
+        """Return a profile. Raises ProfileNotFound, with similar names as a hint."""
         table = self._profiles().get(name)
         if table is None and name == BUILT_IN:
             return Profile(BUILT_IN, {"kind": "local"})
@@ -89,11 +89,11 @@ class ProfileFile:
         return Profile(name, table)
 
     def refuse(self, profile: Profile, *, replace: bool = False) -> None:
-        """Raises what `add` would: ProfileExists unless `replace`, UsageError for an invalid name."""
+        """Raise what `add` would: ProfileExists unless `replace`, UsageError for an invalid name."""
         if not _NAME.fullmatch(profile.name):
             raise UsageError(
                 f"not a valid profile name: {profile.name!r}",
-                hint="1 to 64 letters, digits, _ . - and a letter or digit first",
+                hint="1 to 64 letters, digits, _ . -, beginning with a letter or digit",
             )
         if profile.name in self._profiles() and not replace:
             raise ProfileExists(
@@ -144,7 +144,7 @@ class ProfileFile:
             raise UsageError(f"{self.path}: {error.strerror}") from error
         if foreign := sorted(data.keys() - {"current", "profiles"}):
             raise UsageError(
-                f"{self.path}: no such key: {foreign[0]}", hint="the keys are current and profiles"
+                f"{self.path}: no such key: {foreign[0]}", hint="the keys are: current, profiles"
             )
         return data
 
@@ -160,7 +160,7 @@ class ProfileFile:
 
 
 def _to_toml(data: Mapping[str, Any]) -> str:
-    """Write scalars, then one table a profile. JSON's quoting of text is a subset of TOML's, but for DEL."""
+    """Write scalars, then one table per profile. JSON quotes text as TOML may, except for DEL."""
     lines = [f"{key} = {_scalar(value)}" for key, value in data.items() if not isinstance(value, dict)]
     for name, table in data.get("profiles", {}).items():
         lines += ["", f"[profiles.{_scalar(name)}]"]

@@ -1,4 +1,4 @@
-"""Finds each setting's value (flag > environment > profile > default), and what `doctor` says of them."""
+"""Finds each setting's value (flag > environment > profile > default), and what `doctor` says about them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def resolve(
 
 
 def _refuse_unknown(profile: Profile, path: Path | None) -> None:
-    """Raises UsageError for a key that the profile's kind does not have: probably a typing error."""
+    """Raise UsageError for a key that the profile's kind does not have: probably a typing error."""
     kind = profile.text("kind") or Kind.LOCAL.value
     if kind not in list(Kind):
         return
@@ -56,7 +56,7 @@ def _refuse_unknown(profile: Profile, path: Path | None) -> None:
     known = ["kind", "channel", "format", *KEYS[Kind(kind)], *places]
     for key in profile.values:
         if key not in known:
-            hint = f"correct {path}; there are {', '.join(known)}"
+            hint = f"correct {path}; the settings are: {', '.join(known)}"
             raise UsageError(f"profile {profile.name}: no such setting: {key}", hint=hint, item=key)
 
 
@@ -93,7 +93,7 @@ def _setting(
 
 
 def _secret(kind: Kind, profile: Profile, environ: Mapping[str, str]) -> tuple[Secret | None, str]:
-    """Return where the secret is kept, and who says so. Raises UsageError when a profile names two places."""
+    """Return where the secret is kept, and which setting says so. Raises UsageError for two places."""
     if kind not in SECRETS:
         return None, "default"
     if environ.get("ARCLI_SECRETKEY"):
@@ -104,7 +104,7 @@ def _secret(kind: Kind, profile: Profile, environ: Mapping[str, str]) -> tuple[S
         if (text := profile.text(f"{SECRETS[kind]}_{place}")) is not None
     ]
     if len(named) > 1:
-        raise UsageError(f"profile {profile.name} names several places of its secret")
+        raise UsageError(f"profile {profile.name} names several places for its secret")
     return (named[0] if named else None), f"profile {profile.name}"
 
 

@@ -23,7 +23,7 @@ _PATIENCE = 120.0  # seconds a command may take: it may ask a person to unlock s
 
 
 class Place(StrEnum):
-    """How a secret is kept; also the end of its key in a profile: `secretkey_file`."""
+    """How a secret is kept; also the suffix of its key in a profile, as in `secretkey_file`."""
 
     ENV = "env"
     FILE = "file"
@@ -42,7 +42,7 @@ class Secret:
         return f"{self.place} {self.where}"
 
     def read(self, environ: Mapping[str, str]) -> str:
-        """Return the secret without the line ends around it. Raises WrongCredentials, NotSupported."""
+        """Return the secret without surrounding line breaks. Raises WrongCredentials, NotSupported."""
         text = {
             Place.ENV: lambda: environ.get(self.where, ""),
             Place.FILE: lambda: _from_file(expanded(self.where)),
@@ -55,7 +55,7 @@ class Secret:
 
 
 def forget_in_keyring(entry: str) -> None:
-    """Take a secret out of the system's keyring again, if it is there."""
+    """Remove a secret from the system's keyring, if it is there."""
     keyring, errors = _keyring()
     with suppress(errors.KeyringError):
         keyring.delete_password(_SERVICE, entry)
@@ -83,7 +83,7 @@ def _from_file(path: Path) -> str:
 
 
 def _from_command(command: str) -> str:
-    """Run a command (no shell) whose stdin, stderr and terminal are ours, so that it can ask."""
+    """Run a command (no shell) that shares our stdin, stderr and terminal, so that it can prompt."""
     import subprocess
 
     program = command.split(" ", maxsplit=1)[0]

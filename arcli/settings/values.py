@@ -1,4 +1,4 @@
-"""Which settings there are, by what a profile talks to, and those of one run, each with its origin."""
+"""The settings of each kind of profile, and those of one run, each with its origin."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Kind(StrEnum):
     TUPU = "tupu"
 
 
-# The settings of each kind beside `profile`, `kind`, `channel` and `format`, and what its secret is called.
+# The settings of each kind besides `profile`, `kind`, `channel` and `format`, and the name of its secret.
 KEYS = {
     Kind.LOCAL: ("data_dir",),
     Kind.ARCLOUD: ("url", "username", "timeout", "jobs"),
@@ -50,13 +50,13 @@ KEYS = {
 SECRETS = {Kind.ARCLOUD: "secretkey", Kind.TUPU: "private_key"}
 DEFAULTS = {"channel": "default", "format": Format.TABLE.value, "verify": "true"}
 
-# What `profile add --set` takes: settings without an option of their own.
+# What `profile add --set` accepts: settings that have no option of their own.
 OTHERS = {
     "timeout": "seconds to wait for an answer (60)",
-    "jobs": "requests at once in a batch (4)",
-    "form": "multipart or json: how pictures travel (tupu; multipart)",
-    "tags": "tags of the pictures of a request, with spaces between (tupu)",
-    "tasks": "task identifiers, with spaces between (tupu)",
+    "jobs": "requests sent at the same time in a batch (4)",
+    "form": "multipart or json: how pictures are sent (tupu; multipart)",
+    "tags": "tags for the pictures of a request, separated by spaces (tupu)",
+    "tasks": "task identifiers, separated by spaces (tupu)",
     "uid": "user identifier sent along (tupu)",
 }
 
@@ -71,7 +71,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of one run. `values` has those of KEYS that are set; `secret` only its place."""
+    """All settings of one run. `values` holds the KEYS that are set; `secret` says where the secret is."""
 
     profile: Setting
     kind: Setting
@@ -116,7 +116,7 @@ class Settings:
         return self.secret.read(self.environ)
 
     def shown(self) -> dict[str, Setting]:
-        """Return what `profile show` may show, in order."""
+        """Return the settings that `profile show` displays, in order."""
         shown = {"profile": self.profile, "kind": self.kind, "channel": self.channel, "format": self.format}
         shown |= self.values
         if self.secret is not None:

@@ -1,4 +1,4 @@
 """The truth: the catalog of channels, one store per channel and match counts, on SQLite.
 
-It moves bytes, not arrays.
+It stores bytes and knows nothing of arrays.
 """

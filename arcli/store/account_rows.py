@@ -1,4 +1,4 @@
-"""Rows of accounts, keys, grants and bindings: what is asked of the catalog's tables."""
+"""Rows of accounts, keys, grants and bindings: the queries of the catalog's tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWNED = "SELECT name FROM channels WHERE owner = ? ORDER BY name"
 
 
 def has(account: Account, wanted: Grant) -> bool:
-    """Say whether the account may do that already."""
+    """Say whether the account may already do that."""
     name = valid_channel_name(wanted.channel)
     enough = (Scope.ALL, wanted.scope)
     return name in account.owns or any(g.channel == name and g.scope in enough for g in account.grants)
@@ -57,7 +57,7 @@ def created(connection: sqlite3.Connection, username: str) -> str:
 
 
 def read_account(connection: sqlite3.Connection, username: str, created: str) -> Account:
-    """Return all of an account."""
+    """Return an account with its keys, channels, grants and bindings."""
     owned = connection.execute(OWNED, (username,)).fetchall()
     grants = "SELECT channel, scope FROM grants WHERE username = ? ORDER BY channel"
     bindings = "SELECT secret_id, username, channels, public_key FROM bindings WHERE username = ?"
@@ -75,7 +75,7 @@ def read_account(connection: sqlite3.Connection, username: str, created: str) ->
 
 
 def keys(connection: sqlite3.Connection, username: str) -> list[AccountKey]:
-    """Return an account's keys, also those that were revoked, the oldest first."""
+    """Return an account's keys, revoked ones too, the oldest first."""
     rows = connection.execute(f"{_KEYS} ORDER BY created, key_id", (username,))
     return [
         AccountKey(
@@ -106,7 +106,7 @@ def binding_of(row: tuple[str, str, str, str]) -> TupuBinding:
 
 
 def key_in_force(keys: list[AccountKey], username: str, key_id: str | None) -> AccountKey:
-    """Return the key that is meant. Raises NotFound, UsageError when it is not clear which."""
+    """Return the key named, or the only one in force. Raises NotFound, UsageError when there are several."""
     standing = [key for key in keys if key.revoked is None and key_id in (None, key.key_id)]
     if not standing:
         which = f"key {key_id}" if key_id else "key in force"

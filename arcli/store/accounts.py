@@ -120,9 +120,9 @@ class Accounts:
             audit.note(connection, "key revoked", username, key=key_id)
 
     def remove_account(self, *, username: str) -> tuple[str, ...]:
-        """Its channels lose their owner with it, so that a later account of that name does not get them.
+        """Remove an account and all that belongs to it, its remembered quotas included.
 
-        The quotas that it had go too: they are of that account, not of the name.
+        Its channels lose their owner, so that a later account of that name does not get them.
         """
         with self._changing(username) as connection:
             orphans = account_rows.read_account(connection, username, "").owns
@@ -160,7 +160,7 @@ class Accounts:
             return done
 
     def audit(self, *, subject: str | None = None, limit: int = 100) -> Sequence[AuditEntry]:
-        """Return the latest changes of one account or channel, or of all, the oldest first."""
+        """Return the latest changes to one account or channel (None: to any), the oldest first."""
         if not self._catalog.exists():
             return ()
         with self._catalog.database.read() as connection:
@@ -182,7 +182,7 @@ class Accounts:
         grants: Sequence[Grant],
         binding: TupuBinding | None,
     ) -> NewKey:
-        """Give an account a key, of `grants` those that it lacks, and a binding."""
+        """Give an account a key, those of `grants` that it lacks, and a binding."""
         held = account_rows.read_account(connection, username, "")
         for grant in grants:
             if not account_rows.has(held, grant):

@@ -12,13 +12,13 @@ from contextvars import ContextVar
 from arcli.models import AuditEntry
 from arcli.store.rows import now
 
-MOST_ENTRIES = 100_000  # the oldest go first: some 20 MB
+MOST_ENTRIES = 100_000  # entries, some 20 MB; the oldest are dropped first
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
 @contextmanager
 def acting_as(who: str) -> Iterator[None]:
-    """Changes made inside are those of `who`: an account and its key, for a server."""
+    """Attribute the changes made inside to `who`: for a server, an account and its key."""
     token = _acting.set(who)
     try:
         yield
@@ -27,7 +27,7 @@ def acting_as(who: str) -> Iterator[None]:
 
 
 def note(connection: sqlite3.Connection, what: str, subject: str, **details: object) -> None:
-    """Write one entry. `details` hold no secret."""
+    """Write one entry. `details` must hold no secret."""
     details_text = json.dumps(
         {name: value for name, value in details.items() if value is not None}, default=str
     )
@@ -40,7 +40,7 @@ def note(connection: sqlite3.Connection, what: str, subject: str, **details: obj
 
 
 def entries(connection: sqlite3.Connection, *, subject: str | None, limit: int) -> list[AuditEntry]:
-    """Return the latest `limit` entries, of one account or channel or of all, the oldest first."""
+    """Return the latest `limit` entries about one account or channel (None: any), the oldest first."""
     rows = connection.execute(
         "SELECT at, who, what, subject, details FROM audit WHERE ? IS NULL OR subject = ?"
         " ORDER BY number DESC LIMIT ?",
@@ -53,7 +53,7 @@ def entries(connection: sqlite3.Connection, *, subject: str | None, limit: int) 
 
 
 def _operator() -> str:
-    """Return who is at the machine; a user without a name has a number."""
+    """Return the user at this machine, by name, or by number where there is no name."""
     name = ""
     with suppress(OSError, KeyError, ImportError):
         name = getpass.getuser()

@@ -61,7 +61,7 @@ class Catalog:
         """
         catalog = cls(data_dir)
         try:
-            if not catalog.exists() and catalog.stores() and not catalog.exists():  # made meanwhile?
+            if not catalog.exists() and catalog.stores() and not catalog.exists():  # made just now?
                 raise catalog._missing()
             if create:
                 catalog.make()
@@ -109,7 +109,7 @@ class Catalog:
         self.reserve.keep()
 
     def stores(self) -> list[Path]:
-        """Return the folders that hold a channel's store, known to the catalog or not; none that is to go."""
+        """Return the folders that hold a store and are not to be removed, known to the catalog or not."""
         found = self.channels_dir.glob(f"*/{STORE_FILE}")
         gone = (REMOVED, DAMAGED, *(leaving(self.database) if self.exists() else ()))
         return sorted(path.parent for path in found if not path.parent.name.startswith(gone))
@@ -134,8 +134,8 @@ class Catalog:
     ) -> ChannelRecord:
         """Make a channel. Raises ChannelExists, InvalidChannelName.
 
-        One of a name that its owner had before, and removed, gets the quota back that it had, unless
-        `settings` name one.
+        If its owner had a channel of this name before and removed it, the new one has the same quota, unless
+        `settings` name another.
         """
         name = valid_channel_name(name)
         created = created or now()
@@ -172,7 +172,7 @@ class Catalog:
         record = self._one(connection, name)
         settings = replace(record.settings, owner=None)
         with (
-            contextlib.suppress(DataDamaged, ChannelNotFound),  # one that cannot be read has no owner either
+            contextlib.suppress(DataDamaged, ChannelNotFound),  # then only the catalog drops it
             ChannelStore.open(record.folder) as store,
             store.write() as transaction,
         ):
@@ -180,11 +180,11 @@ class Catalog:
         update_settings(connection, name, settings)
 
     def remove_channel(self, name: str) -> None:
-        """Remove a channel and its folder. Those who are reading it go on; later callers find no channel.
+        """Remove a channel and its folder. Open readers can go on; later callers find no channel.
 
-        The catalog comes first, and notes the folder that is to go: what a killed removal leaves is swept by
-        the next one. Only where the disk has no room for that note, the folder goes first.
-        Raises ChannelNotFound.
+        The catalog is changed first, and records the folder to delete: what a killed removal leaves is swept
+        by the next one. Only if the disk has no room for that record is the folder deleted first. Raises
+        ChannelNotFound.
         """
         name = valid_channel_name(name)
         try:
@@ -235,7 +235,7 @@ class Catalog:
         )
 
     def make_folder(self, name: str) -> Path:
-        """Make a folder whose random end is never used twice, whatever letters the file system folds."""
+        """Make a folder with a random suffix: never reused, even where the file system ignores case."""
         folder = self.channels_dir / f"{_slug(name)}-{secrets.token_hex(4)}"
         try:
             folder.mkdir(mode=0o700)
@@ -256,7 +256,7 @@ def update_settings(connection: sqlite3.Connection, name: str, settings: Channel
 
 
 def remember_quota(connection: sqlite3.Connection, record: ChannelRecord) -> None:
-    """Keep the quota of a channel that goes to its owner, in case the owner makes it again."""
+    """Keep the quota of a channel that is being removed, in case its owner makes it again."""
     owner, quota = record.settings.owner, record.settings.quota
     if owner is None:
         return
@@ -289,7 +289,7 @@ def enter(connection: sqlite3.Connection, record: ChannelRecord) -> None:
 
 
 def _slug(name: str) -> str:
-    """Return what of `name` every file system can hold, at most 32 characters of a-z, 0-9 and -."""
+    """Return `name` reduced to what every file system can hold: at most 32 characters of a-z, 0-9 and -."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:32] or "channel"
 

@@ -1,4 +1,4 @@
-"""What `doctor` asks of a channel's store, and what it can put right there."""
+"""How `doctor` checks a channel's store, and what it can repair there."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Decode = Callable[[bytes], object]
 
 _REPAIR = "run: arcli doctor --repair"
 RESTORE = "restore this channel from a backup, or add its pictures to a new channel"
-_SHOWN = 10  # problems named one by one before they are only counted
+_SHOWN = 10  # so many problems are named one by one, further ones only counted
 _ORPHANS = "FROM {table} WHERE row_id NOT IN (SELECT row_id FROM targets)"
 _BLOB_TABLES = ("features", "pictures", "thumbnails")
 
 
 def advice(error: ArcliError) -> str | None:
-    """Return what to do about a channel's store that cannot be opened (the hint names doctor itself)."""
+    """Return what to do about a store that cannot be opened (the error's own hint names doctor itself)."""
     lost = isinstance(error, ChannelNotFound) or type(error) is DataDamaged
     return RESTORE if lost and error.hint in (None, DataDamaged.default_hint) else error.hint
 
@@ -63,11 +63,11 @@ def verify_counts(counts: Counts) -> Iterator[Finding]:
 
 
 def repair_counts(counts: Counts) -> Iterator[Finding]:
-    """Put damaged counts aside, so that counting begins anew. Raises DataTooNew."""
+    """Move damaged counts aside, so that counting starts again. Raises DataTooNew."""
     if not counts.database.exists() or not is_damaged(counts.database):
         return
     aside = counts.database.set_aside()
-    message = f"the damaged counts are now {aside.name}; counting begins anew"
+    message = f"the damaged counts are now in {aside.name}; counting starts again"
     yield Finding(subject=str(counts.database.path), ok=True, message=message, repaired=True)
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from arcli.errors import NotSupported
 from arcli.files import out_of_handles
 
-OLDEST_SQLITE = (3, 38)  # STRICT tables are of 3.37, json_each is always there from 3.38 on
-_BUSY_TIMEOUT = 10.0  # seconds; readers wait only while somebody recovers the log of a process that died
+OLDEST_SQLITE = (3, 38)  # STRICT tables came with 3.37; json_each is always built in since 3.38
+_BUSY_TIMEOUT = 10.0  # seconds; readers wait only while another process recovers the log of one that died
 _NO_SHARED_MEMORY = {sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP}
-_BLOB_LIMIT = 64 * 1024 * 1024  # bytes; a damaged length must not take all memory
+_BLOB_LIMIT = 64 * 1024 * 1024  # bytes; a damaged length field must not take all memory
 
 
 def open_connection(
@@ -25,7 +25,7 @@ def open_connection(
 ) -> sqlite3.Connection:
     """Open `path` with the URI `parameters` and read its schema, after the pragmas `first`.
 
-    Raises sqlite3.Error, NotSupported when Python came with too old an SQLite.
+    Raises sqlite3.Error, NotSupported when Python's SQLite is too old.
     """
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise NotSupported(
@@ -64,10 +64,10 @@ def _configure(connection: sqlite3.Connection, first: tuple[str, ...], synchrono
 
 
 class _IdleConnections:
-    """Idle connections of the whole process: the ones used last are kept.
+    """Idle connections of the whole process; the most recently used ones are kept.
 
-    Each holds three files open (database, log, shared memory), and a process has one for each channel that
-    it ever read, and for each thread that read it at once.
+    Each holds three files open (database, log, shared memory). Without a limit a process would keep one for
+    each channel that it ever read, times the threads that read it at the same time.
     """
 
     def __init__(self, most: int) -> None:
@@ -76,7 +76,7 @@ class _IdleConnections:
         self._guard = threading.Lock()
 
     def take(self, reader: Readers, inode: int) -> sqlite3.Connection | None:
-        """Return an idle connection of `reader` to the file `inode`; close those to a file before it."""
+        """Return an idle connection of `reader` to the file `inode`; close those to an earlier file."""
         with self._guard:
             mine = [key for key, (owner, _, _) in self._kept.items() if owner is reader]
             found = None
@@ -97,7 +97,7 @@ class _IdleConnections:
                 self._kept.popitem(last=False)[1][1].close()
 
     def close(self, reader: Readers) -> None:
-        """Close those of `reader`."""
+        """Close the idle connections of `reader`."""
         with self._guard:
             for key in [key for key, (owner, _, _) in self._kept.items() if owner is reader]:
                 self._kept.pop(key)[1].close()
@@ -117,7 +117,7 @@ class Readers:
         self._closed = False
 
     def take(self) -> tuple[sqlite3.Connection, int]:
-        """Return a connection to the file that is at the path now, and what `give_back` wants to know.
+        """Return a connection to the file that is now at the path, and the inode that `give_back` needs.
 
         Raises sqlite3.Error, OSError.
         """
@@ -139,9 +139,9 @@ class Readers:
     def _open_alone(self) -> sqlite3.Connection:
         """Open where the -shm file cannot be made: a folder that cannot be written, a full disk.
 
-        There SQLite reads a log only through a -shm file that is there. Without one there is no writer: the
-        log is then read without locks, or there is none (immutable). Such a connection would not notice
-        somebody who writes later: it serves one snapshot.
+        There SQLite reads a log only through an existing -shm file. If there is none, nobody is writing: the
+        log is then read without locks, or, if there is no log, the file is opened as immutable. Such a
+        connection would not notice a later writer, so it serves one snapshot only.
         """
         log = self._path.with_name(self._path.name + "-wal")
         way = "vfs=unix-none" if log.exists() and log.stat().st_size else "immutable=1"
@@ -163,7 +163,7 @@ class Readers:
 
 
 def _lacks_shared_memory(error: sqlite3.Error) -> bool:
-    """Say whether SQLite could not make, or fill, the -shm file; not for want of handles."""
+    """Say whether SQLite could not make, or fill, the -shm file; not because file handles ran out."""
     code = getattr(error, "sqlite_errorcode", 0)
     primary = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL)
     return (code & 0xFF in primary or code in _NO_SHARED_MEMORY) and not out_of_handles()

@@ -1,7 +1,7 @@
 """How often a channel's targets were found, by UTC day, in `counts.sqlite` beside its store.
 
-Finding only adds to memory; `flush` writes when it can get the lock at once. Counts outlive their targets.
-A crash may lose what was not flushed.
+Finding only adds to memory; `flush` writes when it can get the lock at once. Counts outlive their targets. A
+crash may lose counts that were not flushed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Counts:
         self.close()
 
     def close(self) -> None:
-        """Close the file. What is pending is lost: flush before."""
+        """Close the file. What is pending is lost: flush first."""
         self.database.close()
 
     def record(self, identifiers: Iterable[str], *, day: dt.date | None = None) -> None:
@@ -71,7 +71,7 @@ class Counts:
 
         What cannot be written stays pending: while another process holds the lock (False), in a read-only
         folder (StorageNotWritable), on a full disk (DiskFull). While another thread flushes, this waits for
-        it: what is then read has its counts too.
+        it, so that a later read includes its counts.
         """
         with self._flushing:
             return self._flush(timeout)
@@ -85,7 +85,7 @@ class Counts:
             self.add(pending, timeout=timeout)
             self._sync_now_and_then()
         except ChannelNotFound:
-            raise  # removed: they will not be read
+            raise  # the channel was removed: nobody will read them
         except BaseException as error:
             with self._guard:
                 self._pending.update(pending)
@@ -95,7 +95,7 @@ class Counts:
         return True
 
     def _sync_now_and_then(self) -> None:
-        """Bring what was counted to the medium once a minute."""
+        """Sync the counts to disk once a minute."""
         if time.monotonic() - self._synced >= _SYNC_EVERY:
             with contextlib.suppress(OSError):
                 sync(self.database.log_path)
@@ -106,7 +106,7 @@ class Counts:
         if not self.database.exists():
             self.database.create(timeout=timeout)
         with self.database.read():
-            pass  # an idle reader: else closing the writer would checkpoint, and find would wait for the disk
+            pass  # leaves an idle reader: else closing the writer checkpoints, and find waits for the disk
         with self.database.write(timeout=timeout) as connection:
             connection.executemany(
                 "INSERT INTO counts VALUES (?, ?, ?)"

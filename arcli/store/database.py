@@ -34,7 +34,7 @@ class LogOptions:
 
     target (1..64 MB): from there on a commit checkpoints. limit (target..256 MB): from there on the
     checkpoint waits `patience` milliseconds (100..10,000) for readers to move on; a find takes about 100.
-    pages (16..8192, of 8 KiB): given back before the log is emptied again.
+    pages (16..8192, of 8 KiB): how many `shrink` gives back at a time before it empties the log.
     """
 
     target: int = 4 << 20
@@ -74,7 +74,7 @@ class Database:
         return self.path.with_name(self.path.name + "-wal")
 
     def exists(self) -> bool:
-        """Say whether the file is there. Raises StorageNotWritable when that cannot be seen."""
+        """Say whether the file is there. Raises StorageNotWritable when that cannot be determined."""
         try:
             return self.path.exists()
         except OSError as error:
@@ -148,7 +148,7 @@ class Database:
                 connection.execute("BEGIN")
                 return
             message = f"{self.path} has the old format {number}"
-            hint = "run arcli once as somebody who may write there: it is upgraded at first use"
+            hint = "run arcli once as a user who may write there: it is upgraded at first use"
             raise StorageNotWritable(message, hint=hint, item=str(self.path)) from error
         connection.execute("BEGIN")
 
@@ -164,7 +164,7 @@ class Database:
         if not self.exists():
             raise self._missing()
         with self._locked(timeout):
-            if not self.exists():  # it went while we waited
+            if not self.exists():  # it was removed while we waited
                 raise self._missing()
             yield
 
@@ -203,7 +203,7 @@ class Database:
             with contextlib.closing(self._writer()) as connection:
                 self._format(connection)
                 migrate(connection, self.schema, self.path)
-                connection.execute(f"PRAGMA busy_timeout = {int(1000 * timeout)}")  # others, without our lock
+                connection.execute(f"PRAGMA busy_timeout = {int(1000 * timeout)}")  # those without our lock
                 connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield connection
@@ -222,7 +222,7 @@ class Database:
     def shrink(self) -> None:
         """Give the space of removed targets back to the file system, some megabytes at a time.
 
-        A database that an earlier arcli made is written anew once, which takes as much space as it has.
+        A database that an earlier arcli made is rewritten once, which needs as much free space as its size.
         Raises Locked, StorageNotWritable, DiskFull.
         """
         with self.excluded(), translated(self.path), contextlib.closing(self._writer()) as connection:
@@ -232,7 +232,7 @@ class Database:
             while connection.execute("PRAGMA freelist_count").fetchone()[0]:
                 connection.execute(f"PRAGMA incremental_vacuum({LOG.pages})").fetchall()
                 if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-                    break  # somebody reads the old state: what is left is for the next time
+                    break  # somebody still reads the old state: the rest is left for the next time
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._wrote = True
 

@@ -74,7 +74,7 @@ class CatalogGatekeeper:
             raise ChannelNotFound(f"no channel {channel!r}", item=channel)
         owner, granted = rights
         if not _within(principal, name, need) or not _allows(owner == principal.username, granted, need):
-            raise NotYourChannel(f"not yours to use in this way: channel {channel!r}", item=channel)
+            raise NotYourChannel(f"you may not use channel {channel!r} in this way", item=channel)
 
     def channels_of(self, principal: Principal, *, need: Scope) -> tuple[str, ...]:
         with self._catalog.database.read() as connection:
@@ -114,7 +114,7 @@ class CatalogGatekeeper:
 
 
 def _within(principal: Principal, channel: str, need: Scope) -> bool:
-    """Say whether the key itself reaches so far."""
+    """Say whether the key itself allows this."""
     named = principal.channels is None or channel in principal.channels
     return named and (principal.scope is Scope.ALL or need is Scope.FIND)
 

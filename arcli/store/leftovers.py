@@ -1,4 +1,4 @@
-"""Folders of channels on their way out, and what creations and removals left that were cut short."""
+"""Folders of channels that are being removed, and what interrupted creations and removals left behind."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.database import Database
 
 REMOVED = "removed-"
-"""A folder of that beginning is being deleted."""
+"""The prefix of folders that are being deleted."""
 DAMAGED = "damaged-"
-"""`doctor` has put a folder of that beginning aside: nothing else looks at it."""
+"""The prefix of folders that `doctor` has put aside: nothing else looks at them."""
 
 
 def sweep(catalog: Database, channels_dir: Path) -> None:
-    """Delete what is left of channels. What cannot be deleted now stays for the next time."""
+    """Delete what is left of channels. What cannot be deleted now is left for the next time."""
     with contextlib.suppress(ArcliError, OSError):
         noted = leaving(catalog)
         for name in noted:
@@ -57,13 +57,13 @@ def _unknown(catalog: Database, channels_dir: Path) -> list[Path]:
 
 @contextmanager
 def being_made(folder: Path) -> Iterator[None]:
-    """Keep `sweep` from a folder in which a channel is being made without the catalog's lock."""
+    """Keep `sweep` out of a folder in which a channel is being made without the catalog's lock."""
     with file_lock(folder / f"{STORE_FILE}.lock", timeout=0):
         yield
 
 
 def _is_unborn(folder: Path) -> bool:
-    """Say whether a creation in `folder` was cut short: a store that once held targets is no leftover."""
+    """Say whether a creation in `folder` was interrupted: a store that once held targets is no leftover."""
     try:
         with being_made(folder):
             pass

@@ -20,7 +20,7 @@ Migration = Callable[[sqlite3.Connection], None]
 class Schema:
     """The kind of a database file and the steps that lead to its present format.
 
-    readable: the oldest format that can be read as it is, where nobody may migrate it; None: the present.
+    readable: the oldest format that can be read without migrating it; None: only the present one.
     """
 
     application_id: int

@@ -1,7 +1,7 @@
 """Nonces that signed requests used: each counts once, over all processes of a data folder.
 
-They are in a database of their own: a request takes neither the catalog's lock nor an fsync. What a power
-loss takes is at most the last moments before it.
+They are in a database of their own: a request takes neither the catalog's lock nor an fsync. A power loss
+loses at most the nonces of the last moments before it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Nonces:
         """Record a nonce; False when any process recorded it before. `now`: Unix seconds.
 
         One is forgotten when both the clock and the time since the machine started say that it is old: a
-        clock that leaps ahead and comes back brings none back.
+        clock that jumps ahead and back makes none usable again.
         """
         if not self.database.exists():
             self.database.create()
@@ -55,12 +55,12 @@ class Nonces:
 
 
 def _uptime() -> float:
-    """Return the seconds since the machine started, those asleep included; no clock can be set back there."""
+    """Return the seconds since the machine started, including sleep; unlike a clock it cannot be set back."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def _boot() -> str:
-    """Return what tells this run of the machine from those before; empty where nothing does."""
+    """Return an identifier of the machine's present boot; empty where the system has none."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

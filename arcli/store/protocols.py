@@ -1,9 +1,9 @@
-"""What the engine and a server ask of a store: the seam that SQLite has behind it, and another one may.
+"""What the engine and a server need from a store: implemented here on SQLite, replaceable by another.
 
-`gallery.AccountAdmin` and `gallery.Gatekeeper` are its other half: accounts and their rights. Texts are
-compared by their code points everywhere (`COLLATE "C"` where a database has another order). Whatever fails
-is one of our own errors: ChannelNotFound, DataDamaged, DataTooNew, Locked, StorageNotWritable, DiskFull,
-Unreachable.
+`gallery.AccountAdmin` and `gallery.Gatekeeper` are the other half of this seam: accounts and their rights.
+Texts are compared by their code points everywhere (`COLLATE "C"` where a database has another order). Every
+failure is raised as one of our own errors: ChannelNotFound, DataDamaged, DataTooNew, Locked,
+StorageNotWritable, DiskFull, Unreachable.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ChannelCatalog(Protocol):
         ...
 
     def set_channel(self, name: str, changes: SettingsChanges) -> ChannelRecord:
-        """Change the settings that are named, in one transaction. Raises ChannelNotFound."""
+        """Change the given settings, in one transaction. Raises ChannelNotFound."""
         ...
 
     def remove_channel(self, name: str) -> None:
@@ -53,12 +53,12 @@ class ChannelCatalog(Protocol):
 
 
 class TargetSnapshot(Protocol):
-    """A channel at one moment: what is read through it belongs together."""
+    """A channel at one moment: all reads through it are consistent."""
 
     def info(self) -> StoreInfo: ...
 
     def changes(self) -> int:
-        """Return a number that is another one after each transaction that changed the channel."""
+        """Return a number that differs after each transaction that changed the channel."""
         ...
 
     def count(self) -> int:
@@ -72,7 +72,7 @@ class TargetSnapshot(Protocol):
     def target(self, identifier: str) -> TargetRow | None: ...
 
     def list(self, query: ListQuery = ListQuery()) -> tuple[int, list[TargetRow]]:
-        """Return how many targets `query` selects, and its page of them by identifier in code points."""
+        """Return how many targets `query` selects, and the page it asks for, by identifier (code points)."""
         ...
 
     def rows(self, row_ids: Iterable[int]) -> dict[int, TargetRow]: ...
@@ -93,11 +93,11 @@ class TargetWriter(TargetSnapshot, Protocol):
         ...
 
     def replace(self, new: NewTarget) -> int:
-        """Put `new` in the place of the target of that identifier, with a new row id."""
+        """Replace the target of the same identifier with `new`, and return the new row id."""
         ...
 
     def remove(self, identifier: str) -> int | None:
-        """Remove a target and return the row id that is dead now, or None when there is no such target."""
+        """Remove a target and return its row id, or None when there is no such target."""
         ...
 
     def update(self, identifier: str, changes: TargetChanges) -> TargetRow:
@@ -157,5 +157,5 @@ class AttemptLevels(Protocol):
     def close(self) -> None: ...
 
     def update(self, key: Hashable, change: Callable[[float, float], tuple[float, float]]) -> None:
-        """Replace a key's (level, when) by what `change` makes of it; no process comes between."""
+        """Replace a key's (level, when) with what `change` makes of it, atomically over processes."""
         ...

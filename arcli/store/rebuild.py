@@ -1,4 +1,4 @@
-"""The catalog against the channels' own stores: where they differ, the stores are right."""
+"""Compares the catalog with the channels' own stores: where they differ, the stores are right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arcli.store.check import RESTORE, advice, is_damaged, verify_database
 from arcli.store.leftovers import DAMAGED, sweep
 
 _REPAIR = "run: arcli doctor --repair"
-_GONE = "restore the channel's folder, or take it off the list by: arcli doctor --repair"
+_GONE = "restore the channel's folder, or take it off the list with: arcli doctor --repair"
 
 
 def verify_catalog(data_dir: Path) -> Iterator[Finding]:
@@ -48,7 +48,7 @@ def _without_catalog(catalog: Catalog) -> Iterator[Finding]:
 
 
 def _differences(catalog: Catalog) -> Iterator[Finding]:
-    """Yield what the catalog says otherwise than the stores, and what it does not know."""
+    """Yield where the catalog and the stores differ, and which channels the catalog does not know."""
     known = {record.folder: record for record in catalog.channels()}
     for folder in sorted({*known, *catalog.stores()}):
         record = known.get(folder)
@@ -67,7 +67,7 @@ def _differences(catalog: Catalog) -> Iterator[Finding]:
 
 
 def read_record(folder: Path) -> ChannelRecord:
-    """Return what the store in `folder` says of itself. Raises ChannelNotFound, DataDamaged, DataTooNew."""
+    """Return what a store records about itself. Raises ChannelNotFound, DataDamaged, DataTooNew."""
     with ChannelStore.open(folder, readonly=True) as store, store.read() as snapshot:
         info = snapshot.info()
     return ChannelRecord(
@@ -76,9 +76,9 @@ def read_record(folder: Path) -> ChannelRecord:
 
 
 def rebuild_catalog(data_dir: Path) -> Iterator[Finding]:
-    """Make the catalog say what the stores say; a catalog that cannot be read is put aside first.
+    """Rebuild the catalog from the stores; a catalog that cannot be read is put aside first.
 
-    Accounts and keys live in the catalog alone: those of a catalog that was put aside must be made anew.
+    Accounts and keys live in the catalog alone: those of a catalog that was put aside must be created again.
     """
     catalog = Catalog(data_dir)
     try:
@@ -101,7 +101,7 @@ def _put_aside(catalog: Catalog) -> Iterator[Finding]:
             subject=str(catalog.database.path),
             ok=True,
             message=f"the damaged catalog is now {aside.name}",
-            hint="accounts and keys that were in it have to be made anew: arcli account add",
+            hint="accounts and keys that were in it must be created again: arcli account add",
             repaired=True,
         )
 
@@ -115,7 +115,7 @@ def _is_unreadable(catalog: Catalog) -> bool:
 
 
 def _enter_all(catalog: Catalog) -> list[Finding]:
-    """Drop what no longer has a store and enter every store that can be read."""
+    """Drop entries that no longer have a store, and enter every store that can be read."""
     with catalog.database.write() as connection:
         known = {record.folder: record for record in catalog.channels()}
         findings: list[Finding] = []
@@ -140,7 +140,7 @@ def _is_wreck(folder: Path) -> bool:
 
 
 def _put_away(record: ChannelRecord) -> Finding:
-    """Rename the folder of a damaged channel: what is left there may be salvaged, and is out of the way."""
+    """Rename the folder of a damaged channel: it is out of the way, and its content may still be salvaged."""
     aside = record.folder.with_name(f"{DAMAGED}{record.folder.name}")
     try:
         record.folder.rename(aside)
@@ -155,7 +155,7 @@ def _put_away(record: ChannelRecord) -> Finding:
 def _enter_one(
     connection: sqlite3.Connection, folder: Path, listed: ChannelRecord | None, taken: dict[str, Path]
 ) -> Iterator[Finding]:
-    """Enter the store in `folder`, `listed` differently so far, unless its name is `taken` by another one."""
+    """Enter the store in `folder`, so far listed as `listed`, unless its name is `taken` by another one."""
     try:
         real = read_record(folder)
     except ArcliError as error:

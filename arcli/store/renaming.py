@@ -1,8 +1,8 @@
 """Channels under another name: renamed where they are, or copied.
 
-A rename changes the catalog and the name in the channel's own store. The store comes first: a process that
-is killed in between leaves a channel under its old name, and the next to open it corrects the store's name.
-A copy appears in the catalog when all of it is on the disk.
+A rename changes the catalog and the name in the channel's own store. The store comes first: a process that is
+killed in between leaves a channel under its old name, and the next to open it corrects the store's name. A
+copy appears in the catalog once all of it is on disk.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def rename_channel(catalog: Catalog, old: str, new: str) -> ChannelRecord:
 
 
 def put_name_right(record: ChannelRecord, store: ChannelStore) -> None:
-    """Give a store the name that the catalog has for it: a rename may have been killed half-way."""
+    """Give a store the name that the catalog has for it, in case a rename was killed half-way."""
     with store.read() as snapshot:
         known = snapshot.info().name
     if known != record.name:

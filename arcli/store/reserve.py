@@ -11,8 +11,8 @@ from pathlib import Path
 RESERVE_FILE = "reserve"
 _BYTES = (
     384 * 1024
-)  # the log of one removal (some 15 pages of 8 KiB) and what SQLite shares (32 KiB), twice over
-_ROOM = 4 * _BYTES  # free bytes below which nothing is put by: a disk that small is nearly full already
+)  # bytes: twice the log of one removal (some 15 pages of 8 KiB) and SQLite's shared memory (32 KiB)
+_ROOM = 4 * _BYTES  # free bytes below which nothing is reserved: such a disk is nearly full already
 
 
 class Reserve:
@@ -22,7 +22,7 @@ class Reserve:
         self._path = data_dir / RESERVE_FILE
 
     def keep(self) -> None:
-        """Reserve the space, unless that is done or there is none to spare."""
+        """Reserve the space, unless it is already reserved or there is none to spare."""
         with contextlib.suppress(OSError):
             if self._path.exists():
                 return

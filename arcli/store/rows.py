@@ -1,4 +1,4 @@
-"""Rows of a store as dataclasses, and the texts that they are stored as."""
+"""Rows of a store as dataclasses, and their stored form as text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TargetRow(Target):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTarget:
-    """What becomes one row. Blobs are stored as they are; `created` None: now."""
+    """The content of a new row. Blobs are stored as they are; `created` None: now."""
 
     identifier: str
     features: bytes
@@ -43,10 +43,11 @@ class NewTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreInfo:
-    """What a store says of itself.
+    """What a store records about itself.
 
-    `store_id` is drawn when it is made; `epoch` anew whenever the file is written to after it was copied or
-    restored. `moved`: it was, and has not been written to since. `home` tells the file from its copies.
+    `store_id` is drawn when the store is made; `epoch` is drawn again at the first write after the file was
+    copied or restored. `moved`: it was copied or restored, and has not been written to since. `home` tells
+    the file from its copies.
     """
 
     name: str
@@ -65,7 +66,7 @@ def now() -> str:
 
 
 def matchratio_text(value: MatchRatio | None) -> str | None:
-    """Return JSON text, which keeps a number a number and a text a text."""
+    """Return JSON text, so that a number stays a number and a text stays a text."""
     return None if value is None else json.dumps(value)
 
 

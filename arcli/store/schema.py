@@ -1,7 +1,6 @@
 """The tables of the four kinds of database, as numbered steps (see arcli.store.migrations).
 
-A module with tables of its own in one of these files (segments, accounts) has a step function that is named
-here. A step that was landed is never edited: a change is one more step.
+A step that was released is never edited: a change is one more step.
 """
 
 from __future__ import annotations
@@ -154,7 +153,7 @@ _COUNTS_2 = "CREATE INDEX counts_of ON counts (identifier, day);\n"
 
 
 def run(connection: sqlite3.Connection, script: str) -> None:
-    """Execute the statements of `script` within the transaction at hand (executescript would end it)."""
+    """Execute the statements of `script` within the current transaction (executescript would end it)."""
     for statement in script.split(";\n"):
         if statement.strip():
             connection.execute(statement)

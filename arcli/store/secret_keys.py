@@ -35,7 +35,7 @@ class DigestKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SecretDigests:
-    """Both digests of a secret, made before anything is known of its account."""
+    """Both digests of a secret, made before anything is known about its account."""
 
     drawn: bytes
     imported: bytes
@@ -46,7 +46,7 @@ class SecretDigests:
         return cls(hashlib.sha256(data).digest(), hmac.digest(pepper, data, "sha256"))
 
     def match(self, kind: str, digest: bytes) -> bool:
-        """Compare in constant time."""
+        """Say whether `digest`, of that kind, is this secret's; takes the same time either way."""
         mine = self.imported if kind == DigestKind.IMPORTED else self.drawn
         return hmac.compare_digest(mine, digest)
 
@@ -57,16 +57,16 @@ def drawn_secret() -> str:
 
 
 def importable(secretkey: str) -> str:
-    """Return `secretkey`, or raise UsageError where it cannot be one."""
+    """Return `secretkey`, or raise UsageError if it is not usable as one."""
     if not secretkey or len(secretkey) > _IMPORTED_LIMIT or not secretkey.isprintable():
         raise UsageError(f"an imported secret has 1 to {_IMPORTED_LIMIT} printable characters, on one line")
     return secretkey
 
 
 def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
-    """Return the content of `path`; what `make` returns is kept there first if there is no such file.
+    """Return the content of `path`, after writing what `make` returns there if there is no such file.
 
-    Of several processes that start at once one makes it and all read the same. Raises StorageNotWritable,
+    If several processes start at once, one makes it and all read the same. Raises StorageNotWritable,
     DiskFull.
     """
     try:
@@ -80,7 +80,7 @@ def read_or_make(path: Path, make: Callable[[], bytes]) -> bytes:
 
 
 def pepper(data_dir: Path) -> bytes:
-    """Return the server's own secret, from which it keys what must not be guessed."""
+    """Return the server's own secret: the key of digests that must not be guessed."""
     path = data_dir / PEPPER_FILE
     value = read_or_make(path, lambda: secrets.token_bytes(PEPPER_BYTES))
     if len(value) != PEPPER_BYTES:

@@ -29,8 +29,8 @@ _BURIED = (
 class SegmentRecord:
     """A published segment: its file, and the rows first_row..last_row that it covers.
 
-    built_at: `Snapshot.changes` before it was built. store_id, epoch: whose it is. retired: the generation
-    that replaced it; it is kept for one more.
+    built_at: `Snapshot.changes` before it was built. store_id, epoch: the store that it belongs to. retired:
+    the generation that replaced it; the file is kept for one generation more.
     """
 
     file: SegmentFile
@@ -59,7 +59,7 @@ def replaced(snapshot: Snapshot) -> list[SegmentRecord]:
 
 
 def foreign(snapshot: Snapshot) -> list[SegmentRecord]:
-    """Return the live segments of an earlier epoch: this store was copied or restored since."""
+    """Return the live segments of an earlier epoch: the store was copied or restored since then."""
     return _select(snapshot, f"retired IS NULL AND NOT ({_OWN})", _own(snapshot))
 
 
@@ -69,22 +69,22 @@ def names(snapshot: Snapshot) -> set[str]:
 
 
 def dead_in(snapshot: Snapshot, record: SegmentRecord) -> int:
-    """Return how many rows that a segment holds were removed since."""
+    """Return how many of the rows that a segment holds were removed since it was built."""
     count = "SELECT count(*) FROM dead WHERE row_id BETWEEN ? AND ? AND at >= ?"
     values = (record.first_row, record.last_row, record.built_at)
     return int(snapshot.connection.execute(count, values).fetchone()[0])
 
 
 def publish(transaction: WriteTransaction, added: Sequence[SegmentRecord], gone: Collection[str]) -> None:
-    """Make `added` live in the place of the live segments named `gone`, as a new generation.
+    """Replace the live segments named `gone` with `added`, as a new generation.
 
-    What the generation before had replaced is forgotten, and so is each dead row that no segment holds.
+    Segments that the previous generation replaced are forgotten, and so are dead rows that no segment holds.
     Raises Conflict when somebody else has replaced one of `gone` or the store has a new epoch.
     """
     known = {record.file.name for record in live(transaction) + foreign(transaction)}
     own = _own(transaction)
     if not known.issuperset(gone) or any((new.store_id, new.epoch) != own for new in added):
-        raise Conflict("the segments have changed meanwhile")
+        raise Conflict("the segments have changed in the meantime")
     run, number = transaction.connection.execute, generation(transaction) + 1
     run("DELETE FROM segments WHERE retired IS NOT NULL")
     for name in gone:

@@ -16,7 +16,7 @@ _AMONG = "IN (SELECT value FROM json_each(?))"
 
 
 class Snapshot:
-    """A channel at one moment. Use it only inside the `with` block that gave it."""
+    """A channel at one moment. Use it only inside the `with` block that yields it."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.connection = connection
@@ -45,15 +45,15 @@ class Snapshot:
             )
         except (KeyError, ValueError, TypeError) as error:
             raise DataDamaged(
-                f"{self._path} does not say what it is: {error}", item=str(self._path)
+                f"the description in {self._path} cannot be read: {error}", item=str(self._path)
             ) from error
 
     def changes(self) -> int:
-        """Return a number that is another one after each write transaction that changed the store."""
+        """Return a number that differs after each write transaction that changed the store."""
         return self._state("changes")
 
     def dead_changes(self) -> int:
-        """Return a number that is another one whenever `dead_rows` may give another answer."""
+        """Return a number that differs whenever `dead_rows` may give another answer."""
         return self._state("dead_changes")
 
     def count(self) -> int:
@@ -134,7 +134,7 @@ class Snapshot:
         return [target_row(channel, values) for values in self.connection.execute(select, values)]
 
     def list(self, query: ListQuery = ListQuery()) -> tuple[int, list[TargetRow]]:
-        """Return how many targets `query` selects, and its page of them by identifier in code points."""
+        """Return how many targets `query` selects, and the page it asks for, by identifier (code points)."""
         where, values = _conditions(query)
         if query.where:
             self.connection.create_function("metadata_is", 3, _metadata_is, deterministic=True)
@@ -146,7 +146,7 @@ class Snapshot:
 
 
 def home_of(path: Path) -> str:
-    """Return what tells the file at `path` from a copy of it: its inode and its folder's.
+    """Return what distinguishes the file at `path` from a copy: its inode and its folder's.
 
     Raises ChannelNotFound when the channel was removed since the file was opened.
     """

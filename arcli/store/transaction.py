@@ -21,7 +21,7 @@ class WriteTransaction(Snapshot):
         return self._insert(new, new.created or now())
 
     def replace(self, new: NewTarget) -> int:
-        """Put `new` in the place of the target of that identifier, keeping its date of creation.
+        """Replace the target of the same identifier with `new`, keeping its date of creation.
 
         Returns the new row id; the old one is dead. Raises TargetNotFound.
         """
@@ -30,7 +30,7 @@ class WriteTransaction(Snapshot):
         return self._insert(new, old.created or now())
 
     def remove(self, identifier: str) -> int | None:
-        """Remove a target and return the row id that is dead now, or None when there is no such target."""
+        """Remove a target and return its row id, or None when there is no such target."""
         row = self.target(identifier)
         if row is None:
             return None
@@ -40,7 +40,7 @@ class WriteTransaction(Snapshot):
     def update(self, identifier: str, changes: TargetChanges) -> TargetRow:
         """Change metadata, matchratio, active and identifier; return the row as it is now.
 
-        A new picture is not for here but for `replace`. Raises TargetNotFound, TargetExists.
+        A new picture is set by `replace`, not here. Raises TargetNotFound, TargetExists.
         """
         row = self._existing(identifier)
         if changes.active is not None and changes.active != row.active:
@@ -80,7 +80,7 @@ class WriteTransaction(Snapshot):
             self._info = None
 
     def count_change(self) -> None:
-        """Let `changes` show that this transaction changed something."""
+        """Increment `changes`, to show that this transaction changed something."""
         if self.connection.total_changes:
             self.connection.execute("UPDATE state SET changes = changes + 1")
 
