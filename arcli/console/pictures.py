@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from io import BufferedIOBase
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -68,13 +69,20 @@ def _with_stdin(words: Sequence[str], nul: bool, skipped: Skipped, exclude: Sequ
     source = stdin_bytes()
     head = b"" if source.isatty() else source.read(HEAD_BYTES)  # a picture is not typed
     if picture_format(head) is not None:
-        data = head + source.read(PICTURE_BYTES_LIMIT + 1 - len(head))
+        data = b"".join((head, *_pieces(source, PICTURE_BYTES_LIMIT + 1 - len(head))))
         picture = Picture(name=STDIN, data=data)
         if len(words) == 1:
             return Photos(iter([picture]), 1, True, skipped)
         return Photos(_mixed(words, picture, skipped, exclude), None, False, skipped)
     listed = _walked(_spliced(words, lines_of(source, head, nul=nul)), skipped, exclude)
     return Photos(map(_picture, listed), None, False, skipped)
+
+
+def _pieces(source: BufferedIOBase, most: int) -> Iterator[bytes]:
+    """Yield what a stream holds, as much as has come: a read takes at once the memory that it is allowed."""
+    while most > 0 and (piece := source.read(min(most, 1 << 20))):
+        yield piece
+        most -= len(piece)
 
 
 def _mixed(

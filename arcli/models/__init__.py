@@ -48,7 +48,7 @@ from arcli.models.names import (
     valid_metadata,
     valid_username,
 )
-from arcli.models.pictures import PICTURE_BYTES_LIMIT, Hint, Picture, is_url, level_too_low
+from arcli.models.pictures import PICTURE_BYTES_LIMIT, SMALLER, Hint, Picture, is_url, level_too_low
 from arcli.models.statistics import StatisticsQuery, StatRecord
 from arcli.models.targets import (
     WOULD,
@@ -72,6 +72,7 @@ __all__ = [
     "METADATA_LIMIT",
     "NAME_LIMIT",
     "PICTURE_BYTES_LIMIT",
+    "SMALLER",
     "WOULD",
     "Account",
     "AccountKey",

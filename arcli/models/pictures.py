@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from arcli.errors import (
 )
 
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-PICTURE_BYTES_LIMIT = 64 * 1024 * 1024  # bytes, on the command line; `serve` has a lower limit of its own
+PICTURE_BYTES_LIMIT = 1 << 30  # A0 at 300 dpi has 418 MB uncompressed; `serve` has a lower limit of its own
+SMALLER = "make it smaller: 800 px on its long side is enough"
 
 
 def is_url(name: str) -> bool:
@@ -50,7 +52,7 @@ class Picture:
         else:
             data = self._read_file(limit) if self.fetch is None else self.fetch()
         if len(data) > limit:
-            raise PictureTooLarge(f"{self.name}: over {limit:,} bytes", item=self.name)
+            raise PictureTooLarge(f"{self.name}: over {limit:,} bytes", hint=SMALLER, item=self.name)
         return data
 
     def _read_file(self, limit: int) -> bytes:
@@ -60,7 +62,8 @@ class Picture:
                 what = "is not a regular file" if self.path.exists() else "no such file"
                 raise PictureNotFound(f"{self.name}: {what}", item=self.name)
             with self.path.open("rb") as file:
-                return file.read(limit + 1)
+                size = os.fstat(file.fileno()).st_size  # reading takes at once the memory that it is allowed
+                return file.read(min(size, limit) + 1)
         except PermissionError as error:
             raise PictureNotFound(f"{self.name}: permission denied", item=self.name) from error
         except (OSError, ValueError) as error:

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 import httpcore
 
 from arcli.errors import PictureNotFound, PictureTooLarge
-from arcli.models import PICTURE_BYTES_LIMIT
+from arcli.models import SMALLER
 from arcli.remote.http.addresses import Address, is_public, resolve
 from arcli.remote.http.deadline import DeadlineBackend
 
@@ -29,6 +29,7 @@ _FAILURES = (
     ValueError,
 )
 _SAFE = "/%:=&?~+!$,;'()*@"  # what a URL may hold as it is; RFC 3986
+_MOST_OWN_BYTES = 64 << 20  # of what the user of this shell names
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -71,7 +72,7 @@ class Fetcher:
         for chunk in response.iter_stream():
             size += len(chunk)
             if size > self.most_bytes:
-                raise PictureTooLarge(f"{url}: over {self.most_bytes:,} bytes", item=url)
+                raise PictureTooLarge(f"{url}: over {self.most_bytes:,} bytes", hint=SMALLER, item=url)
             chunks.append(chunk)
         return b"".join(chunks)
 
@@ -88,7 +89,7 @@ def fetch_own(url: str) -> bytes:
 
     Raises PictureNotFound, PictureTooLarge.
     """
-    return Fetcher(most_bytes=PICTURE_BYTES_LIMIT, seconds=60.0, redirects=10, allowed=bool).fetch(url)
+    return Fetcher(most_bytes=_MOST_OWN_BYTES, seconds=60.0, redirects=10, allowed=bool).fetch(url)
 
 
 @contextmanager

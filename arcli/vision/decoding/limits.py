@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from arcli.errors import PictureTooLarge, UnreadablePicture
 from arcli.filetypes import PictureFormat, picture_format
-from arcli.models import PICTURE_BYTES_LIMIT
+from arcli.models import PICTURE_BYTES_LIMIT, SMALLER
 
 if TYPE_CHECKING:
     from arcli.vision.decoding.pillow import PictureHeader
 
-SMALLER = "make it smaller: 800 px on its long side is enough"
 _LEAST_MEMORY = 600_000_000
 _PLAIN = {PictureFormat.JPEG, PictureFormat.PNG, PictureFormat.BMP, PictureFormat.WEBP}
 _ORDINARY_MEMORY = 400_000_000
+_ORDINARY_AREA = 60_000_000  # pixels of what is not a JPEG: about a second
 _ORDINARY_SCANS = 1_000_000_000  # pixels by scans of a JPEG: about a second
 
 
@@ -30,7 +30,7 @@ class DecodeLimits:
     process of its own; otherwise only what is not an ordinary photo.
     """
 
-    file_bytes: int = PICTURE_BYTES_LIMIT
+    file_bytes: int = 64 << 20
     pixels: int = 50_000_000
     memory: int | None = 600_000_000
     seconds: float = 4.0
@@ -49,7 +49,7 @@ class DecodeLimits:
 SERVE = DecodeLimits(isolated=True)
 """For pictures that strangers send: 50 megapixels, each in a process of its own (docs/pictures.md)."""
 
-LOCAL = DecodeLimits(pixels=250_000_000, memory=None, patience=300.0)
+LOCAL = DecodeLimits(file_bytes=PICTURE_BYTES_LIMIT, pixels=250_000_000, memory=None, patience=300.0)
 """For one's own files: phones take 200 megapixels, an A0 print at 300 dpi has 139."""
 
 
@@ -90,6 +90,8 @@ def too_much_memory(name: str, needed: int | None = None) -> PictureTooLarge:
 def ordinary(header: PictureHeader, reduction: int) -> bool:
     """Say whether a picture is decoded in little time and memory, whatever it holds."""
     if header.format not in _PLAIN or header.scans * header.area > _ORDINARY_SCANS:
+        return False
+    if header.format is not PictureFormat.JPEG and header.area > _ORDINARY_AREA:
         return False
     return header.memory(reduction) <= _ORDINARY_MEMORY
 

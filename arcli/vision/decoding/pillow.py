@@ -10,6 +10,7 @@ import importlib
 import io
 import struct
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from PIL import Image
 
 from arcli.errors import PictureTooLarge, UnreadablePicture, extra_hint
 from arcli.filetypes import PictureFormat, picture_format, what_else
-from arcli.vision.decoding.limits import SMALLER
+from arcli.models import SMALLER
+from arcli.vision.decoding.strips import strips_of
 
 _DAMAGED = (
     "it is damaged, incomplete or of a rare kind: if a viewer shows it whole, save it anew as PNG or JPEG"
@@ -49,6 +51,10 @@ _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
 """What Pillow holds a pixel in, by its mode; all others take 4."""
 _AT_ONCE = {PictureFormat.WEBP: 12, PictureFormat.AVIF: 12, PictureFormat.JP2: 16, PictureFormat.HEIC: 12}
 """Bytes a pixel that these decoders take, which decode a picture whole."""
+_PHOTOMETRIC = 262  # a TIFF's tag: 0 where white is zero
+_COPIES = (
+    6  # of a strip: filtered, unfiltered, in the picture's mode, with the rest of the last one, averaged
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,9 @@ class PictureHeader:
 
     size: (w, h) as stored. mode: Pillow's name of its colours. scans: of a JPEG, at most. progressive: a JPEG
     that is held whole before it is scaled. profile: the ICC profile, empty where there is none.
+    white_is_zero: of a TIFF, which Pillow turns over for 1 to 8 bits only. strip_area: pixels that are held
+    at once where it is read in strips, 0 where it cannot be; least_factor: by how much it is shrunk at least,
+    if so.
     """
 
     format: PictureFormat
@@ -65,10 +74,16 @@ class PictureHeader:
     scans: int = 1
     progressive: bool = False
     profile: bytes = b""
+    white_is_zero: bool = False
+    strip_area: int = 0
+    least_factor: int = 1
 
     @property
     def area(self) -> int:
         return self.size[0] * self.size[1]
+
+    def in_strips(self, reduction: int) -> bool:
+        return self.strip_area > 0 and reduction >= max(2, self.least_factor)
 
     def memory(self, reduction: int) -> int:
         """Estimate the bytes that decoding takes, copies in other modes and as BGR included.
@@ -80,6 +95,8 @@ class PictureHeader:
             held = 2 * Image.getmodebands(self.mode) * self.area if self.progressive else 0
             return held + (4 + 4 + 6) * scaled
         whole = _BYTES.get(self.mode, 4) + (0 if self.mode in ("L", "RGB") else 4)
+        if self.in_strips(reduction):
+            return _COPIES * whole * self.strip_area + 10 * scaled
         return max(whole, _AT_ONCE.get(self.format, 0)) * self.area + 10 * scaled
 
 
@@ -101,6 +118,7 @@ def open_picture(data: bytes, name: str) -> tuple[Image.Image, PictureHeader]:
     with refusing(kind, name):
         _screen(data, kind)
         image = _opener(kind, name)(io.BytesIO(data))
+        strips = strips_of(image, data)
         return image, PictureHeader(
             format=kind,
             size=image.size,
@@ -108,6 +126,9 @@ def open_picture(data: bytes, name: str) -> tuple[Image.Image, PictureHeader]:
             scans=sum(map(data.count, SCANS)) if kind is PictureFormat.JPEG else 1,
             progressive=bool(image.info.get("progressive")),
             profile=image.info.get("icc_profile") or b"",
+            white_is_zero=getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0,
+            strip_area=0 if strips is None else strips.area,
+            least_factor=1 if strips is None else strips.least,
         )
 
 
@@ -123,7 +144,7 @@ def refusing(kind: PictureFormat, name: str) -> Iterator[None]:
         raise
     except (OSError, ValueError, SyntaxError, LookupError, TypeError, AttributeError, EOFError) as error:
         raise _unreadable(name, label, error) from error
-    except (struct.error, RuntimeError, ArithmeticError, AssertionError) as error:
+    except (struct.error, zlib.error, RuntimeError, ArithmeticError, AssertionError) as error:
         raise _unreadable(name, label, error) from error
     except Image.DecompressionBombError as error:
         raise PictureTooLarge(f"{name}: {error}", hint=SMALLER, item=name) from error

@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import partial
 
 from PIL import Image
 
 from arcli.filetypes import PictureFormat
 from arcli.vision.decoding.pillow import SCANS, PictureHeader, open_picture, refusing
+from arcli.vision.decoding.png_rows import png_chunks
+from arcli.vision.decoding.strips import TURNS, strips_of
 
 _ORIENTATION = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _WHITE, _DARK = 255, 80
 """Gray levels of the ground behind what is transparent; on the dark one both white and black art show."""
 
@@ -58,13 +51,11 @@ def rasterize(
 ) -> Raster:
     """Decode what `open_picture` opened from `data`. Raises UnreadablePicture, MemoryError."""
     with refusing(header.format, name):
-        image = _loaded(image, header, data, reduction(header, max_side), name)
+        image = _shrunk(image, header, data, name, max_side)
         orientation = _orientation(image, header)
-        if max_side is not None and image.width * image.height > _LARGE:
-            image = _reduced(image, max(image.size) // max_side)
         image, ground = _flat(_eight_bits(image, header))
-        if orientation in _TURNS:
-            image = image.transpose(_TURNS[orientation])
+        if orientation in TURNS:
+            image = image.transpose(TURNS[orientation])
         width, height = header.size
         return Raster(
             bgr=image.tobytes("raw", "BGR"),
@@ -82,6 +73,33 @@ def reduction(header: PictureHeader, max_side: int | None) -> int:
     if max_side is None or (header.format is not PictureFormat.JPEG and header.area <= _LARGE):
         return 1
     return next((r for r in (8, 4, 2) if -(-max(header.size) // r) >= max_side), 1)
+
+
+def _shrunk(
+    image: Image.Image, header: PictureHeader, data: bytes, name: str, max_side: int | None
+) -> Image.Image:
+    """Decode the first frame; of a large one that need not be whole squares of pixels are averaged.
+
+    That is done in strips where the file allows it, else after the whole was decoded.
+    """
+    scale = reduction(header, max_side)
+    factor = 1 if max_side is None or header.area <= _LARGE else max(header.size) // max_side
+    strips = strips_of(image, data) if header.in_strips(scale) else None
+    if strips is not None and factor >= strips.least:
+        return _with_late_exif(strips.shrunk(factor, partial(_averageable, header=header)), header, data)
+    image = _loaded(image, header, data, scale, name)
+    if max_side is not None and image.width * image.height > _LARGE:
+        factor = max(image.size) // max_side
+        return _averageable(image, header).reduce(factor) if factor > 1 else image
+    return image
+
+
+def _with_late_exif(image: Image.Image, header: PictureHeader, data: bytes) -> Image.Image:
+    """Pillow reads the EXIF block of a PNG that stands behind the pixels when it decodes these."""
+    if header.format is PictureFormat.PNG:
+        found = [(start, end) for kind, start, end in png_chunks(data) if kind == b"eXIf"]
+        image.info |= {"exif": b"Exif\0\0" + data[slice(*found[0])]} if found else {}
+    return image
 
 
 def _loaded(image: Image.Image, header: PictureHeader, data: bytes, scale: int, name: str) -> Image.Image:
@@ -127,15 +145,13 @@ def _orientation(image: Image.Image, header: PictureHeader) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _reduced(image: Image.Image, factor: int) -> Image.Image:
-    """Average squares of `factor` pixels; palettes and 1 bit have to be brought to gray or colour first."""
-    if factor < 2:
-        return image
+def _averageable(image: Image.Image, header: PictureHeader) -> Image.Image:
+    """Bring 1 bit, palettes and 16 bits to gray or colours, of which an average can be taken."""
     if image.mode == "1":
-        image = image.convert("L")
-    elif image.mode in ("P", "PA"):
-        image = image.convert("RGBA" if _transparent(image) else "RGB")
-    return image.reduce(factor)
+        return image.convert("L")
+    if image.mode in ("P", "PA"):
+        return image.convert("RGBA" if _transparent(image) else "RGB")
+    return _eight_bits(image, header) if image.mode.startswith("I;16") else image
 
 
 def _transparent(image: Image.Image) -> bool:
@@ -174,14 +190,9 @@ def _eight_bits(image: Image.Image, header: PictureHeader) -> Image.Image:
     values = np.asarray(image)
     if image.mode.startswith("I;16"):
         gray = (values >> 8).astype(np.uint8)
-        return Image.fromarray(255 - gray if _white_is_zero(image, header) else gray)
+        return Image.fromarray(255 - gray if header.white_is_zero else gray)
     finite = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0).clip(0)
     brightest = float(finite.max(initial=0))
     whites = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0, float(2**31 - 1))
     white = next((value for value in whites if brightest <= value), brightest)
     return Image.fromarray((finite * (255 / white)).astype(np.uint8))
-
-
-def _white_is_zero(image: Image.Image, header: PictureHeader) -> bool:
-    """Pillow turns min-is-white over for 1 to 8 bits only."""
-    return header.format is PictureFormat.TIFF and cast(Any, image).tag_v2.get(262) == 0
