@@ -40,7 +40,7 @@ DuplicateSearch = Callable[[str, Enrolment], list[Duplicate]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One item of the batch: already decided, or with a picture to enroll."""
+    """One item of the batch: its result is already known, or it has a picture to enroll."""
 
     item: AddItem
     decided: AddResult | None = None
@@ -53,7 +53,7 @@ def run_step(step: Step) -> Outcome:
 
 
 class Loader:
-    """One `add_many` into one channel; `channel` is None in a dry run into a channel that is not there."""
+    """One `add_many` into one channel; `channel` is None in a dry run into a channel that does not exist."""
 
     def __init__(
         self,
@@ -67,10 +67,10 @@ class Loader:
         self._channel, self._options = channel, options
         self._preset, self._limits = preset, limits
         self._duplicates = duplicates
-        self._foretold = 0  # targets that a dry run would have added so far
+        self._foretold = 0  # targets that the dry run would have added so far
 
     def run(self, items: Iterable[AddItem]) -> Iterator[AddResult]:
-        """Yield one result an item, in order."""
+        """Yield one result per item, in order."""
         batch_size = 1 if self._duplicates else 64  # a duplicate inside the batch must be in the store
         work = OrderedWork(run_step, jobs=self._options.jobs, batch_size=batch_size)
         for batch in work.run(self._plan(item) for item in items):
@@ -130,7 +130,7 @@ class Loader:
             return self._failed(step.item, error)
 
     def _enrolled(self, item: AddItem, enrolment: Enrolment, writer: TargetWriter | None) -> AddResult:
-        """Apply the gates, then store. Raises the reason why the item is refused."""
+        """Check level and duplicates, then store. Raises the error that refuses the item."""
         least = self._options.min_level
         if least is not None and enrolment.level < least:
             raise level_too_low(item.picture.name, enrolment.level, least, enrolment.hints)
@@ -148,17 +148,17 @@ class Loader:
         return self._result(item, status, level=enrolment.level, hints=enrolment.hints)
 
     def _foretell(self, identifier: str) -> None:
-        """Count a target that a dry run would add. Raises QuotaExceeded as the store would."""
+        """Count a target that the dry run would add. Raises QuotaExceeded as the store would."""
         if self._channel is not None:
             with self._channel.store.read() as snapshot:
                 snapshot.refuse_if_full(identifier, more=self._foretold)
         self._foretold += 1
 
     def _unchanged(self, item: AddItem, writer: TargetWriter | None) -> AddResult:
-        """The picture is the one that is there: only metadata and matchratio may differ."""
+        """Handle a picture that the target already has: only metadata and matchratio may differ."""
         present = writer.target(item.identifier) if writer else self._present(item.identifier)
         if present is None:
-            raise TargetNotFound(f"{item.identifier} was removed meanwhile", item=item.picture.name)
+            raise TargetNotFound(f"{item.identifier} was removed in the meantime", item=item.picture.name)
         same = item.metadata in (None, present.metadata) and item.matchratio in (None, present.matchratio)
         if not same and writer is not None:
             changes = TargetChanges(metadata=item.metadata, matchratio=item.matchratio)

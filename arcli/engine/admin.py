@@ -1,4 +1,4 @@
-"""What the embedded engine does beyond looking up: its channels and their upkeep."""
+"""What the embedded engine does besides lookups: its channels and their maintenance."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LocalAdmin:
         ]
 
     def _as_it_stands(self, record: ChannelRecord) -> ChannelInfo | None:
-        """Describe a channel, also one that cannot be read; None for one that was removed meanwhile."""
+        """Describe a channel, even one that cannot be read; None for one that was just removed."""
         try:
             return describe(self._channels.get(record.name))
         except ArcliError as error:
@@ -75,13 +75,13 @@ class LocalAdmin:
         from arcli.store.renaming import copy_channel
 
         copied = self._channels.get(copy_channel(self._channels.catalog(), name, new).name)
-        copied.fold()  # the index is not copied: it is built anew
+        copied.fold()  # the index is not copied but built again
         return describe(copied)
 
     def remove_channel(self, *, name: str) -> None:
-        self._channels.forget(name)  # files that are open give no space back
+        self._channels.forget(name)  # open files would not give their space back
         self._channels.catalog().remove_channel(name)
-        self._channels.forget(name)  # who asked meanwhile
+        self._channels.forget(name)  # opened by other threads in the meantime
 
     def compact(self, *, channel: str) -> ChannelInfo:
         from arcli.engine.indexing.upkeep import compact

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelLimits:
-    """kept_indexes (1..10,000): channels whose opened index stays in memory, those used last."""
+    """kept_indexes (1..10,000): how many opened indexes stay in memory: those of the channels used last."""
 
     kept_indexes: int = 256
 
@@ -49,7 +49,7 @@ class OpenChannel:
         self.counts: MatchCounts = Counts(record.folder)
         self.reserve = Reserve(record.folder.parent.parent)
         self._shortlister: Shortlister | None = None
-        self.uncounted: str | None = None  # why its counts could not be written the last time
+        self.uncounted: str | None = None  # why the counts could not be written the last time
 
     @property
     def name(self) -> str:
@@ -83,29 +83,29 @@ class OpenChannel:
         self._builder.nudge()
 
     def fold_later(self) -> None:
-        """Let the caller acknowledge one change first: fold before the next one, or at the end.
+        """Let the caller acknowledge one change first: fold before the next change, or at the end.
 
-        In the background it begins now.
+        A background builder begins at once.
         """
         self._owing = True
         if self._background:
             self.fold_owed()
 
     def fold_owed(self) -> None:
-        """Do what `fold_later` has put off."""
+        """Do the fold that `fold_later` has postponed."""
         owing, self._owing = self._owing, False
         if owing:
             self.fold()
 
     def rest(self) -> None:
-        """Let go of the opened index, which the next lookup opens again."""
+        """Release the opened index; the next lookup opens it again."""
         with self._guard:
             shortlister, self._shortlister = self._shortlister, None
         if shortlister is not None:
             shortlister.close()
 
     def abandon(self) -> None:
-        """Close it without doing anything more for its index."""
+        """Close the channel without doing anything more for its index."""
         self._owing = False
         if self._builder is not None:
             self._builder.abandon()
@@ -132,11 +132,11 @@ class Channels:
         self._limits = limits
         self._guard = threading.RLock()
         self._catalog: Catalog | None = None
-        self._open: OrderedDict[str, OpenChannel] = OrderedDict()  # the one used last at the end
+        self._open: OrderedDict[str, OpenChannel] = OrderedDict()  # the most recently used at the end
         self._warned: dict[str, str] = {}
 
     def catalog(self, *, create: bool = False) -> Catalog:
-        """Return the catalog; without `create` a data folder that is not there is an empty one."""
+        """Return the catalog; without `create`, a data folder that does not exist counts as empty."""
         with self._guard:
             if self._catalog is None:
                 self._catalog = Catalog.open(self.data_dir, create=create)
@@ -155,7 +155,7 @@ class Channels:
     def get(self, name: str) -> OpenChannel:
         """Return an open channel, with its settings as they are now. Raises ChannelNotFound, DataDamaged.
 
-        What has to be opened, and closed for it, is so while others get theirs.
+        Opening it, and closing another for it, does not block calls for other channels.
         """
         record = self.catalog().channel(name)
         known = self._known(record)
@@ -178,7 +178,7 @@ class Channels:
         return opened
 
     def _known(self, record: ChannelRecord) -> OpenChannel | None:
-        """Return the channel if it is open, as the one used last."""
+        """Return the channel if it is open, and mark it as the most recently used."""
         with self._guard:
             known = self._open.get(record.name)
             if known is None or known.record.folder != record.folder:
@@ -190,7 +190,7 @@ class Channels:
     def sound(self, names: Iterable[str]) -> list[OpenChannel]:
         """Return those of `names` that can be opened; the log names the others, once.
 
-        Raises what the first one does where none can.
+        If none can, raises the error of the first.
         """
         opened, failed = list[OpenChannel](), list[ArcliError]()
         for name in names:
@@ -204,7 +204,7 @@ class Channels:
         return opened
 
     def warn(self, name: str, error: ArcliError) -> None:
-        """Log that a channel is left out, unless that was said already."""
+        """Log that a channel is left out, unless that was logged already."""
         if self._warned.get(name) != error.message:
             self._warned[name] = error.message
             _log.warning("channel %r is left out: %s", name, error.message)
@@ -224,7 +224,7 @@ class Channels:
         return self.get(name)
 
     def forget(self, name: str) -> None:
-        """Close a channel that was removed: nothing is done for its index any more."""
+        """Close a channel that was removed; nothing more is done for its index."""
         with self._guard:
             known = self._open.pop(valid_channel_name(name), None)
         if known is not None:

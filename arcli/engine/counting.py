@@ -1,4 +1,4 @@
-"""Match counts: noting what photos showed, and reading it back as statistics records."""
+"""Match counts: recording what photos showed, and reading it back as statistics records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
 
 _log = logging.getLogger(__name__)
-FLUSH_PATIENCE = 1.0  # seconds that closing waits for other processes which are writing their counts
+FLUSH_PATIENCE = 1.0  # seconds that closing waits for other processes to write their counts
 
 
 def note(result: FindResult, channels: Sequence[OpenChannel], day: dt.date | None = None) -> None:
@@ -28,15 +28,15 @@ def note(result: FindResult, channels: Sequence[OpenChannel], day: dt.date | Non
 
 
 def flush(channels: Iterable[OpenChannel], *, patience: float = 0.0) -> None:
-    """Write what was noted. Where that cannot be (a read-only folder, a full disk), warn and go on."""
+    """Write the recorded counts. Where that fails (a read-only folder, a full disk), warn and go on."""
     for channel in channels:
         try:
             if not channel.counts.flush(timeout=patience) and patience:
                 _log.warning("matches in channel %r were not counted: others are writing", channel.name)
-        except ChannelNotFound:  # removed since it was searched
+        except ChannelNotFound:  # the channel was removed after it was searched
             continue
         except ArcliError as error:
-            if channel.uncounted != error.message:  # said once, not each second
+            if channel.uncounted != error.message:  # logged once, not every second
                 _log.warning("matches in channel %r are not counted: %s", channel.name, error.message)
             channel.uncounted = error.message
         else:
@@ -44,7 +44,7 @@ def flush(channels: Iterable[OpenChannel], *, patience: float = 0.0) -> None:
 
 
 def statistics(channels: Sequence[OpenChannel], query: StatisticsQuery) -> list[StatRecord]:
-    """Return records by date, channel and identifier; without `query.channel` one a channel and day.
+    """Return records by date, channel and identifier; without `query.channel` one for each channel and day.
 
     Raises TargetNotFound for an identifier with neither target nor counts.
     """

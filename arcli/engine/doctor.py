@@ -1,4 +1,4 @@
-"""What `doctor` looks at in a data folder: the catalog, every channel's store, counts and index."""
+"""What `doctor` checks in a data folder: the catalog, every channel's store, counts and index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def verify(channels: Channels, name: str | None) -> Iterator[Finding]:
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Leave out the problems that were reported already: catalog, repair and channel notice the same ones."""
+    """Leave out problems that were already reported: catalog, repair and channel find the same ones."""
     reported: set[tuple[str, str]] = set()
     for finding in findings:
         problem = (finding.subject, finding.message)
@@ -38,7 +38,7 @@ def _verify(channels: Channels, name: str | None) -> Iterator[Finding]:
 
 
 def repair(channels: Channels, name: str | None) -> Iterator[Finding]:
-    """Put right what can be, then check. Raises ChannelNotFound."""
+    """Repair what can be repaired, then check. Raises ChannelNotFound."""
     return _once(_repair(channels, name))
 
 
@@ -57,7 +57,7 @@ def _repair(channels: Channels, name: str | None) -> Iterator[Finding]:
 
 
 def _names(channels: Channels) -> Sequence[str]:
-    """Return the channels that the catalog names; a catalog that cannot be read was reported before."""
+    """Return the channels that the catalog names; an unreadable catalog was reported before."""
     try:
         return channels.names()
     except ArcliError:

@@ -1,7 +1,7 @@
-"""Judging pictures before they are added: level, hints, and what they would be mistaken for.
+"""Judging pictures before they are added: level, hints, and which targets they would be mistaken for.
 
-What resembles a picture is found by recognition; whether it is a duplicate, by what both show: a smaller,
-cropped or re-encoded copy is one, other art on the same template is not.
+What resembles a picture is found by recognition. Whether it is a duplicate is decided by comparing what both
+show: a smaller, cropped or re-encoded copy is one, other art on the same template is not.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateOptions:
-    """shortlist: targets that a picture is compared with (5..30): what it is mistaken for is at the top, R@5
-    of
-    the vote is .99 (docs/recognition.md, step 3)."""
+    """shortlist: targets that a picture is compared with (5..30).
+
+    What it would be mistaken for is at the top: R@5 of the vote is .99 (docs/recognition.md, step 3).
+    """
 
     shortlist: int = 15
 
@@ -55,7 +56,10 @@ def check(
     jobs: int | None,
     limits: DecodeLimits = LOCAL,
 ) -> Iterator[CheckResult]:
-    """Yield a verdict on each picture, in order; also against the pictures before it. Writes nothing."""
+    """Yield a verdict on each picture, in order, comparing it with the pictures before it too.
+
+    Writes nothing.
+    """
     preset = channel.preset if channel else DEFAULT_PRESET
     keep = channel is None or channel.settings.keep_pictures  # as `add` would, for the same level and hints
     tasks = (
@@ -69,7 +73,7 @@ def check(
 
 @contextmanager
 def duplicate_search(channel: OpenChannel | None, options: AddOptions) -> Iterator[DuplicateSearch | None]:
-    """Give the search that `no_duplicates` asks for; a dry run also remembers what it would have added."""
+    """Yield the search that `no_duplicates` needs; a dry run also remembers what it would have added."""
     if not options.no_duplicates:
         yield None
         return
@@ -92,10 +96,10 @@ def look_alikes(enrolment: Enrolment, channel: OpenChannel | None) -> list[Dupli
 
 
 def _resembling(enrolment: Enrolment, channel: StoredChannel) -> Iterator[Duplicate]:
-    """Yield what reaches the default threshold, by the recogniser's own verification and score.
+    """Yield the targets that reach the default threshold, by the recogniser's own verification and score.
 
-    Not by a whole lookup: that answers what a photo shows, one target a place, and a picture has to be held
-    against all that it resembles; nor are thresholds of single targets asked.
+    This is not a whole lookup, which gives one target for each place in a photo: here a picture is compared
+    with all that it resembles, and the thresholds of single targets do not matter.
     """
     view = _view(enrolment)
     for row_id, features in channel.features(_most_voted(view.query, channel)).items():
@@ -123,7 +127,7 @@ def _most_voted(query: Features, channel: StoredChannel) -> list[int]:
 
 
 def _view(enrolment: Enrolment) -> PhotoView:
-    """Return an enrolled picture as the recogniser sees a photo, with the features that would be stored."""
+    """Return an enrolled picture as a view for the recogniser, with the features that would be stored."""
     features = Features.from_bytes(enrolment.features)
     pixels = thumbnail_pixels(enrolment.picture or enrolment.thumbnail)
     assert pixels is not None, "what was just encoded can be decoded"

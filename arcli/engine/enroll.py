@@ -1,6 +1,7 @@
-"""Enrolling pictures in worker processes (so what goes in and out can be pickled), and the row they become.
+"""Enrolling pictures in worker processes (so inputs and results are picklable), and the rows to store.
 
-The recipe itself, decode → features → too few? refuse, saying why → level, is `vision.rating.enrolment`.
+The recipe itself (decode, extract features, refuse a picture with too few, rate) is
+`vision.rating.enrolment`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class EnrollTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """What is stored of a picture: encoded features, thumbnail and (where kept) the reduced picture."""
+    """What is stored for a picture: encoded features, thumbnail and (where kept) the reduced picture."""
 
     picture_hash: str
     features: bytes
@@ -39,7 +40,7 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The picture has the bytes that the target already shows."""
+    """The picture's bytes are the ones that the target already has."""
 
     picture_hash: str
 
@@ -78,7 +79,7 @@ def _extract(data: bytes, picture_hash: str, task: EnrollTask) -> Enrolment:
 
 
 def new_target(item: AddItem, enrolment: Enrolment, present: TargetRow | None) -> NewTarget:
-    """Return the row to store; what the item does not say stays as the replaced target had it."""
+    """Return the row to store; what the item leaves out is kept from the replaced target."""
     if present is not None:
         return renewed(present, enrolment, metadata=item.metadata, matchratio=item.matchratio, name=item.name)
     return _row(item.identifier, enrolment, item.metadata, item.matchratio, item.name, active=True)
@@ -92,7 +93,7 @@ def renewed(
     matchratio: MatchRatio | None = None,
     name: str | None = None,
 ) -> NewTarget:
-    """Return the row that shows a new picture of a target, keeping what is not given anew."""
+    """Return the row for a new picture of a target; what is not given is kept from the present row."""
     return _row(
         present.identifier,
         enrolment,

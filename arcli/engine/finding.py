@@ -1,4 +1,4 @@
-"""Looking photos up in open channels: one read transaction a channel, the recipe, then the answer."""
+"""Looking photos up in open channels: one read transaction per channel, the recipe, then the answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 Read = Callable[[], "AbstractContextManager[Snapshot]"]
-_SHARE = 4  # of the connections that a process may have idle, a lookup holds one out of so many
+_SHARE = 4  # a lookup holds at most one in so many of the connections that a process may keep idle
 
 
 class StoredChannel:
@@ -70,7 +70,7 @@ class StoredChannel:
             )
 
     def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
-        """Load features and rows. A row whose features do not decode is left out: `doctor` tells of it."""
+        """Load features and rows. A row whose features do not decode is left out; `doctor` reports it."""
         with self._read() as snapshot:
             self._rows.update(snapshot.rows(row_ids))
             stored = snapshot.features(row_ids)
@@ -102,15 +102,15 @@ class StoredChannel:
 
 
 def held(snapshot: Snapshot) -> Read:
-    """Return how to read in a transaction that the caller holds."""
+    """Return a `Read` for a transaction that the caller holds."""
     return lambda: nullcontext(snapshot)
 
 
 @contextmanager
 def searched(channels: Sequence[OpenChannel]) -> Iterator[list[StoredChannel]]:
-    """Open one read transaction a channel; where they are too many to hold, one for each question to one.
+    """Open one read transaction per channel; if there are too many channels, one for each query to a channel.
 
-    Then a target that is removed during the lookup drops out when it is loaded.
+    In that case a target that is removed during the lookup drops out when it is loaded.
     """
     if len(channels) > max(2, idle_limit() // _SHARE):
         yield [StoredChannel(channel, channel.store.read) for channel in channels]
@@ -138,7 +138,7 @@ def find(
 
 
 def read_photo(picture: Picture, options: FindOptions, limits: DecodeLimits = LOCAL) -> Decoded:
-    """Decode a photo as large as the cascade will want it."""
+    """Decode a photo as large as the cascade will need it."""
     return decode(picture.read(), name=picture.name, limits=limits, max_side=largest_side(options))
 
 
@@ -150,7 +150,7 @@ def find_many(
 ) -> Iterator[FindResult]:
     """Look photos up in threads and yield one result each, in order.
 
-    Threads, not processes: OpenCV and hnswlib let go of the interpreter, and the index is loaded once.
+    Threads, not processes: OpenCV and hnswlib release the interpreter lock, and the index is loaded once.
     """
     look_up = partial(_one_of_many, channels=channels, options=options, limits=limits)
     return in_order(look_up, pictures, threads=options.jobs or default_jobs())
@@ -166,7 +166,7 @@ def _one_of_many(
 
 
 class _Answer:
-    """Puts what recognition found into the words of the public models, with the rows of its channels."""
+    """Turns the recogniser's candidates into the public models, with the rows of their channels."""
 
     def __init__(self, opened: Sequence[StoredChannel], options: FindOptions) -> None:
         self._channels = {channel.name: channel for channel in opened}

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 class LocalGallery(LocalAdmin):
     """The galleries of one data folder. Processes and threads may share it; close it when done.
 
-    background: the index is looked after in processes of its own, so that no call waits for it (a server).
-    limits: what a picture may cost to decode.
+    background: separate processes maintain the index, so that no call waits for it (a server). limits: what a
+    picture may cost to decode.
     """
 
     def __init__(self, data_dir: Path, *, background: bool = False, limits: DecodeLimits = LOCAL) -> None:
@@ -64,17 +64,17 @@ class LocalGallery(LocalAdmin):
         self._channels.close()
 
     def flush_counts(self, *, patience: float = 0.0) -> None:
-        """Write the match counts noted so far; what cannot be written at once stays for the next time."""
+        """Write the match counts so far; what cannot be written at once is kept for the next time."""
         flush(self._channels.opened(), patience=patience)
 
     def look_after_indexes(self) -> None:
-        """Have done what is due in the open channels, also what others were killed in or have damaged."""
+        """Do the index work that is due in open channels, including what others left undone or damaged."""
         for opened in self._channels.opened():
             opened.fold()
 
     def capabilities(self) -> Capabilities:
         features = {"channels", "maintenance", "picture", "check", "candidates", "prefix", "replace"}
-        features.add("find_options")  # as a service says it: protocols.extensions.Feature
+        features.add("find_options")  # the same name as a service reports: protocols.extensions.Feature
         return Capabilities(backend="local", version=__version__, features=frozenset(features))
 
     def add(self, *, channel: str, item: AddItem, options: AddOptions = AddOptions()) -> AddResult:
@@ -103,7 +103,7 @@ class LocalGallery(LocalAdmin):
             yield from loader.run(items)
 
     def _channel_to_add(self, name: str, options: AddOptions) -> OpenChannel | None:
-        """Return the channel, made now if need be; None in a dry run that would make it."""
+        """Return the channel, created if necessary; None in a dry run that would create it."""
         if not options.create_channel:
             return self._channels.get(name)
         found = self._channels.find(name)
@@ -111,7 +111,7 @@ class LocalGallery(LocalAdmin):
             return found
         try:
             return self._channels.create(name, ChannelSettings())
-        except ChannelExists:  # another process was faster
+        except ChannelExists:  # another process has just made it
             return self._channels.get(name)
 
     def remove(self, *, channel: str, identifier: str) -> bool:
@@ -140,7 +140,7 @@ class LocalGallery(LocalAdmin):
         if kept is None:
             raise PictureNotKept(
                 f"the picture of {identifier} was not kept",
-                hint="channels keep pictures unless they are set not to: arcli channel show",
+                hint="channels keep pictures unless set otherwise: arcli channel show",
                 item=identifier,
             )
         return kept
@@ -162,7 +162,7 @@ class LocalGallery(LocalAdmin):
         enrolment = self._enroll(opened, row, changes.picture) if changes.picture else None
         opened.fold_owed()
         with opened.store.write() as writer:
-            present = writer.target(identifier)  # as it is now: somebody may have changed it meanwhile
+            present = writer.target(identifier)  # as it is now: somebody may have changed it since
             if enrolment is not None and present is not None:
                 writer.replace(renewed(present, enrolment))
             row = writer.update(identifier, changes)
@@ -170,7 +170,7 @@ class LocalGallery(LocalAdmin):
         return row.as_target()
 
     def _enroll(self, opened: OpenChannel, row: TargetRow, picture: Picture) -> Enrolment | None:
-        """Extract the picture that is to replace the target's; None when it is the same."""
+        """Enroll the picture that is to replace the target's; None when it is the same."""
         from arcli.engine.enroll import EnrollTask, Unchanged, enroll
 
         outcome = enroll(
@@ -203,7 +203,7 @@ class LocalGallery(LocalAdmin):
         yield from find_many(pictures, self._searched(channels, options), options, self._limits)
 
     def _searched(self, names: Sequence[str] | None, options: FindOptions) -> Sequence[OpenChannel]:
-        """Open the channels to search; of all of them those that can be read (the log names the others)."""
+        """Open the channels to search; with None, all that can be read (the log names the others)."""
         if names is None or options.sound_only:
             return self._channels.sound(self._channels.names() if names is None else names)
         return [self._channels.get(name) for name in names]

@@ -1,4 +1,4 @@
-"""Removing many targets: a transaction for each batch, so that a thousand cost little more than one."""
+"""Removing many targets: one transaction per batch, so that a thousand cost little more than one."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
     from arcli.store.protocols import TargetWriter
 
-_BATCH = 256  # removals a transaction: some 20 ms, after which others may write and the results are yielded
+_BATCH = 256  # removals per transaction: some 20 ms, then others may write and the results are yielded
 
 
 def remove_many(channel: OpenChannel, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
-    """Yield one result an identifier, in order, each when the removal is durable.
+    """Yield one result per identifier, in order, each when the removal is durable.
 
-    Raises Locked, StorageNotWritable, DiskFull; what was yielded before is removed.
+    Raises Locked, StorageNotWritable, DiskFull; what was already yielded is removed.
     """
     rest = iter(identifiers)
     while batch := list(islice(rest, _BATCH)):
@@ -27,7 +27,7 @@ def remove_many(channel: OpenChannel, identifiers: Iterable[str]) -> Iterator[Re
 
 
 def _remove(channel: OpenChannel, batch: Sequence[str]) -> list[RemoveResult]:
-    """Remove what is there of a batch; where nothing is, nothing is written and no index looked at."""
+    """Remove the targets of a batch that exist; if none does, nothing is written and no index touched."""
     with channel.store.read() as snapshot:
         if not any(snapshot.target(identifier) for identifier in batch):
             return [_result(identifier, removed=False) for identifier in batch]
@@ -43,7 +43,7 @@ def _remove(channel: OpenChannel, batch: Sequence[str]) -> list[RemoveResult]:
 
 
 def _one_alone(channel: OpenChannel, identifier: str) -> RemoveResult:
-    """Remove in a small transaction whose log serves the next one: the disk is full."""
+    """Remove in a small transaction, whose log the next one reuses: the disk is full."""
     with channel.store.write() as writer:
         result = _one(writer, identifier)
     channel.store.database.checkpoint()
@@ -55,7 +55,7 @@ def _one(writer: TargetWriter, identifier: str) -> RemoveResult:
 
 
 def _result(identifier: str, *, removed: bool) -> RemoveResult:
-    """A name that no target can have is a failure; it cannot have been removed."""
+    """Return the result of one removal; a name that no target can have is a failure."""
     try:
         valid_identifier(identifier)
     except InvalidIdentifier as error:

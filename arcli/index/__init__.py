@@ -1,1 +1,1 @@
-"""Nearest descriptors and the votes they cast: arrays and segment files; knows no database and no picture."""
+"""Nearest descriptors and the votes they cast: arrays and segment files, no database and no pictures."""

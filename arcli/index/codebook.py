@@ -1,9 +1,9 @@
-"""The codebook of the `ivf` kind, and what searches by it: faiss (extra `large`), or numpy without it.
+"""The codebook of the `ivf` kind, and its two searchers: faiss (extra `large`), or numpy without it.
 
 A descriptor is coded as 16 bytes (Jegou, Douze and Schmid, "Product quantization for nearest neighbor
-search", 2011) in the list of the cell that it falls into (Sivic and Zisserman, "Video Google", 2003).
-Cells and tables belong to the feature preset and are shipped: no channel trains, and all files speak the same
-words. faiss lives here and nowhere else.
+search", 2011) in the list of the cell that it falls into (Sivic and Zisserman, "Video Google", 2003). Cells
+and tables belong to the feature preset and are shipped: no channel is trained, and all files share the same
+codebook. faiss is imported here and nowhere else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Cells = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
-CODEBOOK = 1  # of preset 1
+CODEBOOK = 1  # for preset 1
 _GROUPS = 8  # groups whose cells are compared with a descriptor (2 to 64); docs/index.md, "Kinds"
 _BLOCK = 256  # queries that numpy compares with all cells at once: 16 MB
 
@@ -56,7 +56,10 @@ class Codebook:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListTable:
-    """Where lists are. counts, offsets: (L,) int64, in descriptors and bytes. size: of the file."""
+    """Where the lists of a file are.
+
+    counts (descriptors), offsets (bytes): (L,) int64. size: bytes of the file.
+    """
 
     counts: npt.NDArray[np.int64]
     offsets: npt.NDArray[np.int64]
@@ -73,7 +76,7 @@ class Scanner(Protocol):
     """Codes descriptors and scans lists. Threads may share it."""
 
     def nearest(self, codes: Codes, count: int) -> tuple[Distances, Cells]:
-        """Return squared distances (N, count) and numbers of the nearest cells; -1: there are fewer."""
+        """Return squared distances (N, count) to the nearest cells, and the cells; -1: there are fewer."""
         ...
 
     def encode(self, codes: Codes) -> Bytes:
@@ -87,13 +90,13 @@ class Scanner(Protocol):
     def scan(self, lists: Any, queries: Codes, k: int, cells: Cells) -> tuple[Distances, Cells]:
         """Return squared distances (Q, k) and places (Q, k) in the lists `cells` (Q, n).
 
-        A place is list << 32 | number in it; -1: there are fewer. A cell -1 is passed over.
+        A place is list << 32 | position in that list; -1: there are fewer. A cell of -1 is skipped.
         """
         ...
 
 
 def installed() -> bool:
-    """Say whether faiss is there."""
+    """Say whether faiss is installed."""
     return find_spec("faiss") is not None
 
 
@@ -110,7 +113,7 @@ def codebook(number: int = CODEBOOK) -> Codebook:
 
 @cache
 def scanner(number: int = CODEBOOK) -> Scanner:
-    """Return what searches by a codebook here. Raises DataTooNew."""
+    """Return the searcher for a codebook, faiss where it is installed. Raises DataTooNew."""
     return FaissScanner(codebook(number)) if installed() else NumpyScanner(codebook(number))
 
 
@@ -120,7 +123,7 @@ class FaissScanner:
     def __init__(self, book: Codebook) -> None:
         import faiss
 
-        faiss.omp_set_num_threads(1)  # callers run threads and processes of their own
+        faiss.omp_set_num_threads(1)  # callers run their own threads and processes
         self._faiss: Any = faiss
         self._book = book
         self._coarse = faiss.IndexFlatL2(book.dim)
@@ -172,7 +175,7 @@ class FaissScanner:
 
 
 class NumpyScanner:
-    """The same in numpy alone: some ten times slower, exact in its choice of cells."""
+    """The same in numpy alone: about ten times slower, but exact in its choice of cells."""
 
     def __init__(self, book: Codebook) -> None:
         self._book = book

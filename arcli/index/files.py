@@ -1,4 +1,4 @@
-"""Index files on disk: written aside, made durable, named once, and checked before they are used."""
+"""Index files on disk: written aside, made durable, never changed, checked before they are used."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from arcli.models import SegmentFile
 
 _NAME = re.compile(r"[0-9]{1,19}-[0-9]{1,19}-[0-9a-f]{16}\.(flat|hnsw|ivf)")
 _BLOCK = 1 << 20
-_OWN_FOLDERS = 2  # above that of an index: the channel's, and that of all channels
+_OWN_FOLDERS = 2  # above an index's own folder: the channel's, and the folder of all channels
 
 
 class FileGone(Exception):
-    """A published file is not there: collected since, or lost."""
+    """A published file is missing: collected since it was published, or lost."""
 
 
 def new_name(first_row: int, last_row: int, kind: str) -> str:
@@ -32,9 +32,9 @@ def new_name(first_row: int, last_row: int, kind: str) -> str:
 
 
 def write_durably(folder: Path, name: str, save: Callable[[Path], int]) -> None:
-    """Let `save` write a file and say its size; give it its name when it is complete and on the medium.
+    """Let `save` write a file and return its size; the file gets its name once it is complete and on disk.
 
-    Raises OSError when it cannot be written whole; then nothing is left.
+    Raises OSError when it cannot be written completely; then nothing is left behind.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     with built_aside(folder / name) as aside:
@@ -61,9 +61,9 @@ def _only_ours(status: os.stat_result) -> bool:
 
 
 def reclaim(folder: Path) -> bool:
-    """Make `folder` one that may be loaded from, empty where it was not; say whether anything was to be done.
+    """Make `folder` trusted, emptied if it was not trusted before; return whether anything had to be done.
 
-    Folders of this user that others may write to lose that right. Raises OSError.
+    Folders of this user are no longer writable by others. Raises OSError.
     """
     if not folder.exists() or is_trusted(folder):
         return False
@@ -79,7 +79,7 @@ def reclaim(folder: Path) -> bool:
 
 
 def hand_over(folder: Path) -> None:
-    """Give what root built to the owner of the folder that it is in, who could not read it otherwise."""
+    """Give a file that root built to the owner of its folder, who could not read it otherwise."""
     owner = folder.parent.stat()
     if os.geteuid() == 0 and owner.st_uid != 0 and folder.is_dir():
         for place in (folder, *folder.iterdir()):
@@ -87,7 +87,7 @@ def hand_over(folder: Path) -> None:
 
 
 def checked_path(folder: Path, file: SegmentFile) -> Path:
-    """Return the path of a published file that has its size. Raises FileGone, DataDamaged."""
+    """Return the path of a published file, whose size is checked. Raises FileGone, DataDamaged."""
     if not _NAME.fullmatch(file.name):
         raise DataDamaged(f"not the name of an index file: {file.name!r}")
     path = folder / file.name
@@ -105,8 +105,8 @@ def checked_path(folder: Path, file: SegmentFile) -> Path:
 def verify_content(folder: Path, file: SegmentFile) -> Path:
     """Compare every byte with the CRC-32 of the record. Raises FileGone, DataDamaged.
 
-    Done before a file is searched: 100 MB take 25 ms where hnswlib then needs 400 to load them, and its
-    loader trusts every number in the file. SHA-256 (`verify_digest`) would take 160.
+    Done before a file is searched, because hnswlib's loader trusts every number in it: 100 MB take 25 ms, and
+    loading them 400. SHA-256 (`verify_digest`) would take 160.
     """
     path = checked_path(folder, file)
     value = 0
@@ -139,7 +139,7 @@ def checksums(path: Path) -> tuple[int, str]:
 
 
 def collect(folder: Path, kept: Collection[str]) -> None:
-    """Remove the index files that are not named in `kept`, and what a killed writer left."""
+    """Remove the index files that are not named in `kept`, and what a killed writer left behind."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name not in kept and (_NAME.fullmatch(path.name) or path.name.endswith(ASIDE)):
             reached(FaultPoint.COLLECTING)

@@ -1,7 +1,7 @@
 """The `flat` kind: codes as they are, searched exactly by one matrix product and a running threshold.
 
-For some 20,000 descriptors. Its file is read, not memory-mapped: a mapped file that is cut under a running
-server ends it by SIGBUS.
+For up to some 20,000 descriptors. Its file is read, not memory-mapped: if a mapped file is cut short while a
+server runs, SIGBUS ends the server.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOptions:
-    """block (2048..8192, measured alike): codes at once; 500 queries x 4096 float32 are 8 MB.
-    groups (16..256): a block's maxima over so many interleaved parts bound its k best from below.
+    """block (2048..8192; all equally fast): codes compared at once; 500 queries x 4096 float32 are 8 MB.
+    groups (16..256): the maxima of so many interleaved parts of a block are a lower bound of its k best
+    scores.
     """
 
     block: int = 4096
@@ -47,10 +48,10 @@ class ExactIndex:
         return len(self.codes)
 
     def search(self, queries: Codes, k: int, bounds: Distances | None = None) -> Neighbours:
-        """Return the k nearest of each query.
+        """Return the k nearest descriptors of each query.
 
-        bounds: (Q,) float32; what lies farther than its query's bound may be left out. The k-th distance
-        already found elsewhere makes the search about twice as fast.
+        bounds: (Q,) float32; descriptors farther away than their query's bound may be left out. The k-th
+        distance already found elsewhere makes the search about twice as fast.
         """
         if not len(queries) or not self.descriptors:
             return Neighbours.none(len(queries), k)
@@ -62,12 +63,12 @@ class ExactIndex:
 
 @dataclass(slots=True, eq=False)
 class _Scan:
-    """Scores are 2 q·c - |c|²: |q|² less the squared distance, exact in float32 for int8 codes."""
+    """Scores are 2 q·c - |c|², that is |q|² minus the squared distance; exact in float32 for int8 codes."""
 
     doubled: Scores  # (Q, dim + 1): 2 q, and -1 for |c|²
     squares: Scores
     best: Scores  # (Q, k) lower bounds of the k best scores
-    raising: bool  # whether they are looked for here, or were given
+    raising: bool  # whether they are computed here, or were given
     hits: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Scores]]
 
     @classmethod
@@ -117,7 +118,7 @@ class _Scan:
 
 
 class FlatBuilder:
-    """Collects codes, as the builders of the other kinds do."""
+    """Collects codes for a file, like the builders of the other kinds."""
 
     def __init__(self) -> None:
         self._chunks: list[Chunk] = []
@@ -144,7 +145,7 @@ def save(path: Path, codes: Codes, rows: Rows) -> int:
 
 
 def load(path: Path, *, dim: int, descriptors: int) -> ExactIndex:
-    """Read a file that `save` wrote. Raises DataDamaged when it is not that of its record."""
+    """Read a file that `save` wrote. Raises DataDamaged when it does not agree with its record."""
     expected = _size(descriptors, dim)
     if path.stat().st_size != expected or not descriptors:
         raise DataDamaged(f"{path.name}: {path.stat().st_size} bytes, not {expected}")

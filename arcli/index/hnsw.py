@@ -1,7 +1,7 @@
 """The `hnsw` kind: hnswlib behind a wrapper that avoids its pitfalls (docs/recognition.md).
 
-hnswlib keeps one 64-bit label a descriptor: the row id and the descriptor's number in its target, so
-that a graph file needs nothing beside it.
+hnswlib keeps a 64-bit label per descriptor: the row id and the descriptor's number in its target, so that a
+graph file is complete by itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from arcli.index.seam import Codes, Neighbours, Rows
 if TYPE_CHECKING:
     import hnswlib
 
-_ORDINAL_BITS = 10  # up to 1023 descriptors a target; leaves 2^53 row ids
+_ORDINAL_BITS = 10  # bits: up to 1023 descriptors per target; leaves 2^53 row ids
 _HEADER = struct.Struct("<QQQQQQiIQQQdQ")  # hnswlib's own, see hnswalg.h saveIndex
 _LINK_BYTES = 4
 _NODE_OVERHEAD = 108  # 321 B a descriptor in memory (PSS of 150,000), 213 on disk
@@ -30,10 +30,10 @@ LARGE = 1_000_000  # descriptors
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HnswSettings:
-    """Measured in docs/recognition.md: a low recall of the neighbours does not hurt the vote.
+    """Measured in docs/recognition.md: a low recall of neighbours does not harm the vote.
 
-    m: links a node (4 to 32). ef_construction: candidates while building (20 to 200). ef: candidates
-    while searching (10 to 100), never below k: of 404 photos in a gallery of 3,274 the right target is in the
+    m: links per node (4 to 32). ef_construction: candidates while building (20 to 200). ef: candidates while
+    searching (10 to 100), never below k: of 404 photos in a gallery of 3,274 the right target is in the
     shortlist of an 800 px photo 400 times with 12, 402 with 20 for 6 ms more, no more with 32. ef_large: the
     same beyond LARGE descriptors, where a fixed number finds less: on the dev photos the right target was
     among the first five of 20,000 .963 of the time with 12, .975 with 32 for 10 ms more, .980 with 200.
@@ -45,7 +45,7 @@ class HnswSettings:
     ef_large: int = 32
 
     def ef_for(self, descriptors: int) -> int:
-        """Return the ef of a graph of so many descriptors."""
+        """Return the ef for a graph of so many descriptors."""
         return self.ef if descriptors <= LARGE else self.ef_large
 
 
@@ -72,7 +72,7 @@ def memory_limit() -> int:
 
 
 class HnswBuilder:
-    """A graph being built; one thread at a time may touch it, which a lock of its own ensures."""
+    """A graph being built; its own lock ensures that one thread at a time touches it."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class HnswBuilder:
         *,
         base: tuple[Path, int] | None = None,
     ) -> None:
-        """Begin with nothing, or with the graph in the file `base` (and how many descriptors it has).
+        """Begin empty, or with `base`: the file of a graph, and how many descriptors it has.
 
         The caller has checked the bytes of that file. Raises MemoryLimit when the estimate for `capacity`
         descriptors is over `memory_limit()`, DataDamaged, OverflowError when the base has more.
@@ -151,7 +151,7 @@ class HnswIndex:
     def load(cls, path: Path, *, dim: int, descriptors: int, ef: int) -> HnswIndex:
         """Load a graph whose bytes the caller has checked: hnswlib's loader is unsafe on damaged files.
 
-        Raises DataDamaged when the header is not that of `descriptors` vectors of `dim` numbers.
+        Raises DataDamaged when the header does not announce `descriptors` vectors of `dim` numbers.
         """
         import hnswlib
 
@@ -171,7 +171,7 @@ class HnswIndex:
         wide = queries.astype(np.float32)
         try:
             self._fill(found, wide, slice(None), usable)
-        except RuntimeError:  # a part of the graph that some query cannot leave has fewer than k
+        except RuntimeError:  # a query may be caught in a part of the graph that has fewer than k
             for number in range(len(wide)):
                 self._fill_one(found, wide, number, usable)
         return found

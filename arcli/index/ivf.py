@@ -1,10 +1,10 @@
 """The `ivf` kind: inverted lists of product-quantised codes on the shipped codebook, memory-mapped.
 
-Merging is joining lists, and a search reads only the lists that it probes. A file: header, the number of
+Merging is joining lists, and a search reads only the lists that it probes. A file has a header, the number of
 descriptors and the CRC-32 of each list, the CRC-32 of all that; then each list's codes (n, 16) uint8 and rows
-(n,) uint16 or uint32 above the file's first row. Opening reads what precedes the lists; a list is compared
-with its CRC-32 when it is first used. One that is damaged is passed over: that costs recall, never a wrong
-answer.
+(n,) uint16 or uint32 relative to the file's first row. Opening reads what precedes the lists; a list is
+compared with its CRC-32 when it is first used. A damaged list is skipped: that costs recall, but never gives
+a wrong answer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CHECK = struct.Struct("<I")
 _ALIGNED = 64
 _RUN = 1_000_000  # descriptors collected before they are spilled to a file
 RUN_BYTES = 3 * _RUN * 32
-"""What a builder takes at most: a cell, a code and a row of each, and as much twice while they are sorted."""
+"""The most bytes that a builder takes: cell, code and row of each descriptor, twice that more for sorting."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def list_bytes(descriptors: int, rows: int) -> int:
 
 
 class IvfIndex:
-    """A file of inverted lists, of which only those that are probed are read. Threads may share it."""
+    """A file of inverted lists; only the lists that are probed are read. Threads may share it."""
 
     def __init__(
         self, path: Path, book: Codebook, table: ListTable, checks: Bytes, rows: tuple[int, int]
@@ -64,14 +64,14 @@ class IvfIndex:
         self._checks, self._rows = checks, rows
         self._width = _width(rows[1] - rows[0] + 1)
         self._bytes = np.memmap(path, np.uint8, "r")
-        self._sound = table.counts == 0  # lists that were compared with their CRC-32, or have nothing
+        self._sound = table.counts == 0  # lists that were compared with their CRC-32, or are empty
         self._damaged = np.zeros(book.lists, bool)
         self._lock = threading.Lock()
         self._lists: Any = None
 
     @classmethod
     def load(cls, path: Path, *, dim: int, descriptors: int) -> IvfIndex:
-        """Open a file that `IvfBuilder` wrote. Raises DataDamaged when it is not that of its record."""
+        """Open a file that `IvfBuilder` wrote. Raises DataDamaged when it does not agree with its record."""
         with path.open("rb") as stream:
             head = stream.read(_HEADER.size)
             if len(head) != _HEADER.size:
@@ -100,7 +100,7 @@ class IvfIndex:
         return int(self._table.counts.sum())
 
     def search(self, queries: Codes, k: int, settings: IvfSettings = IvfSettings()) -> Neighbours:
-        """Return the k nearest of each of the (Q, dim) queries, as far as codes of 16 bytes tell."""
+        """Return the k nearest of each of the (Q, dim) queries, as exactly as codes of 16 bytes allow."""
         found = Neighbours.none(len(queries), k)
         if not len(queries):
             return found
@@ -134,7 +134,7 @@ class IvfIndex:
             return self._lists
 
     def _verified(self, cells: Cells) -> Cells:
-        """Return `cells` less the damaged lists (-1), after new ones were compared with their CRC-32."""
+        """Return `cells`, damaged ones replaced by -1; new ones are first compared with their CRC-32."""
         for cell in np.unique(cells[cells >= 0]):
             if self._sound[cell] or self._damaged[cell]:
                 continue
@@ -149,11 +149,11 @@ class IvfIndex:
 
 
 class IvfBuilder:
-    """Collects descriptors, and files to be joined, into the lists of one file. One thread at a time.
+    """Joins descriptors and existing files into the lists of one file. One thread at a time may use it.
 
-    rows: first and last row id. bases: files of this kind to begin with. dead: their rows that are gone,
-    sorted.
-    Memory is bounded: what is collected is spilled to temporary files beside the one that is written.
+    rows: first and last row id. bases: files of this kind to begin with. dead: their rows that were removed,
+    sorted. Memory is bounded: collected descriptors are spilled to temporary files beside the file being
+    written.
     """
 
     def __init__(
@@ -184,12 +184,12 @@ class IvfBuilder:
             self._spill()
 
     def save(self, path: Path) -> int:
-        """Write the file and return the size it should have; `descriptors` is then how many live in it."""
+        """Write the file and return the size it should have; `descriptors` is then how many it holds."""
         size, self.descriptors = self._write(path, [*self._bases, *self._runs, _Collected(self._collected)])
         return size
 
     def _spill(self) -> None:
-        """Move what is collected into a file that has no name any more once it is mapped."""
+        """Move what is collected into a file that is unlinked as soon as it is mapped."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         path = self._folder / (new_name(*self._rows, "ivf") + ASIDE)
         try:
@@ -220,7 +220,7 @@ class IvfBuilder:
     def _write_list(
         self, file: BinaryIO, cell: int, parts: Sequence[IvfIndex | _Collected], width: int
     ) -> tuple[int, int]:
-        """Write one list, the living of all parts, and return its length and CRC-32."""
+        """Write one list, of what all parts have that was not removed; return its length and CRC-32."""
         codes, owners = zip(*(part.entries(cell) for part in parts), strict=True)
         code, rows = np.concatenate(codes), np.concatenate(owners)
         if len(self._dead) and len(rows):
@@ -253,7 +253,7 @@ def _joined(arrays: Sequence[npt.NDArray[Any]], shape: tuple[int, ...], kind: An
 
 
 def _width(rows: int) -> int:
-    """Return the bytes of a row number in a range of `rows`."""
+    """Return how many bytes a row number takes in a range of `rows`."""
     return 2 if rows <= 1 << 16 else 4
 
 

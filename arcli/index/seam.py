@@ -16,12 +16,12 @@ Distances = npt.NDArray[np.float32]
 Chunk = tuple[Codes, Rows]
 """Codes (n, dim) int8 of whole targets and the row id (n,) of each, rows ascending."""
 
-NOBODY = -1  # the row of a place in a neighbour list that nothing fills; its distance is infinite
+NOBODY = -1  # fills places of a neighbour list where there are fewer neighbours; their distance is infinite
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbours:
-    """For each of Q query descriptors the nearest stored ones, nearest first.
+    """The nearest stored descriptors of each of Q query descriptors, nearest first.
 
     rows: (Q, k) int64, the row id of the target that owns the descriptor, NOBODY where there are fewer.
     distances: (Q, k) float32, squared Euclidean distance of the codes, inf where there are fewer.
@@ -45,7 +45,7 @@ class DescriptorIndex(Protocol):
         ...
 
     def search(self, queries: Codes, k: int) -> Neighbours:
-        """Return the k nearest of each of the (Q, dim) queries; k may exceed what is held."""
+        """Return the k nearest of each of the (Q, dim) queries; k may exceed the number held."""
         ...
 
 
@@ -58,7 +58,7 @@ class IndexWriter(Protocol):
         ...
 
     def add(self, codes: Codes, rows: Rows) -> None:
-        """Take a chunk in. Raises MemoryLimit, OverflowError."""
+        """Add a chunk. Raises MemoryLimit, OverflowError."""
         ...
 
     def save(self, path: Path) -> int:

@@ -1,4 +1,4 @@
-"""Segments: index files of either kind, built from codes and opened by their record."""
+"""Segments: index files of any kind, built from codes and opened by their record."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from arcli.index.ivf import IvfBuilder, IvfIndex
 from arcli.index.seam import Chunk, DescriptorIndex, IndexWriter, Rows
 from arcli.models import IndexKind, SegmentFile
 
-FLAT_LIMIT = 20_000  # descriptors that `auto` keeps flat: about 20 ms a query, and no graph to load
+FLAT_LIMIT = 20_000  # descriptors up to which `auto` takes flat: about 20 ms a query, and no graph to load
 
 
 def kind_for(setting: IndexKind, descriptors: int) -> IndexKind:
-    """Return the kind of a segment of so many descriptors in a channel with that setting.
+    """Return the kind of a segment with so many descriptors in a channel with that setting.
 
     `auto`: inverted lists beat the graph at every size above flat (docs/index.md, "Kinds"); without faiss
-    numpy scans them, some ten times slower, where a graph would take more memory than it may.
+    numpy scans them, some ten times slower, but only where a graph would need more memory than allowed.
     """
     if setting is not IndexKind.AUTO:
         return setting
@@ -34,7 +34,7 @@ def kind_for(setting: IndexKind, descriptors: int) -> IndexKind:
 
 
 def open_segment(folder: Path, file: SegmentFile) -> DescriptorIndex:
-    """Open a published segment after checking its bytes, or its table where lists are checked when used.
+    """Open a published segment after checking its bytes (of inverted lists only the table).
 
     Raises FileGone, DataDamaged, OSError.
     """
@@ -43,7 +43,7 @@ def open_segment(folder: Path, file: SegmentFile) -> DescriptorIndex:
     try:
         return _load(path, file)
     except (DataDamaged, OSError) as error:
-        if not path.exists():  # collected between the check and the loading
+        if not path.exists():  # the file was collected between check and loading
             raise FileGone(file.name) from error
         raise
 
@@ -71,11 +71,11 @@ def write_segment(
 ) -> SegmentFile | None:
     """Write the codes of the rows first..last as a file of `folder`; None when there are none.
 
-    `capacity`: descriptors at most. bases: segments of the same kind in `folder` to begin with; `chunks`
-    are the rows that they do not hold. A graph is one base at most, its content verified, no row of it
-    removed; inverted lists are joined without the sorted row ids `dead`. The file is durable and has its
-    name when this returns.
-    Raises MemoryLimit, OverflowError, OSError; DataDamaged and FileGone for the bases.
+    `capacity`: descriptors at most. bases: segments of the same kind in `folder` to begin with; `chunks` are
+    the rows that they do not hold. A graph takes one base at most, whose content is verified and none of
+    whose rows was removed; inverted lists are joined, leaving out the sorted row ids `dead`. The file is
+    durable and has its name when this returns. Raises MemoryLimit, OverflowError, OSError; DataDamaged and
+    FileGone for the bases.
     """
     name = new_name(*rows, kind)
     settings = HnswSettings()

@@ -18,7 +18,7 @@ class ShortlistEntry(NamedTuple):
 
 
 def without(found: Neighbours, dead: Rows) -> Neighbours:
-    """Return `found` with what belongs to one of the sorted row ids `dead` emptied."""
+    """Return `found` without the descriptors of the sorted row ids `dead`: their places are empty."""
     if not len(dead):
         return found
     place = np.searchsorted(dead, found.rows).clip(max=len(dead) - 1)
@@ -37,9 +37,9 @@ def merged(lists: Sequence[Neighbours], k: int) -> Neighbours:
 def shortlist(found: Neighbours, limit: int, *, alike: float) -> list[ShortlistEntry]:
     """Return the `limit` targets with the most votes, most first, ties by row id.
 
-    A neighbour at squared distance d votes 1 - d / d_k, d_k being the farthest in its list, or `alike` where
-    that is nearer: of a family of look-alikes, which fill a list, each gets its vote. A target gets at most
-    one vote, the best, of a query keypoint.
+    A neighbour at squared distance d votes 1 - d / d_k. d_k is the farthest distance in its list, or `alike`
+    where that is farther, so that each of a family of look-alikes that fills a list gets its vote. A target
+    gets at most one vote, the best, from each query keypoint.
     """
     if not found.rows.size:
         return []
@@ -48,7 +48,7 @@ def shortlist(found: Neighbours, limit: int, *, alike: float) -> list[ShortlistE
     ratio = np.where(real, found.distances, 0) / np.maximum(farthest, np.float32(alike))
     query, place = np.nonzero(real)
     rows, target = np.unique(found.rows[query, place], return_inverse=True)
-    # nonzero walks each list from its nearest on, so the first of a (query, target) is its best
+    # nonzero walks each list from the nearest on, so the first of each (query, target) is the best
     _, first = np.unique(query * len(rows) + target, return_index=True)
     weights = (1 - ratio)[query, place].astype(np.float64)
     votes = np.bincount(target[first], weights[first], minlength=len(rows))

@@ -119,7 +119,7 @@ def test_a_server_looks_after_the_index_in_the_background(
     with caplog.at_level(logging.INFO), LocalGallery(data_dir, background=True) as gallery:
         assert segments(gallery) == []
         gallery.look_after_indexes()  # what the server does every now and then
-        assert "in a process of its own" in caplog.text
+        assert "in a separate process" in caplog.text
         wait_for_builders()
         assert segments(gallery) == [(1, FOLD_AT)]
         for number in range(FOLD_AT // 5 + 1):

@@ -1,4 +1,4 @@
-"""Which rows of a channel its segments cover, and the codes of those they do not."""
+"""Which rows of a channel its segments cover, and the codes of the rows that they do not cover."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from arcli.store.channel import ChannelStore
 from arcli.store.segments import SegmentRecord
 from arcli.store.snapshot import Snapshot
 
-INDEX_KEYPOINTS = 200  # the strongest of each target; docs/recognition.md, step 3
+INDEX_KEYPOINTS = 200  # the strongest keypoints of each target; docs/recognition.md, step 3
 _CHUNK = 400  # rows read at once: some 10 MB of features
 
 Range = tuple[int, int]
@@ -22,7 +22,7 @@ Range = tuple[int, int]
 
 
 def gaps(covered: Iterable[SegmentRecord], last_row: int, first_row: int = 1) -> Iterator[Range]:
-    """Yield the ranges in first_row..last_row that no segment covers; `covered` comes by first row."""
+    """Yield the ranges in first_row..last_row that no segment covers; `covered` is ordered by first row."""
     begin = first_row
     for record in covered:
         if record.first_row > begin:
@@ -33,9 +33,9 @@ def gaps(covered: Iterable[SegmentRecord], last_row: int, first_row: int = 1) ->
 
 
 def index_codes(data: bytes) -> Codes:
-    """Return what the index holds of stored features: (n, INDEX_DIM) int8, none when they do not decode.
+    """Return the index codes of stored features: (n, INDEX_DIM) int8, none when they do not decode.
 
-    `doctor` tells of such a row; it must not keep the others from being found.
+    `doctor` reports such a row; it must not keep the others from being found.
     """
     try:
         return Features.from_bytes(data).codes[:INDEX_KEYPOINTS, :INDEX_DIM]
@@ -53,11 +53,11 @@ def codes_of(snapshot: Snapshot, rows: Sequence[int]) -> Iterator[tuple[int, Cod
 
 
 class RowReader:
-    """Iterates over the codes of the rows in some ranges, in short transactions: a long one keeps the log."""
+    """Iterates over the codes of ranges of rows, in short transactions: a long one lets the log grow."""
 
     def __init__(self, store: ChannelStore, ranges: Iterable[Range]) -> None:
         self._store, self._ranges = store, ranges
-        self.rows = 0  # how many were read
+        self.rows = 0  # how many rows were read
 
     def __iter__(self) -> Iterator[Chunk]:
         for first, last in self._ranges:

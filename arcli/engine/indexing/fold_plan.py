@@ -1,8 +1,9 @@
-"""What to do about a channel's segments: which ranges of rows to write anew, and as which kind.
+"""What to do about a channel's segments: which ranges of rows to rewrite, and as which kind.
 
-Segments shrink geometrically towards the newest rows. A fold takes the delta and each newest segment that is
-less than `ratio` times what is taken so far. Loading 20,000 targets by hundreds writes 5.8 times the final
-index and has 2.8 segments on average, 5 at most; 100,000: 7.3, 3.7 and 6 (simulated; tests/benchmarks).
+Segments shrink geometrically towards the newest rows. A fold takes the delta and, from the newest on, each
+segment smaller than `ratio` times what is taken so far. Loading 20,000 targets by hundreds writes 5.8 times
+the final index and has 2.8 segments on average, 5 at most; 100,000: 7.3, 3.7 and 6 (simulated;
+tests/benchmarks).
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ from arcli.store.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpkeepOptions:
-    """delta_rows (20..500): as many cost a search about 20 ms, where 1,000 descriptors cost 1 ms (measured).
+    """delta_rows (20..500): the delta is folded beyond so many; they cost a search about 20 ms, 1,000
+    descriptors 1 ms (measured).
 
-    ratio (1..8): fewer segments, more bytes written, as it grows. small_ratio (1..8): the same for segments
-    of up to small_rows rows. dead_share (0.1..0.5): a segment with more removed rows is rewritten.
+    ratio (1..8): the larger, the fewer segments and the more bytes written. small_ratio (1..8): the same for
+    segments of up to small_rows rows. dead_share (0.1..0.5): a segment is rewritten when a larger share of
+    its rows was removed.
     """
 
     delta_rows: int = 100
@@ -38,7 +41,7 @@ class UpkeepOptions:
     dead_share: float = 0.2
 
     def reach(self, taken: int, piece: Piece) -> float:
-        """Return below how many rows a piece is taken along when `taken` rows beside it are written."""
+        """Return below how many rows a piece is rewritten too when `taken` rows beside it are."""
         small = taken + piece.rows <= self.small_rows
         return (self.small_ratio if small else self.ratio) * taken
 
@@ -51,7 +54,7 @@ write 7.6 times the index of 20,000, loads of 500 targets 5.3 times (simulated).
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A range of rows and how many live in it; with the segment that covers it, where there is one."""
+    """A range of rows, how many of them exist, and the segment that covers it, if there is one."""
 
     first: int
     last: int
@@ -79,12 +82,12 @@ class Job:
         return sum(piece.rows for piece in self.pieces)
 
     def kind(self, setting: IndexKind) -> IndexKind:
-        """Return the kind of the segment to be written in a channel with that setting."""
+        """Return the kind of the segment to write in a channel with that setting."""
         return kind_for(setting, self.rows * INDEX_KEYPOINTS)
 
     def bases(self, kind: IndexKind) -> list[Piece]:
-        """Return the pieces whose segments are taken over: all inverted lists, which are joined without what
-        was removed; or the largest graph of which nothing was removed, which is added to."""
+        """Return the pieces whose segments are reused: all inverted lists, which are joined without what
+        was removed; or the largest graph from which nothing was removed, which is added to."""
         same = [piece for piece in self.pieces if piece.segment and piece.segment.file.kind == kind]
         if kind is IndexKind.IVF:
             return same
@@ -92,14 +95,14 @@ class Job:
         return sorted(graphs, key=lambda piece: piece.rows)[-1:]
 
     def inserted(self, setting: IndexKind) -> int:
-        """Return how many targets are coded or linked anew."""
+        """Return how many targets have to be coded or linked."""
         return self.rows - sum(piece.rows for piece in self.bases(self.kind(setting)))
 
 
 def survey(snapshot: Snapshot, folder: Path, bad: frozenset[str] = frozenset()) -> list[Piece]:
-    """Return what covers which rows, in order; a segment whose file is not as published covers none.
+    """Return which segment covers which rows, in order; one whose file is not as published covers none.
 
-    bad: the names of files known to be damaged in their content.
+    bad: the names of files whose content is known to be damaged.
     """
     sound = [
         record
@@ -145,12 +148,12 @@ def due(pieces: Sequence[Piece], options: UpkeepOptions = UpkeepOptions()) -> li
 
 
 def _must_go(piece: Piece, options: UpkeepOptions) -> bool:
-    """Say whether a piece that is not the delta is a hole, or too much of it is dead."""
+    """Say whether a piece other than the delta is a hole, or too many of its rows are dead."""
     return piece.segment is None or piece.dead > options.dead_share * piece.segment.rows
 
 
 def whole(pieces: Sequence[Piece], setting: IndexKind) -> list[Job]:
-    """Return the job that leaves one segment without dead rows, or none if that is what there is."""
+    """Return the job that leaves one segment without dead rows; no job if that is so already."""
     if not pieces:
         return []
     if len(pieces) == 1 and pieces[0].segment and not pieces[0].dead:

@@ -1,4 +1,4 @@
-"""Upkeep for a process that adds: small folds at once, large ones in a process whose memory is its own."""
+"""Upkeep for a process that adds: small folds at once, large ones in a process with memory of its own."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuilderOptions:
-    """When to index at once, and when in a process of its own. Rows are targets.
+    """When to index at once, and when in a separate process. Rows are targets.
 
-    inline_rows (0..2000): inserted while the caller waits, some 2.5 s; a process takes half a second to
-    start. 0: no call waits. backlog_rows (100..20,000): without a segment, .2 s a photo; from there on adding
-    waits for the process. bulk_rows (64..1000): came beyond the first batch; from there on the last fold
-    tidies up. rounds (1..100): folds in a row; what was added during one is folded by the next.
-    process_bytes: of an interpreter with numpy and 400 targets at a time (measured: 77 MiB with 37 of graph,
-    231 with 183).
+    inline_rows (0..2000): up to so many are inserted while the caller waits, some 2.5 s; a process takes half
+    a second to start. 0: no call waits. backlog_rows (100..20,000): when so many have no segment (.2 s a
+    photo), adding waits for the process. bulk_rows (64..1000): when so many were added beyond the first
+    batch, the last fold merges segments. rounds (1..100): folds in a row; what was added during one is folded
+    by the next. process_bytes: memory of an interpreter with numpy and 400 targets at a time (measured: 77
+    MiB with 37 of graph, 231 with 183).
     """
 
     inline_rows: int = 500
@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 
 def memory_estimate(work: Work) -> int:
-    """Return how many bytes the builder takes for `work` at most."""
+    """Return the most bytes of memory that the builder takes for `work`."""
     lists = RUN_BYTES if work.largest > work.graph else 0
     return BUILDER.process_bytes + lists + graph_memory(work.graph * INDEX_KEYPOINTS, INDEX_DIM)
 
@@ -57,8 +57,8 @@ def memory_estimate(work: Work) -> int:
 class IndexBuilder:
     """Keeps the index of one channel up to date. Threads may share it; `finish` before the process ends.
 
-    inline_rows: how many targets may be inserted in this process, while the caller waits. 0: no caller does,
-    and `finish` ends the builder, whose work the next one does.
+    inline_rows: how many targets may be inserted in this process, while the caller waits. 0: no caller waits,
+    and `finish` ends the builder; the next one does its work.
     """
 
     def __init__(self, store: ChannelStore, *, inline_rows: int = BUILDER.inline_rows) -> None:
@@ -69,9 +69,9 @@ class IndexBuilder:
         self._begun: int | None = None
 
     def nudge(self, *, closing: bool = False) -> None:
-        """Do, or have done, what is due. What was added is safe and found without it."""
+        """Do what is due, or have a process do it. What was added is safe and found without it."""
         if not self._lock.acquire(blocking=False):
-            return  # another thread is at it
+            return  # another thread is doing it
         try:
             self._nudge(self._options(closing))
         except ChannelNotFound:
@@ -96,7 +96,7 @@ class IndexBuilder:
             self._start(work, options)
 
     def finish(self) -> None:
-        """Wait until what is due is done, or end it where no call waits."""
+        """Wait until what is due is done; where no call may wait, end it."""
         if self._inline_rows:
             self._join()
             self.nudge(closing=True)
@@ -107,7 +107,7 @@ class IndexBuilder:
         self._join()
 
     def abandon(self) -> None:
-        """End what is under way: the channel is being removed."""
+        """End the running work: the channel is being removed."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -127,7 +127,7 @@ class IndexBuilder:
     def _start(self, work: Work, options: UpkeepOptions) -> None:
         memory = memory_estimate(work)
         _log.info(
-            "indexing %d targets in a process of its own, which takes up to %d MiB",
+            "indexing %d targets in a separate process, which takes up to %d MiB",
             work.inserted,
             memory >> 20,
         )
@@ -160,8 +160,8 @@ def _build(folder: Path, options: UpkeepOptions, memory: int) -> None:
 
 
 def fold_within(store: ChannelStore, options: UpkeepOptions, memory: int) -> None:
-    """Fold what is due, then what came meanwhile, until that would take more than `memory` bytes: those who
-    add announce that, to a process of its own."""
+    """Fold what is due, then what was added in the meantime, until that would take more than `memory` bytes:
+    such work is left to the process that adds, which starts another builder for it."""
     for _ in range(BUILDER.rounds):
         if not maybe_fold(store, options):
             return

@@ -1,4 +1,4 @@
-"""What `doctor` asks of a channel's index, and how it is rebuilt from the store."""
+"""How `doctor` checks a channel's index, and rebuilds it from the store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OWNER = "run, as the user who owns the channel's folder: arcli doctor --repair"
 
 
 def verify_index(store: ChannelStore) -> Iterator[Finding]:
-    """Compare each segment's file with its SHA-256 and say which targets no segment covers."""
+    """Compare each segment's file with its SHA-256 and report targets that no segment covers."""
     subject = str(store.folder / INDEX_FOLDER)
     try:
         with store.read() as snapshot:
@@ -33,7 +33,7 @@ def verify_index(store: ChannelStore) -> Iterator[Finding]:
     problems = [*_problems(store, records)]
     if strangers:
         problems.append(
-            (f"{len(strangers)} index files are of the store that this one was copied from", _REPAIR)
+            (f"{len(strangers)} index files belong to the store that this one was copied from", _REPAIR)
         )
     if uncovered > VIEW.uncovered_rows:
         problems.append((f"{uncovered:,} targets are not in the index and are not searched", _REPAIR))
@@ -47,7 +47,7 @@ def verify_index(store: ChannelStore) -> Iterator[Finding]:
 def _problems(store: ChannelStore, records: list[SegmentRecord]) -> Iterator[tuple[str, str]]:
     folder = store.folder / INDEX_FOLDER
     if records and folder.exists() and not is_trusted(folder):
-        yield "others own or may write to it: its files are not loaded", _OWNER
+        yield "others own it or may write to it: its files are not loaded", _OWNER
         return
     for record in records:
         try:

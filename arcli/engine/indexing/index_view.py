@@ -1,4 +1,4 @@
-"""What one search of a channel runs over: opened segments, the delta, and the rows that may not answer."""
+"""What one search of a channel runs over: opened segments, the delta, and the rows to leave out."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from arcli.store.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewLimits:
-    """uncovered_rows (1000..100,000): targets without a segment: 500 MB of features to read and some 3 s a
-    photo; beyond it a channel is busy. catch_up_rows (100..5000): of them while a merged segment is loaded;
-    a search of as many in the delta takes some .2 s. widest (2..64): times k that a list of neighbours is
-    widened where the dead crowd the living out.
+    """uncovered_rows (1000..100,000): with more targets without a segment a channel is busy: 500 MB of
+    features to read, and some 3 s a photo. catch_up_rows (100..5000): how many of them are searched as delta
+    while a merged segment is loaded, some .2 s. widest (2..64): times k, up to which a list of neighbours is
+    widened where dead rows fill it.
     """
 
     uncovered_rows: int = 20_000
@@ -43,20 +43,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OpenSegment:
-    """A segment and the index that its file holds."""
+    """A segment and the index in its file."""
 
     record: SegmentRecord
     index: DescriptorIndex
 
     @property
     def rows(self) -> tuple[int, int]:
-        """First and last row that it covers."""
+        """The first and the last row that it covers."""
         return self.record.first_row, self.record.last_row
 
     def search(self, queries: Codes, k: int, dead: Rows) -> Neighbours:
-        """Return the nearest living descriptors, k of each query where there are so many.
+        """Return the nearest descriptors of targets that exist, k for each query where there are so many.
 
-        The list asked for is longer by the dead share; queries whose list is still short ask again.
+        Lists are requested longer by the share of dead rows; queries whose list is still too short are
+        repeated.
         """
         here = np.searchsorted(dead, (self.record.first_row, self.record.last_row + 1))
         share = min((here[1] - here[0]) / self.record.rows, 0.9)
@@ -83,7 +84,7 @@ def _replaced(found: Neighbours, which: Rows, again: Neighbours) -> Neighbours:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IndexView:
-    """Immutable: any number of threads may search it. `identity` and `changes` say what it shows."""
+    """Immutable: any number of threads may search it. `identity` and `changes` say which state it shows."""
 
     identity: tuple[str, ...]
     changes: int
@@ -94,7 +95,7 @@ class IndexView:
     delta_index: ExactIndex
 
     def search(self, queries: Codes, k: int) -> Neighbours:
-        """Return the k nearest living descriptors of each of the (Q, INDEX_DIM) queries."""
+        """Return the k nearest descriptors of existing targets for each of the (Q, INDEX_DIM) queries."""
         lists = [segment.search(queries, k, self.dead) for segment in self.opened]
         if not lists:
             return self.delta_index.search(queries, k)
@@ -113,7 +114,7 @@ class IndexView:
 
 
 class IndexViewBuilder:
-    """Makes the view of a snapshot, taking over from the view before what has not changed."""
+    """Makes the view of a snapshot, reusing what has not changed from the previous view."""
 
     def __init__(self, folder: Path, *, background: bool) -> None:
         self._folder = folder
@@ -127,11 +128,11 @@ class IndexViewBuilder:
         self._opener.close()
 
     def build(self, snapshot: Snapshot, before: IndexView | None, *, last_try: bool) -> IndexView:
-        """Open and read what `before` does not have.
+        """Open and read what `before`, the previous view, does not have.
 
-        In the background a merged segment is loaded by a thread while those that it merges still answer.
-        Raises Busy above VIEW.uncovered_rows, and FileGone for a segment whose file is not there unless this
-        is the `last_try`, which does without it.
+        With a background opener a merged segment is loaded by a thread while the segments that it merges are
+        still searched. Raises Busy above VIEW.uncovered_rows, and FileGone for a missing segment file, unless
+        this is the `last_try`, which does without it.
         """
         identity = identity_of(snapshot)
         if before is not None and before.identity != identity:
@@ -153,7 +154,7 @@ class IndexViewBuilder:
         records = segments.live(snapshot)
         if records and not is_trusted(self._folder):
             _log.warning(
-                "%s: others own or may write to it or a folder above, so its index files are not loaded"
+                "%s: others own it, or may write to it or a folder above, so its index files are not loaded"
                 " (its owner runs: arcli doctor --repair)",
                 self._folder,
             )
@@ -216,12 +217,12 @@ def _within(inner: SegmentRecord, outer: SegmentRecord) -> bool:
 
 
 def _nearly_all(record: SegmentRecord, parts: Sequence[OpenSegment]) -> bool:
-    """Say whether `parts` cover so much of a segment that the rest may be searched as the delta is."""
+    """Say whether `parts` cover so much of a segment that the rest may be searched as part of the delta."""
     return bool(parts) and record.rows - sum(part.record.rows for part in parts) <= VIEW.catch_up_rows
 
 
 def identity_of(snapshot: Snapshot) -> tuple[str, ...]:
-    """Return what tells this store from every other, and from itself before it was copied or restored."""
+    """Return what distinguishes this store from every other, and from itself before a copy or restore."""
     info = snapshot.info()
     return info.store_id, info.epoch, info.home
 

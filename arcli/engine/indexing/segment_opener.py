@@ -1,4 +1,4 @@
-"""Opening the segments of a channel: at once, or by a thread while what they replace still answers."""
+"""Opening the segments of a channel: at once, or by a thread while what they replace is still searched."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 class SegmentOpener:
     """Opens index files of one folder and remembers the damaged ones. One thread at a time may use it.
 
-    background: `begin` loads by a thread, one file after the other (hnswlib lets the others run meanwhile).
+    background: `begin` loads files in a thread, one after the other (hnswlib releases the interpreter lock).
     """
 
     def __init__(self, folder: Path, *, background: bool) -> None:
@@ -29,7 +29,10 @@ class SegmentOpener:
         self._loads: dict[str, Future[DescriptorIndex]] = {}
 
     def begin(self, file: SegmentFile) -> bool:
-        """Say whether a thread is loading `file`, begun now or before. If not, `open` waits for none."""
+        """Have a thread load `file`; return whether one is loading it.
+
+        If not, `open` does not wait for one.
+        """
         if self._pool is None or file.name in self._bad:
             return False
         if file.name not in self._loads:
@@ -37,7 +40,7 @@ class SegmentOpener:
         return not self._loads[file.name].done()
 
     def arrived(self) -> bool:
-        """Say whether something that was begun can be opened without waiting."""
+        """Say whether a file that a thread began to load can be opened without waiting."""
         return any(load.done() for load in self._loads.values())
 
     def forget_all_but(self, names: Collection[str]) -> None:
@@ -59,12 +62,12 @@ class SegmentOpener:
         except DataDamaged as error:
             _log.warning("an index file is damaged (%s): arcli doctor --repair rebuilds it", error)
             self._bad.add(file.name)
-        except OSError as error:  # perhaps another time: too many open files, say
+        except OSError as error:  # it may succeed another time: too many open files, say
             _log.warning("an index file cannot be read (%s): searching without it", error)
         return None
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Begin no more loads."""
         self.forget_all_but(())
         pool, self._pool = self._pool, None
         if pool is not None:

@@ -1,4 +1,4 @@
-"""The shortlist of a channel: one search over segments and delta, less what was removed, then the vote."""
+"""The shortlist of a channel: one search over segments and delta without removed rows, then the vote."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from arcli.store.channel import ChannelStore
 from arcli.store.snapshot import Snapshot
 
 INDEX_FOLDER = "index"
-NEIGHBOURS = 10  # of each query keypoint; docs/recognition.md, step 3
+NEIGHBOURS = 10  # neighbours of each query keypoint; docs/recognition.md, step 3
 
 
 class Shortlister:
-    """Searches one channel and keeps what it opened. Threads may share it; close it when done.
+    """Searches one channel and keeps the opened index. Threads may share it; close it when done.
 
-    background: a search does not wait until a merged segment is loaded (a server).
+    background: a search does not wait for a merged segment to be loaded (a server).
     """
 
     def __init__(self, store: ChannelStore, *, background: bool = False) -> None:
@@ -41,11 +41,12 @@ class Shortlister:
     ) -> list[ShortlistEntry]:
         """Return the `limit` targets with the most votes of the (Q, CODE_DIM) `codes`, most first.
 
-        alike: squared distance within which the preset calls keypoints the same. neighbours: how many of each
-        query keypoint vote. left_out: row ids that are not searched, as if their targets were removed.
+        alike: squared distance within which the preset takes keypoints to be the same. neighbours: how many
+        vote for each query keypoint. left_out: row ids that are not searched, as if their targets were
+        removed.
 
-        Nothing is read again that has not changed since the last search. Raises Busy when so much of the
-        index is damaged that a search would take seconds.
+        What has not changed since the last search is not read again. Raises Busy when so much of the index is
+        damaged that a search would take seconds.
         """
         view = self._current(snapshot)
         if left_out:
@@ -65,9 +66,9 @@ class Shortlister:
             return view
 
     def _build(self, snapshot: Snapshot) -> IndexView:
-        """Make the view of `snapshot`; when a file has gone since it began, that of the store as it is now.
+        """Make the view of `snapshot`; if a file was removed since it began, the view of the present store.
 
-        A row that is not yet in `snapshot` then drops out when its features are loaded from there.
+        A row that `snapshot` does not have yet then drops out when its features are loaded from there.
         """
         try:
             return self._builder.build(snapshot, self._view, last_try=False)

@@ -1,7 +1,7 @@
 """Upkeep of a channel's index: the delta is folded into segments, segments are merged, old files collected.
 
-The adder folds after it has acknowledged, a server in the background; a lookup never does. One compactor a
-channel: a second one returns at once.
+The adder folds after it has acknowledged, a server in the background; a lookup never does. A channel has one
+compactor at a time: a second one returns at once.
 """
 
 from __future__ import annotations
@@ -31,22 +31,23 @@ from arcli.store.snapshot import Snapshot
 
 LOCK_FILE = "index.lock"
 Check = Callable[[Path, SegmentFile], object]
-"""Raises when a published file is not what it was."""
+"""Raises FileGone or DataDamaged when a published file is missing or has changed."""
 
 _log = logging.getLogger(__name__)
 
 
 def maybe_fold(store: ChannelStore, options: UpkeepOptions = UpkeepOptions()) -> bool:
-    """Fold the delta if it has grown, merge, and rewrite what is mostly dead. Says whether it did anything.
+    """Fold the delta if it has grown, merge, and rewrite what is mostly dead.
 
-    What was added is safe and found without this: what goes wrong is logged, not raised.
+    Returns whether it did anything. What was added is safe and found without this, so failures are logged,
+    not raised.
     """
     if work_due(store, options) is None:
         return False
     try:
         with compacting(store):
             return _Compactor(store).fold(options)
-    except (Locked, Conflict, ChannelNotFound):  # somebody else is at it, or has removed the channel
+    except (Locked, Conflict, ChannelNotFound):  # somebody else is doing it, or has removed the channel
         return False
     except ArcliError as error:
         advice = f" ({error.hint})" if error.hint else ""
@@ -56,7 +57,7 @@ def maybe_fold(store: ChannelStore, options: UpkeepOptions = UpkeepOptions()) ->
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is due, in targets: to code or link anew, the largest segment and graph, and what none covers."""
+    """The work that is due, in targets: to code or link, in the largest segment and graph, uncovered."""
 
     inserted: int
     largest: int
@@ -95,7 +96,7 @@ def compact(store: ChannelStore) -> None:
 
 
 def repair(store: ChannelStore) -> list[str]:
-    """Rebuild from the store what is missing or damaged, and say which files that were.
+    """Rebuild missing or damaged files from the store, and return their names.
 
     Raises what `compact` raises.
     """
@@ -105,7 +106,10 @@ def repair(store: ChannelStore) -> list[str]:
 
 @contextmanager
 def compacting(store: ChannelStore, *, timeout: float = 0) -> Iterator[None]:
-    """Be the one compactor of the channel. Raises Locked after `timeout` seconds, ChannelNotFound."""
+    """Hold the lock of the channel's one compactor.
+
+    Raises Locked after `timeout` seconds, ChannelNotFound.
+    """
     try:
         with file_lock(store.folder / LOCK_FILE, timeout=timeout):
             yield
@@ -146,7 +150,7 @@ class _Compactor:
         return sorted(bad)
 
     def _reclaim(self) -> None:
-        """Do without files that may not be loaded; what is missing is built again."""
+        """Drop files that may not be loaded; they are built again."""
         try:
             reclaim(self._folder)
         except OSError as error:
@@ -169,7 +173,7 @@ class _Compactor:
             raise of_os(self._folder, error) from error
 
     def _retire(self, bad: Collection[str]) -> None:
-        """Publish without those damaged files that no job replaced: few rows or none are left of theirs."""
+        """Publish without the damaged files that no job replaced: they have few rows left, or none."""
         with self._store.read() as snapshot:
             left = [record.file.name for record in segments.live(snapshot) if record.file.name in bad]
         if left:
@@ -179,7 +183,7 @@ class _Compactor:
     def _rewrite(self, job: Job, setting: IndexKind) -> None:
         """Build the job's segment aside, make it durable, and publish it in the store.
 
-        A graph without dead rows is taken over and added to, inverted lists are joined: that costs less than
+        A graph without dead rows is reused and added to, and inverted lists are joined: that costs less than
         building them again.
         """
         kind = job.kind(setting)
@@ -222,7 +226,7 @@ class _Compactor:
         with self._store.read() as snapshot:
             moved, strangers = snapshot.info().moved, segments.foreign(snapshot)
         if moved:
-            with self._store.write() as transaction:  # the first draws the new epoch
+            with self._store.write() as transaction:  # the first write draws the new epoch
                 strangers = segments.foreign(transaction)
         if not strangers:
             return
@@ -243,7 +247,7 @@ class _Compactor:
         return True
 
     def _usable(self, base: Piece, snapshot: Snapshot) -> bool:
-        """Say whether a segment's file is sound, and its rows still those of the plan."""
+        """Say whether a segment's file is sound, and its rows are still those of the plan."""
         record = base.segment
         if record is None or segments.dead_in(snapshot, record) != base.dead:
             return False

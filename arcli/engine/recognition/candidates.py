@@ -1,4 +1,4 @@
-"""What is searched and what is found: a channel as the recipe asks it, a target of it, a candidate."""
+"""What is searched and what is found: a channel as the recipe sees it, its targets, candidates."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class SearchedChannel(Protocol):
         ...
 
     def relatives(self, target: Features, limit: int) -> Sequence[RowVotes]:
-        """Return the targets with the most votes of a target's keypoints. As many neighbours vote as `limit`,
-        so that a large family finds room."""
+        """Return the targets with the most votes of a target's keypoints. `limit` neighbours of each keypoint
+        vote, so that there is room for a large family of look-alikes."""
         ...
 
     def features(self, row_ids: Sequence[int]) -> dict[int, Features]: ...
@@ -53,7 +53,7 @@ class SearchedChannel(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class GalleryTarget:
-    """A target that was loaded to be verified. votes: of the photo, 0 where it was not in the shortlist."""
+    """A target that was loaded to be verified. votes: from the photo, 0 if it was not in the shortlist."""
 
     channel: SearchedChannel
     row_id: int
@@ -63,12 +63,12 @@ class GalleryTarget:
 
     @property
     def key(self) -> tuple[str, int]:
-        """What names it among the targets of all channels."""
+        """What identifies it among the targets of all channels."""
         return self.channel.name, self.row_id
 
     @cached_property
     def thumbnail(self) -> Pixels | None:
-        """Its stored small picture, (h, w, 3) BGR; None where there is none, or it is damaged."""
+        """Its stored thumbnail, (h, w, 3) BGR; None where there is none, or it is damaged."""
         stored = self.channel.thumbnails([self.row_id]).get(self.row_id)
         return thumbnail_pixels(stored) if stored else None
 
@@ -88,9 +88,9 @@ class GalleryTarget:
 class VerifiedCandidate:
     """A target after verification against a photo.
 
-    quad: in pixels of the displayed photo. appearance: its place against its thumbnail; None where they were
-    not compared. reason: why it is not accepted; None: it is. borderline: a rectified view could decide, and
-    was not taken. ambiguous: a look-alike may be what is seen.
+    quad: in pixels of the displayed photo. appearance: its place in the photo compared with its thumbnail;
+    None where they were not compared. reason: why it is not accepted; None: it is. borderline: a rectified
+    view could decide, but none was taken. ambiguous: the photo may show a look-alike instead.
     """
 
     target: GalleryTarget
@@ -108,7 +108,7 @@ class VerifiedCandidate:
 
     @property
     def inliers(self) -> int:
-        """How many keypoints at distinct places agree on where it is."""
+        """How many keypoints at distinct places agree on its position."""
         return self.verification.num_inliers
 
     @property

@@ -1,4 +1,4 @@
-"""A photo as one attempt sees it: straight at one resolution, or squeezed as if seen from one side."""
+"""A photo as one attempt uses it: straight at one resolution, or squeezed as if seen from one side."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Pixels = npt.NDArray[np.uint8]
 class PhotoView:
     """A view of a photo and its features.
 
-    query: all features; voters: the strongest of them, which search the index. photo: (H, W, 3) BGR as it was
+    query: all features; voters: the strongest of them, which search the index. photo: (H, W, 3) BGR as
     decoded. to_photo: (3, 3), from pixels of the view to those of `photo`.
     """
 
@@ -36,7 +36,7 @@ class PhotoView:
         to_photo: Points,
         voters: int | None = None,
     ) -> None:
-        """pixels: called for the pixels of the view when they are needed. voters: None for all."""
+        """pixels: returns the pixels of the view, called when they are needed. voters: None for all."""
         self.query, self.voters = query, query if voters is None else query.head(voters)
         self.photo, self.to_photo = decoded.pixels, to_photo
         self._displayed_size, self._lazy_pixels = decoded.size, pixels
@@ -69,7 +69,7 @@ def straight_view(photo: Decoded, stage: ExtractOptions) -> PhotoView:
 
 
 def negative_view(photo: Decoded, stage: ExtractOptions) -> PhotoView:
-    """Return the photo with light and dark exchanged."""
+    """Return the photo's negative: light and dark exchanged."""
     return straight_view(replace(photo, pixels=np.bitwise_not(photo.pixels)), stage)
 
 

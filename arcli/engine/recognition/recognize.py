@@ -1,5 +1,5 @@
-"""The recipe that says which targets a photo shows: climb a cascade of query resolutions, then look from the
-side, at last at the negative, until something is certain. What happens in each view is in view_search.py.
+"""The recipe that decides which targets a photo shows: try a cascade of query resolutions, then views from
+the side, finally the negative, until something is certain. What happens in each view is in view_search.py.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ def recognize(
 ) -> list[VerifiedCandidate]:
     """Return every candidate that was verified, accepted ones first in the order they were accepted.
 
-    Raises TooFewFeatures when the photo has next to no keypoints at any resolution.
+    Raises TooFewFeatures when the photo has hardly any keypoints at any resolution.
     """
     best, search = _best(photo, channels, options, tuning)
-    # only what was decided is asked for more to list: what is listed never changes the answer
+    # candidates to list are added after the decision: they never change the answer
     return best + search.others(best) if options.candidates else best
 
 
 def _best(
     photo: Decoded, channels: Sequence[SearchedChannel], options: FindOptions, tuning: RecognizeOptions
 ) -> Outcome:
-    """Search the photo until something is certain; return the best of what its views say."""
+    """Search the photo until something is certain; return the outcome of the best view."""
     resolutions = _distinct(photo, stages(options), tuning)
     outcomes: list[Outcome] = []
 
@@ -59,7 +59,7 @@ def _best(
         return any(is_certain(candidate, tuning) for candidate in best()[0])
 
     def best() -> Outcome:
-        return max(outcomes, key=lambda outcome: _worth(outcome[0]))  # the earlier one where they are equal
+        return max(outcomes, key=lambda outcome: _worth(outcome[0]))  # the earlier one if they are equal
 
     for stage in resolutions:
         if look(straight_view(photo, stage), None if stage is resolutions[-1] else tuning.first_candidates):
@@ -83,17 +83,17 @@ def _best(
 
 
 def stages(options: FindOptions) -> Sequence[ExtractOptions]:
-    """Return the query resolutions to try in turn; several targets take the richest at once."""
+    """Return the query resolutions to try in turn; with several targets only the richest."""
     return CASCADE[options.effort] if options.limit == 1 else CASCADE_MANY[options.effort]
 
 
 def crowded(options: FindOptions) -> ExtractOptions | None:
-    """Return the query resolution for a photo that shows many targets; None where it is not tried."""
+    """Return the query resolution for a photo that shows many targets; None if it is not tried."""
     return None if options.limit == 1 else CROWD[options.effort]
 
 
 def largest_side(options: FindOptions) -> int:
-    """Return the longest side in px at which a photo is looked at."""
+    """Return the longest side in px at which a photo is searched."""
     crowd = crowded(options)
     return max(stage.max_side for stage in (*stages(options), *([crowd] if crowd else [])))
 
@@ -106,7 +106,7 @@ def sides(options: FindOptions) -> Sequence[TiltOptions]:
 def _distinct(
     photo: Decoded, resolutions: Sequence[ExtractOptions], tuning: RecognizeOptions
 ) -> list[ExtractOptions]:
-    """Leave out those at which a small photo has the same size as at the next, which takes more keypoints."""
+    """Leave out stages at which a small photo is as large as at the next, which takes more keypoints."""
     found: list[ExtractOptions] = []
     few = False
     for stage, after in zip_longest(resolutions, resolutions[1:]):
@@ -123,7 +123,7 @@ def _accepted(candidates: list[VerifiedCandidate]) -> int:
 
 
 def _worth(candidates: list[VerifiedCandidate]) -> tuple[int, float, int, bool]:
-    """Order the outcomes of two resolutions: what was accepted, then how sure the first of it is."""
+    """Return the sort key of an outcome: how many are accepted, then how sure the first of them is."""
     first = candidates[0] if candidates else None
     return (
         _accepted(candidates),

@@ -16,12 +16,13 @@ from arcli.vision.geometry import quad_overlap
 class RivalOptions:
     """Which candidates compete (docs/recognition.md, step 7).
 
-    inliers: share of the best's from which an accepted candidate may be a look-alike of it (.1...5).
-    nearly_inliers: the same for one that is below its threshold (.2...8). same_place: intersection over union
-    of two quads from which they are one place (.2...6). covered: the same, from which only one of two targets
+    inliers: an accepted candidate with this share of the best one's inliers may be a look-alike of it
+    (.1...5). nearly_inliers: the same for one that is below its threshold (.2...8). same_place: two quads
+    with this intersection over union are one place (.2...6). covered: with this one, only one of two targets
     can be seen (.3...8). shared: share of a candidate's inliers that the best has too, above which they are
-    look-alikes (.05...3). least_likeness: what likeness counts at least: a folded or glossy target correlates
-    with nothing (.01...2). sure: log-odds against a rival from which the choice is sure: 95 of 100.
+    look-alikes (.05...3). least_likeness: the least that likeness counts: a folded or glossy target
+    correlates with nothing (.01...2). sure: log-odds against a rival from which the choice is sure: 95 of
+    100.
     """
 
     inliers: float = 0.2
@@ -41,8 +42,8 @@ LogOdds = Callable[[VerifiedCandidate, VerifiedCandidate], float]
 def ranked(verified: Sequence[VerifiedCandidate], log_odds: LogOdds) -> list[VerifiedCandidate]:
     """Order candidates, the winner first: accepted ones by score, but rivals for one place by `log_odds`.
 
-    log_odds: that the first of two is seen, given that one of them is. The winner is ambiguous when it is not
-    sure against each rival, those included that are a little below their threshold.
+    log_odds: of the first of two being the one seen, given that one of them is. The winner is ambiguous
+    unless it is sure against every rival, including those a little below their threshold.
     """
     order = sorted(verified, key=by_score)
     if not order or order[0].reason is not None:
@@ -54,7 +55,7 @@ def ranked(verified: Sequence[VerifiedCandidate], log_odds: LogOdds) -> list[Ver
         ahead = log_odds(winner, other)
         winner, loser = (winner, other) if ahead >= 0 else (other, winner)
         lead[loser] = abs(ahead)
-    # who lost surely to an earlier winner has lost; the others are held against the last
+    # a sure loser to an earlier winner has lost; the others are compared with the last winner
     lead = {one: ahead if ahead >= OPTIONS.sure else log_odds(winner, one) for one, ahead in lead.items()}
     near = {one: log_odds(winner, one) for one in order if _is_nearly_rival(one, winner)}
     lead |= {one: ahead for one, ahead in near.items() if ahead < OPTIONS.sure}
@@ -66,14 +67,14 @@ def ranked(verified: Sequence[VerifiedCandidate], log_odds: LogOdds) -> list[Ver
 
 
 def strength(candidate: VerifiedCandidate) -> float:
-    """Return inliers weighted by likeness: which of many rivals to begin with."""
+    """Return inliers weighted by likeness, which decides the rival to begin with."""
     likeness = candidate.likeness
     return candidate.inliers * (1.0 if likeness is None else max(OPTIONS.least_likeness, likeness))
 
 
 def beside(one: VerifiedCandidate, best: VerifiedCandidate) -> bool:
-    """Say whether an accepted candidate is seen next to the best: none of its evidence is the best's too, and
-    there is room for both. Quads of notes in a fan overlap, what is seen of them does not."""
+    """Say whether an accepted candidate is seen next to the best: they share no inliers, and there is room
+    for both. The quads of banknotes in a fan overlap, but their visible parts do not."""
     if one.reason is not None or one.place is None or best.place is None:
         return False
     shared = np.isin(one.evidence, best.evidence).mean()
@@ -81,7 +82,7 @@ def beside(one: VerifiedCandidate, best: VerifiedCandidate) -> bool:
 
 
 def is_fold(one: VerifiedCandidate, other: VerifiedCandidate) -> bool:
-    """Say whether two finds of one target are one thing: its other half, folded or bent."""
+    """Say whether two finds of one target are one object, folded or bent: one find is its other half."""
     return one.target.key == other.target.key and same_place(one, other)
 
 

@@ -1,5 +1,5 @@
 """One target against one view of a photo: verified and scored, scored again by its rectified view, placed
-exactly, compared with a rival. Functions; none knows of the others' turn.
+exactly, compared with a rival. The functions do not depend on the order in which they are called.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def verified(view: PhotoView, query: Features, target: GalleryTarget) -> Verifie
 
 
 def settled(view: PhotoView, one: VerifiedCandidate) -> VerifiedCandidate:
-    """Return a borderline candidate with the score that it deserves by its rectified view."""
+    """Return a borderline candidate with its score by the rectified view."""
     homography, features = one.verification.homography, one.target.features
     assert homography is not None, "borderline candidates have one"
     seen = rectified_inliers(view.photo, view.to_photo @ homography, features)
@@ -47,7 +47,7 @@ def settled(view: PhotoView, one: VerifiedCandidate) -> VerifiedCandidate:
 
 
 def placed(view: PhotoView, query: Features, one: VerifiedCandidate) -> VerifiedCandidate:
-    """Return an accepted candidate with its place to the pixel; as it was where none is found.
+    """Return an accepted candidate with its place refined; unchanged where no better one is found.
 
     query: the keypoints that it was verified against.
     """
@@ -62,9 +62,9 @@ def placed(view: PhotoView, query: Features, one: VerifiedCandidate) -> Verified
 
 
 def checked(view: PhotoView, query: Features, one: VerifiedCandidate) -> VerifiedCandidate:
-    """Return an accepted candidate as its codes say: refused where the photo has another code, ambiguous
-    where
-    it does not tell. Codes of one family share their marks, and keypoints know no more of them.
+    """Return an accepted candidate after comparing its codes: refused where the photo has another code,
+    ambiguous where the photo does not resolve it. Codes of one family share their marks, which is all that
+    keypoints can match.
 
     query: the keypoints that it was verified against.
     """

@@ -1,7 +1,7 @@
-"""One view of a photo looked through: one shortlist, rounds of verification, one target found a round.
+"""The search of one view of a photo: one shortlist, rounds of verification, one target found per round.
 
-shortlist → load features → verify → score → relatives → rivals → place; the next round has what the target
-found leaves unexplained.
+shortlist → load features → verify → score → relatives → rivals → place; the next round uses the keypoints
+that the found target does not explain.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from arcli.vision.geometry import area, inside
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecognizeOptions:
-    """What can be tuned in the recipe; measured in docs/recognition.md, where no other place is named.
+    """What can be tuned in the recipe; measured in docs/recognition.md unless another place is named.
 
-    shortlist: targets that go on from one view (20..60); shortlist_many: with several targets in a photo
-    (40..100). crowd: targets found from which a photo is looked through again for more of them (2..6), then
-    with a shortlist of shortlist_crowd (60..200). per_extra_channel: by which a shortlist grows for each
-    channel beyond the first (5..30). min_keypoints: a photo with fewer has next to nothing to match
-    (4..20). certain_inliers: from which looking further changes nothing (20..60); chance ends at about 12.
-    likely_inliers (10..30), likely_likeness (.3...8): as certain as that. rival_votes: a candidate with
-    this share of the votes of a certain one may be a look-alike of it (.2...8). relatives: targets at most
-    that are tried beside an answer (10..100), because they get the share relative_votes (.1...5) of the
-    votes of its relative_voters strongest keypoints (16..100). first_candidates: tried before later steps
-    (10..30): of 380 right targets none was beyond rank 8 at 400 px. side_candidates: the same in a view
-    from the side (4..15). rectified_views: taken at most where nothing is accepted (1..6). small_voters:
-    keypoints that vote, of a photo that one resolution is enough for (250..500): at 400 px 99.0 % of 407
-    are in the shortlist. fills: share of the photo from which a certain target ends the search (.2...8).
+    shortlist: targets taken from one view (20..60); shortlist_many: when several targets in a photo are
+    wanted (40..100). crowd: when so many targets are found, the photo is searched again for more (2..6), with
+    a shortlist of shortlist_crowd (60..200). per_extra_channel: how much a shortlist grows for each channel
+    beyond the first (5..30). min_keypoints: a photo with fewer has hardly anything to match (4..20).
+    certain_inliers: with so many, looking further changes nothing (20..60); chance reaches about 12.
+    likely_inliers (10..30) together with likely_likeness (.3...8) are as certain. rival_votes: a candidate
+    with this share of the votes of a certain one may be a look-alike of it (.2...8). relatives: how many
+    targets at most are tried in addition to an answer (10..100), because they get the share relative_votes
+    (.1...5) of the votes of its relative_voters strongest keypoints (16..100). first_candidates: how many are
+    tried before later steps (10..30): of 380 right targets none was beyond rank 8 at 400 px. side_candidates:
+    the same in a view from the side (4..15). rectified_views: how many are taken at most where nothing is
+    accepted (1..6). small_voters: how many keypoints of a photo vote where one resolution is enough
+    (250..500): at 400 px 99.0 % of 407 are in the shortlist. fills: a certain target that takes this share of
+    the photo ends the search (.2...8).
     """
 
     shortlist: int = 30
@@ -85,7 +86,7 @@ class ViewSearch:
         self._checked = cache(partial(checked, view))
 
     def run(self, candidates: int | None) -> list[VerifiedCandidate]:
-        """Accept the best, look again at the keypoints outside its place, until nothing is accepted.
+        """Accept the best, search again with the keypoints outside its place, until nothing is accepted.
 
         candidates: how many are tried, None for all of the shortlist. Accepted ones come first.
         """
@@ -108,7 +109,7 @@ class ViewSearch:
             query, targets = _unexplained(query, best, found), _hopeful(found)
 
     def others(self, found: Sequence[VerifiedCandidate]) -> list[VerifiedCandidate]:
-        """Return the rest of the shortlist, verified to be listed after `found`, an outcome of `run`."""
+        """Return the rest of the shortlist, verified, to be listed after `found`, an outcome of `run`."""
         known = {one.target.key for one in found}
         accepted = [one for one in found if one.reason is None]
         rest = [
@@ -120,7 +121,7 @@ class ViewSearch:
         return [_not_answered(one, accepted, self._options.limit) for one in rest]
 
     def _round(self, query: Features, targets: Sequence[GalleryTarget]) -> list[VerifiedCandidate]:
-        """Return the targets and the relatives of what would be answered, verified and ranked."""
+        """Return the targets, and the relatives of what would be the answer, verified and ranked."""
         tried = list(self._verify(query, targets))
         found = self._ranked(query, tried)
         relatives = self._relatives(found)
@@ -132,8 +133,8 @@ class ViewSearch:
     def _verify(self, query: Features, targets: Sequence[GalleryTarget]) -> Iterator[VerifiedCandidate]:
         """Verify in the order of votes; stop early when the answer is certain and no rival is near.
 
-        What is certain but small in the photo is not the end: what fills it may have fewer votes, where those
-        are divided among many targets.
+        A certain target that is small in the photo does not end the search: one that fills the photo may have
+        fewer votes, because look-alikes share them.
         """
         enough, first = 0.0, self._tuning.first_candidates
         small = False
@@ -154,8 +155,8 @@ class ViewSearch:
                 small = self._share(one) < self._tuning.fills
 
     def _ranked(self, query: Features, tried: list[VerifiedCandidate]) -> list[VerifiedCandidate]:
-        """Rank candidates. What would be answered is settled by its rectified view where it is borderline,
-        and has its codes checked; where nothing would be, a few of the best are settled."""
+        """Rank candidates. What would be the answer is settled by its rectified view if it is borderline, and
+        has its codes checked; if there is no answer, a few of the best are settled."""
         views = self._tuning.rectified_views
         while True:
             found = ranked(tried, self._log_odds)
@@ -173,9 +174,9 @@ class ViewSearch:
             tried = [self._settled(one) if one.target is unsure else one for one in tried]
 
     def _relatives(self, found: Sequence[VerifiedCandidate]) -> list[GalleryTarget]:
-        """Return what shares much with the answer and was not tried: a family divides the votes of a photo,
-        so the right one of it may be far down the shortlist, or below its end. The photo's votes for them are
-        not known and said to be 0."""
+        """Return targets that share much with the answer and were not tried: look-alikes divide the votes of
+        a photo, so the right one may be far down the shortlist, or beyond its end. The photo's votes for them
+        are not known and are set to 0."""
         if not found or found[0].reason is not None:
             return []
         tried = {one.target.key for one in found}
@@ -198,7 +199,7 @@ class ViewSearch:
 
     @cached_property
     def _shortlist(self) -> list[GalleryTarget]:
-        """Return the most voted targets of all channels, the channels taking turns by rank."""
+        """Return the targets with the most votes, interleaving the channels by rank."""
         tuning = self._tuning
         each = tuning.shortlist if self._options.limit == 1 else tuning.shortlist_many
         query = self._view.voters
@@ -222,13 +223,13 @@ class ViewSearch:
         return self._options.limit == 1
 
     def _share(self, one: VerifiedCandidate) -> float:
-        """Return how much of the view a candidate takes."""
+        """Return the share of the view that a candidate covers."""
         width, height = self._view.query.image_size
         return 0.0 if one.place is None else area(one.place) / (width * height)
 
 
 def _hopeful(found: Sequence[VerifiedCandidate]) -> list[GalleryTarget]:
-    """Return the targets that fewer keypoints may still find: without a homography there will be none."""
+    """Return the targets that may still be found with fewer keypoints: not those without a homography."""
     open_yet = (None, "below_threshold", "implausible_quad", "rival")
     return [one.target for one in found if one.reason in open_yet]
 
@@ -236,7 +237,7 @@ def _hopeful(found: Sequence[VerifiedCandidate]) -> list[GalleryTarget]:
 def _not_answered(
     one: VerifiedCandidate, accepted: Sequence[VerifiedCandidate], limit: int | None
 ) -> VerifiedCandidate:
-    """Say why a candidate that reaches its threshold is listed but not answered."""
+    """Set the reason why a candidate that reaches its threshold is listed but not an answer."""
     if one.reason is not None:
         return one
     if any(same_place(one, best) for best in accepted):
@@ -245,13 +246,13 @@ def _not_answered(
 
 
 def _passed_over(candidate: VerifiedCandidate) -> VerifiedCandidate:
-    """Mark a candidate that would be accepted, were it not for `limit`."""
+    """Mark a candidate that would be accepted if `limit` allowed it."""
     return candidate if candidate.reason is not None else replace(candidate, reason="beyond_limit")
 
 
 def _unexplained(query: Features, best: VerifiedCandidate, found: Sequence[VerifiedCandidate]) -> Features:
-    """Return the query keypoints outside the place of `best`, and those inside that speak for a target
-    beside it: one that covers it, or that it covers, lies in its place for the greater part."""
+    """Return the query keypoints outside the place of `best`, and those inside that support a target
+    beside it: a target that covers it, or that it covers, lies mostly within its place."""
     assert best.place is not None
     kept = ~inside(query.keypoints[:, :2], best.place)
     for one in found:
