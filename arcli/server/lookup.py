@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from arcli.errors import Busy, ChannelNotFound, DataDamaged, TargetNotFound
-from arcli.filetypes import PictureFormat, picture_format
 from arcli.models import Effort, FindOptions, FindResult, Principal, Scope, StatisticsQuery, StatRecord
 from arcli.server.service import Service
 
 _log = logging.getLogger(__name__)
 _TRIES = 3
-_MOST_MISSES = 10_000  # files in the folder of --save-misses
 
 
 async def find_photo(
@@ -58,8 +53,8 @@ def asks_for_much(options: FindOptions) -> bool:
 def _find(service: Service, content: bytes, channels: Sequence[str], options: FindOptions) -> FindResult:
     picture = service.picture(content, channels)
     result = service.gallery.find(picture=picture, channels=channels, options=options)
-    if not result.matched and service.options.save_misses is not None:
-        _save_miss(service.options.save_misses, content)
+    if not result.matched and service.misses is not None:
+        service.misses.save(content)
     return result
 
 
@@ -69,18 +64,6 @@ def _searched(service: Service, principal: Principal, channels: Sequence[str] | 
     for channel in channels:
         service.authorize(principal, channel, Scope.FIND)
     return channels
-
-
-def _save_miss(folder: Path, content: bytes) -> None:
-    """Keep a photo that matched nothing, until the folder is full; what fails here fails no request."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if sum(1 for _ in folder.iterdir()) < _MOST_MISSES:
-            kind = picture_format(content) or PictureFormat.JPEG
-            stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-            (folder / f"{stamp}-{hashlib.sha256(content).hexdigest()[:16]}{kind.suffix}").write_bytes(content)
-    except OSError as error:
-        _log.warning("a photo that matched nothing could not be saved: %s", error)
 
 
 def match_counts(

@@ -21,7 +21,7 @@ from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
 from arcli.server.requests.access import Admission, ClientAddress
 from arcli.server.requests.limits import BucketTable, Memory, Pacer, PaceTuning
-from arcli.server.requests.log import noted
+from arcli.server.requests.log import MissFolder, noted
 from arcli.server.work import PhotoQueue, Workers
 
 _QUICK_THREADS = 8  # questions to the database, below a millisecond each
@@ -72,6 +72,8 @@ class Service:
         self.admission = Admission(backend.gatekeeper, options, self.quick, self.table)
         self.address = ClientAddress(options.trusted_proxies)
         self.memory = Memory(options.body_memory)
+        folder = options.save_misses
+        self.misses = None if folder is None else MissFolder(folder, workers=options.workers)
         metrics.watch(photos=lambda: self.photos.jobs, body_bytes=lambda: self.memory.held)
 
     @property

@@ -1,4 +1,6 @@
-"""The request log: a line of JSON a request, on stderr, without secrets, query strings or capabilities.
+"""What is kept of requests: the log, and photos that matched nothing.
+
+The log is a line of JSON a request, on stderr, without secrets, query strings or capabilities.
 
 Keys: at (UTC), from, method, path, status, call, code (returncode, Tupu's code or HTTP status), who and key
 (the account and the id of its key, once they are known), bytes (of the body), ms.
@@ -7,13 +9,20 @@ Keys: at (UTC), from, method, path, status, call, code (returncode, Tupu's code 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import logging
 import re
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from arcli.filetypes import PictureFormat, picture_format
 
 _log = logging.getLogger(__name__)
 _CAPABILITY = re.compile(r"^/pictures/[^/]*")
@@ -66,3 +75,74 @@ class PlainLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return record.getMessage() if record.name == __name__ else super().format(record)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissLimits:
+    """How many photos the folder of `--save-misses` takes, over all processes that write to it.
+
+    most: 1,000 to 100,000 (a day of a busy server; some 3 GB). batch: photos that one of several processes
+    writes between two counts, 10 to 1,000: so many it may be wrong by, which is left free. recount_seconds:
+    between looks at a folder that was full; 10 to 600.
+    """
+
+    most: int = 10_000
+    batch: int = 100
+    recount_seconds: float = 60.0
+
+
+class MissFolder:
+    """Keeps photos that matched nothing, until their folder is full; what fails here fails no request.
+
+    A listing of the folder is as long as the folder: it is counted at the first miss, and again when what
+    that count allowed is used up.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        workers: int = 1,
+        limits: MissLimits = MissLimits(),
+        count: Callable[[Path], int] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder, self._workers, self._limits = folder, workers, limits
+        self._count, self._clock = count or _entries, clock
+        self._guard = threading.Lock()
+        self._room = 0
+        self._full_until = float("-inf")
+
+    def save(self, content: bytes) -> None:
+        """Write one photo, if there is room."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._take():
+                kind = picture_format(content) or PictureFormat.JPEG
+                stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+                name = f"{stamp}-{hashlib.sha256(content).hexdigest()[:16]}{kind.suffix}"
+                (self._folder / name).write_bytes(content)
+        except OSError as error:
+            _log.warning("a photo that matched nothing could not be saved: %s", error)
+
+    def _take(self) -> bool:
+        """Take one of the places that the last count left. Raises OSError."""
+        with self._guard:
+            if self._room == 0 and self._clock() >= self._full_until:
+                self._room = self._allowed(self._count(self._folder))
+                if self._room == 0:
+                    self._full_until = self._clock() + self._limits.recount_seconds
+            taken = self._room > 0
+            self._room -= taken
+            return taken
+
+    def _allowed(self, held: int) -> int:
+        """Return how many photos may be written before the next count."""
+        if self._workers == 1:
+            return max(0, self._limits.most - held)
+        batch = max(1, min(self._limits.batch, self._limits.most // (10 * self._workers)))
+        return max(0, min(batch, self._limits.most - self._workers * batch - held))
+
+
+def _entries(folder: Path) -> int:
+    return sum(1 for _ in folder.iterdir())
