@@ -1,4 +1,7 @@
-"""Files that survive a power loss (written aside, then renamed) and locks that processes share."""
+"""Files that survive a power loss (written aside, then renamed) and locks that processes share.
+
+And lines that wait in a temporary file, so that no answer is limited by memory.
+"""
 
 from __future__ import annotations
 
@@ -224,3 +227,43 @@ def hold(descriptor: int, *, timeout: float) -> bool:
             raise of_os(Path(f"/proc/self/fd/{descriptor}"), error) from error
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+class Spool:
+    """Lines that wait for the end of a command: a few in memory, many in an unnamed temporary file.
+
+    in_memory: characters that may wait in memory; 64 Ki to 16 Mi, a thousandth of a machine's (chosen).
+    """
+
+    def __init__(self, *, in_memory: int = 1 << 20) -> None:
+        self.count = 0
+        self._in_memory = in_memory
+        self._lines: list[str] = []
+        self._size = 0
+        self._file: IO[str] | None = None
+
+    def add(self, line: str) -> None:
+        """Keep one line, which holds no line end."""
+        self.count += 1
+        self._lines.append(line)
+        self._size += len(line)
+        if self._size > self._in_memory:
+            self._put_away()
+
+    def _put_away(self) -> None:
+        import tempfile
+
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(  # noqa: SIM115 - closed when all has been taken
+                "w+", encoding="utf-8", errors="surrogatepass", newline="\n"
+            )
+        self._file.writelines(f"{line}\n" for line in self._lines)
+        self._lines, self._size = [], 0
+
+    def lines(self) -> Iterator[str]:
+        """Yield all lines in order; it can be done once."""
+        if self._file is not None:
+            with self._file as file:
+                file.seek(0)
+                yield from (line[:-1] for line in file)
+        yield from self._lines

@@ -118,10 +118,15 @@ def targets(gallery: Gallery, channel: str) -> Iterator[Target]:
             )
 
 
+def all_known(gallery: Gallery, channel: str) -> Iterator[tuple[str, Known]]:
+    """Yield identifier and what is known of each target of a channel, as `targets` does."""
+    return ((target.identifier, Known.of(target)) for target in targets(gallery, channel))
+
+
 def known_of(gallery: Gallery, channel: str, identifiers: frozenset[str]) -> dict[str, Known]:
     """Return what `channel` knows of those of `identifiers` that it has."""
     if len(identifiers) > SIZES.few:
-        return {t.identifier: Known.of(t) for t in targets(gallery, channel) if t.identifier in identifiers}
+        return {name: known for name, known in all_known(gallery, channel) if name in identifiers}
     found = {}
     for identifier in identifiers:
         try:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Generic
+from typing import Any, Generic
 
 from arcli.console.faults import SOME_FAILED
 from arcli.console.items import Item, ItemView, Record
 from arcli.errors import ArcliError
+from arcli.files import Spool
 
 ENVELOPE_VERSION = 1
 Write = Callable[[str], None]
-_IN_MEMORY = 1 << 20  # characters of records; what is more waits in a temporary file
 # What JSON may hold as it is and a terminal must not get: C1 controls, bidirectional overrides, separators.
 _STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -35,42 +35,6 @@ def envelope(command: str, status: str, data: Record | None, errors: Sequence[Ar
         "data": data,
         "errors": [error.as_record() for error in errors],
     }
-
-
-class Spool:
-    """Lines that wait for the end of a command: a few in memory, many in an unnamed temporary file."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._lines: list[str] = []
-        self._size = 0
-        self._file: IO[str] | None = None
-
-    def add(self, line: str) -> None:
-        """Keep one line, which holds no line end."""
-        self.count += 1
-        self._lines.append(line)
-        self._size += len(line)
-        if self._size > _IN_MEMORY:
-            self._put_away()
-
-    def _put_away(self) -> None:
-        import tempfile
-
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(  # noqa: SIM115 - closed when all has been taken
-                "w+", encoding="utf-8", errors="surrogatepass", newline="\n"
-            )
-        self._file.writelines(f"{line}\n" for line in self._lines)
-        self._lines, self._size = [], 0
-
-    def lines(self) -> Iterator[str]:
-        """Yield all lines in order; it can be done once."""
-        if self._file is not None:
-            with self._file as file:
-                file.seek(0)
-                yield from (line[:-1] for line in file)
-        yield from self._lines
 
 
 @dataclass(frozen=True, slots=True)

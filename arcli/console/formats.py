@@ -7,12 +7,13 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 from arcli.bulk.encoding import guarded
-from arcli.console.answer import ENVELOPE_VERSION, Ending, Sink, Spool, Write, envelope, to_json
+from arcli.console.answer import ENVELOPE_VERSION, Ending, Sink, Write, envelope, to_json
 from arcli.console.items import Item, ItemView
 from arcli.console.streams import Streams
 from arcli.console.tables import Table
 from arcli.console.text import printable
 from arcli.errors import ArcliError
+from arcli.files import Spool
 from arcli.settings import Format
 
 _PIECE = 1 << 16  # characters that are written at once

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from arcli.bulk.channel_state import Known, known_of, targets
+from arcli.bulk.channel_state import all_known, known_of, targets
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan import Defaults, PlanEntry, plan_manifest, plan_words
 from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head
 from arcli.bulk.sync.apply import apply, planned_result
 from arcli.bulk.sync.compare import Tally, compare
+from arcli.bulk.sync.listing import ChannelListing
 from arcli.bulk.sync.source import ChannelSource
 from arcli.errors import BadAnswer, EmptyInput, InvalidManifest
 from arcli.models import AddItem, AddOptions, ListQuery, Picture, TargetChanges, TargetPage
@@ -32,8 +33,12 @@ def of_folder(folder: Path) -> Entries:
 def actions(
     gallery: FakeGallery, entries: Entries, *, remove: bool = False, again: bool = False
 ) -> list[Action]:
-    known = {target.identifier: Known.of(target) for target in targets(gallery, "c")}
-    return list(compare(entries, known, Tally(), remove=remove, again=again))
+    with listing(gallery) as known:
+        return list(compare(entries, known, Tally(), remove=remove, again=again))
+
+
+def listing(gallery: FakeGallery) -> ChannelListing:
+    return ChannelListing(all_known(gallery, "c"))
 
 
 def run(gallery: FakeGallery, planned: Iterable[Action], *, reviewed: bool = False) -> dict[str, str]:
@@ -177,8 +182,8 @@ def test_a_gallery_that_tells_no_hashes_keeps_pictures_unless_told_otherwise(
     sync(gallery, of_folder(folder))
     draw("abc.jpg", "changed")
     tally = Tally()
-    known = {target.identifier: Known.of(target) for target in targets(gallery, "c")}
-    list(compare(of_folder(folder), known, tally, remove=False))
+    with listing(gallery) as known:
+        list(compare(of_folder(folder), known, tally, remove=False))
     assert tally.unknown == 1
     assert sync(gallery, of_folder(folder)) == {"abc": "unchanged"}
     assert sync(gallery, of_folder(folder), again=True) == {"abc": "replaced"}
@@ -338,7 +343,7 @@ def test_a_source_that_changes_while_it_is_read_removes_nothing(
 ) -> None:
     draw("abc.jpg"), draw("def.jpg")
     sync(gallery, of_folder(folder))
-    known = {target.identifier: Known.of(target) for target in targets(gallery, "c")}
     entries = list(of_folder(folder))[:1]
-    planned = list(compare(entries, known, Tally(), remove=True, total=2))
+    with listing(gallery) as known:
+        planned = list(compare(entries, known, Tally(), remove=True, total=2))
     assert [action.do for action in planned] == [Do.KEEP, Do.HOLD]

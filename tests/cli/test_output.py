@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcli.bulk.encoding import guarded, unguarded
-from arcli.console.answer import Ending, Sink, Spool, to_json
+from arcli.console.answer import Ending, Sink, to_json
 from arcli.console.formats import BRIEF, CsvSink, IdsSink, JsonSink, TableSink
 from arcli.console.items import ItemView
 from arcli.console.tables import Table
 from arcli.console.text import cells
 from arcli.errors import TargetNotFound
+from arcli.files import Spool
 from tests.cli.conftest import Run
 from tests.cli.processes import arcli, environment
 from tests.fakes.gallery import FakeGallery
@@ -74,9 +75,8 @@ def test_json_of_many_rows_is_the_json_of_all_of_them() -> None:
     assert [error["item"] for error in answer["errors"]] == ["x"]
 
 
-def test_a_spool_gives_back_what_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arcli.console.answer._IN_MEMORY", 10)
-    spool = Spool()
+def test_a_spool_gives_back_what_it_took() -> None:
+    spool = Spool(in_memory=10)
     lines = ["", "a" * 30, "b\u2028c\x85d\rq", "\udce9", "short"]
     for line in lines:
         spool.add(line)

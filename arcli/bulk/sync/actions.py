@@ -123,6 +123,11 @@ def _object(line: bytes, path: Path, number: int) -> dict[str, Any]:
     return record
 
 
+def read_action(line: str) -> Action:
+    """Read what `action_line` wrote."""
+    return _action(json.loads(line))
+
+
 def _action(record: dict[str, Any]) -> Action:
     before, error = record["before"], record.get("error")
     return Action(

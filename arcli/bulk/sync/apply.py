@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Protocol
 
 from arcli.bulk.channel_state import Known, hash_of
 from arcli.bulk.plan import PlanEntry
 from arcli.bulk.run_steps import Reword, Send, Settled, Step, run_steps
-from arcli.bulk.sync.actions import Action, Do
+from arcli.bulk.sync.actions import Action, Do, action_line, read_action
 from arcli.errors import ArcliError, Conflict, PictureNotFound, Unreachable
+from arcli.files import Spool
 from arcli.gallery import Gallery
 from arcli.models import AddOptions, AddResult, AddStatus, Hint, OnExists
 
 _DONE = {Do.ADD: "added", Do.REPLACE: "replaced", Do.UPDATE: "updated", Do.REMOVE: "removed"}
 KEPT = "unchanged"
 HELD = "held"  # would be removed, but not all of the source could be read
+
+
+class Knows(Protocol):
+    """What a channel has, by identifier."""
+
+    def get(self, identifier: str, /) -> Known | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +56,11 @@ def apply(
     channel: str,
     actions: Iterable[Action],
     options: AddOptions,
-    now: Mapping[str, Known] | None = None,
+    now: Knows | None = None,
 ) -> Iterator[SyncResult]:
     """Yield the result of each action, in order, removals last; they are held when anything failed before.
 
+    Removals wait on the disk until then.
     `now`: the actions were decided earlier, and this is what the channel knows of their targets today; an
     action whose target or picture has changed since fails.
     Raises Unreachable and what else stops the whole of it: run it again then.
@@ -59,13 +69,13 @@ def apply(
         actions = (_still_valid(action, now.get(action.identifier)) for action in actions)
     following = iter(actions)
     failed = False
-    removals: list[Action] = []
+    removals = Spool()
     waiting: deque[Action] = deque()
 
     def steps() -> Iterator[Step]:
         for action in following:
             if action.do in (Do.REMOVE, Do.HOLD):
-                removals.append(action)
+                removals.add(action_line(action).decode().rstrip("\n"))
             else:
                 waiting.append(action)
                 yield _step(action)
@@ -75,7 +85,8 @@ def apply(
         done = _outcome(waiting.popleft(), result)
         failed = failed or done.error is not None
         yield done
-    yield from _remove(gallery, channel, removals, hold=failed)
+    waiting_removals = (read_action(line) for line in removals.lines())
+    yield from _remove(gallery, channel, waiting_removals, hold=failed)
 
 
 def _step(action: Action) -> Step:
@@ -97,18 +108,42 @@ def _outcome(action: Action, result: AddResult) -> SyncResult:
 
 
 def _remove(
-    gallery: Gallery, channel: str, removals: Sequence[Action], *, hold: bool
+    gallery: Gallery, channel: str, removals: Iterator[Action], *, hold: bool
 ) -> Iterator[SyncResult]:
-    """Remove what is due. `hold`: nothing is, because something failed."""
-    removals = [replace(action, do=Do.HOLD) for action in removals] if hold else removals
-    due = [action.identifier for action in removals if action.error is None and action.do is Do.REMOVE]
-    removed = iter(gallery.remove_many(channel=channel, identifiers=due) if due else ())
+    """Remove what is due, in the order of `removals`. `hold`: nothing is, because something failed."""
     for action in removals:
-        if action.error is None and action.do is Do.HOLD:
-            yield _result(action, HELD)
-            continue
-        error = action.error if action.error is not None else next(removed).error
-        yield _result(action, "failed" if error is not None else _DONE[Do.REMOVE], error=error)
+        if _is_due(action) and not hold:
+            yield from _remove_many(gallery, channel, chain([action], removals))
+        else:
+            yield _not_removed(action)
+
+
+def _remove_many(gallery: Gallery, channel: str, removals: Iterator[Action]) -> Iterator[SyncResult]:
+    """Remove in one batch; what is not due keeps its place among the results."""
+    passed: deque[Action] = deque()
+
+    def due() -> Iterator[str]:
+        for action in removals:
+            passed.append(action)
+            if _is_due(action):
+                yield action.identifier
+
+    for result in gallery.remove_many(channel=channel, identifiers=due()):
+        while not _is_due(action := passed.popleft()):
+            yield _not_removed(action)
+        status = "failed" if result.error is not None else _DONE[Do.REMOVE]
+        yield _result(action, status, error=result.error)
+    yield from map(_not_removed, passed)
+
+
+def _is_due(action: Action) -> bool:
+    return action.do is Do.REMOVE and action.error is None
+
+
+def _not_removed(action: Action) -> SyncResult:
+    if action.error is not None:
+        return _result(action, "failed", error=action.error)
+    return _result(action, HELD)
 
 
 def _result(action: Action, status: str, *, error: ArcliError | None = None) -> SyncResult:

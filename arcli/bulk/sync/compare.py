@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from arcli.bulk.channel_state import Known, hash_of
 from arcli.bulk.plan import PlanEntry, located
 from arcli.bulk.sync.actions import Action, Do
+from arcli.bulk.sync.listing import ChannelListing
 from arcli.errors import ArcliError, NotSupported, PictureNotKept, Unreachable
 
 
@@ -22,7 +23,7 @@ class Tally:
 
 def compare(
     entries: Iterable[PlanEntry],
-    channel: dict[str, Known],
+    channel: ChannelListing,
     tally: Tally,
     *,
     remove: bool,
@@ -37,20 +38,22 @@ def compare(
     `total` that it had, or when there are none: a source that is broken, not mounted or changed meanwhile
     must not empty a channel.
     """
-    there = set()
+    seen = channel.none_seen()
     entered = 0
     for entry in entries:
-        there.add(entry.identifier)
+        place, before = channel.find(entry.identifier) or (None, None)
+        if place is not None:
+            seen[place] = 1
         entered += 1
-        action = _action(entry, channel.get(entry.identifier), tally, again)
+        action = _action(entry, before, tally, again)
         tally.seen[action.do] += 1
         yield action
     if remove:
         whole = complete and entered and total in (None, entered) and not tally.seen[Do.FAIL]
         do = Do.REMOVE if whole else Do.HOLD
-        for identifier in sorted(channel.keys() - there):
+        for identifier, before in channel.unseen(seen):
             tally.seen[do] += 1
-            yield Action(do=do, identifier=identifier, before=channel[identifier])
+            yield Action(do=do, identifier=identifier, before=before)
 
 
 def _action(entry: PlanEntry, before: Known | None, tally: Tally, again: bool) -> Action:

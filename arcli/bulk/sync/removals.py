@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from arcli.bulk.channel_state import SIZES
 from arcli.bulk.sync.actions import Action, Do
 from arcli.errors import UsageError
 
@@ -54,9 +55,10 @@ class MaxDelete:
 
 @dataclass(slots=True)
 class Planned:
-    """What a plan that waits on the disk is about: identifiers, and how many of them would go."""
+    """What a plan that waits on the disk is about. identifiers: those of its first `SIZES.few` actions."""
 
     identifiers: frozenset[str]
+    actions: int
     removals: int
     faults: int
 
@@ -64,9 +66,11 @@ class Planned:
     def of(cls, actions: Iterable[Action]) -> Planned:
         """Read all actions of a plan once."""
         names: set[str] = set()
-        removals = faults = 0
+        count = removals = faults = 0
         for action in actions:
-            names.add(action.identifier)
+            count += 1
+            if len(names) < SIZES.few:
+                names.add(action.identifier)
             removals += action.do is Do.REMOVE
             faults += action.do in (Do.FAIL, Do.HOLD)
-        return cls(frozenset(names), removals, faults)
+        return cls(frozenset(names), count, removals, faults)

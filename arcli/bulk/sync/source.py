@@ -43,9 +43,9 @@ class ChannelSource:
         """Return how many targets there are. Raises ChannelNotFound."""
         return self.gallery.list(channel=self.channel, query=ListQuery(limit=1)).totalcount
 
-    def identifiers(self) -> frozenset[str]:
-        """Return the identifiers of all targets, by a listing of its own."""
-        return frozenset(target.identifier for target in targets(self.gallery, self.channel))
+    def identifiers(self) -> Iterator[str]:
+        """Yield the identifiers of all targets, by a listing of its own."""
+        return (target.identifier for target in targets(self.gallery, self.channel))
 
     def entries(self) -> Iterator[PlanEntry]:
         """Yield every target; its picture is fetched when it is needed."""

@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from arcli.bulk.channel_state import Known, known_of, targets
+from arcli.bulk.channel_state import SIZES, all_known, known_of
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head
 from arcli.bulk.sync.apply import HELD, KEPT, SyncResult, apply, planned_result
 from arcli.bulk.sync.compare import Tally, compare
+from arcli.bulk.sync.listing import ChannelListing
 from arcli.bulk.sync.removals import MaxDelete, Planned
 from arcli.commands.sync.source import Source, Wanted, opened_source, other_channel
 from arcli.console.faults import interruptible
@@ -79,7 +80,7 @@ def sync_source(session: Session, wanted: Wanted, how: How) -> None:
         if how.delete and not source.total:
             hint = "arcli rm --all empties a channel"
             raise EmptyInput(f"{source.name} holds no picture, so nothing is removed", hint=hint)
-        known = {target.identifier: Known.of(target) for target in targets(session.gallery, session.channel)}
+        known = stack.enter_context(ChannelListing(all_known(session.gallery, session.channel)))
         notes = _permitted(session, source, known, how) if how.delete else []
         tally = Tally()
         actions = compare(
@@ -97,11 +98,11 @@ def sync_source(session: Session, wanted: Wanted, how: How) -> None:
         _report(session, results, source, tally, how, notes)
 
 
-def _permitted(session: Session, source: Source, known: dict[str, Known], how: How) -> list[str]:
+def _permitted(session: Session, source: Source, known: ChannelListing, how: How) -> list[str]:
     """Return if the removals may be carried out or will be held; with notes where they are only announced."""
     if source.unread or source.faults:
         return []
-    removals = len(known.keys() - source.identifiers())
+    removals = known.count_missing(source.identifiers())
     if not how.only_said:
         _permit(session, session.channel, removals, len(known), how.most)
     elif not how.most.allows(removals, len(known)):
@@ -183,8 +184,12 @@ def _reviewed(
     if planned.removals and not planned.faults:
         count = gallery.list(channel=channel, query=ListQuery(limit=1)).totalcount
         _permit(session, channel, planned.removals, count, how.most)
-    now = known_of(gallery, channel, planned.identifiers)
-    return apply(gallery, channel=channel, actions=actions, options=how.options, now=now)
+    if planned.actions <= SIZES.few:
+        few = known_of(gallery, channel, planned.identifiers)
+        yield from apply(gallery, channel=channel, actions=actions, options=how.options, now=few)
+        return
+    with ChannelListing(all_known(gallery, channel)) as now:
+        yield from apply(gallery, channel=channel, actions=actions, options=how.options, now=now)
 
 
 def _report(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,14 +40,14 @@ class Wanted:
 class Source:
     """Entries and how many; `channel` where they are another gallery's.
 
-    `identifiers`: those of all entries that can be loaded. `faults`: how many entries cannot be; `unread`:
-    linked folders that were not entered.
+    `identifiers` yields those of all entries that can be loaded. `faults`: how many entries cannot be;
+    `unread`: linked folders that were not entered.
     """
 
     name: str
     entries: Iterator[PlanEntry]
     total: int
-    identifiers: Callable[[], frozenset[str]]
+    identifiers: Callable[[], Iterable[str]]
     notes: tuple[str, ...] = ()
     faults: int = 0
     unread: tuple[str, ...] = ()
