@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import perf_counter
 from types import FrameType
 
 INTERRUPTED, EXHAUSTED, BUG = 130, 11, 70
@@ -71,12 +72,12 @@ class Interrupts:
 
 def main() -> int:
     """Run the command line of this process and return its exit status."""
-    interrupts = Interrupts()
+    began, interrupts = perf_counter(), Interrupts()
     try:
         interrupts.install()
         from arcli import app
 
-        status = app.main(interrupts=interrupts)
+        status = app.main(interrupts=interrupts, began=began)
         if interrupts.pressed and status == INTERRUPTED:
             interrupts.leave()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; there is nothing left to interrupt

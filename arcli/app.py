@@ -29,11 +29,16 @@ class Interruptible(Protocol):
     def telling(self) -> AbstractContextManager[None]: ...
 
 
-def main(argv: Sequence[str] | None = None, *, interrupts: Interruptible | None = None) -> int:
-    """Run a command line and return its exit status."""
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    interrupts: Interruptible | None = None,
+    began: float | None = None,
+) -> int:
+    """Run a command line and return its exit status. `began`: when the process did, by `perf_counter`."""
     reserve_standard_streams()
     arguments = _as_options(list(sys.argv[1:] if argv is None else argv))
-    session = Session(arguments, os.environ)
+    session = Session(arguments, os.environ, began)
     try:
         status = _run(arguments, session)
         session.close()

@@ -56,6 +56,7 @@ def lookup_object(result: FindResult) -> Record:
         "matches": [hit_object(match) for match in result.matches],
         "candidates": [hit_object(candidate) for candidate in result.candidates],
         "elapsed_ms": round(result.elapsed_ms, 1),
+        "timings_ms": {name: round(spent, 1) for name, spent in result.timings_ms.items()},
     }
 
 
@@ -93,6 +94,7 @@ def _result(record: Record) -> FindResult:
         matches=tuple(Match(**_with_quad(hit)) for hit in record["matches"]),
         candidates=tuple(Candidate(**_with_quad(hit)) for hit in record["candidates"]),
         elapsed_ms=float(record["elapsed_ms"]),
+        timings_ms={str(name): float(spent) for name, spent in record.get("timings_ms", {}).items()},
         error=ArcliError.from_record(error) if error else None,
     )
 

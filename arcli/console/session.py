@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -25,9 +26,15 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """What a command works with. `flags`: the common options that were given, as text."""
+    """What a command works with.
 
-    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+    `flags`: the common options that were given, as text; `began`: when the process did, by `perf_counter`.
+    """
+
+    def __init__(
+        self, arguments: Sequence[str], environ: Mapping[str, str], began: float | None = None
+    ) -> None:
+        self.began = perf_counter() if began is None else began
         self.command = ""
         self.flags: dict[str, str] = {}
         self.environ = environ

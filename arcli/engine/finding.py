@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from arcli.engine.counting import note
@@ -17,6 +16,7 @@ from arcli.features import Features
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
 from arcli.parallel import default_jobs, in_order
 from arcli.store.connections import idle_limit
+from arcli.timings import PhaseTimes, phase, recording
 from arcli.vision.decoding.decode import Decoded, decode
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 from arcli.vision.features.presets import load_preset
@@ -59,7 +59,7 @@ class StoredChannel:
 
     def _search(self, query: Features, limit: int, neighbours: int) -> Sequence[RowVotes]:
         alike = load_preset(query.preset).alike
-        with self._read() as snapshot:
+        with phase("shortlist"), self._read() as snapshot:
             return self._shortlister.search(
                 snapshot,
                 query.codes,
@@ -71,7 +71,7 @@ class StoredChannel:
 
     def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
         """Load features and rows. A row whose features do not decode is left out; `doctor` reports it."""
-        with self._read() as snapshot:
+        with phase("load"), self._read() as snapshot:
             self._rows.update(snapshot.rows(row_ids))
             stored = snapshot.features(row_ids)
         loaded: dict[int, Features] = {}
@@ -83,11 +83,11 @@ class StoredChannel:
         return {row_id: features for row_id, features in loaded.items() if row_id in self._rows}
 
     def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]:
-        with self._read() as snapshot:
+        with phase("load"), self._read() as snapshot:
             return snapshot.thumbnails(row_ids)
 
     def picture(self, row_id: int) -> bytes | None:
-        with self._read() as snapshot:
+        with phase("load"), self._read() as snapshot:
             return snapshot.picture(row_id)
 
     def row(self, row_id: int) -> TargetRow:
@@ -127,11 +127,12 @@ def find(
     limits: DecodeLimits = LOCAL,
 ) -> FindResult:
     """Look one photo up. Raises a PictureRefused, Busy, DataDamaged."""
-    began = perf_counter()
-    photo = read_photo(picture, options, limits)
-    with naming(picture.name), searched(channels) as opened:
-        found = recognize(photo, opened, options)
-        result = _Answer(opened, options).to(picture.name, found, began)
+    with recording() as times:
+        with phase("decode"):
+            photo = read_photo(picture, options, limits)
+        with naming(picture.name), searched(channels) as opened:
+            found = recognize(photo, opened, options)
+            result = _Answer(opened, options).to(picture.name, found, times)
     if options.count:
         note(result, channels, options.day)
     return result
@@ -172,16 +173,18 @@ class _Answer:
         self._channels = {channel.name: channel for channel in opened}
         self._options = options
 
-    def to(self, image: str, found: Sequence[VerifiedCandidate], began: float) -> FindResult:
+    def to(self, image: str, found: Sequence[VerifiedCandidate], times: PhaseTimes) -> FindResult:
         accepted = [one for one in found if one.reason is None]
         others = [one for one in found if one.reason is not None]
         unsure = any(one.ambiguous for one in accepted)
         rivals = sum(one.reason == "rival" for one in others) if unsure else 0
+        spent = times.milliseconds()
         return FindResult(
             image=image,
             matches=tuple(self._match(one) for one in accepted),
             candidates=tuple(self._candidate(one) for one in others[: max(self._options.candidates, rivals)]),
-            elapsed_ms=(perf_counter() - began) * 1000,
+            elapsed_ms=sum(spent.values()),
+            timings_ms=spent,
         )
 
     def _match(self, one: VerifiedCandidate) -> Match:

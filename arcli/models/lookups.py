@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from arcli.errors import ArcliError
@@ -75,12 +76,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindResult:
-    """What one photo shows. `error`: this photo could not be looked up (only from `find_many`)."""
+    """What one photo shows. `error`: this photo could not be looked up (only from `find_many`).
+
+    `timings_ms`: of each phase (arcli.timings), which add up to `elapsed_ms`; empty where it is not known.
+    """
 
     image: str
     matches: tuple[Match, ...] = ()
     candidates: tuple[Candidate, ...] = ()
     elapsed_ms: float = 0.0
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
     error: ArcliError | None = None
 
     @property

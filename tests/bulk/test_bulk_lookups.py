@@ -24,7 +24,7 @@ def photos(arcli: Arcli, posters: Path, tmp_path: Path) -> Path:
 
 
 def untimed(text: str) -> list[dict[str, object]]:
-    return [{**json.loads(line), "elapsed_ms": 0} for line in text.splitlines()]
+    return [{**json.loads(line), "elapsed_ms": 0, "timings_ms": {}} for line in text.splitlines()]
 
 
 def test_the_report_has_a_line_for_each_photo(arcli: Arcli, photos: Path) -> None:

@@ -287,3 +287,9 @@ def _draw_nothing(monkeypatch: Any) -> None:
 
     monkeypatch.setattr(arcli.vision.decoding.decode, "decode", lambda data, **_: data)
     monkeypatch.setattr(arcli.vision.drawing.draw, "draw", lambda decoded, outlines, **_: b"drawn")
+
+
+def test_verbose_says_where_the_time_went(run: Run, photos: Path) -> None:
+    told = run("find", "alpha.jpg", "other.jpg", "--verbose").err
+    assert "lookup 12 (decode 2, other 10), the mean of 2" in told
+    assert "milliseconds" not in run("find", "alpha.jpg").err

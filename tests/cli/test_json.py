@@ -11,7 +11,7 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "json.md").read_text(enco
 TARGET = ["identifier", "channel", "metadata", "matchratio", "level", "active", "created", "updated"]
 MATCH = ["identifier", "channel", "score", "inliers", "quad", "level", "metadata", "label", "ambiguous"]
 CANDIDATE = ["identifier", "channel", "reason", "why", "score", "inliers", "votes", "quad"]
-RESULT = ["image", "matched", "matches", "candidates", "elapsed_ms"]
+RESULT = ["image", "matched", "matches", "candidates", "elapsed_ms", "timings_ms"]
 CHANNEL = [
     *(
         "name",

@@ -148,3 +148,11 @@ def test_a_corrupt_poster_in_the_batch_of_photos_keeps_its_place(gallery: LocalG
     results = list(gallery.find_many(pictures=pictures, channels=["default"]))
     assert [result.image for result in results] == ["1", "2", "3"]
     assert [result.error is None for result in results] == [True, False, False]
+
+
+def test_the_phases_of_a_lookup_add_up_to_its_time(gallery: LocalGallery) -> None:
+    gallery.add(channel="posters", item=item(1))
+    result = gallery.find(picture=photo(1), channels=["posters"])
+    assert set(result.timings_ms) == {"decode", "extract", "shortlist", "load", "verify", "other"}
+    assert sum(result.timings_ms.values()) == pytest.approx(result.elapsed_ms)
+    assert min(result.timings_ms.values()) > 0

@@ -237,6 +237,7 @@ class FakeGallery(FakeChannels):
             matches=tuple(one.match(metadata=options.metadata) for one in found),
             candidates=tuple(one.candidate() for one in others),
             elapsed_ms=12.5,
+            timings_ms={"decode": 2.5, "other": 10.0},
         )
 
     def _compared(self, channel: str, data: bytes, threshold: float | None) -> Iterator[Compared]:

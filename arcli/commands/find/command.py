@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
+from time import perf_counter
 from typing import Annotated
 
 import typer
@@ -28,6 +29,7 @@ from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import UsageError
 from arcli.models import Effort, FindOptions, FindResult
+from arcli.timings import MeanTimes
 
 NOTHING_MATCHED = 1
 _STDOUT = Path("-")
@@ -108,6 +110,7 @@ def _look_up(
     pictures = given.pictures if drawings is None else drawings.noting(given.pictures)
     answer = session.answer(RESULTS)
     looked = matched = 0
+    times, start = MeanTimes(), 0.0
     before = 0 if report is None else report.lines
     with (
         interruptible(lambda: f"{plural(looked, 'photo')} looked up", _HINTS[report is not None]),
@@ -121,12 +124,24 @@ def _look_up(
                 continue
             if drawings is not None:
                 drawings.draw(result)
+            if not times.number:
+                start = (perf_counter() - session.began) * 1000 - result.elapsed_ms
+            times.add(result.timings_ms)
             advance()
     for note in given.skipped.notes():
         session.warn(note)
     session.end(answer, {}, single=given.single, otherwise=0 if matched else NOTHING_MATCHED)
     more = elsewhere(session) if channels is not None and not matched else ""
     session.say(f"{matched:,} of {plural(looked, 'photo')} matched{_where(channels)}{more}")
+    if session.verbose and times.mean:
+        session.say(_spent(start, times))
+
+
+def _spent(start_ms: float, times: MeanTimes) -> str:
+    """Return where the time went: `start` until the first lookup, then the phases of a lookup."""
+    phases = ", ".join(f"{name} {spent:.0f}" for name, spent in times.mean.items())
+    many = f", the mean of {times.number:,}" if times.number > 1 else ""
+    return f"milliseconds: start {start_ms:.0f}; lookup {sum(times.mean.values()):.0f} ({phases}){many}"
 
 
 def _where(channels: list[str] | None) -> str:

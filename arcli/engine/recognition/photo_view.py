@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from arcli.features import Features
 from arcli.models import Quad
+from arcli.timings import phase
 from arcli.vision.decoding.decode import Decoded
 from arcli.vision.features.extract import extract, shrink
 from arcli.vision.features.options import ExtractOptions, TiltOptions
@@ -58,12 +59,13 @@ class PhotoView:
 
 def straight_view(photo: Decoded, stage: ExtractOptions) -> PhotoView:
     """Return the photo at one resolution of the cascade."""
-    query = extract(
-        photo.pixels,
-        max_side=stage.max_side,
-        max_keypoints=stage.max_keypoints,
-        contrast=stage.contrast,
-    )
+    with phase("extract"):
+        query = extract(
+            photo.pixels,
+            max_side=stage.max_side,
+            max_keypoints=stage.max_keypoints,
+            contrast=stage.contrast,
+        )
     to_photo = scaling(query.image_size, pixel_size(photo.pixels))
     return PhotoView(photo, query, lambda: shrink(photo.pixels, stage.max_side), to_photo, stage.voters)
 
@@ -75,8 +77,9 @@ def negative_view(photo: Decoded, stage: ExtractOptions) -> PhotoView:
 
 def side_view(photo: Decoded, options: TiltOptions) -> PhotoView:
     """Return the photo as if the camera stood further to one side."""
-    small = shrink(photo.pixels, options.max_side)
-    pixels, back = squeezed(small, options)
-    query = extract(pixels, max_side=max(pixels.shape), max_keypoints=options.max_keypoints)
+    with phase("extract"):
+        small = shrink(photo.pixels, options.max_side)
+        pixels, back = squeezed(small, options)
+        query = extract(pixels, max_side=max(pixels.shape), max_keypoints=options.max_keypoints)
     to_photo = scaling(pixel_size(small), pixel_size(photo.pixels)) @ back
     return PhotoView(photo, query, lambda: pixels, to_photo, options.voters)

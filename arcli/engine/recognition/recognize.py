@@ -13,6 +13,7 @@ from arcli.engine.recognition.photo_view import PhotoView, negative_view, side_v
 from arcli.engine.recognition.view_search import RecognizeOptions, ViewSearch, is_certain
 from arcli.errors import TooFewFeatures
 from arcli.models import FindOptions
+from arcli.timings import phase
 from arcli.vision.decoding.decode import Decoded
 from arcli.vision.features.options import (
     CASCADE,
@@ -43,7 +44,10 @@ def recognize(
     """
     best, search = _best(photo, channels, options, tuning)
     # candidates to list are added after the decision: they never change the answer
-    return best + search.others(best) if options.candidates else best
+    if not options.candidates:
+        return best
+    with phase("verify"):
+        return best + search.others(best)
 
 
 def _best(
@@ -55,7 +59,8 @@ def _best(
 
     def look(view: PhotoView, most: int | None, tuning: RecognizeOptions = tuning) -> bool:
         search = ViewSearch(view, channels, options, tuning)
-        outcomes.append((search.run(most), search))
+        with phase("verify"):
+            outcomes.append((search.run(most), search))
         return any(is_certain(candidate, tuning) for candidate in best()[0])
 
     def best() -> Outcome:
