@@ -27,9 +27,8 @@ def test_a_phase_inside_another_counts_for_itself_alone() -> None:
 
 
 def test_a_phase_that_fails_ends() -> None:
-    with recording() as times:
-        with pytest.raises(ValueError, match="no"), phase("decode"):
-            raise ValueError("no")
+    with recording() as times, pytest.raises(ValueError, match="no"), phase("decode"):
+        raise ValueError("no")
     assert times.milliseconds() == {"decode": 1000, "other": 2000}
 
 

@@ -55,7 +55,8 @@ def run_script(environment: dict[str, str]) -> str:
         timeout=300,
     )
     return re.sub(
-        r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\d\d-\d\d \d\d:\d\d|"elapsed_ms": [\d.]+|"timings_ms": \{[^}]*\}|[\d.]+ m?s\b',
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|\d\d-\d\d \d\d:\d\d|[\d.]+ m?s\b"
+        r'|"elapsed_ms": [\d.]+|"timings_ms": \{[^}]*\}',
         "",
         done.stdout,
     )
