@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from arcli.errors import ArcliError
 from arcli.evaluation.judge import Judged, Outcome, judge
-from arcli.evaluation.photos import LabelledPhoto, Registered
+from arcli.evaluation.photos import LabelledPhoto, PhotoList, Registered
 from arcli.gallery import Gallery
-from arcli.models import FindOptions, FindResult
+from arcli.models import FindOptions, FindResult, Picture
 
 CANDIDATES = 30  # as many as the shortlist: so a miss was considered, or it was not
 
 
 def evaluate(
     gallery: Gallery,
-    photos: Sequence[LabelledPhoto],
+    photos: PhotoList,
     channels: Sequence[str] | None,
     options: FindOptions,
     registered: Registered = Registered(),
@@ -29,10 +30,15 @@ def evaluate(
     """
     able = has_options(gallery)
     plain = replace(options, candidates=0, count=not able)
-    results = gallery.find_many(
-        pictures=(photo.picture for photo in photos), channels=channels, options=plain
-    )
-    for photo, result in zip(photos, results, strict=True):
+    asked: deque[LabelledPhoto] = deque()
+
+    def pictures() -> Iterator[Picture]:
+        for photo in photos.read():
+            asked.append(photo)
+            yield photo.picture
+
+    for result in gallery.find_many(pictures=pictures(), channels=channels, options=plain):
+        photo = asked.popleft()
         judged = judge(photo, result, registered=registered)
         if able and result.error is None and (judged.misses or judged.outcome is Outcome.REJECTED):
             again = _with_candidates(gallery, photo, result, channels, plain)
@@ -61,7 +67,6 @@ def _with_candidates(
     return replace(result, candidates=again.candidates)
 
 
-def best_limit(gallery: Gallery, photos: Sequence[LabelledPhoto]) -> int | None:
+def best_limit(gallery: Gallery, photos: PhotoList) -> int | None:
     """Return 1 where no photo shows several targets or the gallery answers one only, else None (all)."""
-    one = all(len(photo.expected) <= 1 for photo in photos) or not has_options(gallery)
-    return 1 if one else None
+    return None if photos.several and has_options(gallery) else 1

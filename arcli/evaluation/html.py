@@ -9,7 +9,7 @@ import base64
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,21 @@ class PageSizes:
 SIZES = PageSizes()
 
 
+@dataclass(slots=True)
+class WrongPhotos:
+    """The photos that were not answered fully and rightly: how many, and as many as a page shows."""
+
+    count: int = 0
+    first: list[Judged] = field(default_factory=list)
+
+    def add(self, each: Judged) -> None:
+        """Note a photo, if something went wrong with it."""
+        if each.misses or each.extra or each.outcome not in (Outcome.RIGHT, Outcome.REJECTED):
+            self.count += 1
+            if len(self.first) < SIZES.photos:
+                self.first.append(each)
+
+
 class Covers:
     """The pictures that `gallery` keeps of targets in `channels`, small, as HTML."""
 
@@ -68,7 +83,7 @@ class Covers:
                 continue
 
 
-def page(title: str, judged: Sequence[Judged], report: Report, conditions: Conditions, covers: Covers) -> str:
+def page(title: str, wrong: WrongPhotos, report: Report, conditions: Conditions, covers: Covers) -> str:
     """Return the HTML text. Raises NotSupported without matplotlib."""
     return "\n".join(
         (
@@ -80,7 +95,7 @@ def page(title: str, judged: Sequence[Judged], report: Report, conditions: Condi
             threshold_curves(report),
             _sweep(report),
             _reasons(report),
-            _photos(judged, covers),
+            _photos(wrong, covers),
             "</html>",
         )
     )
@@ -146,16 +161,12 @@ def _reasons(report: Report) -> str:
     return "<h2>Why targets were missed</h2>" + _table(("reason", "targets"), rows) if counts else ""
 
 
-def _photos(judged: Sequence[Judged], covers: Covers) -> str:
-    """Show every photo that was not answered fully and rightly."""
-    bad = [
-        each
-        for each in judged
-        if each.misses or each.extra or each.outcome not in (Outcome.RIGHT, Outcome.REJECTED)
-    ]
-    more = f"<p>{len(bad) - SIZES.photos:,} more are not shown.</p>" if len(bad) > SIZES.photos else ""
-    rows = (_photo(each, covers) for each in bad[: SIZES.photos])
-    heading = f"<h2>Photos with a miss or a wrong answer: {len(bad):,}</h2>"
+def _photos(wrong: WrongPhotos, covers: Covers) -> str:
+    """Show the photos that were not answered fully and rightly."""
+    left = wrong.count - len(wrong.first)
+    more = f"<p>{left:,} more are not shown.</p>" if left else ""
+    rows = (_photo(each, covers) for each in wrong.first)
+    heading = f"<h2>Photos with a miss or a wrong answer: {wrong.count:,}</h2>"
     return heading + _table(("photo", "what came of it", "wanted"), rows) + more
 
 

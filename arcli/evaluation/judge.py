@@ -26,8 +26,8 @@ class Outcome(StrEnum):
 class Miss:
     """A target that a photo shows and that was not found. `reason`: a candidate's, or one of ours.
 
-    `not_in_shortlist`: nothing voted for it enough. `sister_chosen`: it was considered, and another
-    target was accepted instead. `photo_failed`: the photo could not be looked up. `not_told`: the
+    `not_in_shortlist`: nothing voted for it enough. `other_target_chosen`: it was considered, and another
+    target was accepted instead. `photo_failed`: the photo could not be looked up. `candidates_not_named`: the
     service names no candidates. `no_such_target`, `inactive`: the channel could not have answered it.
     """
 
@@ -112,9 +112,9 @@ def _reason(photo: LabelledPhoto, result: FindResult, candidate: Candidate | Non
     if result.error is not None:
         return "photo_failed"
     if candidate is None:
-        return "not_in_shortlist" if explained else "not_told"
+        return "not_in_shortlist" if explained else "candidates_not_named"
     mistaken = bool(result.matches) and result.matches[0].identifier not in photo.expected
-    return "sister_chosen" if mistaken or candidate.reason == "rival" else candidate.reason
+    return "other_target_chosen" if mistaken or candidate.reason == "rival" else candidate.reason
 
 
 def answer_at(result: FindResult, threshold: float) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics as stats
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from arcli.evaluation.judge import Judged, Miss, Outcome, answer_at
@@ -84,34 +85,65 @@ class Report:
     misses: tuple[Miss, ...]
 
 
-def summarize(judged: Sequence[Judged]) -> Report:
-    """Sum up judged photos."""
-    outcomes = Counter(each.outcome for each in judged)
-    showing = [each for each in judged if each.photo.expected]
-    without = _without_targets(judged)
-    shown = sum(len(each.photo.expected) for each in showing)
-    found = sum(len(each.found) for each in showing)
-    accepts = outcomes[Outcome.FALSE_ACCEPT]
-    return Report(
-        queries=len(judged),
-        with_targets=len(showing),
-        without_targets=without,
-        right=outcomes[Outcome.RIGHT],
-        wrong=outcomes[Outcome.WRONG],
-        missed=outcomes[Outcome.MISSED],
-        failed=outcomes[Outcome.FAILED],
-        shown=shown,
-        found=found,
-        extra=sum(len(each.extra) for each in judged),
-        false_accepts=accepts,
-        recall_at_1=share(outcomes[Outcome.RIGHT], len(showing)),
-        recall=share(found, shown),
-        false_accept_rate=share(accepts, without),
-        false_accept_bound=upper_bound(accepts, without) if without else None,
-        thresholds=tuple(_point(judged, threshold) for threshold in SWEEP),
-        latency_ms=_latency(each.result.elapsed_ms for each in judged if each.result.error is None),
-        misses=tuple(miss for each in judged for miss in each.misses),
-    )
+class Measurement:
+    """What judged photos add up to, one after another: only their misses and times are kept."""
+
+    def __init__(self) -> None:
+        self._outcomes: Counter[Outcome] = Counter()
+        self._showing = self._without = self._shown = self._found = self._extra = 0
+        self._answered, self._accepted, self._right = ([0] * len(SWEEP) for _ in range(3))
+        self._misses: list[Miss] = []
+        self._times = array("d")
+
+    def add(self, each: Judged) -> None:
+        """Count one photo. A photo that cannot be read proves nothing about false accepts."""
+        self._outcomes[each.outcome] += 1
+        self._showing += bool(each.photo.expected)
+        self._without += not each.photo.expected and each.outcome is not Outcome.FAILED
+        self._shown += len(each.photo.expected)
+        self._found += len(each.found)
+        self._extra += len(each.extra)
+        self._misses += each.misses
+        if each.result.error is None:
+            self._times.append(each.result.elapsed_ms)
+        for step, threshold in enumerate(SWEEP):
+            answer = answer_at(each.result, threshold)
+            self._answered[step] += answer is not None
+            self._accepted[step] += answer is not None and not each.photo.expected
+            self._right[step] += answer in each.photo.expected
+
+    def report(self) -> Report:
+        """Sum up."""
+        outcomes = self._outcomes
+        accepts, without = outcomes[Outcome.FALSE_ACCEPT], self._without
+        return Report(
+            queries=outcomes.total(),
+            with_targets=self._showing,
+            without_targets=without,
+            right=outcomes[Outcome.RIGHT],
+            wrong=outcomes[Outcome.WRONG],
+            missed=outcomes[Outcome.MISSED],
+            failed=outcomes[Outcome.FAILED],
+            shown=self._shown,
+            found=self._found,
+            extra=self._extra,
+            false_accepts=accepts,
+            recall_at_1=share(outcomes[Outcome.RIGHT], self._showing),
+            recall=share(self._found, self._shown),
+            false_accept_rate=share(accepts, without),
+            false_accept_bound=upper_bound(accepts, without) if without else None,
+            thresholds=tuple(self._point(step) for step in range(len(SWEEP))),
+            latency_ms=_latency(self._times),
+            misses=tuple(self._misses),
+        )
+
+    def _point(self, step: int) -> ThresholdPoint:
+        return ThresholdPoint(
+            threshold=SWEEP[step],
+            precision=share(self._right[step], self._answered[step]),
+            recall=share(self._right[step], self._showing),
+            false_accept_rate=share(self._accepted[step], self._without),
+        )
 
 
 def share(part: int, whole: int) -> float | None:
@@ -148,27 +180,6 @@ def _at_most(events: int, trials: int, rate: float) -> float:
         if 0 < rate < 1
     ]
     return math.fsum(math.exp(value) for value in logs)
-
-
-def _point(judged: Sequence[Judged], threshold: float) -> ThresholdPoint:
-    right = answered = accepted = showing = 0
-    for each in judged:
-        answer = answer_at(each.result, threshold)
-        showing += bool(each.photo.expected)
-        answered += answer is not None
-        accepted += answer is not None and not each.photo.expected
-        right += answer in each.photo.expected
-    return ThresholdPoint(
-        threshold=threshold,
-        precision=share(right, answered),
-        recall=share(right, showing),
-        false_accept_rate=share(accepted, _without_targets(judged)),
-    )
-
-
-def _without_targets(judged: Sequence[Judged]) -> int:
-    """Return how many photos that show no target were looked at: one that cannot be read proves nothing."""
-    return sum(not each.photo.expected and each.outcome is not Outcome.FAILED for each in judged)
 
 
 def _latency(milliseconds: Iterable[float]) -> Latency | None:

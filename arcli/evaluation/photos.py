@@ -29,6 +29,30 @@ class LabelledPhoto:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoList:
+    """Labelled photos, read anew each time, so that their number needs no memory.
+
+    total: how many; wanted: all that they show; several: one of them shows more than one target.
+    """
+
+    read: Callable[[], Iterator[LabelledPhoto]]
+    total: int
+    wanted: frozenset[str]
+    several: bool
+
+    @classmethod
+    def of(cls, read: Callable[[], Iterator[LabelledPhoto]]) -> PhotoList:
+        """Read all of a list once. Raises what `read` raises."""
+        wanted: set[str] = set()
+        total, several = 0, False
+        for photo in read():
+            total += 1
+            wanted |= photo.expected
+            several = several or len(photo.expected) > 1
+        return cls(read=read, total=total, wanted=frozenset(wanted), several=several)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
     """Labels that the searched channels cannot answer: they have no such target, or it is inactive."""
 

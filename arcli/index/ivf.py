@@ -25,7 +25,7 @@ from arcli.errors import DataDamaged, DataTooNew
 from arcli.files import ASIDE
 from arcli.index.codebook import Bytes, Cells, Codebook, ListTable, codebook, scanner
 from arcli.index.files import new_name
-from arcli.index.seam import NOBODY, Codes, Neighbours, Rows
+from arcli.index.seam import NO_ROW, Codes, Neighbours, Rows
 
 _MAGIC = b"aIVF"
 _FORMAT = 1
@@ -114,7 +114,7 @@ class IvfIndex:
         rows = owners[(starts - _start(self._book.lists)) // self._width + number].astype(np.int64)
         found.rows[real], found.distances[real] = rows + self._rows[0], near[real]
         beyond = found.rows > self._rows[1]
-        found.rows[beyond], found.distances[beyond] = NOBODY, np.inf
+        found.rows[beyond], found.distances[beyond] = NO_ROW, np.inf
         return found
 
     def entries(self, cell: int) -> tuple[Bytes, Rows]:

@@ -16,14 +16,14 @@ Distances = npt.NDArray[np.float32]
 Chunk = tuple[Codes, Rows]
 """Codes (n, dim) int8 of whole targets and the row id (n,) of each, rows ascending."""
 
-NOBODY = -1  # fills places of a neighbour list where there are fewer neighbours; their distance is infinite
+NO_ROW = -1  # fills places of a neighbour list where there are fewer neighbours; their distance is infinite
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbours:
     """The nearest stored descriptors of each of Q query descriptors, nearest first.
 
-    rows: (Q, k) int64, the row id of the target that owns the descriptor, NOBODY where there are fewer.
+    rows: (Q, k) int64, the row id of the target that owns the descriptor, NO_ROW where there are fewer.
     distances: (Q, k) float32, squared Euclidean distance of the codes, inf where there are fewer.
     """
 
@@ -33,7 +33,7 @@ class Neighbours:
     @classmethod
     def none(cls, queries: int, k: int) -> Neighbours:
         """Return the lists of an index that holds nothing."""
-        return cls(np.full((queries, k), NOBODY, np.int64), np.full((queries, k), np.inf, np.float32))
+        return cls(np.full((queries, k), NO_ROW, np.int64), np.full((queries, k), np.inf, np.float32))
 
 
 class DescriptorIndex(Protocol):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from arcli.index.seam import NOBODY, Neighbours, Rows
+from arcli.index.seam import NO_ROW, Neighbours, Rows
 
 
 class ShortlistEntry(NamedTuple):
@@ -23,7 +23,7 @@ def without(found: Neighbours, dead: Rows) -> Neighbours:
         return found
     place = np.searchsorted(dead, found.rows).clip(max=len(dead) - 1)
     gone = dead[place] == found.rows
-    return Neighbours(np.where(gone, NOBODY, found.rows), np.where(gone, np.float32(np.inf), found.distances))
+    return Neighbours(np.where(gone, NO_ROW, found.rows), np.where(gone, np.float32(np.inf), found.distances))
 
 
 def merged(lists: Sequence[Neighbours], k: int) -> Neighbours:
@@ -43,7 +43,7 @@ def shortlist(found: Neighbours, limit: int, *, alike: float) -> list[ShortlistE
     """
     if not found.rows.size:
         return []
-    real = found.rows != NOBODY
+    real = found.rows != NO_ROW
     farthest = np.where(real, found.distances, 0).max(axis=1, keepdims=True)
     ratio = np.where(real, found.distances, 0) / np.maximum(farthest, np.float32(alike))
     query, place = np.nonzero(real)

@@ -16,13 +16,13 @@ from arcli.errors import MemoryLimit, ResourceLimit
 from tests.cli.processes import ROOT
 
 SAMPLES = ROOT / "samples"
-NOBODY = ["unshare", "--user", "--map-user=12345", "--map-group=12345"]
+NO_ROW = ["unshare", "--user", "--map-user=12345", "--map-group=12345"]
 
 
 def without_entry() -> bool:
     """Say whether this machine lets us be a user that has no entry."""
     try:
-        return subprocess.run([*NOBODY, "true"], capture_output=True).returncode == 0
+        return subprocess.run([*NO_ROW, "true"], capture_output=True).returncode == 0
     except OSError:
         return False
 
@@ -48,12 +48,12 @@ def test_settings_that_were_given_are_enough_for_a_user_without_home(tmp_path: P
         (["ls"], 2),
         (["--data-dir", "~/data", "ls"], 2),
     ):
-        ran = bare(*words, prefix=NOBODY)
+        ran = bare(*words, prefix=NO_ROW)
         assert ran.returncode == status, ran.stderr
         assert "Traceback" not in ran.stderr
         assert status == 0 or "HOME" in ran.stderr
     remote = {"ARCLI_URL": "http://127.0.0.1:1", "ARCLI_USERNAME": "x", "ARCLI_SECRETKEY": "y"}
-    assert bare("ls", prefix=NOBODY, **remote).returncode == 10
+    assert bare("ls", prefix=NO_ROW, **remote).returncode == 10
 
 
 @pytest.mark.parametrize("home", ["", "relative", "/nonexistent"])

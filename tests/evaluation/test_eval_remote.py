@@ -51,7 +51,7 @@ def test_an_arcli_server_is_measured_as_the_engine_is(
     assert (data["right"], data["found"], data["shown"], data["missed"]) == (2, 3, 4, 1)
     assert (data["false_accepts"], data["without_targets"]) == (0, 1)
     (miss,) = data["misses"]
-    assert miss["reason"] not in ("not_told", "photo_failed")
+    assert miss["reason"] not in ("candidates_not_named", "photo_failed")
 
 
 def test_a_service_that_knows_the_seven_calls_only(
@@ -67,7 +67,7 @@ def test_a_service_that_knows_the_seven_calls_only(
     printed = capfd.readouterr()
     data = json.loads(printed.out)["data"]
     assert (data["right"], data["missed"], data["false_accepts"]) == (2, 1, 0)
-    assert {miss["reason"] for miss in data["misses"]} == {"not_told"}
+    assert {miss["reason"] for miss in data["misses"]} == {"candidates_not_named"}
     assert data["thresholds"][0]["recall"] == 0  # it tells no scores
     assert "counts each lookup" in printed.err
     assert "<svg" in html.read_text()

@@ -1,5 +1,6 @@
 """What judged photos add up to."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,16 @@ from hypothesis import strategies as st
 from arcli.bulk.table import open_table
 from arcli.errors import InvalidManifest, TooFewFeatures, UnreadablePicture
 from arcli.evaluation.judge import Judged, Outcome, judge
-from arcli.evaluation.measure import summarize, upper_bound
+from arcli.evaluation.measure import Measurement, Report, upper_bound
 from arcli.evaluation.photos import COLUMNS, LabelledPhoto, Registered, labelled_photos
 from arcli.models import Candidate, FindResult, Match, Picture
+
+
+def summarize(judged: Iterable[Judged]) -> Report:
+    measured = Measurement()
+    for each in judged:
+        measured.add(each)
+    return measured.report()
 
 
 def photo(*expected: str) -> LabelledPhoto:
@@ -49,7 +57,7 @@ def test_outcomes(expected: tuple[str, ...], result: FindResult, outcome: Outcom
         (answer(), "not_in_shortlist"),
         (answer(candidates=(refused("aaa", "too_few_matches"),)), "too_few_matches"),
         (answer(candidates=(refused("aaa", "below_threshold"),)), "below_threshold"),
-        (answer("bbb", candidates=(refused("aaa", "below_threshold"),)), "sister_chosen"),
+        (answer("bbb", candidates=(refused("aaa", "below_threshold"),)), "other_target_chosen"),
         (answer("bbb"), "not_in_shortlist"),
         (answer(candidates=(refused("aaa", "implausible_quad"),)), "implausible_quad"),
         (answer(candidates=(refused("aaa", "too_few_inliers"),)), "too_few_inliers"),
@@ -64,13 +72,13 @@ def test_a_miss_says_why(result: FindResult, reason: str) -> None:
 def test_a_miss_beside_a_right_answer_has_a_reason_of_its_own() -> None:
     candidates = (refused("aaa", "rival"), refused("ccc", "too_few_inliers"))
     judged = judge(photo("aaa", "bbb", "ccc"), answer("bbb", "xxx", candidates=candidates), explained=True)
-    assert [miss.reason for miss in judged.misses] == ["sister_chosen", "too_few_inliers"]
+    assert [miss.reason for miss in judged.misses] == ["other_target_chosen", "too_few_inliers"]
     assert judged.extra == ("xxx",)
 
 
 def test_a_service_that_names_no_candidates_gives_no_reason() -> None:
     (miss,) = judge(photo("aaa"), answer()).misses
-    assert miss.reason == "not_told"
+    assert miss.reason == "candidates_not_named"
 
 
 def test_a_photo_that_cannot_be_read_proves_nothing_about_false_accepts() -> None:

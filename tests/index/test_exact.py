@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from arcli.index.flat import ExactIndex
-from arcli.index.seam import NOBODY
+from arcli.index.seam import NO_ROW
 from tests.index.index_samples import Codes
 
 
@@ -17,7 +17,7 @@ def test_the_nearest_are_those_of_brute_force(sample: Codes, size: int, k: int) 
     found = ExactIndex(part.codes, part.rows).search(part.queries, k)
     held = min(k, size)
     np.testing.assert_array_equal(found.distances[:, :held], part.nearest(held))
-    assert (found.rows[:, held:] == NOBODY).all()
+    assert (found.rows[:, held:] == NO_ROW).all()
     assert np.isinf(found.distances[:, held:]).all()
 
 
@@ -39,5 +39,5 @@ def test_a_bound_leaves_out_only_what_is_farther(sample: Codes) -> None:
 
 def test_an_empty_index_and_a_photo_without_keypoints_have_no_neighbours(sample: Codes) -> None:
     nothing = ExactIndex(sample.codes[:0], sample.rows[:0]).search(sample.queries, 10)
-    assert (nothing.rows == NOBODY).all()
+    assert (nothing.rows == NO_ROW).all()
     assert ExactIndex(sample.codes, sample.rows).search(sample.queries[:0], 10).rows.shape == (0, 10)

@@ -11,7 +11,7 @@ import pytest
 from arcli.errors import DataDamaged, MemoryLimit
 from arcli.index import hnsw
 from arcli.index.hnsw import HnswBuilder, HnswIndex, HnswSettings, graph_bytes
-from arcli.index.seam import NOBODY
+from arcli.index.seam import NO_ROW
 from tests.index.index_samples import PER_TARGET, Codes
 
 
@@ -48,7 +48,7 @@ def test_most_of_the_ten_nearest_are_found_and_belong_to_their_rows(sample: Code
 def test_k_beyond_what_is_held_is_padded(sample: Codes, tmp_path: Path) -> None:
     few = Codes(sample.codes[:PER_TARGET], sample.rows[:PER_TARGET], sample.queries)
     found = load(built(few, tmp_path / "few"), PER_TARGET).search(few.queries, 200)
-    assert (found.rows[:, PER_TARGET:] == NOBODY).all()
+    assert (found.rows[:, PER_TARGET:] == NO_ROW).all()
     np.testing.assert_array_equal(found.distances[:, :10], few.nearest(10))
 
 

@@ -13,7 +13,7 @@ from arcli.index import codebook as codebooks
 from arcli.index import ivf
 from arcli.index.codebook import FaissScanner, ListTable, NumpyScanner, codebook
 from arcli.index.ivf import IvfBuilder, IvfIndex, list_bytes
-from arcli.index.seam import NOBODY
+from arcli.index.seam import NO_ROW
 from tests.index.index_samples import PER_TARGET, Codes
 
 SCANNERS = {"faiss": FaissScanner, "numpy": NumpyScanner}
@@ -64,8 +64,8 @@ def test_distances_are_those_of_the_descriptors_but_for_the_coding(sample: Codes
 def test_k_beyond_what_the_lists_hold_is_padded(sample: Codes, tmp_path: Path) -> None:
     found = built(part(sample, 0, PER_TARGET), tmp_path / "few").search(sample.queries, 200)
     assert found.rows.shape == (len(sample.queries), 200)
-    assert (found.rows[:, PER_TARGET:] == NOBODY).all()
-    assert np.isinf(found.distances[found.rows == NOBODY]).all()
+    assert (found.rows[:, PER_TARGET:] == NO_ROW).all()
+    assert np.isinf(found.distances[found.rows == NO_ROW]).all()
 
 
 def test_no_query_finds_nothing(sample: Codes, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_removed_leave_when_files_are_joined(sample: Codes, tmp_path: Path) 
     assert builder.descriptors == 6000 - len(dead) * PER_TARGET
     found = living.search(sample.queries, 40).rows
     assert not np.isin(found, dead).any()
-    assert (found != NOBODY).any()
+    assert (found != NO_ROW).any()
 
 
 def test_what_does_not_fit_into_memory_is_spilled_and_leaves_nothing(
@@ -119,7 +119,7 @@ def test_opening_reads_the_table_only(sample: Codes, tmp_path: Path) -> None:
     data = bytearray((tmp_path / "lists").read_bytes())
     data[list_bytes(0, 1) :] = bytes(len(data) - list_bytes(0, 1))  # no list is what it was
     (tmp_path / "lists").write_bytes(data)
-    assert (load(tmp_path / "lists").search(sample.queries, 5).rows == NOBODY).all()
+    assert (load(tmp_path / "lists").search(sample.queries, 5).rows == NO_ROW).all()
 
 
 def test_a_damaged_list_is_passed_over_and_named_once(

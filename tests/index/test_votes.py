@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from arcli.index.seam import NOBODY, Neighbours
+from arcli.index.seam import NO_ROW, Neighbours
 from arcli.index.votes import ShortlistEntry, merged, without
 from arcli.index.votes import shortlist as counted
 
@@ -53,7 +53,7 @@ def test_look_alikes_that_fill_a_list_all_get_their_votes() -> None:
 
 
 def test_empty_places_neither_vote_nor_count_as_the_farthest() -> None:
-    found = lists([(7, 10), (8, 20), (NOBODY, np.inf)])
+    found = lists([(7, 10), (8, 20), (NO_ROW, np.inf)])
     assert {vote.row_id: vote.votes for vote in shortlist(found, 30)} == {7: pytest.approx(0.5)}
     assert shortlist(Neighbours.none(3, 10), 30) == []
     assert shortlist(Neighbours.none(0, 10), 30) == []
@@ -66,7 +66,7 @@ def test_the_dead_leave_before_the_farthest_is_taken() -> None:
 
 
 def test_lists_of_several_indexes_become_one_by_distance() -> None:
-    one, two = lists([(1, 10), (2, 30)]), lists([(3, 20), (NOBODY, np.inf)])
+    one, two = lists([(1, 10), (2, 30)]), lists([(3, 20), (NO_ROW, np.inf)])
     both = merged([one, two], 3)
     assert both.rows.tolist() == [[1, 3, 2]]
     assert both.distances.tolist() == [[10_000, 20_000, 30_000]]

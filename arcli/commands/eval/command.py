@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,21 +17,19 @@ from arcli.bulk.table import open_table
 from arcli.bulk.walk import as_on_disk
 from arcli.commands.eval.searched import Searched, label_faults, registered_of, searched_in
 from arcli.commands.eval.view import report_lines, report_record
+from arcli.console.answer import to_json
 from arcli.console.files import write_file
 from arcli.console.items import record_view
 from arcli.console.options import EncodingOption, JobsOption, ThresholdOption
 from arcli.console.session import Session
-from arcli.errors import (
-    EmptyInput,
-    InvalidManifest,
-    NotSupported,
-)
+from arcli.errors import ArcliError, EmptyInput, InvalidManifest, NotSupported
+from arcli.files import Spool
 from arcli.models import Effort, FindOptions
 
 if TYPE_CHECKING:
     from arcli.evaluation.judge import Judged
     from arcli.evaluation.measure import Conditions
-    from arcli.evaluation.photos import LabelledPhoto, Registered
+    from arcli.evaluation.photos import LabelledPhoto, PhotoList, Registered
     from arcli.gallery import Gallery
 
 
@@ -63,7 +64,8 @@ def eval(  # noqa: A001 (the verb is fixed)
 
     Example: arcli eval photos.csv --channel posters --html report.html
     """
-    from arcli.evaluation.measure import summarize
+    from arcli.evaluation.html import Covers, WrongPhotos, page
+    from arcli.evaluation.measure import Measurement
 
     session = Session.of(ctx)
     labelled = _labelled(session, photos, encoding)
@@ -71,27 +73,30 @@ def eval(  # noqa: A001 (the verb is fixed)
     with searched_in(session, targets, all_channels) as searched:
         registered = registered_of(searched, labelled)
         options = _with_limit(searched.gallery, labelled, options)
-        judged = _judge(session, searched, labelled, options, registered)
-        report = summarize(judged)
+        measured, wrong, failures = Measurement(), WrongPhotos(), Spool()
+        for each in _judge(session, searched, labelled, options, registered):
+            measured.add(each)
+            wrong.add(each)
+            if each.result.error is not None:
+                failures.add(to_json(each.result.error.as_record()))
+        report = measured.report()
         conditions = _conditions(searched, options)
         if html is not None:
-            from arcli.evaluation.html import Covers, page
-
             covers = Covers(searched.gallery, searched.names)
-            text = page(f"arcli eval {photos.name}", judged, report, conditions, covers)
+            text = page(f"arcli eval {photos.name}", wrong, report, conditions, covers)
             write_file(html, text.encode(), overwrite=True)
     record = report_record(report, conditions)
     answer = session.answer(record_view(record, "eval", report_lines(report, conditions)))
     answer.item(record)
-    for fault in [*label_faults(searched, registered), *(each.result.error for each in judged)]:
-        if fault is not None:
-            answer.fault(fault)
+    failed = (ArcliError.from_record(json.loads(line)) for line in failures.lines())
+    for fault in chain(label_faults(searched, registered), failed):
+        answer.fault(fault)
     session.end(answer, {})
 
 
-def _labelled(session: Session, path: Path, encoding: str | None) -> list[LabelledPhoto]:
+def _labelled(session: Session, path: Path, encoding: str | None) -> PhotoList:
     """Read the list. Raises EmptyInput, InvalidManifest."""
-    from arcli.evaluation.photos import COLUMNS, labelled_photos
+    from arcli.evaluation.photos import COLUMNS, PhotoList, labelled_photos
 
     table = open_table(path, COLUMNS, encoding)
     if table.header is not None and "identifier" not in table.header.columns:
@@ -100,14 +105,18 @@ def _labelled(session: Session, path: Path, encoding: str | None) -> list[Labell
         )
     for note in table.notes:
         session.warn(note)
-    rows = ((row.line, row.values, row.error) for row in table.rows())
-    labelled = list(labelled_photos(rows, path, as_on_disk))
-    if not labelled:
+
+    def read() -> Iterator[LabelledPhoto]:
+        rows = ((row.line, row.values, row.error) for row in table.rows())
+        return labelled_photos(rows, path, as_on_disk)
+
+    labelled = PhotoList.of(read)
+    if not labelled.total:
         raise EmptyInput(f"{path} lists no photos", item=str(path))
     return labelled
 
 
-def _with_limit(gallery: Gallery, labelled: list[LabelledPhoto], options: FindOptions) -> FindOptions:
+def _with_limit(gallery: Gallery, labelled: PhotoList, options: FindOptions) -> FindOptions:
     from arcli.evaluation.evaluate import best_limit
 
     return options if options.limit is not None else replace(options, limit=best_limit(gallery, labelled))
@@ -149,17 +158,15 @@ def _threshold(searched: Searched) -> float | None:
 def _judge(
     session: Session,
     searched: Searched,
-    labelled: list[LabelledPhoto],
+    labelled: PhotoList,
     options: FindOptions,
     registered: Registered,
-) -> list[Judged]:
+) -> Iterator[Judged]:
     from arcli.evaluation.evaluate import evaluate, has_options
 
     if not has_options(searched.gallery):
         session.warn("this service counts each lookup in its statistics")
-    judged = []
-    with session.progress("looking up", len(labelled)) as advance:
+    with session.progress("looking up", labelled.total) as advance:
         for each in evaluate(searched.gallery, labelled, searched.channels, options, registered):
-            judged.append(each)
+            yield each
             advance()
-    return judged

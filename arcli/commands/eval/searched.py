@@ -18,7 +18,7 @@ from arcli.errors import ArcliError, NotSupported, TargetInactive, TargetNotFoun
 from arcli.models import AddOptions
 
 if TYPE_CHECKING:
-    from arcli.evaluation.photos import LabelledPhoto, Registered
+    from arcli.evaluation.photos import PhotoList, Registered
     from arcli.gallery import Gallery
 
 _NAMED = 10  # identifiers in a sentence
@@ -70,11 +70,11 @@ def _all_channels(session: Session) -> tuple[str, ...]:
         return ()
 
 
-def registered_of(searched: Searched, labelled: list[LabelledPhoto]) -> Registered:
+def registered_of(searched: Searched, labelled: PhotoList) -> Registered:
     """Find out which labels the channels cannot answer; a service that lists no targets does not say."""
     from arcli.evaluation.photos import Registered
 
-    wanted = frozenset[str]().union(*(photo.expected for photo in labelled))
+    wanted = labelled.wanted
     active: set[str] = set()
     there: set[str] = set()
     try:
