@@ -163,7 +163,7 @@ class ChannelAdmin(Protocol):
     def rename_channel(self, *, name: str, new: str) -> ChannelInfo:
         """Give a channel another name, with its grants, keys and counts.
 
-        Raises ChannelNotFound, ChannelExists, InvalidChannelName, NotSupported (a service).
+        Raises ChannelNotFound, ChannelExists, InvalidChannelName.
         """
         ...
 

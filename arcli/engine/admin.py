@@ -64,12 +64,11 @@ class LocalAdmin:
         return self.channel(name=name)
 
     def rename_channel(self, *, name: str, new: str) -> ChannelInfo:
-        from arcli.engine.counting import FLUSH_PATIENCE, flush
         from arcli.store.renaming import rename_channel
 
-        flush(self._channels.opened(), patience=FLUSH_PATIENCE)
-        self._channels.forget(name)
-        return self.channel(name=rename_channel(self._channels.catalog(), name, new).name)
+        record = rename_channel(self._channels.catalog(), name, new)
+        self._channels.renamed(name, record)
+        return self.channel(name=record.name)
 
     def copy_channel(self, *, name: str, new: str) -> ChannelInfo:
         from arcli.store.renaming import copy_channel

@@ -62,6 +62,7 @@ CAPABILITIES = f"{PREFIX}/capabilities"
 CHANNELS = f"{PREFIX}/channels"
 CHECK = f"{PREFIX}/check"
 KEYS = f"{PREFIX}/keys"
+RENAME, COPY = "rename", "copy"  # below a channel: it gets the name in the body, or a copy of it does
 
 
 class Feature(StrEnum):
@@ -76,6 +77,7 @@ class Feature(StrEnum):
     PICTURES = "pictures"  # kept pictures can be downloaded
     CHECK = "check"  # pictures can be rated without being added
     CHANNELS = "channels"  # channels can be administered
+    CHANNEL_NAMES = "channel_names"  # channels can be renamed and copied
     KEYS = "keys"  # find-only keys of one's own account can be administered
 
 

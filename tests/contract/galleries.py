@@ -82,6 +82,7 @@ HARNESSES = {
             Difference.OWN_LEVELS: "how the vendor measures them is not documented",
             Difference.NO_TIMES: _SEVEN_CALLS,
             Difference.NO_DUPLICATES: "no call compares pictures",
+            Difference.NO_CHANNEL_ADMIN: "no call administers channels",
             Difference.NO_MISSES: "Statistics counts what was found",
         },
     ),

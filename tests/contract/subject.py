@@ -33,6 +33,7 @@ class Difference(StrEnum):
     NO_TIMES = "targets have neither created nor updated"
     NO_DUPLICATES = "check finds no duplicates"
     NO_WEAK_PHOTOS = "a photo from afar and out of focus is not found, and no photo has the best score"
+    NO_CHANNEL_ADMIN = "making, renaming and copying channels raise NotSupported"
     NO_MISSES = "counting photos that matched nothing raises NotSupported"
 
 

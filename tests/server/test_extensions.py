@@ -96,6 +96,23 @@ def test_a_channel_from_its_making_to_its_end(served: Served) -> None:
     assert ask(served, "GET", path)[0] == 404
 
 
+def test_only_its_owner_renames_or_copies_a_channel(served: Served) -> None:
+    assert ask(served, "POST", "/channels", "shop", {"name": "first"})[0] == 201
+    for act in ("rename", "copy"):
+        for who in ("rival", "shop/app"):
+            assert ask(served, "POST", f"/channels/first/{act}", who, {"name": "x"})[0] == 403
+        for body in ({}, {"name": 1}, {"name": "a/b"}, {"name": "x", "owner": "rival"}, []):
+            assert ask(served, "POST", f"/channels/first/{act}", "shop", body)[0] == 400
+        assert ask(served, "POST", f"/channels/first/{act}", "shop", {"name": "theirs"})[0] == 409
+    status, copy = ask(served, "POST", "/channels/first/copy", "shop", {"name": "second"})
+    assert (status, copy["name"], copy["settings"]["owner"]) == (201, "second", "shop")
+    status, renamed = ask(served, "POST", "/channels/first/rename", "shop", {"name": "third"})
+    assert (status, renamed["name"]) == (200, "third")
+    assert ask(served, "GET", "/channels/first")[0] == 404
+    for name in ("second", "third"):
+        assert ask(served, "DELETE", f"/channels/{name}") == (200, {})
+
+
 def test_what_is_no_channel(served: Served) -> None:
     body: Any
     for body in ({}, {"name": "a/b"}, {"name": 1}, {"name": "x", "settings": []}, [], {"name": ""}):

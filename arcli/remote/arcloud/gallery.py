@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from arcli.errors import ArcliError, NotSupported, NotYourChannel, PictureRefused, TargetNotFound
+from arcli.errors import ArcliError, NotYourChannel, PictureRefused, TargetNotFound
 from arcli.models import (
     AddItem,
     AddOptions,
@@ -251,21 +251,14 @@ class ArcloudGallery:
     def set_channel(self, *, name: str, changes: SettingsChanges) -> ChannelInfo:
         return self._service.set_channel(valid_channel_name(name), changes)
 
-    def rename_channel(self, *, name: str, new: str) -> ChannelInfo:  # noqa: ARG002
-        raise _only_where_it_is(f"rename channel {name}")
+    def rename_channel(self, *, name: str, new: str) -> ChannelInfo:
+        return self._service.rename_channel(valid_channel_name(name), valid_channel_name(new))
 
-    def copy_channel(self, *, name: str, new: str) -> ChannelInfo:  # noqa: ARG002
-        raise _only_where_it_is(f"copy channel {name}")
+    def copy_channel(self, *, name: str, new: str) -> ChannelInfo:
+        return self._service.copy_channel(valid_channel_name(name), valid_channel_name(new))
 
     def remove_channel(self, *, name: str) -> None:
         self._service.remove_channel(valid_channel_name(name))
-
-
-def _only_where_it_is(what: str) -> NotSupported:
-    return NotSupported(
-        f"a service cannot {what}: that is done where its data folder is",
-        hint="use a local profile on the server's machine",
-    )
 
 
 def _valid_names(channels: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -112,6 +112,17 @@ class ArcloudService:
         body = {"settings": dict(changes)}
         return read_channel(self._json("PATCH", extensions.channel_path(name), body=body))
 
+    def rename_channel(self, name: str, new: str) -> ChannelInfo:
+        return self._named(name, extensions.RENAME, new)
+
+    def copy_channel(self, name: str, new: str) -> ChannelInfo:
+        return self._named(name, extensions.COPY, new)
+
+    def _named(self, name: str, act: str, new: str) -> ChannelInfo:
+        self.require(Feature.CHANNEL_NAMES, f"{act} a channel")
+        path = f"{extensions.channel_path(name)}/{act}"
+        return read_channel(self._json("POST", path, repeatable=False, body={"name": new}))
+
     def remove_channel(self, name: str) -> None:
         self.require(Feature.CHANNELS, "remove a channel")
         self._json("DELETE", extensions.channel_path(name), repeatable=False)

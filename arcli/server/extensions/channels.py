@@ -51,9 +51,7 @@ class ChannelCalls:
         settings = asked_settings(body.get("settings", {}))
         if settings.owner not in (None, principal.username):
             raise NotYourChannel("only the operator makes channels for others")
-        most = self._service.options.account_channels
-        if len(self._service.channels_of(principal, Scope.ALL)) >= most:
-            raise LimitExceeded(f"an account may have {most} channels here", hint="ask the operator")
+        self._refuse_too_many(principal)
         owned = replace(settings, owner=principal.username, quota=None)
         made = self._channels.create_channel(name=name, settings=owned)
         earlier = made.settings.quota
@@ -74,10 +72,28 @@ class ChannelCalls:
         return channel_json(self._channels.set_channel(name=name, changes=changes))
 
     @as_principal
+    def rename(self, principal: Principal, name: str, body: JsonObject) -> JsonObject:
+        self._owned(principal, name)
+        return channel_json(self._channels.rename_channel(name=name, new=_new_name(body)))
+
+    @as_principal
+    def copy(self, principal: Principal, name: str, body: JsonObject) -> JsonObject:
+        """Copy a channel; the copy has its owner and its quota. Raises ChannelExists, LimitExceeded."""
+        self._owned(principal, name)
+        new = _new_name(body)
+        self._refuse_too_many(principal)
+        return channel_json(self._channels.copy_channel(name=name, new=new))
+
+    @as_principal
     def remove(self, principal: Principal, name: str) -> JsonObject:
         self._owned(principal, name)
         self._channels.remove_channel(name=name)
         return {}
+
+    def _refuse_too_many(self, principal: Principal) -> None:
+        most = self._service.options.account_channels
+        if len(self._service.channels_of(principal, Scope.ALL)) >= most:
+            raise LimitExceeded(f"an account may have {most} channels here", hint="ask the operator")
 
     def _owned(self, principal: Principal, name: str) -> ChannelSettings:
         self._service.authorize(principal, name, Scope.ALL)
@@ -86,3 +102,10 @@ class ChannelCalls:
         if settings.owner != principal.username:
             raise NotYourChannel(f"channel {name!r} belongs to somebody else", item=name)
         return settings
+
+
+def _new_name(body: JsonObject) -> str:
+    name = refuse_unknown(body, frozenset({"name"}), "the body").get("name")
+    if not isinstance(name, str):
+        raise UsageError("name is missing", item="name")
+    return name

@@ -179,6 +179,23 @@ _PATHS: Json = {
             "Remove a channel and everything in it; by its owner.", _answer("Done.", {"type": "object"})
         ),
     },
+    f"/{wire.CHANNELS}/{{channel}}/{wire.RENAME}": {
+        "parameters": [_CHANNEL],
+        "post": _operation(
+            "Give a channel another name; targets, counts, keys and grants go with it; by its owner.",
+            _answer("The channel.", _ref("Channel")),
+            requestBody=_json_body(_object(["name"], name=_TEXT)),
+        ),
+    },
+    f"/{wire.CHANNELS}/{{channel}}/{wire.COPY}": {
+        "parameters": [_CHANNEL],
+        "post": _operation(
+            "Copy a channel's settings and targets to a new one; its counts start at zero; by its owner.",
+            _answer("The new channel.", _ref("Channel")),
+            status="201",
+            requestBody=_json_body(_object(["name"], name=_TEXT)),
+        ),
+    },
     f"/{wire.CHANNELS}/{{channel}}/targets": {
         "get": _operation(
             "Targets by identifier, a page of them.",

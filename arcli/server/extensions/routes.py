@@ -61,6 +61,8 @@ class Extensions:
             ("GET", channel, self._channel),
             ("PATCH", channel, self._set),
             ("DELETE", channel, self._delete),
+            ("POST", f"{channel}/{wire.RENAME}", self._rename),
+            ("POST", f"{channel}/{wire.COPY}", self._copy),
             ("GET", targets, self._targets),
             ("GET", f"{targets}/{{identifier}}/picture", self._picture),
             ("POST", f"/{wire.CHECK}", self._check),
@@ -121,6 +123,17 @@ class Extensions:
 
     async def _delete(self, request: Request) -> Response:
         return await self._about_channel(request, self._channel_calls.remove)
+
+    async def _rename(self, request: Request) -> Response:
+        body = await self._object(request)
+        return await self._about_channel(request, self._channel_calls.rename, body)
+
+    async def _copy(self, request: Request) -> Response:
+        body = await self._object(request)
+        principal = await self._admit(request)
+        name = request.path_params["channel"]  # of a large one it takes longer than a question may
+        made = await self._service.fetches.run(self._channel_calls.copy, principal, name, body)
+        return JsonAnswer(request, made, 201)
 
     async def _about_channel(self, request: Request, work: Callable[..., JsonObject], *more: Any) -> Response:
         principal = await self._admit(request)
