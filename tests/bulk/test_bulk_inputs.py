@@ -170,3 +170,19 @@ def test_a_list_may_be_typed_at_a_terminal(posters: Path, tmp_path: Path, verb: 
     assert status == (4 if verb == "find" else 0), screen
     if verb == "add":
         assert "p1_" in screen
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("get - --json", r'"identifier": "p1_"'),
+        ("update - --inactive", "2 of 2 targets changed"),
+        ("rm - --yes", "2 removed"),
+    ],
+)
+def test_identifiers_may_be_typed_at_a_terminal(posters: Path, tmp_path: Path, words: str, said: str) -> None:
+    assert at_terminal(tmp_path, "add", posters, answers={})[0] == 0
+    typed = {"Ctrl-D at the end": "p0_\np1_\n\x04"}
+    status, screen = at_terminal(tmp_path, *words.split(), answers=typed, NO_COLOR="1")
+    assert status == 0, screen
+    assert said in screen

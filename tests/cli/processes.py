@@ -20,9 +20,12 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     return {**kept, **own, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "60", **more}
 
 
-def arcli(folder: Path, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+def arcli(
+    folder: Path, *words: str | Path, stdin: str | None = None, **more: str
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "arcli", *map(str, words)]
-    return subprocess.run(command, env=environment(folder, **more), capture_output=True, text=True)
+    env = environment(folder, **more)
+    return subprocess.run(command, env=env, input=stdin, capture_output=True, text=True)
 
 
 def with_closed_stdout(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:

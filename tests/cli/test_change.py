@@ -152,6 +152,18 @@ def test_several_targets_are_read(run: Run, filled: FakeGallery, tmp_path: Path)
     assert run("get", "alpha", "--image", tmp_path / "kept", "--force").status == 0
 
 
+def test_targets_named_on_stdin_are_read(run: Run, filled: FakeGallery, tmp_path: Path) -> None:
+    ran = run("get", "-", "--json", stdin=b"\xef\xbb\xbfbeta_1\r\nalpha\n\nalpha")
+    assert (ran.status, [t["identifier"] for t in ran.data["targets"]]) == (0, ["beta_1", "alpha"])
+    assert [t["identifier"] for t in run("get", "-", "--json", stdin=b"alpha").data["targets"]] == ["alpha"]
+    assert run("get", "-", "-f", "ids", stdin=b"alpha\nnobody\n").status == 3
+    assert run("get", "-", "--image", tmp_path, stdin=b"alpha\nbeta_1\n").status == 0
+    assert sorted(path.name for path in tmp_path.glob("*.jpg")) == ["alpha.jpg", "beta_1.jpg"]
+    for nothing in (b"", b"\n\n"):
+        ran = run("get", "-", "--json", stdin=nothing)
+        assert (ran.status, ran.json["errors"][0]["code"]) == (2, "empty_input")
+
+
 def test_a_match_ratio_that_no_search_uses_is_kept_and_flagged(
     run: Run, filled: FakeGallery, service: None
 ) -> None:

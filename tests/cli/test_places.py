@@ -87,4 +87,6 @@ def test_a_secret_is_imported_from_a_pipe_a_file_and_a_terminal(tmp_path: Path) 
     status, screen = at_terminal(tmp_path, *words, answers={"secret key: ": "typed-by-a-person-01\r"})
     assert status == 0
     assert "typed-by-a-person" not in screen
-    assert arcli(tmp_path, "account", "ls", "-f", "ids").stdout.split() == ["one", "two"]
+    piped = arcli(tmp_path, "account", "add", "three", *words[3:], stdin="through-a-pipe-0123456789\n")
+    assert piped.returncode == 0, piped.stderr
+    assert arcli(tmp_path, "account", "ls", "-f", "ids").stdout.split() == ["one", "three", "two"]

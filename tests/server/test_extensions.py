@@ -97,6 +97,7 @@ def test_a_channel_from_its_making_to_its_end(served: Served) -> None:
 
 
 def test_only_its_owner_renames_or_copies_a_channel(served: Served) -> None:
+    body: Any
     assert ask(served, "POST", "/channels", "shop", {"name": "first"})[0] == 201
     for act in ("rename", "copy"):
         for who in ("rival", "shop/app"):
