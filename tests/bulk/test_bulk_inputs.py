@@ -177,7 +177,7 @@ def test_a_list_may_be_typed_at_a_terminal(posters: Path, tmp_path: Path, verb: 
     [
         ("get - --json", r'"identifier": "p1_"'),
         ("update - --inactive", "2 of 2 targets changed"),
-        ("rm - --yes", "2 removed"),
+        ("rm - --yes", "2 targets removed"),
     ],
 )
 def test_identifiers_may_be_typed_at_a_terminal(posters: Path, tmp_path: Path, words: str, said: str) -> None:
