@@ -59,17 +59,18 @@ class FairnessTuning:
     fast threads. A lookup of the photos in samples/ takes 0.05 to 0.31 s, one of noise, tried at every
     resolution and from every side, 0.46, a thorough one of it 1.1. fast_decoding (0.5 to 2): seconds that a
     fast thread decodes; what takes longer is tried again by a slow one. A photo of 12 megapixels takes 0.15.
-    half_life (10 to 120 s): in which half of what a caller used is forgotten. weights (0.02 to 0.6): of the
-    newest photo in a caller's average, so that a dear one among cheap ones is remembered. niceness (5 to 19):
-    of the slow threads; 10 gives them a tenth of a core beside busy fast ones. kill_seconds: charged for a
-    picture that broke its process. patience (5 to 25 s): that a photo may wait; no request takes over 30 s.
+    half_life (10 to 120 s): in which half of what a caller used is forgotten. weights (0.02 to 1): of the
+    newest photo in a caller's average; a dear one among cheap ones is remembered for some of them (with 0.5,
+    who mixes noise with what is refused at once stays below light_seconds, before honest photos). niceness
+    (5 to 19): of the slow threads; 10 gives them a tenth of a core beside busy fast ones. kill_seconds:
+    charged for a picture that broke its process. patience (5 to 25 s): that a photo may wait; no request takes over 30 s.
     """
 
     light_seconds: float = 0.4
     fast_decoding: float = 1.0
     half_life: float = 30.0
-    weight_dearer: float = 0.5
-    weight_cheaper: float = 0.05
+    weight_dearer: float = 1.0
+    weight_cheaper: float = 0.03
     niceness: int = 10
     kill_seconds: float = 10.0
     patience: float = 20.0
@@ -78,11 +79,16 @@ class FairnessTuning:
 
 @dataclass(slots=True)
 class _Caller:
-    """What a caller has used (seconds, decaying), what its photos cost on average, what it has waiting."""
+    """What photos cost on average (seconds), and what a caller has running and waiting.
 
-    used: float = 0.0
-    at: float = 0.0
+    tried: one of its photos was looked up, so that its average says something. due: by lane, the place of its
+    next photo on the lane's clock, as it was at the time `at`.
+    """
+
     average: float = 0.0
+    tried: bool = False
+    at: float = 0.0
+    due: dict[bool, float] = field(default_factory=lambda: {False: 0.0, True: 0.0})
     running: int = 0
     waiting: deque[_Job] = field(default_factory=deque)
 
@@ -94,19 +100,28 @@ class _Job:
     slow: bool
     answer: asyncio.Future[Any]
     late: asyncio.TimerHandle | None = None
+    trial: bool = False
+    expected: float = 0.0
 
 
 class PhotoQueue:
-    """Photos at work: who has used least is next, and costly ones never stand before cheap ones.
+    """Photos at work: who has had least of late is next, and costly ones never stand before cheap ones.
+
+    A lane's clock shows the place of the photo that was started last. Each photo puts its caller's next one
+    behind it by what it cost, dear ones by more; who comes after a pause begins at the clock, not behind all
+    that it ever used (start-time fair queueing, Goyal, Vin and Cheng 1996).
 
     There are two lanes of `threads` each. The fast one serves callers whose photos are cheap on average; the
     others' photos, and those that ask for much (`slow`), run in the slow one, at a lower priority of the
-    operating system. A full queue gives up the last photo of the caller that has most waiting.
+    operating system. Callers of whom nothing is known yet leave one fast thread to those whose photos are
+    known to be cheap: a crowd of new addresses does not stand before them. A full queue gives up the last photo of the caller that has most waiting.
     """
 
     def __init__(self, *, threads: int, queue: int, tuning: FairnessTuning = FairnessTuning()) -> None:
         self._tuning, self._queue = tuning, queue
         self._free = {False: threads, True: threads}
+        self._clock = {False: 0.0, True: 0.0}
+        self._trials = max(1, threads - 1)  # fast threads that may work for callers who are new
         self._pools = {
             slow: ThreadPoolExecutor(threads, name, initializer=partial(self._prepare, slow))
             for slow, name in ((False, "photo"), (True, "slow-photo"))
@@ -187,28 +202,41 @@ class PhotoQueue:
             job.late.cancel()
 
     def _start(self) -> None:
-        """Give free threads the first waiting photo of whoever has used least."""
+        """Give free threads the first waiting photo of whoever is next."""
         for slow in (False, True):
             while self._free[slow] and (caller := self._next(slow)) is not None:
                 self._submit(caller.waiting.popleft(), slow)
 
     def _next(self, slow: bool) -> _Caller | None:
-        ready = [one for one in self._callers.values() if one.waiting and one.waiting[0].slow is slow]
-        return min(ready, key=self._share, default=None)
+        ready = [
+            one
+            for one in self._callers.values()
+            if one.waiting and one.waiting[0].slow is slow and (slow or one.tried or self._trials)
+        ]
+        return min(ready, key=lambda one: self._place(one, slow), default=None)
 
-    def _share(self, caller: _Caller) -> float:
-        """Return what a caller has used, its running photos included; dear photos count more."""
-        average = max(caller.average, 0.05)
-        return (self._used_now(caller) + caller.running * average) * average
+    def _place(self, caller: _Caller, slow: bool) -> float:
+        """Return where on the lane's clock a caller's next photo stands; what was long ago counts less."""
+        ahead = max(0.0, caller.due[slow] - self._clock[slow])
+        return float(
+            self._clock[slow] + ahead * 0.5 ** ((time.monotonic() - caller.at) / self._tuning.half_life)
+        )
 
-    def _used_now(self, caller: _Caller) -> float:
-        return float(caller.used * 0.5 ** ((time.monotonic() - caller.at) / self._tuning.half_life))
+    def _charge(self, caller: _Caller, slow: bool, seconds: float) -> None:
+        """Move a caller's next photo by what one costs (or back, where less); dear photos count more."""
+        place = self._place(caller, slow)
+        caller.due[slow], caller.at = place + seconds * max(caller.average, 0.05), time.monotonic()
 
     def _submit(self, job: _Job, slow: bool) -> None:
         self._waiting -= 1
         self._running += 1
         self._free[slow] -= 1
         job.caller.running += 1
+        job.trial = not slow and not job.caller.tried
+        self._trials -= job.trial
+        self._clock[slow] = self._place(job.caller, slow)
+        job.expected = max(job.caller.average, 0.05)
+        self._charge(job.caller, slow, job.expected)
         self._unwatch(job)
         loop = asyncio.get_running_loop()
 
@@ -227,11 +255,13 @@ class PhotoQueue:
     ) -> None:
         self._running -= 1
         self._free[slow] += 1
+        self._trials += job.trial
         caller = job.caller
         caller.running -= 1
+        caller.tried = caller.tried or error is None
         if getattr(error, "ended_worker", False) and slow:
             seconds += self._tuning.kill_seconds
-        caller.used, caller.at = self._used_now(caller) + seconds, time.monotonic()
+        self._charge(caller, slow, seconds - job.expected)
         dearer = seconds > caller.average
         weight = self._tuning.weight_dearer if dearer else self._tuning.weight_cheaper
         caller.average += (seconds - caller.average) * weight

@@ -53,6 +53,26 @@ def test_who_has_used_least_is_next() -> None:
     assert order == ["other", "busy0", "busy1", "busy2"]
 
 
+def test_a_crowd_of_new_callers_leaves_a_fast_thread_to_known_ones() -> None:
+    async def work() -> str:
+        queue = PhotoQueue(threads=2, queue=40)
+        go_on = threading.Event()
+        try:
+            await queue.run("known", lambda: None)
+            crowd = [asyncio.create_task(queue.run(f"new{n}", lambda: go_on.wait(60))) for n in range(20)]
+            await asyncio.sleep(0)
+            answer = await queue.run("known", lambda: "at once")
+            assert queue.jobs == 20
+            go_on.set()
+            await asyncio.gather(*crowd)
+            return answer
+        finally:
+            go_on.set()
+            queue.close()
+
+    assert asyncio.run(work()) == "at once"
+
+
 def test_costly_callers_leave_the_fast_threads() -> None:
     async def work(queue: PhotoQueue) -> tuple[str, str, str]:
         names = []
