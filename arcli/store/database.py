@@ -228,6 +228,7 @@ class Database:
         with self.excluded(), translated(self.path), contextlib.closing(self._writer()) as connection:
             if connection.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)  # VACUUM attaches what it writes to
                 connection.execute("VACUUM")
             while connection.execute("PRAGMA freelist_count").fetchone()[0]:
                 connection.execute(f"PRAGMA incremental_vacuum({LOG.pages})").fetchall()

@@ -172,3 +172,24 @@ def test_a_write_transaction_is_one_from_its_beginning(folder: Path) -> None:
         pytest.raises(sqlite3.OperationalError, match="locked"),
     ):
         other.execute("BEGIN IMMEDIATE")
+
+
+def test_a_store_made_without_incremental_vacuum_gives_its_space_back(folder: Path) -> None:
+    """VACUUM attaches a database of its own, and connections may attach none."""
+    with contextlib.closing(sqlite3.connect(folder / "store.sqlite", isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA auto_vacuum = NONE")
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA journal_mode = WAL")
+    with ChannelStore.open(folder) as store:
+        with store.write() as txn:
+            for number in range(20):
+                txn.insert(NewTarget(identifier=f"t{number:03}", features=bytes(25_000)))
+        with store.write() as txn:
+            for number in range(19):
+                txn.remove(f"t{number:03}")
+        store.shrink()
+        assert store.database.path.stat().st_size < 200_000
+        with store.read() as snapshot:
+            assert snapshot.count() == 1
+            assert snapshot.connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
