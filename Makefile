@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-duplicates bench-bulk bench-index bench-kinds faults-serve lowest audit wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-duplicates bench-bulk bench-index bench-kinds faults faults-full faults-serve lowest audit wheel constraints clean
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -28,7 +28,7 @@ test: .venv/ready ## the tests, in minutes (also: make test ARGS="tests/cli -k f
 test-full: .venv/ready ## the tests and the long ones, which need ../shared/data
 	$(PYTEST) $(ARGS)
 
-check: lint types layers docs demo test lowest ## all that CI runs
+check: lint types layers docs demo test faults lowest ## all that CI runs
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .
@@ -36,7 +36,7 @@ lint: .venv/ready
 
 types: .venv/ready
 	$(BIN)/mypy
-	$(BIN)/mypy --config-file tests/mypy.ini -p tests -p benchmarks
+	$(BIN)/mypy --config-file tests/mypy.ini -p tests -p benchmarks -p faults
 
 layers: .venv/ready
 	$(BIN)/lint-imports
@@ -65,6 +65,12 @@ bench-duplicates: .venv/ready ## copies and series told apart by what they show;
 
 bench-lookalikes: .venv/ready ## look-alikes told apart, and walls full of targets; needs ../shared/data
 	$(BIN)/python -m benchmarks.lookalikes $(ARGS)
+
+faults: .venv/ready ## the suites that injure arcli, a part of each: kills, power losses, full disks, hostile input
+	$(BIN)/python -m faults $(ARGS)
+
+faults-full: .venv/ready ## the whole of a suite, an hour at a time; run again to go on: make faults-full PART=crash
+	$(BIN)/python -m faults --full $(PART) $(ARGS)
 
 faults-serve: .venv/ready ## serve under 16 hostile clients, under load, and for 20 minutes: see docs/server.md
 	$(BIN)/python -m benchmarks.hostile --seconds 120 $(ARGS)

@@ -1,0 +1,100 @@
+"""Kills: before every call that changes a file, at every fault point, and at random moments."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from arcli.files import FaultPoint
+from faults.harness import Call, Event, Harness, Outcome
+from faults.model import State
+from faults.operations import OPERATIONS
+from faults.report import Part, Trial
+from faults.worker import Arms
+
+_UNSEEN = ("shared", "lock")  # what holds nothing that lasts
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How an operation goes when nothing stops it. seconds: how long it takes."""
+
+    events: list[Event]
+    seconds: float
+
+    @property
+    def calls(self) -> list[tuple[int, str]]:
+        """Return (number, phase) of the calls that change something which lasts."""
+        numbered = enumerate((event for event in self.events if event.call is not Call.MARK), start=1)
+        return [(number, event.phase) for number, event in numbered if not event.phase.endswith(_UNSEEN)]
+
+    @property
+    def points(self) -> list[str]:
+        return sorted({event.data.decode()[6:] for event in self.events if event.data.startswith(b"point ")})
+
+
+def rehearse(harness: Harness, name: str) -> Rehearsal:
+    """Do an operation without injury; it must end well and leave what it should."""
+    import time
+
+    harness.base(name)
+    began = time.monotonic()
+    done = harness.operate(name, Arms(trace=str(harness.trace), point="none"))
+    seconds = time.monotonic() - began
+    assert done.ended == "well", done.diary[-1:]
+    found = harness.problems(name, done.diary)
+    assert found == [], (name, found)
+    return Rehearsal(done.events, seconds)
+
+
+def trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
+    """Yield kills of every operation; `share` of the calls, each phase at least once."""
+    chance = random.Random(seed)
+    for name in OPERATIONS:
+        known = rehearse(harness, name)
+        for number, phase in spread(known.calls, share, chance):
+            yield Trial(f"{name}: before {phase}", partial(kill, harness, name, Arms(kill_at=number)))
+        for point in known.points if share == 1 else known.points[:: max(1, round(share**-0.5))]:
+            assert point in set(FaultPoint)
+            yield Trial(f"{name}: at {point}", partial(kill, harness, name, Arms(point=point)))
+        for _ in range(max(1, round(20 * share))):
+            seconds = chance.uniform(0.001, known.seconds)
+            yield Trial(f"{name}: at a random moment", partial(kill, harness, name, Arms(), seconds))
+
+
+def spread(calls: list[tuple[int, str]], share: float, chance: random.Random) -> list[tuple[int, str]]:
+    """Return a share of the calls: of each phase at least one, and not only the first of it."""
+    by_phase: dict[str, list[int]] = defaultdict(list)
+    for number, phase in calls:
+        by_phase[phase].append(number)
+    kept = [
+        (number, phase)
+        for phase, numbers in by_phase.items()
+        for number in chance.sample(numbers, max(1, round(share * len(numbers))))
+    ]
+    return sorted(kept)
+
+
+def kill(harness: Harness, name: str, arms: Arms, seconds: float | None = None) -> list[str]:
+    done = harness.operate(name, arms, seconds=seconds)
+    if not done.killed and (arms.kill_at or arms.point):
+        return [f"it was to be killed and ended: {done.ended}"]
+    return judged(harness, name, done)
+
+
+def judged(harness: Harness, name: str, done: Outcome) -> list[str]:
+    """Return what is wrong after an operation that was stopped."""
+    crash = [done.diary[-1]] if done.ended == "crash" else []
+    return crash + harness.problems(name, done.diary)
+
+
+PART = Part(
+    name="crash",
+    title="Killed (SIGKILL) before a call, at a fault point, at a random moment",
+    trials=trials,
+)
+
+__all__ = ["PART", "State", "judged", "rehearse", "spread"]

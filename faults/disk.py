@@ -1,0 +1,34 @@
+"""Full disks and I/O errors: a call fails, and all after it where the disk is full."""
+
+from __future__ import annotations
+
+import errno
+import random
+from collections.abc import Iterator
+from functools import partial
+
+from faults.crash import judged, rehearse, spread
+from faults.harness import Harness
+from faults.operations import OPERATIONS
+from faults.report import Part, Trial
+from faults.worker import Arms
+
+
+def trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
+    """Yield a full disk from a call on, and an error of the medium at it, for a share of the calls."""
+    chance = random.Random(seed)
+    for name in OPERATIONS:
+        known = rehearse(harness, name)
+        for number, phase in spread(known.calls, share, chance):
+            full = Arms(fail_at=number, errno=errno.ENOSPC, sticky=True)
+            yield Trial(f"{name}: disk full from {phase}", partial(fail, harness, name, full))
+            broken = Arms(fail_at=number, errno=errno.EIO)
+            yield Trial(f"{name}: I/O error at {phase}", partial(fail, harness, name, broken))
+
+
+def fail(harness: Harness, name: str, arms: Arms) -> list[str]:
+    """Return what is wrong when the disk is well again. What failed must have said so by an ArcliError."""
+    return judged(harness, name, harness.operate(name, arms))
+
+
+PART = Part(name="disk", title="Disk full, or an I/O error, at a call", trials=trials)

@@ -1,0 +1,94 @@
+"""Parts of the suites, run in pieces: what was done is kept in a file, so that a part can go on."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import describe_run
+from faults.harness import Harness
+
+SEED = 14
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One injury. phase: what the table counts it under. run: returns what is wrong afterwards."""
+
+    phase: str
+    run: Callable[[], list[str]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A suite of injuries to a data folder. trials: in the same order for the same share and seed."""
+
+    name: str
+    title: str
+    trials: Callable[..., Iterator[Trial]]
+
+
+@dataclass
+class Progress:
+    """How far a part has come. share: of the full size. phases: trials by phase."""
+
+    part: str
+    share: float
+    seed: int
+    done: int = 0
+    complete: bool = False
+    seconds: float = 0.0
+    phases: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_suffix(".tmp")
+        aside.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        aside.replace(path)
+
+
+def resumed(path: Path, part: str, share: float, seed: int) -> Progress:
+    """Return what was done of the same run before, or a new one."""
+    if path.exists():
+        known = Progress(**json.loads(path.read_text()))
+        if (known.part, known.share, known.seed, known.complete) == (part, share, seed, False):
+            return known
+    return Progress(part, share, seed, run=describe_run())
+
+
+def carry_out(
+    part: Part, harness: Harness, progress: Progress, path: Path, *, minutes: float, most: int | None
+) -> Progress:
+    """Do trials until all are done, or `most` or `minutes` are over; save after each minute."""
+    began = saved = time.monotonic()
+    before, phases = progress.seconds, Counter(progress.phases)
+    made: Iterable[Trial] = part.trials(harness, share=progress.share, seed=progress.seed)
+    progress.complete = True
+    for number, trial in enumerate(made):
+        if number < progress.done:
+            continue
+        now = time.monotonic()
+        if now - began > 60 * minutes or (most is not None and number >= most):
+            progress.complete = most is not None and number >= most
+            break
+        found = trial.run()
+        progress.problems += [f"{trial.phase} (trial {number}): {problem}" for problem in found]
+        for problem in found:
+            print(f"FAILED {trial.phase} (trial {number}): {problem}", file=sys.stderr, flush=True)
+        phases[trial.phase] += 1
+        progress.done, progress.phases = number + 1, dict(sorted(phases.items()))
+        progress.seconds = round(before + time.monotonic() - began, 1)
+        if now - saved > 30:
+            progress.save(path)
+            saved = now
+    progress.save(path)
+    return progress
