@@ -63,7 +63,8 @@ class FairnessTuning:
     newest photo in a caller's average; a dear one among cheap ones is remembered for some of them (with 0.5,
     who mixes noise with what is refused at once stays below light_seconds, before honest photos). niceness
     (5 to 19): of the slow threads; 10 gives them a tenth of a core beside busy fast ones. kill_seconds:
-    charged for a picture that broke its process. patience (5 to 25 s): that a photo may wait; no request takes over 30 s.
+    charged for a picture that broke its process. patience (5 to 25 s): that a photo may wait; no request takes
+    over 30 s.
     """
 
     light_seconds: float = 0.4
@@ -114,7 +115,8 @@ class PhotoQueue:
     There are two lanes of `threads` each. The fast one serves callers whose photos are cheap on average; the
     others' photos, and those that ask for much (`slow`), run in the slow one, at a lower priority of the
     operating system. Callers of whom nothing is known yet leave one fast thread to those whose photos are
-    known to be cheap: a crowd of new addresses does not stand before them. A full queue gives up the last photo of the caller that has most waiting.
+    known to be cheap: a crowd of new addresses does not stand before them. A full queue gives up the last
+    photo of the caller that has most waiting.
     """
 
     def __init__(self, *, threads: int, queue: int, tuning: FairnessTuning = FairnessTuning()) -> None:
