@@ -63,7 +63,7 @@ class FairnessTuning:
     newest photo in a caller's average; a dear one among cheap ones is remembered for some of them (with 0.5,
     who mixes noise with what is refused at once stays below light_seconds, before honest photos). niceness
     (5 to 19): of the slow threads; 10 gives them a tenth of a core beside busy fast ones. kill_seconds:
-    charged for a picture that broke its process. patience (5 to 25 s): that a photo may wait; no request takes
+    charged for a picture that broke its process. patience (5 to 25 s): that a photo may wait; none takes
     over 30 s.
     """
 
