@@ -80,6 +80,21 @@ def test_headers_have_a_time(
         assert line.recv(1) == b""
 
 
+@pytest.mark.parametrize("rest", [b"zz\r\n", b"5\r\nhelloXX", b"FFFFFFFFFFFFFFFFFFFFFFF\r\n"])
+def test_what_stops_being_http_in_a_body_ends_its_call_quietly(
+    tmp_path: Path, secrets: dict[str, str], caplog: pytest.LogCaptureFixture, rest: bytes
+) -> None:
+    head = b"POST /FindImage HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with (
+        threaded_folder(tmp_path / "data") as url,
+        crowd(url, 1, source="127.0.0.9", said=head + rest) as (line,),
+    ):
+        line.settimeout(30)
+        assert line.recv(12) == b"HTTP/1.1 400"
+        assert send(url, "/healthz", None, None, method="GET")[0] == 200
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def half_a_body(size: int) -> bytes:
     head = (
         f"POST /FindImage HTTP/1.1\r\nHost: x\r\nContent-Type: {MULTIPART}\r\nContent-Length: 9000000\r\n\r\n"

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -116,6 +117,19 @@ class GuardedProtocol(H11Protocol):
         if self.cycle is not before:
             self._wait(None)
             self.config.guard.used(self, self._address)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, also in the middle of a request: its call is over, and nobody hears it.
+
+        uvicorn would let the call go on and answer where nothing may be sent: a traceback in the log for each.
+        """
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         self.config.guard.used(self, self._address)
