@@ -10,9 +10,10 @@ from pathlib import Path
 from faults import crash, disk, power
 from faults.harness import harness
 from faults.report import SEED, Part, Progress, carry_out, resumed
+from faults.requests import requests
 
 FOLDER_PARTS: dict[str, Part] = {part.name: part for part in (crash.PART, power.PART, disk.PART)}
-TENTH = {"crash": 0.02, "power": 0.01, "disk": 0.01}
+TENTH = {"crash": 0.02, "power": 0.01, "disk": 0.01, "requests": 0.02}
 Run = Callable[[Progress, Path, float, int | None], Progress]
 
 
@@ -21,7 +22,7 @@ def on_folder(progress: Progress, path: Path, minutes: float, most: int | None) 
         return carry_out(FOLDER_PARTS[progress.part], made, progress, path, minutes=minutes, most=most)
 
 
-PARTS: dict[str, Run] = dict.fromkeys(FOLDER_PARTS, on_folder)
+PARTS: dict[str, Run] = {**dict.fromkeys(FOLDER_PARTS, on_folder), "requests": requests}
 
 
 def main() -> int:

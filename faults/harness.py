@@ -162,7 +162,7 @@ class Harness:
         """Do an operation in a fresh copy of its base; the copy is `self.place` afterwards."""
         shutil.rmtree(self.place, ignore_errors=True)
         shutil.copytree(self.base(name)[0], self.place)
-        settle(self.place / "root" / "data")
+        settle(self.place / "disk" / "data")
         if arms.data:
             shutil.rmtree(self.start, ignore_errors=True)
             shutil.copytree(self.place, self.start)

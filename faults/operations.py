@@ -37,11 +37,11 @@ class Place:
 
     @property
     def data(self) -> Path:
-        return self.folder / "root" / "data"
+        return self.folder / "disk" / "data"
 
     @property
     def beside(self) -> Path:
-        return self.folder / "root" / "beside"
+        return self.folder / "disk" / "beside"
 
 
 Run = Callable[[Place], None]
@@ -247,7 +247,7 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def prepared(name: str, folder: Path) -> State:
-    """Make what an operation begins with in `folder`/root, once."""
+    """Make what an operation begins with in `folder`/disk, once."""
     shutil.rmtree(folder, ignore_errors=True)
-    (folder / "root").mkdir(parents=True)
-    return OPERATIONS[name].prepare(folder / "root" / "data")
+    (folder / "disk").mkdir(parents=True)
+    return OPERATIONS[name].prepare(folder / "disk" / "data")

@@ -223,13 +223,13 @@ def lose(harness: Harness, name: str, events: Sequence[Event], kept: float, draw
     place = harness.scratch / "dark"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
-    medium.write(place / "root", lambda: chance.random() < kept)
+    medium.write(place / "disk", lambda: chance.random() < kept)
     diary = [e.data.decode() for e in events if e.call is Call.MARK and e.data.startswith(b"{")]
     return harness.problems(name, diary, place)
 
 
 def replayed(harness: Harness, events: Sequence[Event]) -> Medium:
-    medium = Medium(harness.place / "root", harness.start / "root")
+    medium = Medium(harness.place / "disk", harness.start / "disk")
     for event in events:
         medium.follow(event)
     return medium
@@ -241,7 +241,7 @@ def followed(harness: Harness, events: Sequence[Event]) -> list[str]:
     place = harness.scratch / "replayed"
     shutil.rmtree(place, ignore_errors=True)
     medium.write(place, lambda: True)
-    left, made = _contents(harness.place / "root"), _contents(place)
+    left, made = _contents(harness.place / "disk"), _contents(place)
     return sorted(name for name in left.keys() | made.keys() if left.get(name) != made.get(name))
 
 

@@ -52,7 +52,7 @@ def arm(place: Path, arms: Arms) -> Callable[[str], None]:
     library = recorder()
     assert library is not None, "started with LD_PRELOAD"
     numbers = [ctypes.c_long(arms.kill_at), ctypes.c_long(arms.fail_at), arms.errno, int(arms.sticky)]
-    library.recorder_arm(f"{place}/root/".encode(), arms.trace.encode(), int(arms.data), *numbers)
+    library.recorder_arm(f"{place}/disk/".encode(), arms.trace.encode(), int(arms.data), *numbers)
     if arms.point:
         _die_at(arms.point, arms.visit, lambda text: library.recorder_mark(text.encode()))
     return lambda text: library.recorder_mark(text.encode())
@@ -85,7 +85,7 @@ def operate(order: dict[str, Any]) -> None:
 
 
 def check(order: dict[str, Any]) -> None:
-    found = examine(Path(order["folder"]) / "root" / "data")
+    found = examine(Path(order["folder"]) / "disk" / "data")
     Path(order["answer"]).write_text(json.dumps(found))
 
 
