@@ -15,6 +15,7 @@ from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.plan import Defaults, plan_words
 from arcli.bulk.sync.apply import apply
 from arcli.bulk.sync.compare import Tally, compare
+from arcli.bulk.sync.listing import ChannelListing
 from arcli.engine import LocalGallery
 from arcli.engine.indexing import upkeep
 from arcli.engine.indexing.fold_plan import UpkeepOptions
@@ -194,9 +195,9 @@ def sync(place: Place) -> None:
     wanted: State = {key(name): target(seed) for name, seed in contents.items()}
     wanted |= {key("poster3"): None, key("poster4"): None}
     with LocalGallery(place.data) as gallery:
-        known = {one.identifier: Known.of(one) for one in targets(gallery, CHANNEL)}
         entries = plan_words([str(source)], IdFrom.STEM, Defaults()).entries()
-        actions = list(compare(entries, known, Tally(), remove=True, again=False))
+        with ChannelListing((one.identifier, Known.of(one)) for one in targets(gallery, CHANNEL)) as known:
+            actions = list(compare(entries, known, Tally(), remove=True, again=False))
         for action in actions:
             place.diary.write(begun={key(action.identifier): wanted[key(action.identifier)]})
         for result in apply(gallery, channel=CHANNEL, actions=actions, options=AddOptions(jobs=1)):

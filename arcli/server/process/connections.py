@@ -119,9 +119,9 @@ class GuardedProtocol(H11Protocol):
             self.config.guard.used(self, self._address)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, also in the middle of a request: its call is over, and nobody hears it.
+        """Refuse what is no HTTP, also in the middle of a request: then its call has nobody to answer to.
 
-        uvicorn would let the call go on and answer where nothing may be sent: a traceback in the log for each.
+        uvicorn would let the call answer where nothing may be sent any more: a traceback in the log for each.
         """
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
