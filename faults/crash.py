@@ -10,9 +10,8 @@ from functools import partial
 
 from arcli.files import FaultPoint
 from faults.harness import Call, Event, Harness, Outcome
-from faults.model import State
 from faults.operations import OPERATIONS
-from faults.report import Part, Trial
+from faults.report import Progress, Trial
 from faults.worker import Arms
 
 _UNSEEN = ("shared", "lock")  # what holds nothing that lasts
@@ -50,7 +49,11 @@ def rehearse(harness: Harness, name: str) -> Rehearsal:
     return Rehearsal(done.events, seconds)
 
 
-def trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
+def trials(harness: Harness, progress: Progress) -> Iterator[tuple[int, Trial]]:
+    return enumerate(_trials(harness, share=progress.share, seed=progress.seed))
+
+
+def _trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
     """Yield kills of every operation; `share` of the calls, each phase at least once."""
     chance = random.Random(seed)
     for name in OPERATIONS:
@@ -89,12 +92,3 @@ def judged(harness: Harness, name: str, done: Outcome) -> list[str]:
     """Return what is wrong after an operation that was stopped."""
     crash = [done.diary[-1]] if done.ended == "crash" else []
     return crash + harness.problems(name, done.diary)
-
-
-PART = Part(
-    name="crash",
-    title="Killed (SIGKILL) before a call, at a fault point, at a random moment",
-    trials=trials,
-)
-
-__all__ = ["PART", "State", "judged", "rehearse", "spread"]

@@ -10,11 +10,15 @@ from functools import partial
 from faults.crash import judged, rehearse, spread
 from faults.harness import Harness
 from faults.operations import OPERATIONS
-from faults.report import Part, Trial
+from faults.report import Progress, Trial
 from faults.worker import Arms
 
 
-def trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
+def trials(harness: Harness, progress: Progress) -> Iterator[tuple[int, Trial]]:
+    return enumerate(_trials(harness, share=progress.share, seed=progress.seed))
+
+
+def _trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
     """Yield a full disk from a call on, and an error of the medium at it, for a share of the calls."""
     chance = random.Random(seed)
     for name in OPERATIONS:
@@ -29,6 +33,3 @@ def trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
 def fail(harness: Harness, name: str, arms: Arms) -> list[str]:
     """Return what is wrong when the disk is well again. What failed must have said so by an ArcliError."""
     return judged(harness, name, harness.operate(name, arms))
-
-
-PART = Part(name="disk", title="Disk full, or an I/O error, at a call", trials=trials)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from faults.crash import rehearse
 from faults.harness import Call, Event, Harness
 from faults.operations import OPERATIONS
-from faults.report import Part, Trial
+from faults.report import Progress, Trial
 from faults.worker import Arms
 
 _SECTOR = 512
@@ -196,7 +196,11 @@ def _pieces(event: Event, keep: Choose) -> Iterator[Event]:
         at = following
 
 
-def trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
+def trials(harness: Harness, progress: Progress) -> Iterator[tuple[int, Trial]]:
+    return enumerate(_trials(harness, share=progress.share, seed=progress.seed))
+
+
+def _trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
     """Yield power losses after calls of every operation, each in several ways."""
     chance = random.Random(seed)
     for name in OPERATIONS:
@@ -248,6 +252,3 @@ def followed(harness: Harness, events: Sequence[Event]) -> list[str]:
 def _contents(root: Path) -> dict[str, bytes]:
     files = (path for path in root.rglob("*") if path.is_file() and not path.name.endswith("-shm"))
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
-
-
-PART = Part(name="power", title="Power lost after a call, what was not synced kept by chance", trials=trials)

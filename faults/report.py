@@ -6,13 +6,12 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.results import describe_run
-from faults.harness import Harness
 
 SEED = 14
 
@@ -25,13 +24,8 @@ class Trial:
     run: Callable[[], list[str]]
 
 
-@dataclass(frozen=True)
-class Part:
-    """A suite of injuries to a data folder. trials: in the same order for the same share and seed."""
-
-    name: str
-    title: str
-    trials: Callable[..., Iterator[Trial]]
+Trials = Iterable[tuple[int, Trial]]
+"""Numbered, the same ones for the same share and seed; a generator may begin with the first that is left."""
 
 
 @dataclass
@@ -66,24 +60,25 @@ def resumed(path: Path, part: str, share: float, seed: int) -> Progress:
 
 
 def carry_out(
-    part: Part, harness: Harness, progress: Progress, path: Path, *, minutes: float, most: int | None
+    trials: Trials, progress: Progress, path: Path, *, minutes: float, most: int | None
 ) -> Progress:
-    """Do trials until all are done, or `most` or `minutes` are over; save after each minute."""
+    """Do trials until all are done, or `most` or `minutes` are over; save every half a minute."""
     began = saved = time.monotonic()
     before, phases = progress.seconds, Counter(progress.phases)
-    made: Iterable[Trial] = part.trials(harness, share=progress.share, seed=progress.seed)
     progress.complete = True
-    for number, trial in enumerate(made):
+    for number, trial in trials:
         if number < progress.done:
             continue
         now = time.monotonic()
-        if now - began > 60 * minutes or (most is not None and number >= most):
-            progress.complete = most is not None and number >= most
+        if most is not None and number >= most:
             break
-        found = trial.run()
-        progress.problems += [f"{trial.phase} (trial {number}): {problem}" for problem in found]
+        if now - began > 60 * minutes:
+            progress.complete = False
+            break
+        found = [f"{trial.phase} (trial {number}): {problem}" for problem in trial.run()]
         for problem in found:
-            print(f"FAILED {trial.phase} (trial {number}): {problem}", file=sys.stderr, flush=True)
+            print(f"FAILED {problem}", file=sys.stderr, flush=True)
+        progress.problems += found
         phases[trial.phase] += 1
         progress.done, progress.phases = number + 1, dict(sorted(phases.items()))
         progress.seconds = round(before + time.monotonic() - began, 1)

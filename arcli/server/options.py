@@ -108,7 +108,7 @@ def load_options(path: Path | None, given: dict[str, Any]) -> ServeOptions:
 def _read(path: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: {error}", item=str(path)) from error
     table |= _compat(table.pop("compat", {}), path)
     hints = get_type_hints(ServeOptions)

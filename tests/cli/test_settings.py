@@ -82,7 +82,10 @@ def test_a_near_miss_is_suggested(run: Run) -> None:
     assert "hint: did you mean staging?" in ran.err
 
 
-@pytest.mark.parametrize("text", ["current = [", "profiles = 3", '[profiles.local]\nkind = "fax"', "\xff"])
+BROKEN = ["current = [", "profiles = 3", '[profiles.local]\nkind = "fax"', "\xff", "current = " + "[" * 5000]
+
+
+@pytest.mark.parametrize("text", BROKEN)
 def test_a_broken_file_is_a_clear_error(run: Run, tmp_path: Path, text: str) -> None:
     folder = tmp_path / "config" / "arcli"
     folder.mkdir(parents=True)
