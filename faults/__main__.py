@@ -22,7 +22,7 @@ def main() -> int:
     for name in given.parts:
         part = PARTS[name]
         path = given.state / f"{name}{'' if given.full else '-tenth'}.json"
-        progress = resumed(path, name, 1.0 if given.full else part.tenth, given.seed)
+        progress = resumed(path, name, part.full if given.full else part.tenth, given.seed)
         print(f"{name}: seed {given.seed}, from trial {progress.done}", flush=True)
         done = part.run(progress, path, given.minutes, given.most)
         how = "complete" if done.complete else "to be continued"
