@@ -131,11 +131,13 @@ def add(place: Place) -> None:
 
 
 def load(place: Place) -> None:
-    """Add five pictures as a manifest does: one transaction."""
+    """Add five pictures as a manifest does: one transaction, and each is acknowledged when it is reported."""
     seeds = range(30, 35)
-    whole = {key(f"poster{seed}"): target(seed) for seed in seeds}
-    with LocalGallery(place.data) as gallery, place.diary.step(**whole):
-        list(gallery.add_many(channel=CHANNEL, items=map(item, seeds), options=ONE))
+    wanted = {key(f"poster{seed}"): target(seed) for seed in seeds}
+    place.diary.write(begun=wanted)
+    with LocalGallery(place.data) as gallery:
+        for result in gallery.add_many(channel=CHANNEL, items=map(item, seeds), options=ONE):
+            place.diary.write(done={key(result.identifier): wanted[key(result.identifier)]})
 
 
 def rm(place: Place) -> None:
