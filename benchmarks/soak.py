@@ -77,7 +77,8 @@ def calls(site: Site, number: int) -> Iterator[tuple[str, bytes]]:
     picture = (SAMPLES / "gallery" / "peanuts.png").read_bytes()
     mine = {"identifier": f"mine.{number}"}
     for turn in itertools.count(number):
-        yield "FindImage", form(site.login | {"count": "1"}, photos[turn % len(photos)])
+        twice = {"channels": json.dumps(["posters", "posters"])} if turn % 3 == 0 else {}  # searched once
+        yield "FindImage", form(site.login | {"count": "1"} | twice, photos[turn % len(photos)])
         if turn % 5 == 0:
             yield "GetImages", form(site.login)
             yield "Statistics", form(site.login | YEARS)

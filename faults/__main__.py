@@ -1,4 +1,4 @@
-"""python -m faults [PART ...] [--full] [--minutes N] [--state DIR] [--most N] [--seed N]"""
+"""python -m faults [PART ...] [--full] [--minutes N] [--state DIR] [--most N] [--only NAME] [--seed N]"""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help="everything; without it, a part of it as in CI")
     parser.add_argument("--minutes", type=float, default=55.0, help="stop after so many; run again to go on")
     parser.add_argument("--most", type=int, help="trials")
+    parser.add_argument("--only", default="", help="an operation, a reader")
+    parser.add_argument("--share", type=float, help="of all that could be tried")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--state", type=Path, default=Path("bench-results/faults"))
     given = parser.parse_args()
@@ -22,7 +24,8 @@ def main() -> int:
     for name in given.parts:
         part = PARTS[name]
         path = given.state / f"{name}{'' if given.full else '-tenth'}.json"
-        progress = resumed(path, name, part.full if given.full else part.tenth, given.seed)
+        share = given.share or (part.full if given.full else part.tenth)
+        progress = resumed(path, name, share, given.seed, given.only)
         print(f"{name}: seed {given.seed}, from trial {progress.done}", flush=True)
         done = part.run(progress, path, given.minutes, given.most)
         how = "complete" if done.complete else "to be continued"

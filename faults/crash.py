@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from arcli.files import FaultPoint
 from faults.harness import Call, Event, Harness, Outcome
-from faults.operations import OPERATIONS
+from faults.operations import chosen
 from faults.report import Progress, Trial
 from faults.worker import Arms
 
@@ -50,13 +50,13 @@ def rehearse(harness: Harness, name: str) -> Rehearsal:
 
 
 def trials(harness: Harness, progress: Progress) -> Iterator[tuple[int, Trial]]:
-    return enumerate(_trials(harness, share=progress.share, seed=progress.seed))
+    return enumerate(_trials(harness, progress.share, progress.seed, chosen(progress.only)))
 
 
-def _trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
+def _trials(harness: Harness, share: float, seed: int, names: Sequence[str]) -> Iterator[Trial]:
     """Yield kills of every operation; `share` of the calls, each phase at least once."""
     chance = random.Random(seed)
-    for name in OPERATIONS:
+    for name in names:
         known = rehearse(harness, name)
         for number, phase in spread(known.calls, share, chance):
             yield Trial(f"{name}: before {phase}", partial(kill, harness, name, Arms(kill_at=number)))

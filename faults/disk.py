@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import errno
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from faults.crash import judged, rehearse, spread
 from faults.harness import Harness
-from faults.operations import OPERATIONS
+from faults.operations import chosen
 from faults.report import Progress, Trial
 from faults.worker import Arms
 
 
 def trials(harness: Harness, progress: Progress) -> Iterator[tuple[int, Trial]]:
-    return enumerate(_trials(harness, share=progress.share, seed=progress.seed))
+    return enumerate(_trials(harness, progress.share, progress.seed, chosen(progress.only)))
 
 
-def _trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
+def _trials(harness: Harness, share: float, seed: int, names: Sequence[str]) -> Iterator[Trial]:
     """Yield a full disk from a call on, and an error of the medium at it, for a share of the calls."""
     chance = random.Random(seed)
-    for name in OPERATIONS:
+    for name in names:
         known = rehearse(harness, name)
         for number, phase in spread(known.calls, share, chance):
             full = Arms(fail_at=number, errno=errno.ENOSPC, sticky=True)

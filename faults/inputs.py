@@ -31,9 +31,11 @@ from arcli.settings.profiles import ProfileFile
 from arcli.vision.decoding.decode import SERVE, decode
 from tests.index.index_samples import features
 from tests.server.raw import BOUNDARY, multipart
+from tests.vision.pictures import encoded, textured
 from tests.vision.test_hostile import FORMATS, mutated
 
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
+PIXELS = 4_000_000  # that a mutated picture may have
 SECONDS = 5.0  # of processor time for a file of less than a megabyte
 Read = Callable[[bytes, Path], object]
 
@@ -144,8 +146,8 @@ def _features(data: bytes, _: Path) -> None:
 
 
 def _picture(data: bytes, _: Path) -> None:
-    limits = replace(SERVE, pixels=4_000_000)
-    decode(data, name="x", limits=limits, max_side=64)
+    width, height = decode(data, name="x", limits=replace(SERVE, pixels=PIXELS), max_side=64).size
+    assert width * height <= PIXELS, "the limit holds"
 
 
 def _json(**values: object) -> bytes:
@@ -203,6 +205,7 @@ READERS: dict[str, Reader] = {
     "stored features": Reader(_features, (features(1).to_bytes(),)),
 }
 PICTURES = {f"picture {kind}": Reader(_picture, (data,)) for kind, data in FORMATS.items()}
+PICTURES["picture over the limit"] = Reader(_picture, (encoded(textured(5, (2400, 1800)), "PNG"),))
 _TOKENS = (
     b"\0",
     b'"',

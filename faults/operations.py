@@ -249,6 +249,11 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
+def chosen(only: str) -> list[str]:
+    """Return the operations to do: the one named, or all."""
+    return [name for name in OPERATIONS if only in ("", name)]
+
+
 def prepared(name: str, folder: Path) -> State:
     """Make what an operation begins with in `folder`/disk, once."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -46,7 +46,8 @@ def with_inputs(
     minutes: float,
     most: int | None,
 ) -> Progress:
-    made = inputs.trials(readers, progress.seed, progress.done)
+    chosen = {name: reader for name, reader in readers.items() if progress.only in name}
+    made = inputs.trials(chosen, progress.seed, progress.done)
     trials = ((number, Trial(name, run)) for number, (name, run) in enumerate(made, start=progress.done))
     wanted = min(round(full * progress.share), most or full)
     return carry_out(trials, progress, path, minutes=minutes, most=wanted)

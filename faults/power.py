@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 
 from faults.crash import rehearse
 from faults.harness import Call, Event, Harness
-from faults.operations import OPERATIONS
+from faults.operations import chosen
 from faults.report import Progress, Trial
 from faults.worker import Arms
 
@@ -197,13 +197,13 @@ def _pieces(event: Event, keep: Choose) -> Iterator[Event]:
 
 
 def trials(harness: Harness, progress: Progress) -> Iterator[tuple[int, Trial]]:
-    return enumerate(_trials(harness, share=progress.share, seed=progress.seed))
+    return enumerate(_trials(harness, progress.share, progress.seed, chosen(progress.only)))
 
 
-def _trials(harness: Harness, *, share: float, seed: int) -> Iterator[Trial]:
+def _trials(harness: Harness, share: float, seed: int, names: Sequence[str]) -> Iterator[Trial]:
     """Yield power losses after calls of every operation, each in several ways."""
     chance = random.Random(seed)
-    for name in OPERATIONS:
+    for name in names:
         rehearse(harness, name)
         done = harness.operate(name, Arms(trace=str(harness.trace), data=True))
         assert done.ended == "well"

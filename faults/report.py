@@ -30,11 +30,12 @@ Trials = Iterable[tuple[int, Trial]]
 
 @dataclass
 class Progress:
-    """How far a part has come. share: of the full size. phases: trials by phase."""
+    """How far a part has come. share: of the full size. only: its limit. phases: trials by phase."""
 
     part: str
     share: float
     seed: int
+    only: str = ""
     done: int = 0
     complete: bool = False
     seconds: float = 0.0
@@ -50,13 +51,19 @@ class Progress:
         aside.replace(path)
 
 
-def resumed(path: Path, part: str, share: float, seed: int) -> Progress:
+def resumed(path: Path, part: str, share: float, seed: int, only: str = "") -> Progress:
     """Return what was done of the same run before, or a new one."""
     if path.exists():
         known = Progress(**json.loads(path.read_text()))
-        if (known.part, known.share, known.seed, known.complete) == (part, share, seed, False):
+        if (known.part, known.share, known.seed, known.only, known.complete) == (
+            part,
+            share,
+            seed,
+            only,
+            False,
+        ):
             return known
-    return Progress(part, share, seed, run=describe_run())
+    return Progress(part, share, seed, only, run=describe_run())
 
 
 def carry_out(
