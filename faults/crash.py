@@ -11,7 +11,7 @@ from functools import partial
 from arcli.files import FaultPoint
 from faults.harness import Call, Event, Harness, Outcome
 from faults.operations import chosen
-from faults.report import Progress, Trial
+from faults.report import NotReached, Progress, Trial
 from faults.worker import Arms
 
 _UNSEEN = ("shared", "lock")  # what holds nothing that lasts
@@ -84,7 +84,9 @@ def spread(calls: list[tuple[int, str]], share: float, chance: random.Random) ->
 def kill(harness: Harness, name: str, arms: Arms, seconds: float | None = None) -> list[str]:
     done = harness.operate(name, arms, seconds=seconds)
     if not done.killed and (arms.kill_at or arms.point):
-        return [f"it was to be killed and ended: {done.ended}"]
+        if done.ended == "crash":
+            return judged(harness, name, done)
+        raise NotReached
     return judged(harness, name, done)
 
 

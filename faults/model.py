@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -20,13 +21,13 @@ from arcli.engine.channels import Channels
 from arcli.engine.indexing.shortlist import Shortlister
 from arcli.errors import ArcliError
 from arcli.features import Features
-from arcli.models import AddItem, ListQuery, Picture
+from arcli.models import AddItem, ListQuery, Picture, StatisticsQuery
 from arcli.store.accounts import Accounts
 from arcli.vision.features.presets import load_preset
 
 CHANNEL = "default"
 State = dict[str, Any]
-"""What there is: `target:CHANNEL:ID` → [picture, metadata, active]; `channel:NAME`, `account:NAME` → True."""
+"""What there is: `target:CHANNEL:ID` → [picture, metadata, active]; `channel:NAME` → True …"""
 
 
 @cache
@@ -126,6 +127,7 @@ def state_of(data: Path) -> State:
         channels = gallery.channels()
         for channel in channels:
             found[f"channel:{channel.name}"] = True
+            found |= {f"count:{channel.name}:{name}": n for name, n in _counts(gallery, channel.name)}
             for row in gallery.list(channel=channel.name, query=ListQuery()).targets:
                 kept = hashlib.sha256(gallery.picture(channel=channel.name, identifier=row.identifier))
                 assert kept.digest(), "the picture can be read"
@@ -134,6 +136,12 @@ def state_of(data: Path) -> State:
     with Accounts(data) as accounts:
         found |= {f"account:{account.username}": True for account in accounts.accounts()}
     return found
+
+
+def _counts(gallery: LocalGallery, channel: str) -> Iterator[tuple[str | None, int]]:
+    query = StatisticsQuery(start=dt.date(2000, 1, 1), end=dt.date(2999, 1, 1), channel=channel)
+    for record in gallery.statistics(query=query):
+        yield record.identifier, record.count
 
 
 def _hash_of(gallery: LocalGallery, channel: str, identifier: str) -> str:

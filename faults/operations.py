@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
 import sqlite3
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from arcli.__main__ import main as program
 from arcli.bulk.channel_state import Known, targets
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.plan import Defaults, plan_words
@@ -24,7 +30,9 @@ from arcli.store import schema
 from arcli.store.accounts import Accounts
 from arcli.store.channel import ChannelStore
 from faults.model import CHANNEL, Diary, State, item, picture, target
+from tests.server.raw import call
 
+SECRET = "secretkey"  # of the account shop: a file beside what is injured
 SMALL = UpkeepOptions(delta_rows=3)
 ONE = AddOptions(jobs=1, on_exists=OnExists.REPLACE)
 
@@ -58,17 +66,17 @@ def key(name: str, channel: str = CHANNEL) -> str:
 def base(data: Path) -> State:
     """Make a channel with five targets, three of them in a segment of the index, and an account."""
     state: State = {f"channel:{CHANNEL}": True, "account:shop": True}
-    with LocalGallery(data) as gallery:
-        gallery.create_channel(name=CHANNEL, settings=ChannelSettings())
+    with LocalGallery(data) as gallery, Accounts(data) as accounts:
+        accounts.make()
+        secret = accounts.add_account(username="shop").secretkey
+        (data.parents[1] / SECRET).write_text(secret)
+        gallery.create_channel(name=CHANNEL, settings=ChannelSettings(owner="shop"))
         for seed in range(3):
             gallery.add(channel=CHANNEL, item=item(seed), options=ONE)
         gallery.compact(channel=CHANNEL)
         for seed in range(3, 5):
             gallery.add(channel=CHANNEL, item=item(seed), options=ONE)
-    state |= {key(f"poster{seed}"): target(seed) for seed in range(5)}
-    with Accounts(data) as accounts:
-        accounts.add_account(username="shop")
-    return state
+    return state | {key(f"poster{seed}"): target(seed) for seed in range(5)}
 
 
 def with_segments(data: Path) -> State:
@@ -131,10 +139,11 @@ def add(place: Place) -> None:
 
 
 def load(place: Place) -> None:
-    """Add five pictures as a manifest does: one transaction, and each is acknowledged when it is reported."""
+    """Add five pictures as a manifest does: in one or two transactions, each acknowledged when reported."""
     seeds = range(30, 35)
     wanted = {key(f"poster{seed}"): target(seed) for seed in seeds}
-    place.diary.write(begun=wanted)
+    for name, value in wanted.items():
+        place.diary.write(begun={name: value})
     with LocalGallery(place.data) as gallery:
         for result in gallery.add_many(channel=CHANNEL, items=map(item, seeds), options=ONE):
             place.diary.write(done={key(result.identifier): wanted[key(result.identifier)]})
@@ -229,10 +238,54 @@ def accounts(place: Place) -> None:
             admin.remove_account(username="rival")
 
 
+def find(place: Place) -> None:
+    """Look photos up; a count is acknowledged when it was flushed, as at the end of a command."""
+    with LocalGallery(place.data) as gallery:
+        for seed in (0, 1):
+            with place.diary.step(**{f"count:{CHANNEL}:poster{seed}": 1}):
+                result = gallery.find(picture=shown(seed), channels=[CHANNEL])
+                assert [match.identifier for match in result.matches] == [f"poster{seed}"]
+                gallery.flush_counts(patience=30)
+
+
+def serve(place: Place) -> None:
+    """Have a server of this process called by a thread of it; an answer with return code 0 acknowledges."""
+    reading, writing = os.pipe()
+    os.dup2(writing, 1)
+    client = threading.Thread(target=_call_all, args=(place, reading), daemon=True)
+    client.start()
+    words = ["--data-dir", str(place.data), "serve", "--json", "--port", "0", "--metrics-port", "0"]
+    sys.argv = ["arcli", *words]
+    assert program() == 0
+    client.join()
+
+
+def _call_all(place: Place, reading: int) -> None:
+    with os.fdopen(reading) as said:
+        url = json.loads(said.readline())["data"]["url"]
+    login = {"username": "shop", "secretkey": (place.folder / SECRET).read_text(), "channel": CHANNEL}
+    steps: list[tuple[str, dict[str, str], int | None, list[Any] | None]] = [
+        ("AddImage", {"identifier": "poster30"}, 30, target(30)),
+        ("UpdateImageInfo", {"identifier": "poster2", "metadata": "new"}, None, target(2, "new")),
+        ("RemoveImage", {"identifier": "poster0"}, None, None),
+        ("AddImage", {"identifier": "poster1", "replace": "1"}, 41, target(41)),
+    ]
+    try:
+        for name, fields, seed, after in steps:
+            with place.diary.step(**{key(fields["identifier"]): after}):
+                answer = call(url, name, login | fields, None if seed is None else picture(seed))
+                assert answer["returncode"] == 0, answer
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 @dataclass(frozen=True)
 class Operation:
+    """What it begins with, and what is done. power: what is acknowledged survives a loss of power too."""
+
     prepare: Callable[[Path], State]
     run: Run
+    power: bool = True
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -246,6 +299,8 @@ OPERATIONS: dict[str, Operation] = {
     "sync": Operation(base, sync),
     "channels": Operation(base, channels),
     "accounts": Operation(base, accounts),
+    "find": Operation(base, find, power=False),  # counts may lose a minute: docs/server.md
+    "serve": Operation(base, serve),
 }
 
 

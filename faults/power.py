@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 
 from faults.crash import rehearse
 from faults.harness import Call, Event, Harness
-from faults.operations import chosen
+from faults.operations import OPERATIONS, chosen
 from faults.report import Progress, Trial
 from faults.worker import Arms
 
@@ -197,7 +197,14 @@ def _pieces(event: Event, keep: Choose) -> Iterator[Event]:
 
 
 def trials(harness: Harness, progress: Progress) -> Iterator[tuple[int, Trial]]:
-    return enumerate(_trials(harness, progress.share, progress.seed, chosen(progress.only)))
+    return enumerate(
+        _trials(
+            harness,
+            progress.share,
+            progress.seed,
+            [name for name in chosen(progress.only) if OPERATIONS[name].power],
+        )
+    )
 
 
 def _trials(harness: Harness, share: float, seed: int, names: Sequence[str]) -> Iterator[Trial]:
