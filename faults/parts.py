@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def loaded(part: str, progress: Progress, path: Path, minutes: float, _: int | N
         "8 clients": sum(found["codes"].values())
     }
     progress.figures, progress.done = found, sum(found["codes"].values())
-    progress.problems = [] if soak.sound(found) else ["what must hold did not: see figures"]
+    progress.problems = [] if soak.sound(found) else [f"what must hold did not: {found}"]
     return finished(progress, path, 60 * soaking if part == "soak" else 4 * seconds)
 
 
@@ -77,6 +78,8 @@ def attacked(progress: Progress, path: Path, _minutes: float, _most: int | None)
 
 def finished(progress: Progress, path: Path, seconds: float) -> Progress:
     progress.complete, progress.seconds = True, seconds
+    for problem in progress.problems:
+        print(f"FAILED {problem}", file=sys.stderr, flush=True)
     progress.save(path)
     return progress
 
