@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from arcli.engine.indexing import fold_plan
+from arcli.engine.indexing import fold_plan, upkeep
 from arcli.engine.indexing.fold_plan import UpkeepOptions
-from arcli.engine.indexing.shortlist import Shortlister
+from arcli.engine.indexing.shortlist import INDEX_FOLDER, Shortlister
 from arcli.engine.indexing.upkeep import LOCK_FILE, compact, compacting, maybe_fold
 from arcli.errors import Locked, MemoryLimit
 from arcli.files import file_lock
 from arcli.index import segment
-from arcli.models import ChannelSettings, IndexKind, TargetChanges
+from arcli.index.codebook import Bytes
+from arcli.index.ivf import IvfIndex
+from arcli.index.seam import Rows
+from arcli.models import ChannelSettings, IndexKind, SegmentFile, TargetChanges
 from arcli.store import connections, database, segments
 from arcli.store.rows import NewTarget
 from arcli.store.snapshot import Snapshot
@@ -190,6 +194,61 @@ def test_joined_lists_are_without_what_was_removed(shop: Shop) -> None:
         (record,) = segments.live(snapshot)
         assert not segments.dead_in(snapshot, record)
     assert (record.rows, record.file.descriptors) == (23, 23 * PER_TARGET)
+    shop.check()
+
+
+def joined(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[str]]:
+    """Compact a channel of one segment of inverted lists and a delta.
+
+    Return how often each list of the segment was compared, and which files were compared as a whole.
+    """
+    whole: list[str] = []
+    lists: list[int] = []
+    check, entries = upkeep.verify_content, IvfIndex.entries
+
+    def compared(folder: Path, file: SegmentFile) -> Path:
+        whole.append(file.name)
+        return check(folder, file)
+
+    def read(index: IvfIndex, cell: int) -> tuple[Bytes, Rows]:
+        lists.append(cell)
+        return entries(index, cell)
+
+    monkeypatch.setattr(upkeep, "verify_content", compared)
+    monkeypatch.setattr(IvfIndex, "entries", read)
+    compact(shop.store)
+    return lists, whole
+
+
+def test_lists_are_compared_once_when_they_are_joined(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    with shop.store.write() as txn:
+        txn.set_settings(ChannelSettings(index=IndexKind.IVF))
+    shop.add(*range(12))
+    compact(shop.store)
+    shop.add(*range(12, 24))
+    lists, whole = joined(shop, monkeypatch)
+    assert (len(lists), whole) == (len(set(lists)), [])
+    shop.check()
+
+
+def test_a_damaged_list_is_built_again_when_it_would_be_joined(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shop.store.write() as txn:
+        txn.set_settings(ChannelSettings(index=IndexKind.IVF))
+    shop.add(*range(12))
+    compact(shop.store)
+    (name,) = shop.files()
+    path = shop.store.folder / INDEX_FOLDER / name
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    shop.add(*range(12, 24))
+    _, whole = joined(shop, monkeypatch)
+    assert whole == [name]
+    with shop.store.read() as snapshot:
+        (record,) = segments.live(snapshot)
+    assert (record.rows, record.file.descriptors) == (24, 24 * PER_TARGET)
     shop.check()
 
 

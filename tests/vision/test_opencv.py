@@ -40,3 +40,30 @@ def test_the_memory_of_a_picture_serves_the_next() -> None:
         check=True,
     )
     assert int(ran.stdout) < 200
+
+
+IMPORT_THEN_DECODE = """
+import importlib, pkgutil, sys
+from pathlib import Path
+import cv2
+import arcli.engine, arcli.vision
+cv2.setNumThreads(2)
+for package in (arcli.vision, arcli.engine):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+print(cv2.getNumThreads())
+from arcli.vision.decoding.decode import LOCAL, decode
+decode(Path(sys.argv[1]).read_bytes(), name="a", limits=LOCAL)
+print(cv2.getNumThreads())
+cv2.setNumThreads(2)
+decode(Path(sys.argv[1]).read_bytes(), name="a", limits=LOCAL)
+print(cv2.getNumThreads())
+"""
+
+
+def test_importing_sets_nothing_and_the_first_picture_does_once() -> None:
+    picture = str(next(SAMPLES.glob("*.jpg")))
+    ran = subprocess.run(
+        [sys.executable, "-c", IMPORT_THEN_DECODE, picture], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.splitlines() == ["2", "1", "2"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from collections.abc import Callable
+from functools import wraps
+from inspect import Signature, signature
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -59,15 +62,45 @@ OwnerOption = Annotated[
 ]
 
 
-def named_settings(threshold: str | None, quota: str | None, **others: object) -> SettingsChanges:
+def named_settings(
+    kind: KindOption = None,
+    threshold: ThresholdOption = None,
+    index: IndexOption = None,
+    quota: QuotaOption = None,
+    keep_pictures: KeepOption = None,
+    private: PrivateOption = None,
+    any_format: FormatsOption = None,
+    owner: OwnerOption = None,
+) -> SettingsChanges:
     """Return the settings that were named. Raises UsageError for a threshold or quota that is not valid."""
-    given = {key: value for key, value in others.items() if value is not None}
-    named = cast("SettingsChanges", given)
+    others = {
+        "kind": kind,
+        "index": index,
+        "keep_pictures": keep_pictures,
+        "private": private,
+        "any_format": any_format,
+        "owner": owner,
+    }
+    named = cast("SettingsChanges", {key: value for key, value in others.items() if value is not None})
     if threshold is not None:
         named["threshold"] = None if threshold == "default" else _score(threshold)
     if quota is not None:
         named["quota"] = None if quota == "none" else _count(quota)
     return named
+
+
+def with_settings(verb: Callable[[typer.Context, str, SettingsChanges], None]) -> Callable[..., None]:
+    """Make a command of `verb`, which has the options of `named_settings` and gets what they name."""
+
+    @wraps(verb)
+    def command(ctx: typer.Context, name: str, **given: Any) -> None:
+        verb(ctx, name, named_settings(**given))
+
+    *own, _ = signature(verb, eval_str=True).parameters.values()
+    options = signature(named_settings, eval_str=True).parameters.values()
+    command.__signature__ = Signature([*own, *options])  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in (*own, *options)}
+    return command
 
 
 def _score(text: str) -> float:

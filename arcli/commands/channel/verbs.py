@@ -7,17 +7,7 @@ from typing import Annotated
 
 import typer
 
-from arcli.commands.channel.settings import (
-    FormatsOption,
-    IndexOption,
-    KeepOption,
-    KindOption,
-    OwnerOption,
-    PrivateOption,
-    QuotaOption,
-    ThresholdOption,
-    named_settings,
-)
+from arcli.commands.channel.settings import with_settings
 from arcli.commands.channel.view import CHANNELS, channel_lines, channel_record
 from arcli.console.command import ArcliCommand, ArcliGroup, new_app
 from arcli.console.names import channels
@@ -25,7 +15,7 @@ from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import ChannelNotFound, DataDamaged, LimitExceeded, UsageError
-from arcli.models import ChannelInfo, ChannelSettings, valid_channel_name
+from arcli.models import ChannelInfo, ChannelSettings, SettingsChanges, valid_channel_name
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
@@ -40,33 +30,13 @@ def channel() -> None:
 
 
 @app.command(cls=ArcliCommand)
-def create(
-    ctx: typer.Context,
-    name: NameArgument,
-    kind: KindOption = None,
-    threshold: ThresholdOption = None,
-    index: IndexOption = None,
-    quota: QuotaOption = None,
-    keep: KeepOption = None,
-    private: PrivateOption = None,
-    any_format: FormatsOption = None,
-    owner: OwnerOption = None,
-) -> None:
+@with_settings
+def create(ctx: typer.Context, name: NameArgument, changes: SettingsChanges) -> None:
     """Create a channel.
 
     Example: arcli channel create posters --quota 5000
     """
     session = Session.of(ctx)
-    changes = named_settings(
-        threshold,
-        quota,
-        kind=kind,
-        index=index,
-        keep_pictures=keep,
-        private=private,
-        any_format=any_format,
-        owner=owner,
-    )
     settings = replace(ChannelSettings(), **changes)
     _show(session, session.channels.create_channel(name=valid_channel_name(name), settings=settings))
 
@@ -85,34 +55,14 @@ def show(ctx: typer.Context, name: NameArgument) -> None:
 
 
 @app.command("set", cls=ArcliCommand)
-def set_(
-    ctx: typer.Context,
-    name: NameArgument,
-    kind: KindOption = None,
-    threshold: ThresholdOption = None,
-    index: IndexOption = None,
-    quota: QuotaOption = None,
-    keep: KeepOption = None,
-    private: PrivateOption = None,
-    any_format: FormatsOption = None,
-    owner: OwnerOption = None,
-) -> None:
+@with_settings
+def set_(ctx: typer.Context, name: NameArgument, changes: SettingsChanges) -> None:
     """Change settings of a channel; what is not named stays as it is.
 
     Example: arcli channel set posters --threshold 0.6 --private
     """
     session = Session.of(ctx)
     channel_name = valid_channel_name(name)
-    changes = named_settings(
-        threshold,
-        quota,
-        kind=kind,
-        index=index,
-        keep_pictures=keep,
-        private=private,
-        any_format=any_format,
-        owner=owner,
-    )
     if not changes:
         raise UsageError("nothing to set", hint="run: arcli channel set --help")
     _show(session, session.channels.set_channel(name=channel_name, changes=changes))

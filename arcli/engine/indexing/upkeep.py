@@ -20,7 +20,15 @@ from arcli.engine.indexing.shortlist import INDEX_FOLDER
 from arcli.errors import ArcliError, ChannelNotFound, Conflict, DataDamaged, Locked, StorageNotWritable
 from arcli.features import INDEX_DIM
 from arcli.files import FaultPoint, FolderGone, file_lock, of_os, reached
-from arcli.index.files import FileGone, collect, hand_over, reclaim, verify_content, verify_digest
+from arcli.index.files import (
+    FileGone,
+    checked_path,
+    collect,
+    hand_over,
+    reclaim,
+    verify_content,
+    verify_digest,
+)
 from arcli.index.segment import write_segment
 from arcli.models import IndexKind, SegmentFile
 from arcli.store import segments
@@ -133,7 +141,7 @@ class _Compactor:
 
     def compact(self) -> None:
         self._adopt()
-        bad = frozenset(self._damaged(verify_content))
+        bad = frozenset(self._damaged(verify_before_joining))
         pieces, setting = self._survey(bad)
         self._run(pieces, whole(pieces, setting), setting)
         self._retire(bad)
@@ -184,13 +192,22 @@ class _Compactor:
         """Build the job's segment aside, make it durable, and publish it in the store.
 
         A graph without dead rows is reused and added to, and inverted lists are joined: that costs less than
-        building them again.
+        building them again. Lists are compared with their checksums while they are joined; where one is
+        damaged, all are compared first, and only sound files taken.
         """
         kind = job.kind(setting)
+        try:
+            self._rebuild(job, kind, verify_before_joining)
+        except (DataDamaged, FileGone):
+            if kind is not IndexKind.IVF:
+                raise
+            self._rebuild(job, kind, verify_content)
+
+    def _rebuild(self, job: Job, kind: IndexKind, check: Check) -> None:
         with self._store.read() as snapshot:
             info, built_at = snapshot.info(), snapshot.changes()
             old = [s for s in segments.live(snapshot) if job.first <= s.first_row <= job.last]
-            bases = [base for base in job.bases(kind) if self._usable(base, snapshot)]
+            bases = [base for base in job.bases(kind) if self._usable(base, snapshot, check)]
             dead = np.array(sorted(snapshot.removed_rows()), np.int64)
         taken = [base.segment for base in bases if base.segment is not None]
         source = RowReader(self._store, [*gaps(taken, job.last, job.first)])
@@ -246,9 +263,17 @@ class _Compactor:
             return False
         return True
 
-    def _usable(self, base: Piece, snapshot: Snapshot) -> bool:
+    def _usable(self, base: Piece, snapshot: Snapshot, check: Check) -> bool:
         """Say whether a segment's file is sound, and its rows are still those of the plan."""
         record = base.segment
         if record is None or segments.dead_in(snapshot, record) != base.dead:
             return False
-        return self._is_sound(record, verify_content)
+        return self._is_sound(record, check)
+
+
+def verify_before_joining(folder: Path, file: SegmentFile) -> None:
+    """Compare what is not compared while it is joined, as lists are. Raises FileGone, DataDamaged."""
+    if file.kind == IndexKind.IVF:
+        checked_path(folder, file)
+    else:
+        verify_content(folder, file)

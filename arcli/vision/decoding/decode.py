@@ -46,6 +46,9 @@ def decode(data: bytes, *, name: str, limits: DecodeLimits = SERVE, max_side: in
     With `max_side` a JPEG, and any very large picture, may come at a fraction of its size while its long side
     stays at least that. Raises UnreadablePicture, PictureTooLarge; Busy when no process is free to decode it.
     """
+    from arcli.vision.opencv import prepare
+
+    prepare()
     check_bytes(data, limits, name)
     if limits.isolated or not ordinary_format(data):
         return _decoded(shared_pool().raster(data, name=name, limits=limits, max_side=max_side))
