@@ -195,17 +195,21 @@ def gatekeeper(data_dir: Path) -> Gatekeeper:
 
 def server_pepper(data_dir: Path) -> bytes:
     """Return the server's own secret, made at first use."""
+    from arcli.store.catalog import Catalog
     from arcli.store.secret_keys import pepper
 
-    return pepper(data_dir)
+    with Catalog.open(data_dir, create=True) as catalog:
+        return pepper(catalog)
 
 
 def server_signing_key(data_dir: Path) -> str:
     """Return the RSA key (PEM) that the server signs Tupu answers with, made at first use."""
     from arcli.protocols.tupu.keys import new_private_key
-    from arcli.store.secret_keys import SIGNING_KEY_FILE, read_or_make
+    from arcli.store.catalog import Catalog
+    from arcli.store.secret_keys import SIGNING_KEY_FILE, key_file
 
-    return read_or_make(data_dir / SIGNING_KEY_FILE, lambda: new_private_key().encode()).decode()
+    with Catalog.open(data_dir, create=True) as catalog:
+        return key_file(catalog, SIGNING_KEY_FILE, lambda: new_private_key().encode()).decode()
 
 
 def acting_as(who: str) -> AbstractContextManager[None]:

@@ -10,6 +10,7 @@ from arcli.errors import ArcliError
 from arcli.models import ChannelInfo, ChannelSettings, Finding, SegmentInfo, SettingsChanges
 from arcli.store import segments
 from arcli.store.catalog import ChannelRecord
+from arcli.store.channel import ChannelStore
 from arcli.store.segments import SegmentRecord
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class LocalAdmin:
         from arcli.engine.indexing.upkeep import compact
 
         opened = self._channels.get(channel)
+        seal_all(opened.store)
         opened.store.shrink()
         compact(opened.store)
         return describe(opened)
@@ -99,6 +101,12 @@ class LocalAdmin:
         from arcli.engine.doctor import repair
 
         return repair(self._channels, channel)
+
+
+def seal_all(store: ChannelStore) -> None:
+    """Give every target of an earlier arcli its checksum, some 20 MB a transaction."""
+    while store.seal(rows=256):
+        pass
 
 
 def describe(opened: OpenChannel) -> ChannelInfo:

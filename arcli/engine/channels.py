@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import OrderedDict
@@ -16,6 +17,7 @@ from arcli.store.catalog import Catalog, ChannelRecord
 from arcli.store.channel import ChannelStore
 from arcli.store.counts import Counts
 from arcli.store.renaming import put_name_right
+from arcli.store.repair.check import LOST_HINT, loss_message
 from arcli.store.reserve import Reserve
 
 if TYPE_CHECKING:
@@ -28,9 +30,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelLimits:
-    """kept_indexes (1..10,000): how many opened indexes stay in memory: those of the channels used last."""
+    """kept_indexes (1..10,000): how many opened indexes stay in memory: those of the channels used last.
+
+    sealed_rows (1..1,000): targets of an earlier arcli that get their checksum after each change: 64 take
+    some 20 ms.
+    """
 
     kept_indexes: int = 256
+    sealed_rows: int = 64
+
+
+LIMITS = ChannelLimits()
 
 
 class OpenChannel:
@@ -81,6 +91,8 @@ class OpenChannel:
                 inline_rows = 0 if self._background else BUILDER.inline_rows
                 self._builder = IndexBuilder(self.store, inline_rows=inline_rows)
         self._builder.nudge()
+        with contextlib.suppress(ArcliError):  # what cannot be written now gets its checksum another time
+            self.store.seal(rows=LIMITS.sealed_rows)
 
     def fold_later(self) -> None:
         """Let the caller acknowledge one change first: fold before the next change, or at the end.
@@ -124,9 +136,7 @@ class OpenChannel:
 class Channels:
     """Opens channels by name, creates them, and keeps those that were opened."""
 
-    def __init__(
-        self, data_dir: Path, *, background: bool = False, limits: ChannelLimits = ChannelLimits()
-    ) -> None:
+    def __init__(self, data_dir: Path, *, background: bool = False, limits: ChannelLimits = LIMITS) -> None:
         self.data_dir = data_dir
         self._background = background
         self._limits = limits
@@ -163,6 +173,7 @@ class Channels:
             return known
         opened = OpenChannel(record, background=self._background)
         put_name_right(record, opened.store)
+        self._say_what_was_lost(opened)
         with self._guard:
             known = self._known(record)
             if known is None:
@@ -176,6 +187,12 @@ class Channels:
         for channel in resting:
             channel.rest()
         return opened
+
+    def _say_what_was_lost(self, opened: OpenChannel) -> None:
+        """Warn, once a process, of a channel that lacks what was acknowledged."""
+        lost = opened.store.database.lost()
+        if lost is not None:
+            _log.warning("channel %r: %s; %s", opened.name, loss_message(lost), LOST_HINT)
 
     def _known(self, record: ChannelRecord) -> OpenChannel | None:
         """Return the channel if it is open, and mark it as the most recently used."""

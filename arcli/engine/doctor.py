@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from arcli.engine.admin import seal_all
 from arcli.engine.channels import Channels
 from arcli.engine.indexing.index_check import repair_index, verify_index
 from arcli.errors import ArcliError
 from arcli.features import Features
 from arcli.models import Finding
-from arcli.store.check import advice, repair_counts, repair_store, verify_counts, verify_store
 from arcli.store.counts import Counts
-from arcli.store.rebuild import rebuild_catalog, verify_catalog
+from arcli.store.repair.check import (
+    accept_losses,
+    advice,
+    repair_counts,
+    repair_store,
+    verify_counts,
+    verify_store,
+)
+from arcli.store.repair.rebuild import rebuild_catalog, verify_catalog
 
 
 def verify(channels: Channels, name: str | None) -> Iterator[Finding]:
@@ -49,6 +57,8 @@ def _repair(channels: Channels, name: str | None) -> Iterator[Finding]:
     for each in [name] if name is not None else _names(channels):
         try:
             yield from repair_store(channels.get(each).store)
+            yield from accept_losses(channels.get(each).store.database)
+            seal_all(channels.get(each).store)
             yield from repair_index(channels.get(each).store)
             yield from repair_counts(Counts(channels.get(each).store.folder))
         except ArcliError as error:

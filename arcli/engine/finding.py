@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -87,8 +87,10 @@ class StoredChannel:
             return snapshot.thumbnails(row_ids)
 
     def picture(self, row_id: int) -> bytes | None:
-        with phase("load"), self._read() as snapshot:
+        """Return a target's picture; None also where it is damaged, which `doctor` reports."""
+        with phase("load"), self._read() as snapshot, suppress(DataDamaged):
             return snapshot.picture(row_id)
+        return None
 
     def row(self, row_id: int) -> TargetRow:
         """Return the row of a target whose features were loaded."""

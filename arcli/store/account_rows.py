@@ -27,7 +27,8 @@ def insert_grant(connection: sqlite3.Connection, username: str, grant: Grant) ->
     name = valid_channel_name(grant.channel)
     if not connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
         raise ChannelNotFound(f"no channel {name!r}", item=name)
-    connection.execute("INSERT OR REPLACE INTO grants VALUES (?, ?, ?)", (username, name, grant.scope.value))
+    insert = "INSERT OR REPLACE INTO grants (username, channel, scope) VALUES (?, ?, ?)"
+    connection.execute(insert, (username, name, grant.scope.value))
 
 
 def insert_binding(connection: sqlite3.Connection, binding: TupuBinding) -> None:
@@ -38,7 +39,7 @@ def insert_binding(connection: sqlite3.Connection, binding: TupuBinding) -> None
         raise Conflict(f"secretId {binding.secret_id} belongs to another account", item=binding.secret_id)
     channels = names_text(binding.channels)
     connection.execute(
-        "INSERT OR REPLACE INTO bindings VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO bindings (secret_id, username, channels, public_key) VALUES (?, ?, ?, ?)",
         (binding.secret_id, binding.username, channels, binding.public_key),
     )
 

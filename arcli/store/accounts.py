@@ -79,7 +79,7 @@ class Accounts:
             if connection.execute("SELECT 1 FROM accounts WHERE username = ?", (username,)).fetchone():
                 hint = "account add --new-key gives it one more key"
                 raise AccountExists(f"account {username} exists already", hint=hint, item=username)
-            connection.execute("INSERT INTO accounts VALUES (?, ?)", (username, now()))
+            connection.execute("INSERT INTO accounts (username, created) VALUES (?, ?)", (username, now()))
             audit.note(connection, "account added", username)
             return self._equip(connection, username, key, grants, binding)
 
@@ -198,7 +198,7 @@ class Accounts:
     def _insert_key(self, connection: sqlite3.Connection, username: str, request: KeyRequest) -> NewKey:
         imported = request.secretkey is not None
         secretkey = drawn_secret() if request.secretkey is None else importable(request.secretkey)
-        digests = SecretDigests.of(secretkey, pepper(self.data_dir))
+        digests = SecretDigests.of(secretkey, pepper(self._catalog, connection))
         kind, digest = DigestKind.DRAWN, digests.drawn
         if imported:
             kind, digest = DigestKind.IMPORTED, digests.imported

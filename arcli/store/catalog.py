@@ -1,7 +1,7 @@
 """The catalog of a data folder: which channels there are, and in which folder each is.
 
 The data folder holds `catalog.sqlite` and, below `channels/`, a folder for each channel. A channel's name,
-settings and preset are in its own store too, so that `arcli.store.check` can rebuild a lost catalog.
+settings and preset are in its own store too, so that `arcli.store.repair.check` can rebuild a lost catalog.
 """
 
 from __future__ import annotations
@@ -262,7 +262,9 @@ def remember_quota(connection: sqlite3.Connection, record: ChannelRecord) -> Non
         return
     connection.execute("DELETE FROM quotas WHERE owner = ? AND channel = ?", (owner, record.name))
     if quota is not None:
-        connection.execute("INSERT INTO quotas VALUES (?, ?, ?)", (owner, record.name, quota))
+        connection.execute(
+            "INSERT INTO quotas (owner, channel, quota) VALUES (?, ?, ?)", (owner, record.name, quota)
+        )
 
 
 def _earlier_quota(connection: sqlite3.Connection, owner: str, name: str) -> int | None:

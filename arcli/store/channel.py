@@ -13,6 +13,7 @@ from arcli.models import ChannelSettings
 from arcli.store.database import LOCK_TIMEOUT, Database
 from arcli.store.rows import settings_text
 from arcli.store.schema import STORE
+from arcli.store.sealing import seal_next, unsealed
 from arcli.store.snapshot import Snapshot
 from arcli.store.transaction import WriteTransaction
 
@@ -53,7 +54,7 @@ class ChannelStore:
         }
 
         def fill(connection: sqlite3.Connection) -> None:
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+            connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", meta.items())
 
         cls(folder, readonly=False).database.create(fill)
 
@@ -85,6 +86,17 @@ class ChannelStore:
             transaction.settle_in()
             yield transaction
             transaction.count_change()
+
+    def seal(self, *, rows: int) -> int:
+        """Give a checksum to at most `rows` targets of an earlier arcli; return how many have none yet.
+
+        Raises Locked, StorageNotWritable, DiskFull.
+        """
+        with self.read() as snapshot:
+            if not unsealed(snapshot.connection):
+                return 0
+        with self.write() as transaction:
+            return seal_next(transaction.connection, rows)
 
     def shrink(self) -> None:
         """Give the space of removed targets back. Raises Locked, StorageNotWritable, DiskFull."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from arcli.errors import NotSupported
 from arcli.files import out_of_handles
+from arcli.store.checksums import install
 
 OLDEST_SQLITE = (3, 38)  # STRICT tables came with 3.37; json_each is always built in since 3.38
 _BUSY_TIMEOUT = 10.0  # seconds; readers wait only while another process recovers the log of one that died
@@ -47,6 +48,7 @@ def open_connection(
 
 
 def _configure(connection: sqlite3.Connection, first: tuple[str, ...], synchronous: str) -> None:
+    install(connection)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _BLOB_LIMIT)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     if sys.version_info >= (3, 12):

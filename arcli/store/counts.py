@@ -17,6 +17,7 @@ from pathlib import Path
 
 from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, Locked, StorageNotWritable
 from arcli.files import sync
+from arcli.store.checksums import of_columns
 from arcli.store.database import Database
 from arcli.store.schema import COUNTS
 
@@ -24,6 +25,12 @@ _SYNC_EVERY = 60.0  # seconds; docs/on-disk-format.md, "What is promised"
 COUNTS_FILE = "counts.sqlite"
 MATCHED = "*"  # photos that showed at least one target; neither name is a valid identifier
 MISSED = ""  # photos that showed none
+
+_ADD = f"""
+INSERT INTO counts (day, identifier, count, crc32) VALUES (?1, ?2, ?3, {of_columns(("?1", "?2", "?3"))})
+ON CONFLICT (day, identifier) DO UPDATE SET count = count + excluded.count,
+crc32 = {of_columns(("day", "identifier", "(count + excluded.count)"))}
+"""  # noqa: S608 - constants
 
 Increments = Mapping[tuple[dt.date, str], int]
 
@@ -109,8 +116,7 @@ class Counts:
             pass  # leaves an idle reader: else closing the writer checkpoints, and find waits for the disk
         with self.database.write(timeout=timeout) as connection:
             connection.executemany(
-                "INSERT INTO counts VALUES (?, ?, ?)"
-                " ON CONFLICT (day, identifier) DO UPDATE SET count = count + excluded.count",
+                _ADD,
                 [(day.isoformat(), name, number) for (day, name), number in increments.items()],
             )
 

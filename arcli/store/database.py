@@ -19,9 +19,11 @@ from pathlib import Path
 
 from arcli.errors import ArcliError, DataDamaged, DiskFull, StorageNotWritable
 from arcli.files import FolderGone, built_aside, file_lock, of_os, sync
+from arcli.store.checksums import seal
 from arcli.store.connections import Readers, open_connection
 from arcli.store.faults import translated
 from arcli.store.migrations import Schema, format_of, migrate
+from arcli.store.witness import Note, Progress, Witness
 
 LOCK_TIMEOUT = 30.0  # seconds a writer waits for the others
 _PAGE_SIZE = 8192  # features are 22-29 kB: three or four pages instead of seven
@@ -62,6 +64,7 @@ class Database:
         self._missing = missing
         self._synchronous = synchronous
         self._readers = Readers(path)
+        self.witness = Witness(path)
         self._wrote = False
         self._checkpoint_from = LOG.target
 
@@ -99,6 +102,7 @@ class Database:
                 contextlib.closing(open_connection(aside, "mode=rwc")) as connection,
             ):
                 self._build(connection, fill)
+            self.witness.path.unlink(missing_ok=True)  # of one that was there before
         except OSError as error:
             raise of_os(self.path, error) from error
 
@@ -112,6 +116,7 @@ class Database:
         if fill is not None:
             connection.execute("BEGIN IMMEDIATE")
             fill(connection)
+            seal(connection, self.schema.sealed)
             connection.execute("COMMIT")
 
     @contextmanager
@@ -136,7 +141,7 @@ class Database:
 
     def _expect_present_format(self, connection: sqlite3.Connection) -> None:
         """Migrate an older database, once, if it may be written."""
-        number = self._format(connection)
+        number = self.format_of(connection)
         if number == self.schema.format:
             return
         connection.rollback()
@@ -152,7 +157,8 @@ class Database:
             raise StorageNotWritable(message, hint=hint, item=str(self.path)) from error
         connection.execute("BEGIN")
 
-    def _format(self, connection: sqlite3.Connection) -> int:
+    def format_of(self, connection: sqlite3.Connection) -> int:
+        """Return the number of the format. Raises DataTooNew, DataDamaged."""
         number = format_of(connection, self.schema, self.path)
         if number == 0:
             raise DataDamaged(f"{self.path} is empty", item=str(self.path))
@@ -201,18 +207,46 @@ class Database:
             if not os.access(self.path, os.W_OK):
                 raise StorageNotWritable(f"{self.path}: permission denied", item=str(self.path))
             with contextlib.closing(self._writer()) as connection:
-                self._format(connection)
+                self.format_of(connection)
                 migrate(connection, self.schema, self.path)
                 connection.execute(f"PRAGMA busy_timeout = {int(1000 * timeout)}")  # those without our lock
                 connection.execute("BEGIN IMMEDIATE")
                 try:
+                    before = self._progress(connection)
                     yield connection
+                    seal(connection, self.schema.sealed)
+                    after = self._progress(connection)
                     connection.execute("COMMIT")
                 except BaseException:
                     connection.rollback()
                     raise
                 self._wrote = True
+                if before is not None and after is not None and before != after:
+                    self.witness.advance(before, after)
                 self._checkpoint_if_large(connection)
+
+    def _progress(self, connection: sqlite3.Connection) -> Progress | None:
+        """Return how far the database has come; None for a kind that has no witness."""
+        if self.schema.progress is None:
+            return None
+        changes, rows = connection.execute(self.schema.progress).fetchone() or (0, 0)
+        return Progress(changes or 0, rows or 0)
+
+    def lost(self) -> Note | None:
+        """Return what the witness says was acknowledged and is not there; None when all is there."""
+        note = self.witness.read()  # first: a commit between this and the snapshot is no loss
+        if note is None or self.schema.progress is None:
+            return None
+        with self.read() as connection:
+            found = self._progress(connection)
+        return note.missing(found) if found is not None else None
+
+    def accept_loss(self) -> None:
+        """Forget what was lost, once it was said: from now on the database counts as it is."""
+        with self.write() as connection:
+            found = self._progress(connection)
+            if found is not None:
+                self.witness.forget(found)
 
     def checkpoint(self) -> None:
         """Move the log into the database, so that the log's space serves the next writer."""
@@ -253,6 +287,7 @@ class Database:
         A writer that is the last to leave empties the log into the database.
         """
         self._readers.close()
+        self.witness.close()
         if self._wrote and self._synchronous == "FULL":
             with contextlib.suppress(ArcliError, sqlite3.Error), self.excluded(timeout=0):
                 self._writer().close()  # opening reads the log, closing then empties it

@@ -13,20 +13,25 @@ from arcli.store.catalog import Catalog
 from arcli.store.nonces import Nonces
 from arcli.store.protocols import NonceMemory
 from arcli.store.rows import now as now_text
+from arcli.store.schema import BINDINGS, CHANNELS, GRANTS, KEYS
 from arcli.store.secret_keys import DigestKind, SecretDigests, pepper
 
-_KEYS = """
+# what fails its checksum gives no right to anything
+_KEYS = f"""
 SELECT key_id, kind, digest, scope, channels, rate FROM keys
-WHERE username = ? AND revoked IS NULL AND (expires IS NULL OR expires > ?)
-"""
-RIGHTS = """
-SELECT c.owner, g.scope FROM channels AS c
-LEFT JOIN grants AS g ON g.channel = c.name AND g.username = ?2 WHERE c.name = ?1
-"""
-USABLE = """
-SELECT name, 1, NULL FROM channels WHERE owner = ?1
-UNION ALL SELECT channel, 0, scope FROM grants WHERE username = ?1
-"""
+WHERE username = ? AND revoked IS NULL AND (expires IS NULL OR expires > ?) AND {KEYS.sound()}
+"""  # noqa: S608 - constants
+RIGHTS = f"""
+SELECT iif({CHANNELS.sound("c")}, c.owner, NULL), g.scope FROM channels AS c
+LEFT JOIN grants AS g ON g.channel = c.name AND g.username = ?2 AND {GRANTS.sound("g")} WHERE c.name = ?1
+"""  # noqa: S608 - constants
+USABLE = f"""
+SELECT name, 1, NULL FROM channels WHERE owner = ?1 AND {CHANNELS.sound()}
+UNION ALL SELECT channel, 0, scope FROM grants WHERE username = ?1 AND {GRANTS.sound()}
+"""  # noqa: S608 - constants
+_BINDING = f"""
+SELECT secret_id, username, channels, public_key FROM bindings WHERE secret_id = ? AND {BINDINGS.sound()}
+"""  # noqa: S608 - constants
 
 
 class CatalogGatekeeper:
@@ -35,7 +40,7 @@ class CatalogGatekeeper:
     def __init__(self, data_dir: Path) -> None:
         self._catalog = Catalog.open(data_dir, create=True)
         self._nonces: NonceMemory = Nonces(data_dir)
-        self._pepper = pepper(data_dir)
+        self._pepper = pepper(self._catalog)
         self._used: dict[str, str] = {}
         self._written: dict[str, float] = {}
         self._guard = threading.Lock()
@@ -87,9 +92,8 @@ class CatalogGatekeeper:
         return tuple(sorted(usable))
 
     def binding(self, secret_id: str) -> TupuBinding | None:
-        query = "SELECT secret_id, username, channels, public_key FROM bindings WHERE secret_id = ?"
         with self._catalog.database.read() as connection:
-            row = connection.execute(query, (secret_id,)).fetchone()
+            row = connection.execute(_BINDING, (secret_id,)).fetchone()
         return None if row is None else binding_of(row)
 
     def first_use(self, *, secret_id: str, nonce: str, now: float) -> bool:

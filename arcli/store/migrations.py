@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arcli.errors import DataDamaged, DataTooNew
+from arcli.store.checksums import SealedTable
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -21,11 +22,14 @@ class Schema:
     """The kind of a database file and the steps that lead to its present format.
 
     readable: the oldest format that can be read without migrating it; None: only the present one.
+    sealed: its tables whose rows have checksums. progress: selects how many changes and rows there are.
     """
 
     application_id: int
     migrations: tuple[Migration, ...]
     readable: int | None = None
+    sealed: tuple[SealedTable, ...] = ()
+    progress: str | None = None
 
     @property
     def format(self) -> int:

@@ -20,9 +20,11 @@ from arcli.files import built_aside, of_os
 from arcli.models import valid_channel_name
 from arcli.store.catalog import Catalog, ChannelRecord, enter
 from arcli.store.channel import STORE_FILE, ChannelStore
+from arcli.store.checksums import seal
 from arcli.store.connections import open_connection
 from arcli.store.leftovers import being_made
 from arcli.store.rows import now
+from arcli.store.schema import STORE
 
 _LISTS = {"keys": "key_id", "bindings": "secret_id"}  # tables whose `channels` is a list of names
 
@@ -120,6 +122,7 @@ def _copy_store(source: Path, target: Path, record: ChannelRecord) -> None:
     ):
         snapshot.connection.backup(copy)
         copy.execute("BEGIN IMMEDIATE")
-        copy.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+        copy.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", meta.items())
         copy.execute("DELETE FROM segments")
+        seal(copy, STORE.sealed)
         copy.execute("COMMIT")

@@ -9,8 +9,14 @@ from typing import Any
 
 from arcli.errors import DataDamaged
 from arcli.models import ChannelSettings, IndexKind, ListKind, MatchRatio, Target
+from arcli.store.checksums import checksum
 
 COLUMNS = "row_id, identifier, metadata, matchratio, level, active, picture_hash, created, updated, name"
+BLOBS = {"features": "features_crc", "pictures": "picture_crc", "thumbnails": "thumbnail_crc"}
+"""Tables of blobs, and the columns of `targets` that hold their checksums."""
+SUMMED = f"{COLUMNS}, {', '.join(BLOBS.values())}"
+"""What a target's own checksum covers, `crc32`."""
+DAMAGED_TARGET = "remove it and add it again, or restore a backup; arcli doctor names all of them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +77,13 @@ def matchratio_text(value: MatchRatio | None) -> str | None:
 
 
 def target_row(channel: str, values: tuple[Any, ...]) -> TargetRow:
-    """Return the row of `values` in the order of COLUMNS. Raises DataDamaged."""
-    row_id, identifier, metadata, matchratio, level, active, picture_hash, created, updated, name = values
+    """Return the row of `values` in the order of SUMMED and crc32. Raises DataDamaged."""
+    row_id, identifier, metadata, matchratio, level, active, picture_hash, created, updated, name = values[
+        :10
+    ]
+    if values[-1] is not None and values[-1] != checksum(*values[:-1]):
+        message = f"what is stored of {identifier} in channel {channel!r} fails its checksum"
+        raise DataDamaged(message, hint=DAMAGED_TARGET, item=str(identifier))
     if not isinstance(level, int | None) or not all(
         isinstance(text, str | None)
         for text in (identifier or 0, metadata, matchratio, picture_hash, created, name)

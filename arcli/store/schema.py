@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from arcli.store import checksums
+from arcli.store.checksums import SealedTable
 from arcli.store.migrations import Schema
 
 _STORE_TABLES = """
@@ -149,7 +151,42 @@ CREATE TABLE counts (
 """
 
 
+_STORE_3 = """
+ALTER TABLE targets ADD COLUMN features_crc INTEGER;
+ALTER TABLE targets ADD COLUMN picture_crc INTEGER;
+ALTER TABLE targets ADD COLUMN thumbnail_crc INTEGER;
+ALTER TABLE targets ADD COLUMN crc32 INTEGER;
+INSERT INTO meta (key, value) SELECT 'unsealed', seq FROM sqlite_sequence WHERE name = 'targets';
+"""
+
+_KEY_FILES = """
+CREATE TABLE key_files (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
 _COUNTS_2 = "CREATE INDEX counts_of ON counts (identifier, day);\n"
+
+
+_COUNTS_3 = "ALTER TABLE counts ADD COLUMN crc32 INTEGER;\n"
+
+META = SealedTable("meta", ("key",), ("value",))
+CHANNELS = SealedTable("channels", ("name",), ("folder", "settings", "preset", "created", "owner"))
+ACCOUNTS = SealedTable("accounts", ("username",), ("created",))
+KEYS = SealedTable(
+    "keys",
+    ("key_id",),
+    (
+        *("username", "kind", "digest", "scope", "channels"),
+        *("created", "last_used", "revoked", "expires", "rate"),
+    ),
+)
+GRANTS = SealedTable("grants", ("username", "channel"), ("scope",))
+BINDINGS = SealedTable("bindings", ("secret_id",), ("username", "channels", "public_key"))
+QUOTAS = SealedTable("quotas", ("owner", "channel"), ("quota",))
+KEY_FILES = SealedTable("key_files", ("name",), ("sha256",))
+AUDIT = SealedTable("audit", ("number",), ("at", "who", "what", "subject", "details"))
+COUNTED = SealedTable("counts", ("day", "identifier"), ("count",))
+_STORE_SEALED = (META,)
+_CATALOG_SEALED = (CHANNELS, ACCOUNTS, KEYS, GRANTS, BINDINGS, QUOTAS, KEY_FILES, AUDIT)
 
 
 def run(connection: sqlite3.Connection, script: str) -> None:
@@ -167,6 +204,12 @@ def _store_2(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE targets ADD COLUMN name TEXT")
 
 
+def _store_3(connection: sqlite3.Connection) -> None:
+    """What was there before is sealed later, some rows at a time (arcli.store.sealing)."""
+    run(connection, _STORE_3)
+    checksums.add_column(connection, _STORE_SEALED)
+
+
 def _catalog_1(connection: sqlite3.Connection) -> None:
     run(connection, _CATALOG_TABLES)
     run(connection, _ACCOUNT_TABLES)
@@ -180,6 +223,11 @@ def _catalog_3(connection: sqlite3.Connection) -> None:
     run(connection, _AUDIT_TABLES)
 
 
+def _catalog_4(connection: sqlite3.Connection) -> None:
+    run(connection, _KEY_FILES)
+    checksums.add_column(connection, _CATALOG_SEALED)
+
+
 def _counts_1(connection: sqlite3.Connection) -> None:
     run(connection, _COUNTS_TABLES)
 
@@ -188,12 +236,28 @@ def _counts_2(connection: sqlite3.Connection) -> None:
     run(connection, _COUNTS_2)
 
 
+def _counts_3(connection: sqlite3.Connection) -> None:
+    run(connection, _COUNTS_3)
+    connection.execute(f"UPDATE counts SET crc32 = {COUNTED.sum}")  # noqa: S608 - constants
+
+
 def _nonces_1(connection: sqlite3.Connection) -> None:
     run(connection, _NONCE_TABLES)
 
 
 # "arF1" … the kinds differ in one byte
-STORE = Schema(application_id=0x61724631, migrations=(_store_1, _store_2))
-CATALOG = Schema(application_id=0x61724632, migrations=(_catalog_1, _catalog_2, _catalog_3), readable=1)
-COUNTS = Schema(application_id=0x61724633, migrations=(_counts_1, _counts_2), readable=1)
+STORE = Schema(
+    application_id=0x61724631,
+    migrations=(_store_1, _store_2, _store_3),
+    sealed=_STORE_SEALED,
+    progress="SELECT changes, targets FROM state",
+)
+CATALOG = Schema(
+    application_id=0x61724632,
+    migrations=(_catalog_1, _catalog_2, _catalog_3, _catalog_4),
+    readable=1,
+    sealed=_CATALOG_SEALED,
+    progress="SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'audit'), (SELECT count(*) FROM keys)",
+)
+COUNTS = Schema(application_id=0x61724633, migrations=(_counts_1, _counts_2, _counts_3), readable=1)
 NONCES = Schema(application_id=0x61724634, migrations=(_nonces_1,))

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from arcli.errors import ChannelNotFound, DataDamaged, QuotaExceeded
 from arcli.models import ListQuery
-from arcli.store.rows import COLUMNS, StoreInfo, TargetRow, settings_from, target_row
+from arcli.store.checksums import checksum
+from arcli.store.faults import translated
+from arcli.store.rows import (
+    BLOBS,
+    DAMAGED_TARGET,
+    SUMMED,
+    StoreInfo,
+    TargetRow,
+    settings_from,
+    target_row,
+)
+from arcli.store.schema import META
 
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_CHUNK = 400  # rows whose features are read at once: some 10 MB
 _AMONG = "IN (SELECT value FROM json_each(?))"
 
 
@@ -30,7 +47,7 @@ class Snapshot:
         return self._info
 
     def _read_info(self) -> StoreInfo:
-        meta = dict(self.connection.execute("SELECT key, value FROM meta"))
+        meta = dict(self.connection.execute(f"SELECT key, value FROM meta WHERE {META.sound()}"))  # noqa: S608
         home = home_of(self._path)
         try:
             return StoreInfo(
@@ -95,43 +112,79 @@ class Snapshot:
         return [row for (row,) in self.connection.execute(select, (first, last))]
 
     def target(self, identifier: str) -> TargetRow | None:
-        """Return the target of that identifier, or None."""
+        """Return the target of that identifier, or None. Raises DataDamaged that names it."""
         rows = self._rows("identifier = ?", (identifier,))
         return rows[0] if rows else None
 
+    def row_id(self, identifier: str) -> int | None:
+        """Return the row id of a target, also of one that is damaged."""
+        select = "SELECT row_id FROM targets WHERE identifier = ?"
+        row = self.connection.execute(select, (identifier,)).fetchone()
+        return None if row is None else int(row[0])
+
     def rows(self, row_ids: Iterable[int]) -> dict[int, TargetRow]:
-        """Return those of `row_ids` that exist, active or not."""
-        return {row.row_id: row for row in self._rows(f"row_id {_AMONG}", (_json(row_ids),))}
+        """Return those of `row_ids` that exist, active or not; the log names those that are damaged."""
+        return self._each(self._rows_of, row_ids)
 
     def features(self, row_ids: Iterable[int]) -> dict[int, bytes]:
-        """Return the features of those of `row_ids` that exist."""
-        return self._blobs("features", row_ids)
+        """Return the features of those of `row_ids` that exist; the log names those that are damaged."""
+        return self._each(partial(self._blobs, "features"), row_ids)
 
     def thumbnails(self, row_ids: Iterable[int]) -> dict[int, bytes]:
-        """Return the thumbnails of those of `row_ids` that have one."""
-        return self._blobs("thumbnails", row_ids)
+        """Return the thumbnails of those of `row_ids` that have one; the log names damaged ones."""
+        return self._each(partial(self._blobs, "thumbnails"), row_ids)
 
     def picture(self, row_id: int) -> bytes | None:
-        """Return the kept picture, or None."""
+        """Return the kept picture, or None. Raises DataDamaged."""
         return self._blobs("pictures", (row_id,)).get(row_id)
+
+    def _each(self, read: Callable[[Sequence[int]], dict[int, _T]], row_ids: Iterable[int]) -> dict[int, _T]:
+        """Read all at once; where that fails for damage, leave out what is damaged."""
+        ids = [*row_ids]
+        try:
+            with translated(self._path):
+                return read(ids)
+        except DataDamaged as error:
+            if len(ids) <= 1:
+                _log.warning("channel %r: row %s is left out: %s", self.info().name, ids, error.message)
+                return {}
+        half = len(ids) // 2
+        return self._each(read, ids[:half]) | self._each(read, ids[half:])
+
+    def _rows_of(self, row_ids: Sequence[int]) -> dict[int, TargetRow]:
+        return {row.row_id: row for row in self._rows(f"row_id {_AMONG}", (_json(row_ids),))}
 
     def features_after(self, row_id: int, limit: int = -1) -> Iterator[tuple[int, bytes]]:
         """Yield (row id, features) above `row_id` in order, at most `limit` (-1: all), inactive ones too.
 
-        A long read transaction keeps the log from being emptied: read in chunks, each in its own.
+        A long read transaction keeps the log from being emptied: read in chunks, each in its own. Features
+        that are damaged come as no bytes.
         """
-        select = "SELECT row_id, data FROM features WHERE row_id > ? ORDER BY row_id LIMIT ?"
-        for row, data in self.connection.execute(select, (row_id, limit)):
-            yield row, _bytes(row, data)
+        select = "SELECT row_id FROM features WHERE row_id > ? ORDER BY row_id LIMIT ?"
+        ids = [row for (row,) in self.connection.execute(select, (row_id, limit))]
+        for start in range(0, len(ids), _CHUNK):
+            part = ids[start : start + _CHUNK]
+            found = self.features(part)
+            yield from ((row, found.get(row, b"")) for row in part)
 
     def _blobs(self, table: str, row_ids: Iterable[int]) -> dict[int, bytes]:
-        select = f"SELECT row_id, data FROM {table} WHERE row_id {_AMONG}"  # noqa: S608 (three literals)
-        return {row: _bytes(row, data) for row, data in self.connection.execute(select, (_json(row_ids),))}
+        select = (
+            f"SELECT row_id, data, {BLOBS[table]} FROM {table} JOIN targets USING (row_id)"  # noqa: S608
+            f" WHERE row_id {_AMONG}"
+        )
+        found = self.connection.execute(select, (_json(row_ids),))
+        return {row: _bytes(table, row, data, crc) for row, data, crc in found}
 
     def _rows(self, where: str, values: tuple[Any, ...]) -> list[TargetRow]:
         channel = self.info().name
-        select = f"SELECT {COLUMNS} FROM targets WHERE {where}"  # noqa: S608 (values are bound)
-        return [target_row(channel, values) for values in self.connection.execute(select, values)]
+        select = f"SELECT {SUMMED}, crc32 FROM targets WHERE {where}"  # noqa: S608 (values are bound)
+        try:
+            return [target_row(channel, row) for row in self.connection.execute(select, values)]
+        except sqlite3.OperationalError as error:  # a text that is none
+            with as_bytes(self.connection):
+                for row in self.connection.execute(select, values):
+                    target_row(channel, tuple(_text(value) for value in row))  # raises what names the target
+            raise DataDamaged(f"a target of channel {channel!r} cannot be read: {error}") from error
 
     def list(self, query: ListQuery = ListQuery()) -> tuple[int, list[TargetRow]]:
         """Return how many targets `query` selects, and the page it asks for, by identifier (code points)."""
@@ -156,10 +209,26 @@ def home_of(path: Path) -> str:
         raise ChannelNotFound(f"the channel in {path.parent} was removed", item=str(path.parent)) from error
 
 
-def _bytes(row_id: int, data: object) -> bytes:
+def _bytes(table: str, row_id: int, data: object, crc: int | None) -> bytes:
     if not isinstance(data, bytes):
         raise DataDamaged(f"what is stored for row {row_id} cannot be read")
+    if crc is not None and crc != checksum(data):
+        raise DataDamaged(f"{table} of row {row_id} fail their checksum", hint=DAMAGED_TARGET)
     return data
+
+
+@contextmanager
+def as_bytes(connection: sqlite3.Connection) -> Iterator[None]:
+    """Have texts read as the bytes that are stored."""
+    usual, connection.text_factory = connection.text_factory, bytes
+    try:
+        yield
+    finally:
+        connection.text_factory = usual
+
+
+def _text(value: object) -> object:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 
 def _json(values: Iterable[object]) -> str:

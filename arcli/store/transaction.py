@@ -6,7 +6,9 @@ import secrets
 
 from arcli.errors import TargetExists, TargetNotFound
 from arcli.models import ChannelSettings, TargetChanges
-from arcli.store.rows import NewTarget, TargetRow, matchratio_text, now, settings_text
+from arcli.store.checksums import checksum
+from arcli.store.rows import BLOBS, SUMMED, NewTarget, TargetRow, matchratio_text, now, settings_text
+from arcli.store.sealing import seal_targets
 from arcli.store.snapshot import Snapshot, home_of
 
 
@@ -15,7 +17,7 @@ class WriteTransaction(Snapshot):
 
     def insert(self, new: NewTarget) -> int:
         """Add a target and return its row id. Raises TargetExists, QuotaExceeded."""
-        if self.target(new.identifier) is not None:
+        if self.row_id(new.identifier) is not None:
             raise TargetExists(f"{new.identifier} exists already", item=new.identifier)
         self.refuse_if_full(new.identifier)
         return self._insert(new, new.created or now())
@@ -26,16 +28,15 @@ class WriteTransaction(Snapshot):
         Returns the new row id; the old one is dead. Raises TargetNotFound.
         """
         old = self._existing(new.identifier)
-        self._delete(old)
+        self._delete(old.row_id)
         return self._insert(new, old.created or now())
 
     def remove(self, identifier: str) -> int | None:
         """Remove a target and return its row id, or None when there is no such target."""
-        row = self.target(identifier)
-        if row is None:
-            return None
-        self._delete(row)
-        return row.row_id
+        row_id = self.row_id(identifier)
+        if row_id is not None:
+            self._delete(row_id)
+        return row_id
 
     def update(self, identifier: str, changes: TargetChanges) -> TargetRow:
         """Change metadata, matchratio, active and identifier; return the row as it is now.
@@ -45,7 +46,7 @@ class WriteTransaction(Snapshot):
         row = self._existing(identifier)
         if changes.active is not None and changes.active != row.active:
             self.connection.execute("UPDATE state SET dead_changes = dead_changes + 1")
-        if changes.rename is not None and changes.rename != identifier and self.target(changes.rename):
+        if changes.rename is not None and changes.rename != identifier and self.row_id(changes.rename):
             raise TargetExists(f"{changes.rename} exists already", item=changes.rename)
         metadata, matchratio = changes.of(row.as_target())
         self.connection.execute(
@@ -60,6 +61,7 @@ class WriteTransaction(Snapshot):
                 row.row_id,
             ),
         )
+        seal_targets(self.connection, row.row_id, row.row_id)
         return self._existing(changes.rename or identifier)
 
     def set_name(self, name: str) -> None:
@@ -91,26 +93,26 @@ class WriteTransaction(Snapshot):
         return row
 
     def _insert(self, new: NewTarget, created: str) -> int:
-        cursor = self.connection.execute(
-            "INSERT INTO targets"
-            " (identifier, metadata, matchratio, level, active, picture_hash, created, updated, name)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                new.identifier,
-                new.metadata,
-                matchratio_text(new.matchratio),
-                new.level,
-                new.active,
-                new.picture_hash,
-                created,
-                now(),
-                new.name,
-            ),
+        row_id = self.last_row() + 1  # what AUTOINCREMENT gives: the checksum covers it
+        values = (
+            row_id,
+            new.identifier,
+            new.metadata,
+            matchratio_text(new.matchratio),
+            new.level,
+            int(new.active),
+            new.picture_hash,
+            created,
+            now(),
+            new.name,
+            *map(checksum, (new.features, new.picture, new.thumbnail)),
         )
-        row_id = cursor.lastrowid
-        assert row_id is not None, "an INSERT gives a row id"
-        blobs = {"features": new.features, "pictures": new.picture, "thumbnails": new.thumbnail}
-        for table, data in blobs.items():
+        marks = ", ".join("?" * (len(values) + 1))
+        self.connection.execute(
+            f"INSERT INTO targets ({SUMMED}, crc32) VALUES ({marks})",  # noqa: S608 - constants
+            (*values, checksum(*values)),
+        )
+        for table, data in zip(BLOBS, (new.features, new.picture, new.thumbnail), strict=True):
             if data is not None:
                 self.connection.execute(f"INSERT INTO {table} VALUES (?, ?)", (row_id, data))  # noqa: S608
         self.connection.execute(
@@ -118,10 +120,10 @@ class WriteTransaction(Snapshot):
         )
         return row_id
 
-    def _delete(self, row: TargetRow) -> None:
-        self.connection.execute("DELETE FROM targets WHERE row_id = ?", (row.row_id,))
-        self.connection.execute("INSERT INTO dead SELECT ?, changes FROM state", (row.row_id,))
+    def _delete(self, row_id: int) -> None:
+        self.connection.execute("DELETE FROM targets WHERE row_id = ?", (row_id,))
+        self.connection.execute("INSERT INTO dead SELECT ?, changes FROM state", (row_id,))
         self.connection.execute("UPDATE state SET targets = targets - 1, dead_changes = dead_changes + 1")
 
     def _set_meta(self, key: str, value: str) -> None:
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        self.connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))

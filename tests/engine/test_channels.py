@@ -27,8 +27,8 @@ from arcli.models import (
 from arcli.remote.pictures import rated
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
-from arcli.store.check import verify_database
 from arcli.store.counts import Counts
+from arcli.store.repair.check import verify_database
 from arcli.store.rows import NewTarget
 from tests.engine.conftest import encoded, item, photo_of, poster, poster_pixels
 

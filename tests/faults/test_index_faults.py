@@ -19,7 +19,7 @@ from arcli.engine.indexing.shortlist import Shortlister
 from arcli.features import Features
 from arcli.files import FaultPoint
 from arcli.models import ChannelSettings, IndexKind
-from arcli.store.check import verify_store
+from arcli.store.repair.check import verify_store
 from arcli.store.snapshot import Snapshot
 from tests.index.index_samples import Shop
 

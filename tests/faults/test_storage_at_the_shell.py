@@ -193,3 +193,68 @@ def test_the_sound_channels_answer_and_the_bad_one_is_named(place: Path) -> None
     assert arcli(place, "channel", "rm", "wreck", "--yes")[0] == 0
     assert arcli(place, "channel", "ls")[0] == 0
     assert arcli(place, "doctor")[0] == 0
+
+
+def flip(path: Path, content: bytes) -> None:
+    """Change one bit of `content`, wherever it lies in the file."""
+    data = bytearray(path.read_bytes())
+    data[data.index(content) + len(content) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def blob(place: Path, table: str) -> bytes:
+    with sqlite3.connect(store_of(place)) as connection:
+        (data,) = connection.execute(f"SELECT data FROM {table}").fetchone()
+    connection.close()
+    return bytes(data)[:2000]  # what lies in one page
+
+
+@pytest.mark.parametrize("table", ["features", "pictures"])
+def test_rot_is_named_and_not_given_out(place: Path, table: str) -> None:
+    arcli(place, "add", "poster2.png")
+    flip(store_of(place), blob(place, table))
+    status, answer = arcli(place, "doctor")
+    assert status == 9
+    assert "wrong checksum" in only_error(answer)["message"]
+    assert only_error(answer)["item"] == "default/poster1"
+    assert arcli(place, "get", "poster1")[0] == 0, "what is known of it is sound"
+    status, answer = arcli(place, "get", "poster1", "--image", "out.jpg")
+    assert status == (9 if table == "pictures" else 0)
+    assert (place / "out.jpg").exists() == (table != "pictures")
+    status, answer = arcli(place, "find", "photo.jpg", "poster2.png")
+    found = [[match["identifier"] for match in one["matches"]] for one in answer["data"]["results"]]
+    assert found == [["poster1"] if table == "pictures" else [], ["poster2"]], "the others are found"
+    assert arcli(place, "update", "poster1", "--image", "poster2.png")[0] == 0
+    assert arcli(place, "doctor")[0] == 0, "another picture puts it right"
+
+
+def test_a_lost_log_is_said_by_each_command_until_it_is_accepted(place: Path) -> None:
+    """The log of a process that was killed is cut: SQLite says nothing of what it had acknowledged."""
+    store = store_of(place)
+    with sqlite3.connect(store) as reader:
+        reader.execute("SELECT count(*) FROM targets").fetchone()  # who adds is not the last to leave
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM targets").fetchone()
+        arcli(place, "add", "poster2.png")
+        shutil.copytree(place, place / "crashed", ignore=shutil.ignore_patterns("crashed"))
+    reader.close()
+    crashed = place / "crashed"
+    (log,) = crashed.glob("data/channels/*/store.sqlite-wal")
+    assert log.stat().st_size
+    log.write_bytes(log.read_bytes()[:5000])
+    for words in (["find", "photo.jpg"], ["add", "poster2.png", "--id", "other"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "arcli", *words],
+            cwd=crashed,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "ARCLI_DATA_DIR": str(crashed / "data")},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0
+        assert done.stderr.count("changes that were acknowledged are missing") == 1
+    status, answer = arcli(crashed, "doctor")
+    assert status == 9
+    assert "with 1 rows" in only_error(answer)["message"]
+    assert arcli(crashed, "doctor", "--repair")[0] == 9
+    assert arcli(crashed, "doctor")[0] == 0

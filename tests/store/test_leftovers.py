@@ -13,7 +13,7 @@ from arcli.models import ChannelSettings
 from arcli.store import catalog as catalog_module
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
-from arcli.store.rebuild import rebuild_catalog, verify_catalog
+from arcli.store.repair.rebuild import rebuild_catalog, verify_catalog
 from arcli.store.rows import NewTarget
 
 PLAIN = ChannelSettings()

@@ -21,7 +21,7 @@ from arcli.errors import (
 from arcli.models import ChannelSettings, Finding, IndexKind, ListKind, valid_channel_name
 from arcli.store.catalog import CATALOG_FILE, Catalog
 from arcli.store.channel import ChannelStore
-from arcli.store.rebuild import rebuild_catalog, verify_catalog
+from arcli.store.repair.rebuild import rebuild_catalog, verify_catalog
 from arcli.store.rows import NewTarget
 
 EVERYTHING_SET = ChannelSettings(
@@ -148,8 +148,10 @@ def test_rebuilding_a_sound_catalog_changes_nothing(data: Path) -> None:
 def test_rebuilding_keeps_the_grants_on_a_channel(data: Path) -> None:
     with Catalog.open(data, create=False) as catalog:
         with catalog.database.write() as connection:
-            connection.execute("INSERT INTO accounts VALUES ('ann', '')")
-            connection.execute("INSERT INTO grants VALUES ('ann', 'cards', 'find')")
+            connection.execute("INSERT INTO accounts (username, created) VALUES ('ann', '')")
+            connection.execute(
+                "INSERT INTO grants (username, channel, scope) VALUES ('ann', 'cards', 'find')"
+            )
             connection.execute("UPDATE channels SET preset = 2 WHERE name = 'cards'")
         assert [finding.message for finding in rebuild_catalog(data)] == ["entered in the catalog"]
         with catalog.database.read() as connection:

@@ -10,9 +10,9 @@ import pytest
 from arcli.errors import DataDamaged, DataTooNew
 from arcli.models import Finding
 from arcli.store.channel import ChannelStore
-from arcli.store.check import advice, repair_counts, repair_store, verify_counts, verify_store
 from arcli.store.connections import open_connection
 from arcli.store.counts import COUNTS_FILE, Counts
+from arcli.store.repair.check import advice, repair_counts, repair_store, verify_counts, verify_store
 from arcli.store.rows import NewTarget
 
 SPOILS = {
@@ -66,10 +66,13 @@ def test_strays_are_found_and_repaired(store: ChannelStore, what: str) -> None:
 
 
 def test_features_that_cannot_be_read_name_their_target(store: ChannelStore) -> None:
+    """Also of a target that an arcli without checksums wrote."""
     spoil(store, "UPDATE features SET data = x'0102' WHERE row_id = 2")
     [finding] = damages(store)
-    assert finding.subject == "cards/two"
-    assert "cut short" in finding.message
+    assert (finding.subject, "wrong checksum" in finding.message) == ("cards/two", True)
+    spoil(store, "UPDATE targets SET crc32 = NULL, features_crc = NULL WHERE row_id = 2")
+    [finding] = damages(store)
+    assert (finding.subject, "cut short" in finding.message) == ("cards/two", True)
 
 
 def test_targets_without_features_cannot_be_repaired(store: ChannelStore) -> None:

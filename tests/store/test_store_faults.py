@@ -28,7 +28,7 @@ from arcli.errors import (
 from arcli.files import of_os
 from arcli.models import Finding, ListQuery, TargetChanges
 from arcli.store.channel import STORE_FILE, ChannelStore
-from arcli.store.check import verify_store
+from arcli.store.repair.check import verify_store
 from arcli.store.rows import NewTarget
 from tests.store.store_worker import Start
 
@@ -103,7 +103,11 @@ def test_readers_never_checkpoint(folder: Path, start: Start) -> None:
 
 def test_the_last_writer_to_leave_empties_the_log(folder: Path) -> None:
     add(folder, "one")
-    assert sorted(path.name for path in folder.iterdir()) == [STORE_FILE, "store.sqlite.lock"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        STORE_FILE,
+        "store.sqlite.count",
+        "store.sqlite.lock",
+    ]
 
 
 def test_a_database_of_a_newer_arcli_is_refused(folder: Path) -> None:

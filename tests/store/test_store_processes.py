@@ -11,8 +11,8 @@ from arcli.files import file_lock
 from arcli.models import ChannelSettings
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
-from arcli.store.check import verify_store
 from arcli.store.counts import Counts
+from arcli.store.repair.check import verify_store
 from arcli.store.rows import NewTarget
 from tests.store.store_worker import Start
 

@@ -11,9 +11,12 @@ from arcli.files import of_os
 from arcli.models import Finding
 from arcli.store.catalog import Catalog, ChannelRecord, enter
 from arcli.store.channel import ChannelStore
-from arcli.store.check import RESTORE, advice, is_damaged, verify_database
 from arcli.store.leftovers import DAMAGED, sweep
+from arcli.store.repair.check import RESTORE, accept_losses, advice, is_damaged, verify_database, verify_rows
+from arcli.store.schema import CATALOG
+from arcli.store.secret_keys import repair_key_files, verify_key_files
 
+_ROW = "make anew what it stands for (key, grant, setting), or restore a backup; until then it gives no right"
 _REPAIR = "run: arcli doctor --repair"
 _GONE = "restore the channel's folder, or take it off the list with: arcli doctor --repair"
 
@@ -27,6 +30,8 @@ def verify_catalog(data_dir: Path) -> Iterator[Finding]:
             return
         findings = [*verify_database(catalog.database, full=True, hint=_REPAIR)]
         if all(finding.ok for finding in findings):
+            findings += verify_rows(catalog.database, CATALOG.sealed, hint=_ROW)
+            findings += verify_key_files(catalog)
             findings += _differences(catalog)
         yield from findings
     except ArcliError as error:
@@ -88,6 +93,8 @@ def rebuild_catalog(data_dir: Path) -> Iterator[Finding]:
         catalog.make()
         yield from _enter_all(catalog)
         sweep(catalog.database, catalog.channels_dir)
+        yield from accept_losses(catalog.database)
+        yield from repair_key_files(catalog)
     finally:
         catalog.close()
 

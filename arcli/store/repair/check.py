@@ -1,0 +1,258 @@
+"""How `doctor` checks a channel's store, and what it can repair there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+
+from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, DataTooNew
+from arcli.models import Finding
+from arcli.store.channel import ChannelStore
+from arcli.store.checksums import SealedTable, checksum, failing, of_columns
+from arcli.store.counts import Counts
+from arcli.store.database import Database
+from arcli.store.rows import BLOBS, DAMAGED_TARGET, SUMMED, target_row
+from arcli.store.schema import COUNTED
+from arcli.store.sealing import unsealed
+from arcli.store.snapshot import Snapshot
+from arcli.store.witness import Note
+
+Decode = Callable[[bytes], object]
+"""Reads stored features; raises an ArcliError when it cannot."""
+
+_REPAIR = "run: arcli doctor --repair"
+RESTORE = "restore this channel from a backup, or add its pictures to a new channel"
+LOST_HINT = "add again what was added last, then: arcli doctor --repair"
+_COUNTS_HINT = "restore the counts from a backup"
+_REPLACE = "replace its picture: arcli update --image"
+_SHOWN = 10  # lines of SQLite's own check, and names that share a line
+_ORPHANS = "FROM {table} WHERE row_id NOT IN (SELECT row_id FROM targets)"
+_ROW_SUM = of_columns(SUMMED.split(", "))
+_WHOLE_ROW = f"SELECT {SUMMED}, crc32 FROM targets WHERE row_id = ?"  # noqa: S608 - constants
+
+
+def advice(error: ArcliError) -> str | None:
+    """Return what to do about a store that cannot be opened (the error's own hint names doctor itself)."""
+    lost = isinstance(error, ChannelNotFound) or type(error) is DataDamaged
+    return RESTORE if lost and error.hint in (None, DataDamaged.default_hint) else error.hint
+
+
+def verify_database(database: Database, *, full: bool, hint: str = RESTORE) -> Iterator[Finding]:
+    """Let SQLite check the pages of a database; `full` compares its indexes with their tables too."""
+    subject = str(database.path)
+    pragma = "integrity_check" if full else "quick_check"
+    try:
+        with database.read() as connection:
+            lines = [str(line) for (line,) in connection.execute(f"PRAGMA {pragma}({_SHOWN})")]
+    except ArcliError as error:
+        damaged = type(error) is DataDamaged
+        yield Finding.of(subject, error, hint=hint if damaged else error.hint)
+        return
+    for line in lines:
+        sound = line == "ok"
+        yield Finding(subject=subject, ok=sound, message=line, hint=None if sound else hint)
+
+
+def is_damaged(database: Database) -> bool:
+    """Say whether a database fails SQLite's own check or cannot be read at all. Raises DataTooNew."""
+    try:
+        with database.read() as connection:
+            return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
+    except DataTooNew:
+        raise
+    except DataDamaged:
+        return True
+
+
+def verify_counts(counts: Counts) -> Iterator[Finding]:
+    """Check a channel's match counts, if there are any."""
+    if counts.database.exists():
+        findings = [*verify_database(counts.database, full=True, hint=_REPAIR)]
+        yield from findings
+        if all(finding.ok for finding in findings):
+            yield from verify_rows(counts.database, (COUNTED,), hint=_COUNTS_HINT)
+
+
+def verify_rows(database: Database, tables: Sequence[SealedTable], *, hint: str) -> Iterator[Finding]:
+    """Name the rows that fail their checksum, and what the witness misses."""
+    subject = str(database.path)
+    try:
+        with database.read() as connection:
+            if database.format_of(connection) == database.schema.format:
+                bad = [*failing(connection, tables)]
+            else:  # an older one in a folder that may only be read
+                bad = []
+        lost = database.lost()
+    except ArcliError as error:
+        yield Finding.of(subject, error, hint=hint)
+        return
+    for table, key in bad:
+        message = f"{table}: {key or 'a row'} fails its checksum"
+        yield Finding(subject=subject, ok=False, message=message, hint=hint)
+    yield from _witnessed(database, lost)
+
+
+def _witnessed(database: Database, lost: Note | None) -> Iterator[Finding]:
+    subject = str(database.path)
+    if lost is not None:
+        yield Finding(subject=subject, ok=False, message=loss_message(lost), hint=LOST_HINT)
+    if database.witness.is_damaged():
+        message = f"{database.witness.path.name} is damaged; the next change writes it anew"
+        yield Finding(subject=subject, ok=False, message=message, hint=_REPAIR)
+
+
+def loss_message(lost: Note) -> str:
+    """Say what was acknowledged and is not there."""
+    rows = f", with {lost.lost_rows:,} rows" if lost.lost_rows else ""
+    return (
+        f"the last {lost.lost_changes:,} changes that were acknowledged are missing{rows}: "
+        "the log was cut or damaged, or an older state was put back"
+    )
+
+
+def accept_losses(database: Database) -> Iterator[Finding]:
+    """Say what was lost for the last time: from now on the database counts as it is."""
+    lost = database.lost() if database.exists() else None
+    if lost is None and not database.witness.is_damaged():
+        return
+    database.accept_loss()
+    if lost is not None:
+        hint = "add again what was added last, or restore a backup"
+        yield Finding(
+            subject=str(database.path), ok=False, message=loss_message(lost), hint=hint, repaired=True
+        )
+
+
+def repair_counts(counts: Counts) -> Iterator[Finding]:
+    """Move damaged counts aside, so that counting starts again. Raises DataTooNew."""
+    if not counts.database.exists() or not is_damaged(counts.database):
+        return
+    aside = counts.database.set_aside()
+    message = f"the damaged counts are now in {aside.name}; counting starts again"
+    yield Finding(subject=str(counts.database.path), ok=True, message=message, repaired=True)
+
+
+def verify_store(store: ChannelStore, decode: Decode, *, full: bool = True) -> Iterator[Finding]:
+    """Check a channel's store: its pages, what belongs to each row, and that `decode` reads the features."""
+    subject = str(store.database.path)
+    sound = True
+    for finding in verify_database(store.database, full=full):
+        sound = sound and finding.ok
+        yield finding
+    if not sound:
+        return
+    try:
+        with store.read() as snapshot:
+            problems = [*_problems(snapshot, decode, full=full)]
+            count, older = snapshot.count(), _without_checksum(snapshot)
+        problems += _witnessed(store.database, store.database.lost())
+    except ArcliError as error:
+        problems, count, older = [Finding.of(subject, error, hint=advice(error))], 0, ""
+    yield from problems or [
+        Finding(subject=subject, ok=True, message=f"{count:,} targets are complete{older}")
+    ]
+
+
+def _without_checksum(snapshot: Snapshot) -> str:
+    """Say how many targets an earlier arcli wrote, without checksums."""
+    if not unsealed(snapshot.connection):
+        return ""
+    count = _number(snapshot.connection, "FROM targets WHERE crc32 IS NULL")
+    return f"; {count:,} have no checksum yet: arcli channel compact gives them one" if count else ""
+
+
+def _problems(snapshot: Snapshot, decode: Decode, *, full: bool) -> Iterator[Finding]:
+    subject = snapshot.info().name
+    for message, hint in _inconsistencies(snapshot.connection, snapshot.count()):
+        yield Finding(subject=subject, ok=False, message=message, hint=hint)
+    if full:
+        for identifier, why, hint in _unreadable(snapshot, decode):
+            yield Finding(subject=f"{subject}/{identifier}", ok=False, message=why, hint=hint)
+
+
+def _inconsistencies(connection: sqlite3.Connection, counted: int) -> Iterator[tuple[str, str]]:
+    real = _number(connection, "FROM targets")
+    if real != counted:
+        yield f"{real:,} targets are there, {counted:,} were counted", _REPAIR
+    for table in BLOBS:
+        orphans = _number(connection, _ORPHANS.format(table=table))
+        if orphans:
+            yield f"{orphans:,} rows of {table} belong to no target", _REPAIR
+    undead = _number(connection, "FROM dead WHERE row_id IN (SELECT row_id FROM targets)")
+    if undead:
+        yield f"{undead:,} targets are marked as removed", _REPAIR
+    run, without = connection.execute, "FROM targets WHERE row_id NOT IN (SELECT row_id FROM features)"
+    bare = _number(connection, without)
+    if bare:
+        names = run(f"SELECT CAST(identifier AS BLOB) {without} LIMIT {_SHOWN}")
+        shown = ", ".join(name.decode("utf-8", "replace") for (name,) in names)
+        yield f"{bare:,} targets have no features and are never found: {shown}", RESTORE
+
+
+def _number(connection: sqlite3.Connection, what: str) -> int:
+    return int(connection.execute(f"SELECT count(*) {what}").fetchone()[0])
+
+
+def _unreadable(snapshot: Snapshot, decode: Decode) -> Iterator[tuple[str, str, str]]:
+    """Yield (identifier, why, hint) of each target and blob that is not as it was written."""
+    yield from _bad_rows(snapshot)
+    for table, column in BLOBS.items():
+        of = f"FROM targets LEFT JOIN {table} USING (row_id)"
+        select = f"SELECT CAST(identifier AS BLOB), data, {column} {of} ORDER BY row_id"
+        for identifier, data, crc in snapshot.connection.execute(select):
+            why = _fault(table, data, crc, decode if table == "features" else None)
+            if why is not None:
+                yield identifier.decode("utf-8", "replace"), why, _REPLACE
+
+
+def _fault(table: str, data: object, crc: int | None, decode: Decode | None) -> str | None:
+    """Say what is wrong with a target's features, picture or thumbnail; None when they are sound."""
+    one = table.removesuffix("s") if table != "features" else table
+    if not isinstance(data, bytes):
+        gone = data is not None or (crc is not None and table != "features")  # those are named together
+        return f"its {one} is gone" if gone else None
+    if crc is not None and crc != checksum(data):
+        return f"its {one} was changed since it was written: wrong checksum"
+    try:
+        if decode is not None:
+            decode(data)
+    except ArcliError as error:
+        return error.message
+    return None
+
+
+def _bad_rows(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
+    """Yield (identifier, why, hint) of targets whose row fails its checksum, or has none and is not valid."""
+    channel, run = snapshot.info().name, snapshot.connection.execute
+    select = f"SELECT row_id, CAST(identifier AS BLOB), crc32 IS NULL OR crc32 = {_ROW_SUM} FROM targets"  # noqa: S608
+    for row_id, identifier, same in run(select).fetchall():
+        why = None if same else "what is stored of it was changed since it was written: wrong checksum"
+        try:
+            if why is None:
+                target_row(channel, run(_WHOLE_ROW, (row_id,)).fetchone())
+        except ArcliError as error:
+            why = error.message
+        except sqlite3.OperationalError as error:  # text that is none
+            why = f"what is stored of it cannot be read: {error}"
+        if why is not None:
+            yield identifier.decode("utf-8", "replace"), why, DAMAGED_TARGET
+
+
+def repair_store(store: ChannelStore) -> Iterator[Finding]:
+    """Correct counters and remove stray rows. Raises DataDamaged for pages that are damaged."""
+    with store.write() as transaction:
+        connection = transaction.connection
+        wrong = [*_inconsistencies(connection, transaction.count())]
+        for table in BLOBS:
+            connection.execute("DELETE " + _ORPHANS.format(table=table))
+        connection.execute("DELETE FROM dead WHERE row_id IN (SELECT row_id FROM targets)")
+        connection.execute(
+            "UPDATE state SET targets = (SELECT count(*) FROM targets), dead_changes = dead_changes + 1"
+        )
+        still = [*_inconsistencies(connection, transaction.count())]
+        name = transaction.info().name
+    for message, hint in wrong:
+        left = (message, hint) in still
+        yield Finding(
+            subject=name, ok=not left, message=message, hint=hint if left else None, repaired=not left
+        )
