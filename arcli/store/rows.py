@@ -82,8 +82,9 @@ def target_row(channel: str, values: tuple[Any, ...]) -> TargetRow:
         :10
     ]
     if values[-1] is not None and values[-1] != checksum(*values[:-1]):
-        message = f"what is stored of {identifier} in channel {channel!r} fails its checksum"
-        raise DataDamaged(message, hint=DAMAGED_TARGET, item=str(identifier))
+        readable = str(identifier).encode("utf-8", "replace").decode()
+        message = f"what is stored of {readable} in channel {channel!r} fails its checksum"
+        raise DataDamaged(message, hint=DAMAGED_TARGET, item=readable)
     if not isinstance(level, int | None) or not all(
         isinstance(text, str | None)
         for text in (identifier or 0, metadata, matchratio, picture_hash, created, name)
