@@ -1,4 +1,4 @@
 """Many pictures at once: manifests, identifiers, resumable loads, sync, export and statistics files.
 
-It knows only ``Gallery``, so all of it works alike on local and remote galleries.
+It uses only ``Gallery``, so all of it works the same on local and remote galleries.
 """

@@ -1,7 +1,7 @@
 """What a channel held when a load began, and what it holds now.
 
-A load that is continued reports each item as if it had never been interrupted: *what became of it* is
-judged by the channel as it was at the start, *what is left to do* by the channel as it is now.
+A load that is continued reports each item as if it had never been interrupted: its *status* is decided by the
+channel as it was at the start, and *what is left to do* by the channel as it is now.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSizes:
-    """How much is asked at once.
+    """How much is requested at once.
 
-    few: up to so many targets are asked for one by one rather than by a listing; 10 to 300: in a local
+    few: up to so many targets are requested one by one rather than by a listing; 10 to 300: in a local
     channel one takes 0.8 ms and a page of 5,000 takes 250 ms, over a network each is a request. page: targets
-    of one page of a listing, 1,000 to 10,000 (chosen, not measured). idle: steps in a row that need no
-    sending before a batch ends, so that their results come; 16 to 1,000 (chosen).
+    per page of a listing, 1,000 to 10,000 (chosen, not measured). idle: after so many steps in a row that
+    need no sending a batch ends, so that their results appear; 16 to 1,000 (chosen).
     """
 
     few: int = 50
@@ -42,10 +42,10 @@ SIZES = BatchSizes()
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A target in short: digests instead of texts, so that a large channel fits in memory."""
+    """A target in brief: digests instead of texts, so that a large channel fits in memory."""
 
     picture_hash: str | None
-    metadata: str | None  # what `digest` makes of it
+    metadata: str | None  # as `digest` makes it
     matchratio: MatchRatio | None
     active: bool
     level: int | None
@@ -60,7 +60,7 @@ class Known:
         return digest(metadata, exact=self.picture_hash is not None)
 
     def same_picture(self, entry: PlanEntry) -> bool | None:
-        """Say whether the bytes added are those of the entry; None where the gallery does not say.
+        """Say whether the target was added from the entry's bytes; None if the gallery does not tell.
 
         Raises a PictureRefused when the entry's picture cannot be read, and what fetching it raises.
         """
@@ -69,7 +69,7 @@ class Known:
         return self.picture_hash == entry.picture_hash or self.picture_hash == hash_of(entry)
 
     def same_words(self, entry: PlanEntry) -> bool:
-        """Say whether the target already has all that the entry brings beside its picture."""
+        """Say whether the target already has everything that the entry sets besides its picture."""
         return (
             (entry.metadata is None or self.digest(entry.metadata) == self.metadata)
             and (entry.matchratio is None or str(entry.matchratio) == str(self.matchratio))
@@ -83,9 +83,9 @@ def hash_of(entry: PlanEntry) -> str:
 
 
 def digest(text: str | None, *, exact: bool) -> str | None:
-    """Return a SHA-256 of metadata; unless `exact`, of what they mean.
+    """Return a SHA-256 of metadata; unless `exact`, of their meaning.
 
-    A service that keeps no hashes is a vendor's, and may write JSON anew.
+    A service that keeps no hashes is a vendor's, and may rewrite JSON.
     """
     if text is None:
         return None
@@ -97,9 +97,10 @@ def digest(text: str | None, *, exact: bool) -> str | None:
 
 
 def targets(gallery: Gallery, channel: str) -> Iterator[Target]:
-    """Yield all targets of a channel, a page at a time; a channel that is not there has none.
+    """Yield all targets of a channel, a page at a time; a channel that does not exist has none.
 
-    Raises BadAnswer for a listing that ends before its totalcount: a shorter truth would remove targets.
+    Raises BadAnswer for a listing that ends before its totalcount: taken as complete, it would remove
+    targets.
     """
     position = 0
     while True:
@@ -124,7 +125,7 @@ def all_known(gallery: Gallery, channel: str) -> Iterator[tuple[str, Known]]:
 
 
 def known_of(gallery: Gallery, channel: str, identifiers: frozenset[str]) -> dict[str, Known]:
-    """Return what `channel` knows of those of `identifiers` that it has."""
+    """Return the state of those of `identifiers` that `channel` has."""
     if len(identifiers) > SIZES.few:
         return {name: known for name, known in all_known(gallery, channel) if name in identifiers}
     found = {}
@@ -139,7 +140,7 @@ def known_of(gallery: Gallery, channel: str, identifiers: frozenset[str]) -> dic
 
 
 def save_start(path: Path, channel: str, start: dict[str, Known]) -> None:
-    """Write the start down, durably, before anything is added."""
+    """Save the state at the start, durably, before anything is added."""
     record = {
         "arcli_start": _FORMAT,
         "channel": channel,
@@ -151,7 +152,7 @@ def save_start(path: Path, channel: str, start: dict[str, Known]) -> None:
 def read_start(path: Path, channel: str) -> dict[str, Known] | None:
     """Return what `save_start` wrote, None when there is no such file.
 
-    Raises Conflict when the load was into another channel, or the file is not ours.
+    Raises Conflict when the load went into another channel, or the file is not ours.
     """
     try:
         record = json.loads(path.read_bytes())
@@ -162,7 +163,7 @@ def read_start(path: Path, channel: str) -> dict[str, Known] | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Conflict(f"{path} is not what arcli wrote", hint="remove it, or use a new report") from error
+        raise Conflict(f"{path} was not written by arcli", hint="remove it, or use a new report") from error
     if of != channel:
         raise Conflict(f"the load that {path} belongs to went into channel {of}", item=os.fspath(path))
     return start

@@ -1,4 +1,4 @@
-"""Judge pictures before they are added: a gallery's verdict, a service's rules, gates for CI."""
+"""Judge pictures before they are added: a gallery's verdict, a service's rules, limits for CI."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from arcli.vision.rating.rules import PictureRules, breaches
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gates:
-    """What makes a picture fail, and whose `rules` add hints."""
+    """What makes a picture fail; `rules`: the service whose rules add hints."""
 
     min_level: int | None = None
     no_duplicates: bool = False
@@ -41,11 +41,11 @@ def check(
     gates: Gates,
     jobs: int | None = None,
 ) -> Iterator[CheckResult]:
-    """Yield a verdict on each picture, in order; an entry with an error gets that.
+    """Yield a verdict on each picture, in order; an entry with an error gets that error.
 
-    `judge` rates and compares the pictures with each other. `gallery` None: with those of its `channel` too
-    (None: with none); else the duplicates in the channel are asked of `gallery`, which sees one picture at a
-    time. The target that has the entry's own identifier does not count as a duplicate.
+    `judge` rates the pictures and compares them with each other. `gallery` None: it also compares them with
+    the targets of its own `channel` (None: with none); else `gallery` looks for duplicates in the channel,
+    one picture at a time. The target that has the entry's own identifier does not count as a duplicate.
     """
     passed: deque[PlanEntry] = deque()
 
@@ -69,7 +69,7 @@ def check(
 
 
 def _refused(passed: deque[PlanEntry]) -> Iterator[CheckResult]:
-    """Yield the verdicts on the leading entries that cannot be looked at."""
+    """Yield the verdicts on the leading entries that cannot be read."""
     while passed and passed[0].error is not None:
         entry = passed.popleft()
         yield CheckResult(image=entry.image, error=entry.error)
@@ -83,7 +83,7 @@ def _not_itself(result: CheckResult, entry: PlanEntry) -> CheckResult:
 
 
 def _joined(own: CheckResult, other: CheckResult) -> CheckResult:
-    """Put what the channel says of duplicates beside what is known here."""
+    """Combine the duplicates in the channel with the verdict made here."""
     if own.error is not None or other.error is not None:
         return replace(own, error=own.error or other.error)
     return replace(own, duplicates=(*other.duplicates, *own.duplicates))
@@ -95,7 +95,7 @@ def _with_rules(result: CheckResult, entry: PlanEntry, gates: Gates) -> CheckRes
     picture = entry.picture()
     try:
         hints = breaches(picture.read(), picture.name, gates.rules)
-    except PictureRefused:  # the judge reads what our header readers do not, or the file has gone since
+    except PictureRefused:  # a format that our header readers do not know, or the file was removed since
         return result
     return replace(result, hints=(*result.hints, *hints))
 

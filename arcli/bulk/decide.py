@@ -13,7 +13,7 @@ from arcli.models import AddStatus, OnExists
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """`start` None: the load that is continued did not note its start."""
+    """`start` None: the load that is continued did not record its start."""
 
     on_exists: OnExists
     start: dict[str, Known] | None
@@ -30,7 +30,7 @@ class Decider:
         try:
             return self._there(entry, before, now)
         except PictureRefused:
-            return Send(entry)  # the gallery says what is wrong with it
+            return Send(entry)  # the gallery will report what is wrong with it
 
     def _there(self, entry: PlanEntry, before: Known | None, now: Known) -> Step:
         if self.start is None and now.same_words(entry) and now.same_picture(entry) is not False:
@@ -51,9 +51,9 @@ class Decider:
 
 
 def _begun(entry: PlanEntry, now: Known) -> bool:
-    """Say whether the target is what this entry makes, whose matchratio and state may be set only then.
+    """Say whether the target was made from this entry: only then may its matchratio and state be set.
 
-    A gallery without hashes is believed.
+    A gallery without hashes is taken at its word.
     """
     metadata = entry.metadata is None or now.digest(entry.metadata) == now.metadata
     return metadata and now.same_picture(entry) is not False

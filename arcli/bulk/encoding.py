@@ -12,7 +12,7 @@ from arcli.filetypes import picture_format
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with that of UTF-16 LE
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins like that of UTF-16 LE
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 @dataclass(frozen=True, slots=True)
 class TextEncoding:
-    """A codec's name; `guessed` when the bytes do not prove it."""
+    """A codec's name; `guessed`: the bytes do not prove it."""
 
     name: str
     guessed: bool = False
@@ -44,7 +44,7 @@ def encoding_of(path: Path) -> TextEncoding:
         head = file.read(4096)
     if head.startswith(_WORKBOOKS):
         raise InvalidManifest(
-            f"{path}: this is a workbook, not a text file", hint="save the sheet as CSV (UTF-8) and name that"
+            f"{path}: this is a workbook, not a text file", hint="save the sheet as CSV (UTF-8) and use that"
         )
     if picture_format(head) is not None:
         raise InvalidManifest(f"{path}: this is a picture, not a list of pictures")
@@ -61,7 +61,7 @@ def encoding_of(path: Path) -> TextEncoding:
 
 
 def _utf16_by_zeros(head: bytes) -> str | None:
-    """ASCII in UTF-16 has its zero bytes all first (big endian) or all second (little endian)."""
+    """Return the kind of UTF-16: ASCII has its zero bytes all first (big endian) or all second (little)."""
     first, second = head[0::2].count(0), head[1::2].count(0)
     if (first == 0) == (second == 0) or (first + second) * 40 < len(head):
         return None
@@ -88,8 +88,8 @@ def _not_utf8(path: Path) -> bytes | None:
 def _guess(sample: bytes, path: Path) -> str:
     """Decide between Chinese and Western text.
 
-    GB2312 writes a character as two high bytes, the common ones with a lead byte of A1 to D7; in cp1252
-    accented letters stand mostly alone, and small ones are E0 to FF.
+    GB2312 writes a character as two high bytes, common characters with a lead byte of A1 to D7; in cp1252
+    accented letters mostly occur singly, and lower-case ones are E0 to FF.
     """
     runs = _HIGH_RUN.findall(sample)
     even = sum(len(run) % 2 == 0 for run in runs)
@@ -106,9 +106,9 @@ def _guess(sample: bytes, path: Path) -> str:
 
 
 def guarded(cell: str) -> str:
-    """Return a CSV cell with an apostrophe before it where a spreadsheet would take it for a formula.
+    """Return a CSV cell, preceded by an apostrophe if a spreadsheet would take it for a formula.
 
-    `unguarded` takes it off again; numbers stay as they are.
+    `unguarded` removes it again; numbers are unchanged.
     """
     return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
 

@@ -21,7 +21,7 @@ PICTURES = "pictures"
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """One target: `image` is its picture's path; with an `error` only its words were written."""
+    """One target: `image` is its picture's path; with an `error`, everything but the picture was written."""
 
     identifier: str
     image: str | None
@@ -31,8 +31,8 @@ class Exported:
 def export(gallery: Gallery, *, channel: str, folder: Path) -> Iterator[Exported]:
     """Write all targets of `channel`, yielding each.
 
-    The manifest appears at the end, when everything it names is on the disk. Raises FileExists for a
-    folder that is not empty, ChannelNotFound, OSError.
+    The manifest appears at the end, when everything it names is on disk. Raises FileExists for a folder that
+    is not empty, ChannelNotFound, OSError.
     """
     gallery.list(channel=channel, query=ListQuery(limit=1))
     pictures = folder / PICTURES
@@ -44,10 +44,10 @@ def export(gallery: Gallery, *, channel: str, folder: Path) -> Iterator[Exported
             try:
                 exported = _one(gallery, target, pictures, names)
             except TargetNotFound:
-                continue  # removed meanwhile
+                continue  # removed in the meantime
             _write_row(manifest, target, exported)
             yield exported
-        for path in pictures.iterdir():  # at the end, when most of it is on the disk anyway
+        for path in pictures.iterdir():  # at the end, when most of it is on disk anyway
             sync(path)
         sync(pictures)
 
@@ -62,7 +62,7 @@ def _make_empty(folder: Path) -> None:
 
 
 class _Names:
-    """File names that differ on every file system, also where case does not count."""
+    """File names that are distinct on every file system, even if it ignores case."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
@@ -88,7 +88,7 @@ def _one(gallery: Gallery, target: Target, pictures: Path, names: _Names) -> Exp
 
 
 def _write_row(manifest: IO[bytes], target: Target, exported: Exported) -> None:
-    """Metadata go out as their own text, matchratio as it stands; what every target has is left out."""
+    """Write a row: metadata as their original text, matchratio as stored, defaults left out."""
     image = None if exported.image is None else f"{PICTURES}/{Path(exported.image).name}"
     row: dict[str, Any] = {"image": image, "identifier": target.identifier}
     if target.metadata is not None:

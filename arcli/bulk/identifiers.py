@@ -1,4 +1,4 @@
-"""Identifiers made from file names, by the rule that docs/bulk.md states."""
+"""Identifiers made from file names, by the rules in docs/bulk.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OTHER = re.compile(r"[^A-Za-z0-9@_.]")
 
 
 class IdFrom(StrEnum):
-    """What of a picture's path its identifier is made from; LATIN: the stem, written in Latin letters."""
+    """The part of a picture's path that its identifier is made from; LATIN: the stem in Latin letters."""
 
     STEM = "stem"
     NAME = "name"
@@ -26,7 +26,7 @@ class IdFrom(StrEnum):
 
 
 def identifier_for(relative: PurePath, rule: IdFrom = IdFrom.STEM) -> str:
-    """Return the identifier of a picture at `relative` (to the folder or manifest that was named)."""
+    """Return the identifier of a picture at `relative` (to the folder or manifest that was given)."""
     if rule is IdFrom.STEM:
         return made_valid(relative.stem)
     if rule is IdFrom.NAME:
@@ -37,7 +37,7 @@ def identifier_for(relative: PurePath, rule: IdFrom = IdFrom.STEM) -> str:
 
 
 def original_name(relative: PurePath, rule: IdFrom, identifier: str) -> str | None:
-    """Return what a picture's file is called (by PATH its path), None where `identifier` says as much."""
+    """Return the name of a picture's file (with PATH its path), None where `identifier` is the same."""
     if rule is IdFrom.PATH:
         text = shown = "/".join(_parts(relative))
     else:
@@ -52,7 +52,7 @@ def _parts(relative: PurePath) -> list[str]:
 
 
 def _in_latin(text: str) -> str:
-    """Return `text` in Latin letters. Raises NotSupported without the package that knows them."""
+    """Return `text` in Latin letters. Raises NotSupported if the package for this is not installed."""
     try:
         from anyascii import anyascii
     except ImportError as error:
@@ -64,9 +64,9 @@ def _in_latin(text: str) -> str:
 def made_valid(text: str) -> str:
     """Return a valid identifier for `text`, always the same one.
 
-    Accents go (é → e), every other character outside `A-Z a-z 0-9 @ _ .` becomes `_`. Where letters of
-    another script were lost or more than 50 characters are left, the end is `_` and 8 hex digits of the
-    SHA-256 of the text (NFC, UTF-8). Fewer than 3 characters are filled up with `_`.
+    Accents are removed (é → e), every other character outside `A-Z a-z 0-9 @ _ .` becomes `_`. If letters of
+    another script were lost, or more than 50 characters remain, the identifier ends with `_` and 8 hex digits
+    of the SHA-256 of the text (NFC, UTF-8). Fewer than 3 characters are padded with `_`.
     """
     name = unicodedata.normalize("NFC", text)
     plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))

@@ -1,4 +1,4 @@
-"""Run an add plan over a gallery: in order, with bounded memory, continued after whatever stopped it."""
+"""Run an add plan over a gallery: in order, with bounded memory, resumable after any interruption."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def load(
     options: AddOptions,
     report: ReportFile[AddResult] | None = None,
 ) -> Iterator[AddResult]:
-    """Yield one result for each entry of `plan`, in order, those that `report` has already first.
+    """Yield one result for each entry of `plan`, in order, first those that `report` already has.
 
-    What is unchanged is not sent again. A result is in the report before it is yielded. Raises what
-    stops the whole load (unreachable, disk full, channel unknown): then run it again with the report.
+    Unchanged items are not sent again. A result is in the report before it is yielded. Raises what stops the
+    whole load (unreachable, disk full, channel unknown): run it again with the report.
     """
     try:
         yield from _Load(gallery, channel, plan, options, report).run()
@@ -74,7 +74,7 @@ class _Load:
             yield result
 
     def _left(self, done: Counter[tuple[str, str]]) -> Iterator[PlanEntry]:
-        """Yield the entries that no line reports."""
+        """Yield the entries that no line of the report mentions."""
         for entry in self.plan.entries():
             if done[entry.image, entry.identifier] > 0:
                 done[entry.image, entry.identifier] -= 1
@@ -82,7 +82,7 @@ class _Load:
                 yield entry
 
     def _decider(self) -> Decider:
-        """Look at the channel where the decision needs it; note its state before a reported load."""
+        """Read the channel if the decision needs it; record its state before a load with a report."""
         on_exists = self.options.on_exists
         if on_exists is OnExists.FAIL and (self.report is None or self.options.dry_run):
             return Decider(on_exists, {}, {})
@@ -92,7 +92,7 @@ class _Load:
         return Decider(on_exists, self._start(self.report, now), now)
 
     def _start(self, report: ReportFile[AddResult], now: dict[str, Known]) -> dict[str, Known] | None:
-        """Return the channel as it was at the start; None when the lines are of a load that noted nothing."""
+        """Return the channel as it was at the start; None when the report's load recorded nothing."""
         path = start_path(report.path)
         start = read_start(path, self.channel)
         if start is not None or report.begun:

@@ -23,10 +23,10 @@ def look_up(
     options: FindOptions,
     report: ReportFile[FindResult] | None = None,
 ) -> Iterator[FindResult]:
-    """Yield a result for each photo, in order; those that `report` has already come first, unasked.
+    """Yield a result for each photo, in order; those that `report` already has come first, without a lookup.
 
-    A result is in the report before it is yielded. Raises what stops the whole run: then run it again with
-    the report.
+    A result is in the report before it is yielded. Raises what stops the whole run: run it again with the
+    report.
     """
     done: Counter[str] = Counter()
     if report is not None:
@@ -41,7 +41,7 @@ def look_up(
 
 
 def _taken(picture: Picture, done: Counter[str]) -> bool:
-    """Say whether a line reports this photo; one that is named twice has two."""
+    """Say whether a line reports this photo; a photo that is named twice has two lines."""
     if done[picture.name] <= 0:
         return False
     done[picture.name] -= 1
@@ -61,10 +61,10 @@ def lookup_object(result: FindResult) -> Record:
 
 
 def hit_object(hit: Match | Candidate) -> Record:
-    """Return a match or candidate, its numbers to the digits that say something: 1/100 px, score 1/10,000."""
+    """Return a match or candidate, its numbers rounded to meaningful digits: 1/100 px, score 1/10,000."""
     record = asdict(hit)
     if record.get("name") is None:
-        record.pop("name", None)  # it is there where there is one
+        record.pop("name", None)  # only targets that have a name get the key
     if hit.score is not None:
         record["score"] = _shown(hit.score)
     if record.get("votes") is not None:
@@ -75,7 +75,7 @@ def hit_object(hit: Match | Candidate) -> Record:
 
 
 def _shown(score: float) -> float:
-    """Return a score's four digits; one below 1 stays below it, as a threshold of 1 accepts none of these."""
+    """Return a score to four digits; one below 1 stays below 1, as a threshold of 1 does not accept it."""
     digits = round(score, 4)
     return digits if digits < 1 or score >= 1 else 0.9999
 
@@ -87,7 +87,7 @@ def _line(result: FindResult) -> Record:
 
 
 def _result(record: Record) -> FindResult:
-    """Make a result of its line. Raises KeyError, TypeError, ValueError for another object."""
+    """Rebuild a result from its line. Raises KeyError, TypeError, ValueError for any other object."""
     error = record.get("error")
     return FindResult(
         image=str(record["image"]),

@@ -1,4 +1,4 @@
-"""Manifests: tables of pictures and what belongs to them, each row checked and typed."""
+"""Manifests: tables of pictures and their data, each row checked and typed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of a manifest; `error` says why it cannot be loaded (then the rest is what could be read)."""
+    """One row of a manifest; `error`: why it cannot be loaded (the other fields are what could be read)."""
 
     line: int
     image: str | None = None
@@ -72,12 +72,15 @@ def open_manifest(path: Path, encoding: str | None = None) -> Manifest:
 
 
 def open_changes(path: Path, encoding: str | None = None) -> Manifest:
-    """Read the head of a manifest of identifiers and what is new about them. Raises as open_table does."""
+    """Read the head of a manifest of identifiers and their changes. Raises as open_table does."""
     return Manifest(open_table(path, _CHANGES, encoding))
 
 
 def _row(found: TableRow, needed: str, *, spreadsheet: bool) -> Row:
-    """Type a row. Cells hold text only; in JSON metadata may be JSON text, an object or an array."""
+    """Convert a row to its types.
+
+    Cells hold only text; in JSON, metadata may be text, an object or an array.
+    """
     values = dict(found.values)
     if found.error is not None:
         image = values.get("image")
@@ -125,7 +128,7 @@ def _text(values: dict[str, Any], name: str) -> str | None:
 
 
 def _identifier(values: dict[str, Any], name: str) -> str | None:
-    """Spreadsheets and JSON writers make numbers of identifiers such as 1001: those are taken as text."""
+    """Return an identifier as text; spreadsheets and JSON writers turn those such as 1001 into numbers."""
     value = values.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
@@ -135,7 +138,7 @@ def _identifier(values: dict[str, Any], name: str) -> str | None:
 
 
 def _matchratio(value: Any) -> MatchRatio | None:
-    """Return a finite number as it was written: a number, or its text."""
+    """Return a finite number as it was written: as a number, or as text."""
     if value is None:
         return None
     try:
@@ -149,7 +152,7 @@ def _matchratio(value: Any) -> MatchRatio | None:
 
 
 def _as_number(text: str) -> MatchRatio:
-    """Return the number that `text` writes, or `text` where that number would be written otherwise (0.50)."""
+    """Return `text` as a number, or unchanged where that number would be written differently (0.50)."""
     for kind in (int, float):
         try:
             if str(kind(text)) == text:

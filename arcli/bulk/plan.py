@@ -13,15 +13,14 @@ from arcli.bulk.walk import Found, Skipped, named_path, picture_named, pictures_
 from arcli.errors import ArcliError, Conflict, EmptyInput, InvalidIdentifier, PictureNotFound, UsageError
 from arcli.models import AddItem, MatchRatio, Picture, is_url, usable_matchratio, valid_identifier
 
-_NAMED = 5  # collisions named in a sentence
+_NAMED = 5  # collisions that a message names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanEntry:
-    """One item of a plan. `where`: its place in a manifest; with an `error` it is not sent.
-
-    The picture is at `path`, or `fetch` brings its bytes, or `data` are they, or `image` is its URL.
-    `picture_hash`: SHA-256 of the bytes where it is known without reading them.
+    """One item of a plan. `where`: its line in a manifest; with an `error` it is not sent. The picture is at
+    `path`, or `fetch` gets its bytes, or `data` holds them, or `image` is its URL. `picture_hash`: SHA-256 of
+    the bytes where it is known without reading them.
     """
 
     image: str
@@ -56,7 +55,7 @@ class PlanEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What items get that have nothing of their own."""
+    """What items get that have no values of their own."""
 
     metadata: str | None = None
     matchratio: MatchRatio | None = None
@@ -64,9 +63,9 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`total` entries, made anew by each call of `entries` so that no metadata are held in memory.
+    """`total` entries, read again by each call of `entries` so that no metadata are held in memory.
 
-    `faults`: entries that have an error already. `unread`: linked folders that were not entered.
+    `faults`: how many entries already have an error. `unread`: linked folders that were not entered.
     """
 
     entries: Callable[[], Iterator[PlanEntry]]
@@ -86,9 +85,9 @@ def plan_words(
 ) -> Plan:
     """Plan files, folders and globs; `identifier` is for one picture, `exclude` has patterns (`excluded`).
 
-    A folder that cannot be read is an entry with an error: what it holds is not known.
+    A folder that cannot be read is an entry with an error, since its content is unknown.
 
-    Raises EmptyInput where there is no picture at all, Conflict for a collision, PictureNotFound for a glob
+    Raises EmptyInput when there is no picture at all, Conflict for a collision, PictureNotFound for a glob
     without a match, UsageError for an identifier given to several pictures, InvalidIdentifier.
     """
     skipped = Skipped()
@@ -97,7 +96,7 @@ def plan_words(
         raise no_pictures(skipped)
     if identifier is not None:
         if len(found) != 1:
-            raise UsageError(f"an identifier for one picture, but {len(found):,} are named")
+            raise UsageError(f"one identifier, but {len(found):,} pictures")
         names = [valid_identifier(identifier)]
     else:
         names = [identifier_for(PurePath(one.relative), rule) for one in found]
@@ -129,7 +128,7 @@ def plan_words(
 
 
 def no_pictures(skipped: Skipped) -> ArcliError:
-    """Return the error for words that name no picture, with what was passed over as its hint."""
+    """Return the error for arguments that name no picture; the hint says what was skipped."""
     if skipped.unreadable:
         folder = skipped.unreadable[0]
         return PictureNotFound(f"{folder}: cannot read this folder", item=folder)
@@ -153,7 +152,9 @@ def _refuse_collisions(found: Iterable[Found], names: list[str]) -> None:
 
 
 def plan_manifest(manifest: Manifest, rule: IdFrom, defaults: Defaults) -> Plan:
-    """Plan a manifest's rows. A bad row, or one whose identifier an earlier row has, becomes an error.
+    """Plan a manifest's rows.
+
+    A bad row, or one that repeats an earlier identifier, becomes an entry with an error.
 
     Raises EmptyInput for a manifest without rows.
     """
@@ -212,8 +213,8 @@ def _entry(row: Row, manifest: Path, rule: IdFrom, defaults: Defaults, taken: in
     if taken is None:
         return entry
     error = InvalidIdentifier(
-        f"the identifier {entry.identifier} is already that of line {taken}",
-        hint="identifiers of a manifest are different from each other",
+        f"the identifier {entry.identifier} is already used in line {taken}",
+        hint="the identifiers of a manifest must be different",
     )
     return replace(entry, error=located(error, entry))
 
@@ -227,7 +228,7 @@ def resolved(folder: Path, image: str) -> Path:
 
 
 def located(error: ArcliError, entry: PlanEntry) -> ArcliError:
-    """Say which picture it is, and where in a manifest it stands."""
+    """Return the error about the entry's picture, with its place in a manifest."""
     if entry.where is not None and error.message.startswith(entry.where):
         return error
     named = entry.image in error.message or entry.image == entry.where

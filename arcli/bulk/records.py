@@ -1,4 +1,4 @@
-"""CSV records with the number of the line each begins in; a broken quote costs one record, not the file."""
+"""CSV records, each with the number of its first line; a broken quote costs one record, not the file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from itertools import chain
 from arcli.errors import InvalidManifest
 from arcli.models import METADATA_LIMIT
 
-RECORD_LIMIT = 4 * METADATA_LIMIT  # characters; quotes double, and the other cells need room
+RECORD_LIMIT = 4 * METADATA_LIMIT  # characters; quotes are doubled, and the other cells need room
 
 
 class _Unclosed(Exception):
-    """A quoted cell went on for longer than any record may."""
+    """A quoted cell is longer than any record may be."""
 
 
 class _Feed:
-    """Hands lines to csv.reader one by one and remembers those of the record that is being read."""
+    """Passes lines to csv.reader one by one and remembers those of the record that is being read."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self.lines = lines
@@ -43,7 +43,7 @@ class _Feed:
 def records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str] | InvalidManifest]]:
     """Yield (line number, cells) of each record that is not blank, or an error in place of its cells.
 
-    After a quote that is never closed reading goes on in the next line. Lines keep their ends.
+    After a quote that is never closed, reading continues in the next line. Lines keep their line ends.
     """
     source = iter(lines)
     number = 1
@@ -68,7 +68,7 @@ def records(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[st
 
 
 def _fault(feed: _Feed, error: Exception) -> InvalidManifest:
-    hint = 'a cell that holds a delimiter, a quote or a line end stands in quotes, a quote in it as ""'
+    hint = 'a cell with a delimiter, a quote or a line break must be in quotes, and a quote in it written ""'
     if len(feed.record) > 1 or "unexpected end" in str(error):
         return InvalidManifest("a quoted cell that begins here is never closed", hint=hint)
-    return InvalidManifest(f"quotes that do not fit together ({error})", hint=hint)
+    return InvalidManifest(f"quotes that do not match ({error})", hint=hint)

@@ -1,10 +1,10 @@
-"""The report of a load or of many lookups: one JSON object a line for each item, in order.
+"""The report of a load or of many lookups: one line with a JSON object for each item, in order.
 
 A run that was killed continues it.
 
-A line is written after the gallery has acknowledged its item, so a report never says more than what is
-stored. It may say less (a kill in between, or power loss before the lines reached the disk): what is
-missing is found in the gallery again, so lines need no fsync of their own; the file gets one at its end.
+A line is written after the gallery has acknowledged its item, so a report never claims more than what is
+stored. It may have less (after a kill in between, or a power loss before the lines reached the disk): missing
+items are found again in the gallery, so lines need no fsync of their own; the file gets one at the end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from arcli.files import hold
 from arcli.models import AddResult, AddStatus, Hint
 
 Result = TypeVar("Result")
-_LINE_ENDS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # to some readers of text
+_LINE_ENDS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # line breaks to some readers of text
 
 
 def json_line(record: dict[str, Any]) -> bytes:
@@ -45,7 +45,7 @@ def item_object(result: AddResult) -> dict[str, Any]:
 
 
 def result_of(item: dict[str, Any]) -> AddResult:
-    """Make the result again of an object. Raises KeyError, TypeError, ValueError for another object."""
+    """Rebuild the result from an object. Raises KeyError, TypeError, ValueError for any other object."""
     error = item.get("error")
     return AddResult(
         image=str(item["image"]),
@@ -59,9 +59,9 @@ def result_of(item: dict[str, Any]) -> AddResult:
 
 @dataclass(frozen=True, slots=True)
 class LineForm(Generic[Result]):
-    """What one line says: `write` makes its object of a result, `read` the result again.
+    """The form of a line: `write` turns a result into its object, `read` turns it back.
 
-    `read` raises KeyError, TypeError or ValueError for another object. Objects begin with `image`.
+    `read` raises KeyError, TypeError or ValueError for any other object. Objects begin with `image`.
     """
 
     write: Callable[[Result], dict[str, Any]]
@@ -72,14 +72,14 @@ ADDITIONS = LineForm(item_object, result_of)
 
 
 def start_path(report: Path) -> Path:
-    """Return where a load with this report keeps what was in the channel before it."""
+    """Return where a load with this report keeps the state that the channel had before."""
     return report.with_name(report.name + ".start")
 
 
 class ReportFile(Generic[Result]):
     """A report that is open for writing, locked against a second run. Close it, or use it in `with`.
 
-    begun: it was there before, so this run continues. lines: how many items it had then.
+    begun: the report existed before, so this run continues it. lines: how many items it had then.
     """
 
     def __init__(
@@ -91,14 +91,14 @@ class ReportFile(Generic[Result]):
 
     @classmethod
     def open(cls, path: Path, form: LineForm[Result], *, resume: bool) -> Self:
-        """Create a report, or with `resume` open the one that is there, mended.
+        """Create a report, or with `resume` open and mend the existing one.
 
         Raises FileExists, Locked (another run writes it), Conflict (the file is not a report), UsageError
         (no such folder), OSError.
         """
         try:
             if not os.path.lexists(path):
-                start_path(path).unlink(missing_ok=True)  # of a load whose report somebody removed
+                start_path(path).unlink(missing_ok=True)  # left by a load whose report was removed
             flags = os.O_RDWR | os.O_CREAT | (0 if resume else os.O_EXCL)
             descriptor = os.open(path, flags, 0o644)
         except FileExistsError as error:
@@ -123,7 +123,7 @@ class ReportFile(Generic[Result]):
                 yield self.form.read(json.loads(line))
 
     def write(self, result: Result) -> None:
-        """Append one line; it survives a kill of this process at once."""
+        """Append one line; from then on it survives a kill of this process."""
         self._file.write(json_line(self.form.write(result)))
         self._file.flush()
 
@@ -141,21 +141,21 @@ class ReportFile(Generic[Result]):
 
 
 def _mend(file: IO[bytes], path: Path, form: LineForm[Any]) -> tuple[bool, int]:
-    """Cut a torn last line off, leave `file` at its end; return whether anything was in it, and its lines.
+    """Cut off a torn last line, leave `file` at its end; return whether it had content, and its lines.
 
-    Raises Conflict where a line in the middle is not one of a report: then it is some other file.
+    Raises Conflict for a line in the middle that is not a report's: then it is some other file.
     """
     good = lines = 0
     torn: int | None = None
     for number, line in enumerate(file, start=1):
         if torn is not None:
-            raise Conflict(f"{path}: line {torn} is not a report's line", hint="name the right file")
+            raise Conflict(f"{path}: line {torn} is not a line of a report", hint="give the right file")
         if _is_line(line, form):
             good, lines = good + len(line), number
         else:
             torn = number
     if torn == 1 and not _may_be_torn(path):
-        raise Conflict(f"{path} is not a report of arcli", hint="name the right file", item=str(path))
+        raise Conflict(f"{path} is not a report of arcli", hint="give the right file", item=str(path))
     begun = file.seek(0, os.SEEK_END) > 0
     file.truncate(good)
     file.seek(good)
@@ -171,7 +171,7 @@ def _is_line(line: bytes, form: LineForm[Any]) -> bool:
 
 
 def _may_be_torn(path: Path) -> bool:
-    """A single broken line is only cut off when it begins as a report's line does."""
+    """Say whether a single broken line begins like a report's line: only then is it cut off."""
     with path.open("rb") as file:
         head = file.read(10)
     start = b'{"image": '

@@ -1,4 +1,4 @@
-"""Steps over a gallery: what has to be sent goes out in one batch, and every result comes in order."""
+"""Steps over a gallery: what must be sent goes out in one batch, and every result comes in order."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The picture needs no sending. `look`: what the gallery would say of it is wanted.
+    """The picture needs no sending.
 
-    `mend`: matchratio or state are not yet as the entry has them.
+    `look`: the gallery's hints on it are wanted. `mend`: matchratio or state are not yet as in the entry.
     """
 
     entry: PlanEntry
@@ -37,7 +37,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Reword:
-    """The picture is there already; its metadata, matchratio or active state are not."""
+    """The picture is already stored; its metadata, matchratio or active state differ."""
 
     entry: PlanEntry
     level: int | None
@@ -85,11 +85,11 @@ class _Runner:
                 yield self.finish(step)
             yield self._sent(step.entry, result)
         for step in queue:
-            assert isinstance(step, Settled | Reword), "a gallery yields one result an item"
+            assert isinstance(step, Settled | Reword), "a gallery yields one result per item"
             yield self.finish(step)
 
     def _sent(self, entry: PlanEntry, result: AddResult) -> AddResult:
-        """Complete what the gallery says of an item. Raises Unreachable: then the rest is not tried."""
+        """Complete the gallery's result of an item. Raises Unreachable: the rest is then not tried."""
         if isinstance(result.error, Unreachable):
             raise result.error
         if result.error is not None:
@@ -104,7 +104,7 @@ class _Runner:
         return self._completed(entry, result, TargetChanges(active=entry.active))
 
     def _completed(self, entry: PlanEntry, result: AddResult, changes: TargetChanges) -> AddResult:
-        """Change what a stored target does not have yet; where that fails, the item has failed."""
+        """Change what a stored target does not have yet; if that fails, the item has failed."""
         try:
             self._update(entry, changes)
         except Unreachable:
@@ -152,7 +152,7 @@ class _Runner:
         self.gallery.update(channel=self.channel, identifier=entry.identifier, changes=changes)
 
     def _hints(self, entry: PlanEntry) -> tuple[Hint, ...]:
-        """Ask again for the gallery's hints on a picture whose line could not be written."""
+        """Ask the gallery again for hints on a picture whose line could not be written."""
         try:
             results = self.gallery.check(pictures=[entry.picture()], channel=self.channel)
             return next(iter(results)).hints

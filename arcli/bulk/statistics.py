@@ -18,13 +18,13 @@ from arcli.files import folder_of, hold, replacing
 from arcli.models import StatRecord
 
 COLUMNS = ("date", "channel", "identifier", "count")
-MISSED = "missed"  # a column of its own, only where misses were asked for
+MISSED = "missed"  # a separate column, only if misses were requested
 
 Key = tuple[str, str, str, bool]
 
 
 class Period(StrEnum):
-    """What one record sums up; its date is written with as many digits."""
+    """The period that a record sums up; it decides the digits of the date."""
 
     DAY = "day"
     MONTH = "month"
@@ -68,7 +68,7 @@ def _records(sums: dict[Key, int]) -> list[StatRecord]:
 
 
 def statistics_csv(records: Sequence[StatRecord], *, misses: bool) -> bytes:
-    """Return records as CSV: UTF-8, a header, one line a record."""
+    """Return records as CSV: UTF-8, a header, one line per record."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_columns(misses))
@@ -81,15 +81,15 @@ def statistics_csv(records: Sequence[StatRecord], *, misses: bool) -> bytes:
 def append_statistics(path: Path, records: Sequence[StatRecord], *, misses: bool) -> list[StatRecord]:
     """Merge records into the CSV file at `path` and return all that it holds then.
 
-    A row that is there for the same date, channel and identifier gets the new count, so that nothing is
-    added twice and a day that had not ended is completed. Two jobs at once wait for each other. Raises
-    Conflict for a file that is not such a CSV file or sums up other periods; it stays as it is.
+    A row for the same date, channel and identifier gets the new count, so that nothing is added twice and a
+    day that had not ended is completed. Two simultaneous jobs wait for each other. Raises Conflict for a file
+    that is not such a CSV file or sums up other periods; it stays as it is.
     """
     with _alone(folder_of(path)):
         sums = dict(_rows(path, misses)) if path.exists() else {}
         sums |= {_key(record.date, record): record.count for record in records}
         if len({len(key[0]) for key in sums}) > 1:
-            raise Conflict(f"{path} sums up other periods", hint="give the --by with which it was begun")
+            raise Conflict(f"{path} sums up other periods", hint="use the --by that it was begun with")
         merged = _records(sums)
         with replacing(path) as file:
             file.write(statistics_csv(merged, misses=misses))

@@ -1,6 +1,6 @@
 """Tables that people save from spreadsheets or write as JSON lines, read row by row.
 
-Encoding and delimiter are found out, the header says what the columns mean, a bad row costs that row only. A
+Encoding and delimiter are detected, the header tells what the columns mean, a bad row costs only itself. A
 table may be read several times and is never held in memory.
 """
 
@@ -26,12 +26,15 @@ _JSON_LINES = (".jsonl", ".ndjson")
 _EXCEL_SEPARATOR = "sep="  # the line before the header that names the delimiter for Excel
 
 Names = Mapping[str, tuple[str, ...]]
-"""Fields, and what headers call them; a table must have the first. Case, space, `_` and `-` do not matter."""
+"""Fields, and their names in headers; a table must have the first field.
+
+Case, space, `_` and `-` do not matter.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class TableHeader:
-    """`columns`: field → cell number; `records`: how many records come before the first row."""
+    """`columns`: field → cell number; `records`: how many records precede the first row."""
 
     delimiter: str
     columns: dict[str, int]
@@ -42,7 +45,7 @@ class TableHeader:
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """What a row says, by field; empty cells are absent. With an `error` it is what could be read."""
+    """The values of a row, by field; empty cells are left out. With an `error`: what could be read."""
 
     line: int
     values: dict[str, Any]
@@ -51,7 +54,7 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """A table whose head has been read. `notes`: what the user should know about how it is read."""
+    """A table whose head has been read. `notes`: what the user should know about how it was read."""
 
     path: Path
     names: Names
@@ -102,7 +105,7 @@ def open_table(path: Path, names: Names, encoding: str | None = None) -> TextTab
 
 
 def _csv_header(path: Path, encoding: str, names: Names) -> TableHeader:
-    """Find delimiter and columns: the delimiter is the one by which the header has the first field."""
+    """Find delimiter and columns: with the right delimiter the header has the first field."""
     best: list[str] = []
     for delimiter in DELIMITERS:
         found = list(islice(records(_lines(path, encoding), delimiter), 2))
@@ -114,7 +117,7 @@ def _csv_header(path: Path, encoding: str, names: Names) -> TableHeader:
                 return header
             best = max(best, cells, key=len)
     if not best:
-        raise EmptyInput(f"{path} lists nothing: it has no text", item=str(path))
+        raise EmptyInput(f"{path} is empty", item=str(path))
     needed, *others = names
     raise InvalidManifest(
         f"{path}: no column is named {needed} (found: {', '.join(best)})",
@@ -124,7 +127,7 @@ def _csv_header(path: Path, encoding: str, names: Names) -> TableHeader:
 
 
 def _header_of(cells: list[str], delimiter: str, before: int, path: Path, names: Names) -> TableHeader | None:
-    """Return what a header's cells name, or None without the first field.
+    """Return the header that the cells make, or None if they lack the first field.
 
     Raises InvalidManifest for a field named twice.
     """
@@ -154,7 +157,7 @@ def _from_cells(line: int, cells: list[str] | InvalidManifest, header: TableHead
         return TableRow(line, {}, cells)
     cells = [unguarded(cell) for cell in cells]
     values = {
-        name: cell.strip() if name != "metadata" else cell  # metadata stay byte for byte
+        name: cell.strip() if name != "metadata" else cell  # metadata are kept byte for byte
         for name, at in header.columns.items()
         if at < len(cells) and (cell := cells[at]).strip()
     }
@@ -184,7 +187,7 @@ def _no_constant(name: str) -> None:
 
 
 def _lines(path: Path, encoding: str) -> Iterator[str]:
-    """Yield physical lines with their ends."""
+    """Yield physical lines with their line ends."""
     number = 0
     with path.open(encoding=encoding, newline="") as file:
         try:
@@ -205,7 +208,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _known(encoding: str) -> str:
-    """Return the codec to read with: one of UTF-8 that does not mind a byte order mark."""
+    """Return the codec to read with; for UTF-8 one that accepts a byte order mark."""
     try:
         "".encode(encoding)
     except (LookupError, UnicodeError) as error:

@@ -1,4 +1,4 @@
-"""Many targets changed by a manifest: each row an identifier and what is new about it."""
+"""Many targets changed by a manifest: each row has an identifier and its changes."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def count_rows(manifest: Manifest) -> int:
 def update_rows(
     gallery: Gallery, *, channel: str, manifest: Manifest, also: TargetChanges
 ) -> Iterator[Updated]:
-    """Change the targets that rows name, in order; what a row does not say is taken from `also`, or stays.
+    """Change the targets that rows name, in order; what a row leaves out is taken from `also`, or stays.
 
-    A row that fails is a result with its error. Raises what stops the whole of it: Unreachable (run it again
-    then: changes that are made already change nothing), ChannelNotFound.
+    A row that fails is a result with its error. Raises what stops the whole run: Unreachable (then run it
+    again: repeating changes does no harm), ChannelNotFound.
     """
     for row in manifest.rows():
         try:
@@ -53,7 +53,10 @@ def update_rows(
 
 
 def _changes(row: Row, path: Path, also: TargetChanges) -> tuple[str, TargetChanges]:
-    """Return whose changes they are. Raises the row's error, InvalidManifest where it changes nothing."""
+    """Return a row's identifier and changes.
+
+    Raises the row's error, InvalidManifest if it changes nothing.
+    """
     if row.error is not None:
         raise row.error
     assert row.identifier is not None, "a row without an error has an identifier"

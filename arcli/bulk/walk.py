@@ -1,4 +1,4 @@
-"""Which pictures the words on a command line mean: files, folders, globs and lists of paths."""
+"""Which pictures the arguments of a command mean: files, folders, globs and lists of paths."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ SYSTEM_NAMES = frozenset(
         *("lost+found", "~snapshot"),  # ext4; NetApp
     )
 )
-"""Folders and files that file servers and desktops keep for themselves, in lower case."""
+"""Folders and files that file servers and desktops keep for their own use, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A picture: `image` as answers show it, `relative` to the folder that was named."""
+    """A picture: `image`: as answers show it; `relative`: its path from the given folder."""
 
     image: str
     relative: str
@@ -42,10 +42,10 @@ class Found:
 
 @dataclass(slots=True)
 class Skipped:
-    """What folders hold beside pictures.
+    """What folders hold besides pictures.
 
-    hidden, system, excluded: files and folders passed over by rule. unreadable: folders whose pictures are
-    not known; links: linked folders, which are not entered. empty: folders named that gave no picture.
+    hidden, system, excluded: files and folders skipped by rule. unreadable: folders whose pictures are not
+    known; links: linked folders, which are not entered. empty: given folders without pictures.
     """
 
     hidden: int = 0
@@ -57,20 +57,20 @@ class Skipped:
     empty: list[str] = field(default_factory=list)
 
     def notes(self) -> tuple[str, ...]:
-        """Say in words what was passed over, and which folders could not be read."""
+        """Return in words what was skipped, and which folders could not be read."""
         return self.passed_over() + tuple(f"cannot read the folder {name}" for name in self.unreadable)
 
     def passed_over(self) -> tuple[str, ...]:
         counted = [
             (self.hidden, "hidden"),
-            (self.system, "of the system (@eaDir, Thumbs.db and the like)"),
+            (self.system, "of the system (@eaDir, Thumbs.db and so on)"),
             (self.excluded, "excluded"),
             (self.others, "not pictures by their names"),
         ]
         words = ", ".join(f"{count:,} {what}" for count, what in counted if count)
         linked = tuple(f"{name} is a link to a folder and was not entered" for name in self.links)
         empty = tuple(f"no pictures in {name}" for name in self.empty if name not in self.unreadable)
-        return ((f"passed over in folders: {words}",) if words else ()) + linked + empty
+        return ((f"skipped in folders: {words}",) if words else ()) + linked + empty
 
 
 def picture_named(name: str) -> Picture:
@@ -83,12 +83,12 @@ def picture_named(name: str) -> Picture:
 
 
 def named_path(image: str) -> PurePath:
-    """Return the path that a picture's identifier is made from: of a URL its own, decoded."""
+    """Return the path that a picture's identifier is made from; of a URL, its decoded path."""
     return PurePath(unquote(urlsplit(image).path).lstrip("/") if is_url(image) else image)
 
 
 def pictures_of(words: Iterable[str], skipped: Skipped, exclude: Sequence[str] = ()) -> Iterator[Found]:
-    """Yield what `each_picture` does, but a path that is named twice only once."""
+    """Yield what `each_picture` yields, but a path that is given twice only once."""
     seen: set[str] = set()
     for found in each_picture(words, skipped, exclude):
         key = found.image if is_url(found.image) else os.path.normpath(found.image)
@@ -98,11 +98,11 @@ def pictures_of(words: Iterable[str], skipped: Skipped, exclude: Sequence[str] =
 
 
 def each_picture(words: Iterable[str], skipped: Skipped, exclude: Sequence[str] = ()) -> Iterator[Found]:
-    """Yield the pictures that `words` name, folders in sorted order, as often as they are named.
+    """Yield the pictures that `words` name, folders in sorted order, as often as they are given.
 
-    A URL is a picture. A word that names nothing is tried as a glob (`**` for any depth), and in the other
-    Unicode forms of its name. A file that is named is taken whatever its name is, unless a pattern of
-    `exclude` says otherwise (see `excluded`). Raises PictureNotFound for a word that means nothing.
+    A URL is a picture. A word that names no file is tried as a glob (`**` for any depth), and in the other
+    Unicode forms of its name. A file that is given is taken whatever its name is, unless it matches a pattern
+    of `exclude` (see `excluded`). Raises PictureNotFound for a word that matches nothing.
     """
     for word in words:
         if is_url(word):
@@ -113,7 +113,7 @@ def each_picture(words: Iterable[str], skipped: Skipped, exclude: Sequence[str] 
 
 
 def _folder_form(word: str) -> str:
-    """Return a folder's name as the disk has it; a file keeps the form that the user gave."""
+    """Return a folder's name as it is on disk; a file keeps the form that the user gave."""
     other = str(as_on_disk(Path(word)))
     return other if os.path.isdir(other) else word  # noqa: PTH112 - as below
 
@@ -124,7 +124,7 @@ def _meaning(word: str, skipped: Skipped, exclude: Sequence[str]) -> Iterator[Fo
     elif os.path.lexists(word) or not glob.has_magic(word):
         yield from _file(word, skipped, exclude)
     else:
-        names = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - keeps the words' own form
+        names = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - keeps the form of the words
         if not names:
             raise PictureNotFound(f"{word}: nothing matches", item=word)
         for name in names:
@@ -149,10 +149,10 @@ def is_picture_name(name: str) -> bool:
 
 
 def excluded(relative: str, patterns: Sequence[str]) -> bool:
-    """Say whether a pattern (`*`, `?`, `[…]`) means the file or folder at `relative`.
+    """Say whether a pattern (`*`, `?`, `[…]`) matches the file or folder at `relative`.
 
-    A pattern with a `/` is compared with the whole path from the folder that was named (after `**/` at any
-    depth), another one with the last name. Unicode forms and a `/` at the end do not matter.
+    A pattern with a `/` is compared with the whole path from the given folder (after `**/` at any depth), any
+    other with the last name. Unicode forms and a trailing `/` do not matter.
     """
     whole = "/" + unicodedata.normalize("NFC", relative).lstrip("/")
     for pattern in patterns:
@@ -165,7 +165,7 @@ def excluded(relative: str, patterns: Sequence[str]) -> bool:
 
 
 def _folder(root: str, skipped: Skipped, exclude: Sequence[str]) -> Iterator[Found]:
-    """Walk `root`; linked folders inside are not entered, so a loop cannot catch it."""
+    """Walk `root`; linked folders inside are not entered, so that there are no loops."""
 
     def refuse(error: OSError) -> None:
         skipped.unreadable.append(str(error.filename))
@@ -192,7 +192,7 @@ def _folder(root: str, skipped: Skipped, exclude: Sequence[str]) -> Iterator[Fou
 
 
 def _passed_over(inside: str, name: str, skipped: Skipped, exclude: Sequence[str]) -> bool:
-    """Count a file or folder that a rule passes over. `inside`: its folder, from the one that was named."""
+    """Count a file or folder that a rule skips. `inside`: its folder, relative to the given one."""
     hidden = name.startswith(".")
     system = name.lower() in SYSTEM_NAMES
     out = bool(exclude) and excluded(os.path.normpath(f"{inside}/{name}"), exclude)
@@ -203,7 +203,7 @@ def _passed_over(inside: str, name: str, skipped: Skipped, exclude: Sequence[str
 
 
 def _is_link(folder: str, name: str, skipped: Skipped, *, dangling: bool = False) -> bool:
-    """Note a linked folder; `dangling`: a link that leads nowhere may have led to one."""
+    """Record a linked folder; `dangling`: also a broken link, which may have led to a folder."""
     path = os.path.join(folder, name)  # noqa: PTH118 - as it is shown
     link = os.path.islink(path) and not (dangling and os.path.exists(path))  # noqa: PTH114, PTH110
     if link:
@@ -212,9 +212,9 @@ def _is_link(folder: str, name: str, skipped: Skipped, *, dangling: bool = False
 
 
 def as_on_disk(path: Path) -> Path:
-    """Return `path`, or where nothing has its name the one file whose name differs only in its Unicode form.
+    """Return `path`, or if there is no such file, the only one whose name differs just in its Unicode form.
 
-    macOS writes é as e and an accent, most others as one character; both look the same.
+    macOS writes é as e and an accent, most other systems as one character; both look the same.
     """
     if str(path).isascii() or os.path.lexists(path):
         return path

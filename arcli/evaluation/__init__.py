@@ -1,1 +1,1 @@
-"""Measured recognition on one's own photos: what is found, what is mistaken, at which threshold."""
+"""Recognition measured on one's own photos: what is found, what is mistaken, at which threshold."""

@@ -12,7 +12,7 @@ from arcli.evaluation.photos import LabelledPhoto, PhotoList, Registered
 from arcli.gallery import Gallery
 from arcli.models import FindOptions, FindResult, Picture
 
-CANDIDATES = 30  # as many as the shortlist: so a miss was considered, or it was not
+CANDIDATES = 30  # as many as the shortlist: this shows whether a missed target was considered
 
 
 def evaluate(
@@ -24,9 +24,9 @@ def evaluate(
 ) -> Iterator[Judged]:
     """Look every photo up and judge it, in order; nothing is counted in the statistics.
 
-    A photo that was not answered rightly is looked up once more with its candidates, to say why; its
-    time is that of the first lookup, which users would have waited for. A service that has no options for
-    a lookup counts it, and is not asked again.
+    A photo with a wrong answer is looked up once more with its candidates, to explain why; its time is that
+    of the first lookup, for which users would have waited. A service without options for lookups counts them,
+    and is not asked again.
     """
     able = has_options(gallery)
     plain = replace(options, candidates=0, count=not able)
@@ -47,7 +47,7 @@ def evaluate(
 
 
 def has_options(gallery: Gallery) -> bool:
-    """Say whether lookups can be kept out of the statistics, and name candidates and several targets."""
+    """Say whether lookups can be left uncounted, and can return candidates and several targets."""
     return "find_options" in gallery.capabilities().features
 
 
@@ -58,7 +58,7 @@ def _with_candidates(
     channels: Sequence[str] | None,
     options: FindOptions,
 ) -> FindResult:
-    """Return the result with its candidates, or as it is where the second lookup fails."""
+    """Return the result with its candidates, or unchanged if the second lookup fails."""
     asked = replace(options, candidates=CANDIDATES)
     try:
         again = gallery.find(picture=photo.picture, channels=channels, options=asked)

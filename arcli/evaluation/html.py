@@ -33,10 +33,10 @@ img { max-width: 240px; max-height: 240px } svg { max-width: 100%; height: auto 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageSizes:
-    """How much of what went wrong a page shows.
+    """How many of the photos that went wrong a page shows, and how large.
 
-    side: pixels of a small picture, shown at half of it; 240 to 640, some 25 kB each. photos: at most; 50 to
-    1,000, for a page with more is slow to open.
+    side: pixels of a small picture, shown at half that size; 240 to 640, some 25 kB each. photos: at most; 50
+    to 1,000, since a page with more is slow to open.
     """
 
     side: int = 480
@@ -62,7 +62,7 @@ class WrongPhotos:
 
 
 class Covers:
-    """The pictures that `gallery` keeps of targets in `channels`, small, as HTML."""
+    """Small versions of the pictures that `gallery` keeps of targets in `channels`, as HTML."""
 
     def __init__(self, gallery: Gallery, channels: Sequence[str]) -> None:
         self._gallery, self._channels = gallery, channels
@@ -107,7 +107,7 @@ def _conditions(conditions: Conditions) -> str:
 
 
 def conditions_shown(conditions: Conditions) -> dict[str, str | None]:
-    """Return what was measured in words."""
+    """Return the conditions of the measurement in words."""
     all_channels = conditions.channel is None and conditions.targets is None
     threshold = "the channel's own" if conditions.threshold is None else f"{conditions.threshold:.2f}"
     return {
@@ -192,7 +192,7 @@ def _score(score: float | None) -> str:
 
 
 def _image(each: Judged) -> str:
-    """Return the photo, small, with what was found drawn on it; one that cannot be read has none."""
+    """Return the photo, small, with what was found drawn on it; nothing for one that cannot be read."""
     from arcli.vision.drawing.draw import Outline
 
     matches = [match for match in each.result.matches if match.quad]

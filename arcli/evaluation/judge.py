@@ -12,7 +12,7 @@ from arcli.models import Candidate, FindResult, Match
 
 
 class Outcome(StrEnum):
-    """What came of a photo. `right`: its first match is a target that it shows."""
+    """The result of a photo. `right`: its first match is a target that it shows."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Miss:
-    """A target that a photo shows and that was not found. `reason`: a candidate's, or one of ours.
+    """A target that a photo shows and that was not found. `reason`: a candidate's, or one of these.
 
     `not_in_shortlist`: nothing voted for it enough. `other_target_chosen`: it was considered, and another
     target was accepted instead. `photo_failed`: the photo could not be looked up. `candidates_not_named`: the
@@ -57,7 +57,7 @@ def judge(
     explained: bool = False,
     registered: Registered = Registered(),
 ) -> Judged:
-    """Compare an answer with the truth. explained: the result has all candidates that were considered."""
+    """Compare an answer with the ground truth. explained: the result has all candidates considered."""
     reported = [match.identifier for match in result.matches]
     found = photo.expected & set(reported)
     return Judged(
@@ -72,7 +72,7 @@ def judge(
 
 def _outcome(photo: LabelledPhoto, result: FindResult) -> Outcome:
     if result.error is not None:
-        poor = isinstance(result.error, TooFewFeatures)  # looked at, and found to show nothing
+        poor = isinstance(result.error, TooFewFeatures)  # searched, and nothing was found
         return Outcome.REJECTED if poor and not photo.expected else Outcome.FAILED
     if not photo.expected:
         return Outcome.FALSE_ACCEPT if result.matches else Outcome.REJECTED
@@ -118,11 +118,11 @@ def _reason(photo: LabelledPhoto, result: FindResult, candidate: Candidate | Non
 
 
 def answer_at(result: FindResult, threshold: float) -> str | None:
-    """Return the identifier that another threshold would have answered first; None: nothing.
+    """Return the identifier that would have been the first answer at another threshold; None: nothing.
 
-    Matches come before candidates, as they do in the answer: the look-alike that was chosen need not
-    have the higher score.
+    Matches come before candidates, as they do in the answer: the look-alike that was chosen need not have the
+    highest score.
     """
     hits: list[Match | Candidate] = [*result.matches, *result.candidates]
-    enough = max(threshold, 1e-9)  # a refused candidate has 0
+    enough = max(threshold, 1e-9)  # a refused candidate has a score of 0
     return next((hit.identifier for hit in hits if hit.score is not None and hit.score >= enough), None)

@@ -1,4 +1,4 @@
-"""What many judged photos say together: recall, false accepts with their bound, the threshold sweep."""
+"""The sum of many judged photos: recall, false accepts with their bound, the threshold sweep."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SWEEP = tuple(step / 50 for step in range(51))  # thresholds 0.00, 0.02 … 1.00
 class ThresholdPoint:
     """What a threshold would have answered, from the scores of matches and candidates.
 
-    precision: right answers among all answers (None: no answers). recall: photos that show a target and
-    whose best answer is one of theirs. false_accept_rate: photos that show none and would be answered.
+    precision: right answers among all answers (None: no answers). recall: photos that show a target and whose
+    best answer is one of theirs. false_accept_rate: photos that show none and would get an answer.
     """
 
     threshold: float
@@ -39,10 +39,10 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What was measured: the channel (None: all, or a folder of `targets`), when (UTC), by which arcli.
+    """What was measured: the channel (None: all, or a folder of `targets`), when (UTC), with which arcli.
 
-    threshold: the score from which a target counts as found where it has none of its own; None: that of each
-    channel, or the service's.
+    threshold: the score from which a target counts as found if it has no match ratio of its own; None: each
+    channel's, or the service's.
     """
 
     channel: str | None
@@ -56,13 +56,13 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """An evaluation. Rates are None where no photo counts for them.
+    """An evaluation. Rates are None if no photo counts towards them.
 
-    recall_at_1: photos that show a target whose first match is one of them. recall: targets found of all
-    that the photos show. wrong: photos with targets answered first by another. extra: reported targets
-    that a photo does not show. without_targets: photos that show none and could be read; failed: those that
-    could not be looked up. false_accept_bound: upper end of the one-sided 95 % interval (Clopper and
-    Pearson 1934) of the false accept rate.
+    recall_at_1: photos that show a target whose first match is one of them. recall: targets found of all that
+    the photos show. wrong: photos that show targets, but whose first match is another one. extra: reported
+    targets that a photo does not show. without_targets: photos that show none and could be read; failed:
+    those that could not be looked up. false_accept_bound: upper end of the one-sided 95 % interval (Clopper
+    and Pearson 1934) of the false accept rate.
     """
 
     queries: int
@@ -147,7 +147,7 @@ class Measurement:
 
 
 def share(part: int, whole: int) -> float | None:
-    """Return part / whole, or None where there is no whole."""
+    """Return part / whole, or None if the whole is 0."""
     return part / whole if whole else None
 
 

@@ -14,7 +14,7 @@ COLUMNS = {
     "photo": ("photo", "image", "picture", "file", "filename", "path"),
     "identifier": ("identifier", "identifiers", "id", "target", "targets"),
 }
-"""Fields, and what the header of a list may call them."""
+"""Fields, and their names in the header of a list."""
 
 RawRow = tuple[int, Mapping[str, Any], ArcliError | None]
 """Line number, values by field, and why the row cannot be read."""
@@ -54,7 +54,7 @@ class PhotoList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """Labels that the searched channels cannot answer: they have no such target, or it is inactive."""
+    """Labels that the searched channels cannot find: there is no such target, or it is inactive."""
 
     absent: frozenset[str] = frozenset()
     inactive: frozenset[str] = frozenset()
@@ -63,10 +63,11 @@ class Registered:
 def labelled_photos(
     rows: Iterable[RawRow], path: Path, locate: Callable[[Path], Path]
 ) -> Iterator[LabelledPhoto]:
-    """Make labelled photos of the rows of the list at `path`, to whose folder photos are relative.
+    """Read labelled photos from the list at `path`; photos are relative to its folder.
 
-    Several identifiers are separated by `;`. `locate` finds a file whose name is written otherwise. Raises
-    InvalidManifest with the line number for a row that cannot be read: a wrong truth measures nothing.
+    Several identifiers are separated by `;`. `locate` finds a file whose name is in another Unicode form.
+    Raises InvalidManifest with the line number for a row that cannot be read: a measurement against a wrong
+    ground truth is worthless.
     """
     for line, values, error in rows:
         try:
@@ -89,7 +90,7 @@ def _photo(values: Mapping[str, Any], path: Path, locate: Callable[[Path], Path]
 
 
 def _identifiers(value: object) -> Iterator[str]:
-    """Yield identifiers of text with `;`, or in JSON also of a list; numbers are taken as text."""
+    """Yield the identifiers in a text with `;`, or in a JSON list; numbers are taken as text."""
     for part in value if isinstance(value, list) else str(value or "").split(";"):
         if text := str(part).strip():
             yield text

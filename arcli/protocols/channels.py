@@ -38,7 +38,10 @@ def settings_json(settings: ChannelSettings) -> JsonObject:
 
 
 def read_settings(body: JsonObject) -> ChannelSettings:
-    """Read all settings of a channel; what is absent is the default. Raises UsageError on an unknown kind."""
+    """Read all settings of a channel; missing ones have their default.
+
+    Raises UsageError on an unknown kind.
+    """
     try:
         kind = ListKind(text(body.get("kind")) or ListKind.PLAIN)
         index = IndexKind(text(body.get("index")) or IndexKind.AUTO)
@@ -57,9 +60,9 @@ def read_settings(body: JsonObject) -> ChannelSettings:
 
 
 def asked_settings(body: object) -> ChannelSettings:
-    """Read the settings that a client asks for; what is absent is the default. Raises UsageError.
+    """Read the settings that a client requests; missing ones have their default. Raises UsageError.
 
-    Unlike an answer of a service, a request is read strictly: known keys, each of its type and range.
+    Unlike a service's answer, a request is read strictly: only known keys, each with its type and range.
     """
     settings = refuse_unknown(body, frozenset(_SETTINGS), "settings")
     for name, value in settings.items():
@@ -69,7 +72,7 @@ def asked_settings(body: object) -> ChannelSettings:
 
 
 def asked_changes(body: object) -> SettingsChanges:
-    """Read the settings that are to change: those that are there. Raises UsageError."""
+    """Read the settings to change: those that are present. Raises UsageError."""
     settings = asked_settings(body)
     given = body if isinstance(body, dict) else {}
     named = {field: getattr(settings, field) for field in SettingsChanges.__annotations__ if field in given}

@@ -1,6 +1,6 @@
 """`/arcli/v1`: what our server offers beyond ARCloud's seven calls.
 
-All paths lie under the same base URL as the calls. Credentials travel as HTTP Basic (username:secretkey,
+All paths lie under the same base URL as the calls. Credentials are sent as HTTP Basic (username:secretkey,
 UTF-8); `capabilities` needs none. Bodies are JSON unless said otherwise; `{channel}` and `{identifier}` are
 percent-encoded path segments. A failure answers `{"error": {code, message, hint?, item?}}`
 (arcli.protocols.reading) with the HTTP status of `http_status`.
@@ -66,7 +66,7 @@ RENAME, COPY = "rename", "copy"  # below a channel: it gets the name in the body
 
 
 class Feature(StrEnum):
-    """What a service says that it can do, in `capabilities`."""
+    """What a service can do, as it says in `capabilities`."""
 
     ADD_OPTIONS = "add_options"  # AddImage understands our fields; replacing is atomic
     UPDATE_FIELDS = "update_fields"  # UpdateImageInfo understands active, rename, image
@@ -99,7 +99,7 @@ _STATUS: tuple[tuple[type[ArcliError], int], ...] = (
 
 
 def http_status(error: ArcliError) -> int:
-    """Return the HTTP status that `/arcli/v1` answers `error` with."""
+    """Return the HTTP status with which `/arcli/v1` answers `error`."""
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
@@ -122,7 +122,7 @@ def basic(credentials: Credentials) -> str:
 
 
 def read_basic(header: str) -> Credentials:
-    """Read an Authorization header. Raises WrongCredentials where it is not of our form."""
+    """Read an Authorization header. Raises WrongCredentials if it has another form."""
     scheme, _, encoded = header.partition(" ")
     try:
         username, colon, secretkey = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -138,7 +138,7 @@ def capabilities_json(version: str, features: Sequence[Feature]) -> JsonObject:
 
 
 def read_capabilities(body: JsonObject) -> Capabilities | None:
-    """Return what the service can do, None when the answer is not that of an arcli server."""
+    """Return what the service can do, None if the answer is not an arcli server's."""
     features = body.get("features")
     if whole(body.get("arcli")) != 1 or not isinstance(features, list):
         return None

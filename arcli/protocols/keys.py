@@ -1,4 +1,4 @@
-"""Find-only keys of an account, as JSON objects and as they are asked for (`/arcli/v1/keys`)."""
+"""Find-only keys of an account, as JSON objects and as requests (`/arcli/v1/keys`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arcli.protocols.reading import JsonObject, shown
 from arcli.protocols.strict import refuse_unknown
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
-_SLOWEST = 0.01  # requests a second: one in a minute and a half, as `account add --rate` allows
+_SLOWEST = 0.01  # requests a second: one in a minute and a half, the least that `account add --rate` allows
 _FIELDS = ("key_id", "channels", "created", "last_used", "expires", "rate")
 
 
@@ -30,7 +30,7 @@ def keys_json(keys: Sequence[AccountKey]) -> JsonObject:
 
 
 def new_key_json(key: AccountKey, made: NewKey) -> JsonObject:
-    """Write a key that was just made, the only time with its secret."""
+    """Write a key that was just made, with its secret; later answers never have it."""
     return key_json(key) | {"secretkey": made.secretkey}
 
 
@@ -40,12 +40,12 @@ def find_keys(account: Account) -> tuple[AccountKey, ...]:
 
 
 def asked_key(body: object) -> KeyRequest:
-    """Read the find-only key that a client asks for. Raises UsageError."""
+    """Read the find-only key that a client requests. Raises UsageError."""
     return KeyRequest(scope=Scope.FIND, **asked_key_changes(body))
 
 
 def asked_key_changes(body: object) -> KeyChanges:
-    """Read what is to change of a key: the fields that are there. Raises UsageError."""
+    """Read the changes to a key: the fields that are present. Raises UsageError."""
     given = refuse_unknown(body, frozenset(_ASKED), "the body")
     for name, value in given.items():
         if not _ASKED[name](value):
@@ -57,7 +57,7 @@ def asked_key_changes(body: object) -> KeyChanges:
 
 
 def _is_channels(value: object) -> bool:
-    """One that works in no channel is not asked for: that is a key to remove."""
+    """Say whether the value is a list of channels; not an empty one: such a key should be removed."""
     names = isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
     return value is None or names
 

@@ -25,7 +25,7 @@ def match_json(match: Match) -> JsonObject:
 
 
 def read_match(body: JsonObject, *, channel: str | None = None) -> Match:
-    """Read a match; `channel` is the one that was searched, where the answer does not repeat it."""
+    """Read a match; `channel`: the one that was searched, in case the answer does not repeat it."""
     identifier = text(body.get("identifier"))
     if identifier is None:
         raise BadAnswer("the service reports a match without an identifier")

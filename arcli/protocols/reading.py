@@ -1,4 +1,4 @@
-"""Tolerant reading of JSON that somebody else wrote: numbers may be strings, what is absent is None.
+"""Tolerant reading of JSON that somebody else wrote: numbers may be strings, missing values are None.
 
 Also the `error` key of our server's answers, both ways.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from arcli.errors import ArcliError, BadAnswer, error_class
 
 JsonObject = dict[str, Any]
-_SHOWN = 80  # characters of a strange answer that an error message repeats
+_SHOWN = 80  # characters of an unexpected answer that an error message repeats
 
 
 def json_object(content: bytes | str) -> JsonObject:
@@ -57,7 +57,7 @@ def real(value: object) -> float | None:
 
 
 def flag(value: object, default: bool = False) -> bool:
-    """Return `value` as yes or no: true, 1, "1", "true" are yes; absent is `default`."""
+    """Return `value` as a boolean: true, 1, "1", "true" are True; a missing value is `default`."""
     if value is None or value == "":
         return default
     return str(value).strip().lower() in ("1", "true", "yes")
@@ -71,31 +71,31 @@ def text(value: object) -> str | None:
 
 
 def json_text(value: object) -> str | None:
-    """Return metadata as its text, also from a service that sends it parsed; nothing is None."""
+    """Return metadata as text, even if a service sends them parsed; None if there are none."""
     if value is None or value == "":
         return None
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def objects(value: object) -> Sequence[JsonObject]:
-    """Return the objects of a JSON list, none of what is not a list."""
+    """Return the objects in a JSON list; nothing if it is not a list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def without_none(values: Mapping[str, Any]) -> JsonObject:
-    """Return `values` without the keys whose value is None: an optional key is absent, never null."""
+    """Return `values` without the keys whose value is None: an optional key is left out, never null."""
     return {key: value for key, value in values.items() if value is not None}
 
 
 def error_json(error: ArcliError) -> JsonObject:
-    """Write an error as the `error` key of our server's answers. Errors that are bugs say nothing of it."""
+    """Write an error as the `error` key of our server's answers. Bugs are reported without details."""
     if error.code == ArcliError.code:
         return {"code": error.code, "message": "the server failed; its log says why"}
     return without_none(error.as_record())
 
 
 def read_error(value: object) -> ArcliError | None:
-    """Return the error that our server describes, of its own class; None where it describes none."""
+    """Return the error that our server describes, as an instance of its class; None if it describes none."""
     if not isinstance(value, dict) or error_class(value.get("code")) is None:
         return None
     try:

@@ -1,6 +1,6 @@
-"""Strict reading of what strangers send to our server: another form than the documented one is refused.
+"""Strict reading of what strangers send to our server: any form but the documented one is refused.
 
-The tolerant reading of what services answer to our client is in arcli.protocols.reading.
+The tolerant reading of services' answers to our client is in arcli.protocols.reading.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ def untrusted_json(
 
 
 def whole_number(value: str, name: str, *, least: int, most: int) -> int:
-    """Return a whole number in decimal digits. Raises UsageError for any other form, and out of range."""
+    """Return a whole number in decimal digits.
+
+    Raises UsageError for any other form, and for one out of range.
+    """
     if not _WHOLE.fullmatch(value) or not least <= int(value) <= most:
         raise UsageError(f"{name} is not a whole number from {least} to {most}: {value[:40]!r}", item=name)
     return int(value)
@@ -85,7 +88,7 @@ def refuse_unknown(given: object, known: frozenset[str], what: str) -> dict[str,
         if key not in known:
             raise UsageError(
                 f"{what} has the unknown key {key[:40]!r}",
-                hint=f"there are {', '.join(sorted(known))}",
+                hint=f"known keys: {', '.join(sorted(known))}",
                 item=key[:40],
             )
     return given

@@ -1,7 +1,7 @@
-"""Targets, what adding and checking say of them, and their counts, as JSON objects and back.
+"""Targets, the results of adding and checking, and counts, as JSON objects and back.
 
-Keys are those of the command line's JSON. Writers leave out what is None; readers take what is there and
-raise BadAnswer only where an answer would be meaningless.
+Keys are those of the command line's JSON. Writers leave out what is None; readers accept what is there and
+raise BadAnswer only if the answer would be meaningless.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from arcli.protocols.reading import JsonObject, flag, json_text, objects, real, 
 
 
 def matchratio(value: object) -> MatchRatio | None:
-    """Return a matchratio as it came, number or text; nothing and "" are None."""
+    """Return a matchratio as it was sent, number or text; None for null and ""."""
     if value is None or value == "" or isinstance(value, bool | dict | list):
         return None
     return value if isinstance(value, int | float | str) else None
@@ -37,7 +37,7 @@ def target_json(target: Target) -> JsonObject:
 
 
 def read_target(body: JsonObject, *, channel: str, identifier: str | None = None) -> Target:
-    """Read a target; `identifier` is the one that was asked for, where the answer does not repeat it."""
+    """Read a target; `identifier`: the one that was requested, in case the answer does not repeat it."""
     name = text(body.get("identifier")) or identifier
     if name is None:
         raise BadAnswer("the service lists an image without an identifier")
@@ -83,7 +83,7 @@ def record_json(record: StatRecord) -> JsonObject:
 
 
 def read_record(body: JsonObject, *, channel: str | None) -> StatRecord:
-    """Read a count; `channel` is the one that was asked for, where the record does not repeat it."""
+    """Read a count; `channel`: the one that was requested, in case the record does not repeat it."""
     date, count = text(body.get("date")), whole(body.get("count"))
     if date is None or count is None:
         raise BadAnswer("the service sent statistics without a date or a count")
@@ -97,7 +97,7 @@ def read_record(body: JsonObject, *, channel: str | None) -> StatRecord:
 
 
 def check_json(result: CheckResult) -> JsonObject:
-    """Write the rating of one picture (without its name, which the client knows better)."""
+    """Write the rating of one picture (without its name, which the client knows)."""
     return without_none(
         {
             "level": result.level,

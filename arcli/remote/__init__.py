@@ -1,1 +1,1 @@
-"""Galleries that somebody else keeps: ARCloud and Tupu services over one HTTP transport."""
+"""Galleries kept by services: ARCloud and Tupu, over one HTTP transport."""

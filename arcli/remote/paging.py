@@ -12,11 +12,11 @@ from arcli.models import ListQuery, Target, TargetPage
 def pages(
     fetch: Callable[[int], TargetPage], position: int = 0, first: TargetPage | None = None
 ) -> Iterator[TargetPage]:
-    """Yield pages from `position` on (`first`: the one that was read already), until all are read.
+    """Yield pages from `position` on (`first`: a page that was already read), until all are read.
 
-    A target that was yielded before (others add targets meanwhile, so pages overlap) is left out. Raises
-    BadAnswer on a page that brings nothing new (the service ignores the position), and where the listing
-    ends before its totalcount.
+    A target that was yielded before (pages overlap if others add targets) is left out. Raises BadAnswer on a
+    page that brings nothing new (the service ignores the position), and where the listing ends before its
+    totalcount.
     """
     seen: set[str] = set()
     page = fetch(position) if first is None else first
@@ -35,14 +35,14 @@ def pages(
 
 
 def refuse_early_end(page: TargetPage, position: int) -> None:
-    """Raises BadAnswer for an empty page at a position before the totalcount that it names itself.
+    """Raise BadAnswer for an empty page at a position before its own totalcount.
 
-    A shorter truth would be taken for the whole one: `sync` would add and delete by it.
+    A listing cut short would be taken for the whole: `sync` would add and delete by it.
     """
     if not page.targets and position < page.totalcount:
         raise BadAnswer(
             f"the listing ends at {position} of {page.totalcount} targets",
-            hint="nothing was read; try again, and ask the service's operator if it stays",
+            hint="nothing was read; try again, and ask the service's operator if this persists",
         )
 
 

@@ -1,4 +1,4 @@
-"""Pictures on this side of the wire: as services take them, and judged here where a service cannot."""
+"""Pictures on the client's side: as services accept them, and rated here if a service cannot."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _TAKEN = (PictureFormat.JPEG, PictureFormat.PNG)
 class SendOptions:
     """When a picture is sent smaller, and how small.
 
-    least_bytes: a file below that goes out as it is (0.5 to 8 million: a phone's network takes about a
-    second for a million), unless it has over most_pixels (to 50 million, which `arcli serve` takes).
-    side: long side in px (1200, the largest that recognition looks at, to 4096). quality: of the JPEG (90 to
-    100): at 95 the features stay.
+    least_bytes: a smaller file is sent unchanged (0.5 to 8 million: a phone's network takes about a second
+    for a million), unless it has over most_pixels (to 50 million, which `arcli serve` accepts). side: long
+    side in px (1200, the largest that recognition looks at, to 4096). quality: of the JPEG (90 to 100): at 95
+    the features are unaffected.
     """
 
     least_bytes: int = 2_000_000
@@ -33,14 +33,17 @@ SEND = SendOptions()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A picture as it is sent. size: (w, h) of `data` as displayed; whole: of the user's. None: as it is."""
+    """A picture as it is sent.
+
+    size: (w, h) of `data` as displayed; whole: of the user's picture. None: sent unchanged.
+    """
 
     data: bytes
     size: tuple[int, int] | None = None
     whole: tuple[int, int] | None = None
 
     def in_whole(self, quad: Quad | None) -> Quad | None:
-        """Return corners that an answer gives, in pixels of the user's picture."""
+        """Return the corners of an answer, in pixels of the user's picture."""
         if quad is None or self.size is None or self.whole is None:
             return quad
         x, y = self.whole[0] / self.size[0], self.whole[1] / self.size[1]
@@ -49,9 +52,9 @@ class Upload:
 
 
 def upload(picture: Picture) -> Upload:
-    """Return what to send: JPEG and PNG as they are, what is large or of another kind written anew as JPEG.
+    """Return what to send: JPEG and PNG unchanged, large pictures and other formats re-encoded as JPEG.
 
-    A JPEG or PNG that cannot be read here goes out as it is: it is the service that refuses it. Raises
+    A JPEG or PNG that cannot be read here is sent unchanged: it is up to the service to refuse it. Raises
     PictureNotFound, PictureTooLarge, UnreadablePicture.
     """
     data = picture.read()
@@ -82,7 +85,7 @@ def as_jpeg(data: bytes, *, name: str, side: int, quality: int = SEND.quality) -
 
 
 def _large(data: bytes, name: str) -> bool:
-    """Say whether a JPEG or PNG is worth the time that it takes to make it smaller, by its header."""
+    """Say, by its header, whether making a JPEG or PNG smaller is worth the time."""
     from arcli.vision.decoding.pillow import open_picture
 
     try:
@@ -94,7 +97,7 @@ def _large(data: bytes, name: str) -> bool:
 
 
 def image_part(data: bytes) -> UploadPart:
-    """Name a picture by its content: services look at the name, and the user's own stays private."""
+    """Name a picture by its content: services look at the name, and the user's own name stays private."""
     kind = picture_format(data) or PictureFormat.JPEG
     return UploadPart(name="image", filename=f"image{kind.suffix}", data=data)
 
@@ -112,7 +115,7 @@ def rated(picture: Picture) -> CheckResult:
 
 
 def refuse_low_level(picture: Picture, min_level: int | None) -> None:
-    """Raises LevelTooLow when the picture's level is below `min_level`, and what `rated` raises."""
+    """Raise LevelTooLow if the picture's level is below `min_level`, and what `rated` raises."""
     if min_level is None:
         return
     found = rated(picture)

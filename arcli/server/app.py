@@ -24,13 +24,13 @@ from arcli.server.service import Service
 from arcli.server.tupu.calls import TupuRoutes
 
 _log = logging.getLogger(__name__)
-_UPKEEP_SECONDS = 10.0  # asking whether an index needs work costs about a millisecond a channel
+_UPKEEP_SECONDS = 10.0  # seconds; checking whether an index needs work costs about a millisecond per channel
 _PACE_SECONDS = 0.25
-_FLUSH_SECONDS = 1.0  # a crash loses the counts of this moment; docs/on-disk-format.md, "What is promised"
+_FLUSH_SECONDS = 1.0  # a crash loses the counts of this time; docs/on-disk-format.md, "What is promised"
 
 
 def build_app(service: Service) -> Starlette:
-    """Put the routes of `service` together; the application flushes counts while it lives."""
+    """Assemble the routes of `service`; the application flushes counts while it runs."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -56,14 +56,14 @@ def build_app(service: Service) -> Starlette:
 
 
 def health_routes(service: Service) -> list[Route]:
-    """Is the process alive, and can it serve? For load balancers and container platforms."""
+    """Return routes that say whether the process is alive and can serve, for load balancers."""
 
     async def healthz(_: Request) -> Response:
-        """200 while the event loop turns; nothing else is asked."""
+        """Answer 200 while the event loop runs; nothing else is checked."""
         return JSONResponse({"status": "ok", "version": __version__})
 
     async def readyz(_: Request) -> Response:
-        """200 when the catalog can be read, else 503."""
+        """Answer 200 when the catalog can be read, else 503."""
         try:
             await service.quick.run(service.backend.ready)
         except Exception as error:
@@ -75,7 +75,7 @@ def health_routes(service: Service) -> list[Route]:
 
 
 def _middleware(service: Service) -> list[Middleware]:
-    """Log, and let web pages of the configured origins call (credentials are in the body: no cookies)."""
+    """Return what logs requests and allows calls from web pages of configured origins (without cookies)."""
     origins = service.options.cors_origins
     logging_ = [Middleware(RequestLog)] if service.options.access_log else []
     if not origins:
@@ -103,7 +103,7 @@ async def _keep_flushing(service: Service) -> None:
 
 
 async def _keep_pace(service: Service) -> None:
-    """Tell the pacer how busy this thread is."""
+    """Report to the pacer how busy this thread is."""
     worked, at = time.thread_time(), time.monotonic()
     while True:
         await asyncio.sleep(_PACE_SECONDS)
@@ -118,11 +118,11 @@ async def _keep_up(service: Service) -> None:
         try:
             await service.quick.run(service.backend.upkeep)
         except Exception as error:
-            _log.warning("an index was not looked after: %s", error)
+            _log.warning("an index could not be maintained: %s", error)
 
 
 class Once:
-    """An event loop's exception handler that logs the same trouble once a minute: out of handles, for one."""
+    """An event loop's exception handler that logs the same trouble, such as no handles, once a minute."""
 
     def __init__(self, log: Callable[..., None], *, seconds: float = 60.0) -> None:
         self._log, self._seconds = log, seconds

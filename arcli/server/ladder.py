@@ -1,4 +1,4 @@
-"""What every call of the three protocols goes through: lease, time, answer, catch, note."""
+"""What every call of the three protocols goes through: memory lease, time limit, answer, errors, log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from arcli.server.requests.log import noted
 from arcli.server.service import Service
 
 _log = logging.getLogger(__name__)
-_OPERATORS = (9, 70)  # exit statuses of what the operator must know of: damage, bugs
+_OPERATORS = (9, 70)  # exit statuses of errors that the operator must know about: damage, bugs
 
 Result = TypeVar("Result")
 Result_contra = TypeVar("Result_contra", contravariant=True)
@@ -26,7 +26,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class WrongMethod(UsageError):
-    """A known path was asked by a method that it has no call for."""
+    """A known path was requested with a method that it does not support."""
 
     def __init__(self, method: str, allowed: Sequence[str] = ()) -> None:
         super().__init__(f"it is called by {' or '.join(allowed)}, not by {method[:20]}", item="method")
@@ -34,7 +34,7 @@ class WrongMethod(UsageError):
 
 
 def known_route(path: str, answer: Endpoint) -> Route:
-    """Return a route that takes every method: what has no call for one says so in its own envelope."""
+    """Return a route for every method; unsupported ones are refused in the protocol's own envelope."""
     route = Route(path, answer)
     route.methods = None  # Starlette's own 405 would be plain text
     return route
@@ -42,14 +42,14 @@ def known_route(path: str, answer: Endpoint) -> Route:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, and the code by which the metrics and the log know it."""
+    """An answer, and its code in the metrics and the log."""
 
     code: str
     response: Response
 
 
 class Manner(Protocol[Result_contra]):
-    """How a protocol writes what a handler returned, and what it refused."""
+    """How a protocol writes what a handler returned, or the error that it raised."""
 
     async def succeeded(self, request: Request, result: Result_contra, /) -> Reply: ...
     async def refused(self, request: Request, call: str, error: ArcliError, /) -> Reply: ...
@@ -83,7 +83,7 @@ def endpoint(
 
 
 def _known(call: str, error: Exception) -> ArcliError:
-    """Return `error` as one of ours, logged where the operator must know of it."""
+    """Return `error` as one of ours; log it if the operator must know about it."""
     if isinstance(error, ArcliError):
         if error.exit_status in _OPERATORS:
             _log.error("%s: %s", call, error)

@@ -1,4 +1,4 @@
-"""What a caller may ask of the channels that are its own: photos looked up, and counts."""
+"""Lookups and counts in the channels that a caller may use."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def find_photo(
         except ChannelNotFound:
             if channels is not None:
                 raise
-            # One of all channels was removed meanwhile; it was not asked for by name.
+            # One of all the channels was just removed; it was not requested by name.
             searched = await service.quick.run(_searched, service, principal, None)
         else:
             service.metrics.looked_up(result)
@@ -46,7 +46,7 @@ async def find_photo(
 
 
 def asks_for_much(options: FindOptions) -> bool:
-    """Say whether a lookup may take many times the time of one for a single target."""
+    """Say whether a lookup may take many times as long as one for a single target."""
     return options.effort is Effort.THOROUGH or options.limit != 1
 
 
@@ -69,7 +69,7 @@ def _searched(service: Service, principal: Principal, channels: Sequence[str] | 
 def match_counts(
     service: Service, query: StatisticsQuery, own_channels: Callable[[], Sequence[str]]
 ) -> list[StatRecord]:
-    """Return counts of a channel by identifier, or of all one's channels by channel.
+    """Return the counts of a channel by identifier, or of all the caller's channels by channel.
 
     Raises ChannelNotFound; TargetNotFound for an identifier that none of the channels ever had.
     """
@@ -80,7 +80,7 @@ def match_counts(
 
 
 def _by_channel(service: Service, query: StatisticsQuery, channels: Sequence[str]) -> list[StatRecord]:
-    """Ask channel by channel, so that nothing is said about the channels of others; one may go meanwhile."""
+    """Read the counts channel by channel, so that nothing is revealed about others'; one may vanish."""
     sums: Counter[tuple[str, str, bool]] = Counter()
     known = query.identifier is None
     for channel in channels:

@@ -1,4 +1,4 @@
-"""What Prometheus may read of a server, on a loopback address of its own.
+"""What Prometheus can read from a server, on a separate loopback address.
 
 With several worker processes each writes its numbers into files of a common folder
 (PROMETHEUS_MULTIPROC_DIR, set before prometheus_client is imported) and the parent adds them up.
@@ -27,7 +27,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
-    """The numbers of one process. Names of channels are in them only when `by_channel` is on."""
+    """The numbers of one process. They include names of channels only if `by_channel` is on."""
 
     def __init__(self, *, by_channel: bool = False) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -61,11 +61,11 @@ class Metrics:
         self._watched_bodies: Callable[[], int] = lambda: 0
 
     def watch(self, *, photos: Callable[[], int], body_bytes: Callable[[], int]) -> None:
-        """Say where the gauges are read by `sample`."""
+        """Set the functions that `sample` reads the gauges from."""
         self._watched, self._watched_bodies = photos, body_bytes
 
     def sample(self) -> None:
-        """Take the gauges; the server does each second."""
+        """Read the gauges; the server does this every second."""
         self._jobs.set(self._watched())
         self._bodies.set(self._watched_bodies())
 
@@ -83,13 +83,15 @@ class Metrics:
 
 
 def forget_process(pid: int | None) -> None:
-    """Take the gauges of a worker process that ended out of the sum; what it counted stays."""
+    """Remove the gauges of an ended worker process from the sum; what it counted stays."""
     if pid is not None and MULTIPROCESS in os.environ:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def serve_metrics(host: str, port: int, registry: CollectorRegistry | None) -> Callable[[], None]:
-    """Answer /metrics in a thread; return what ends it. `registry` None: the worker processes' sum.
+    """Serve /metrics in a thread; return the function that ends it.
+
+    `registry` None: the worker processes' sum.
 
     Raises UsageError when the address is taken.
     """

@@ -1,4 +1,4 @@
-"""What an operator can set of a server, each with its default and where that comes from."""
+"""What an operator can set on a server, each setting with its default and its origin."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MIB = 1024 * 1024
 
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
-"""Hosts that mean every address of the machine, and one at which a client on it reaches them."""
+"""Hosts that mean every address of the machine, and the address at which a local client reaches them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,28 +40,28 @@ class ServeOptions:
     access_log: bool = False
     threads: int | None = None  # recognition threads a process; None: as many as its share of the cores
     queue: int = 64  # photos that may wait for a thread in each process; one more answers 20015
-    body_memory: int = 512 * MIB  # bytes of all the bodies that a process holds at a time
+    body_memory: int = 512 * MIB  # bytes of all the request bodies that a process holds at a time
     picture_bytes: int = 10 * MIB  # docs/protocols.md, "Every ARCloud call"
     tupu_body_bytes: int = 30 * MIB  # docs/protocols.md, "Tupu"
-    request_rate: float = 50.0  # requests a second and address; four times as many at once
-    connections: int = 4000  # that a process holds; at most what its limit of open files is enough for
+    request_rate: float = 50.0  # requests a second from an address; bursts of four times as many
+    connections: int = 4000  # that a process holds; at most what its limit of open files allows
     connections_per_address: int = 200
     body_seconds: float = 120.0  # a request's body must have arrived by then
-    grace_seconds: int = 30  # running requests may take this long at stop
-    failures_per_address: int = 30  # wrong secrets at once; one is forgiven every 2 s
-    failures_per_account: int = 200  # from addresses that never had it right; one forgiven every 2 s
-    anonymous_rate: float = 20.0  # GetImage without credentials: requests a second and address
+    grace_seconds: int = 30  # seconds that running requests may take at the stop
+    failures_per_address: int = 30  # wrong secrets in a burst; one is forgiven every 2 s
+    failures_per_account: int = 200  # from addresses that never had the right one; one is forgiven every 2 s
+    anonymous_rate: float = 20.0  # GetImage without credentials: requests a second from an address
     account_channels: int = 100  # channels that an account may make through /arcli/v1
     account_keys: int = 100  # find-only keys in force that an account may make through /arcli/v1
-    time_zone: str | None = None  # whose days Statistics counts; None: UTC
-    findimage_level: str = "level"  # "channel": as the vendor's document reads; docs/server.md, "Settings"
+    time_zone: str | None = None  # time zone of the days in Statistics; None: UTC
+    findimage_level: str = "level"  # or "channel", as the vendor's document reads; docs/server.md, "Settings"
     url_pictures: bool = False  # Tupu: fetch pictures given by URL
     tupu_relatives: int = 5  # candidates that a Tupu answer lists
     save_misses: Path | None = None
     shared_table: Path | None = None  # of limits that several workers share; made by the parent
 
     def today(self) -> dt.date | None:
-        """Return the day on which a photo of now counts, None for the one in UTC."""
+        """Return the day on which a photo is counted now, None for the day in UTC."""
         return None if self.time_zone is None else dt.datetime.now(_zone(self.time_zone)).date()
 
     @property
@@ -70,7 +70,7 @@ class ServeOptions:
 
     @property
     def base_url(self) -> str:
-        """The URL that clients use, without a slash at its end; never taken from a request."""
+        """The URL that clients use, without a trailing slash; never taken from a request."""
         if self.public_url:
             return self.public_url.rstrip("/")
         host = _LOOPBACK.get(self.host, self.host)
@@ -78,24 +78,24 @@ class ServeOptions:
 
     @property
     def link_url(self) -> str:
-        """What links to pictures begin with; "" for a server on all addresses without a `public_url`."""
+        """The beginning of links to pictures; "" for a server on all addresses without a `public_url`."""
         return self.base_url if self.public_url or self.host not in _LOOPBACK else ""
 
 
 @cache
 def _zone(name: str) -> ZoneInfo:
-    """Raises UsageError where the time zone is not known."""
+    """Return the time zone. Raises UsageError if it is not known."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise UsageError(
             f"there is no time zone {name!r} on this machine",
-            hint="write one as Europe/Berlin; tzdata has them",
+            hint="write it like Europe/Berlin; tzdata has them",
         ) from error
 
 
 def load_options(path: Path | None, given: dict[str, Any]) -> ServeOptions:
-    """Read the TOML file at `path`, if any; what was given at the command line goes first.
+    """Read the TOML file at `path`, if any; options of the command line take precedence.
 
     Raises UsageError for a file that cannot be read, an unknown key, or a value of the wrong type.
     """
@@ -120,7 +120,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _compat(table: Any, path: Path) -> dict[str, Any]:
-    """Read `compat.findimage_level`, the settings for what reads like the vendor's slips."""
+    """Read `compat.findimage_level`, the setting for what looks like a slip in the vendor's document."""
     if not isinstance(table, dict) or table.keys() - {"findimage_level"}:
         raise UsageError(f"{path}: compat has one setting, findimage_level", item=str(path))
     return table
@@ -161,7 +161,7 @@ _LEAST: dict[str, float] = {
     "account_keys": 0,
     "tupu_relatives": 0,
 }
-_MOST = 2**40  # of every number: what is larger was not meant, nor is infinity
+_MOST = 2**40  # the largest value of any number: more, or infinity, cannot be intended
 
 
 def _checked(options: ServeOptions) -> ServeOptions:

@@ -1,4 +1,4 @@
-"""What all routes share: the backend, the threads, who is admitted."""
+"""What all routes share: the backend, the threads, admission."""
 
 from __future__ import annotations
 
@@ -24,19 +24,21 @@ from arcli.server.requests.limits import BucketTable, Memory, Pacer, PaceTuning
 from arcli.server.requests.log import MissFolder, noted
 from arcli.server.work import PhotoQueue, Workers
 
-_QUICK_THREADS = 8  # questions to the database, below a millisecond each
+_QUICK_THREADS = 8  # database queries, below a millisecond each
 _QUICK_QUEUE = 512
-_FETCH_THREADS = 4  # pictures given by URL: no thread for photos waits for a stranger's server
+_FETCH_THREADS = 4  # pictures given by URL: threads for photos never wait for a stranger's server
 _FORMATS = ("jpeg", "png")
 Work = TypeVar("Work", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """What is served. `pepper` keys what must not be guessed, `signing_key` (PEM) signs Tupu answers.
+    """What is served.
 
-    `flush` writes what is still only counted; `upkeep` begins what is due in the background; `ready` raises
-    when the data cannot be read.
+    `pepper` is the key of digests that must not be guessed, `signing_key` (PEM) signs Tupu answers.
+
+    `flush` writes counts that are only in memory; `upkeep` begins index work that is due, in the background;
+    `ready` raises when the data cannot be read.
     """
 
     gallery: Gallery
@@ -81,7 +83,7 @@ class Service:
         return self.backend.gallery
 
     async def pace(self, address: str) -> None:
-        """Make a sender of too many requests wait. Raises RateLimited far above the rate."""
+        """Make a sender of too many requests wait. Raises RateLimited if it is far above the rate."""
         seconds = self.pacer.wait(address)
         if seconds > PaceTuning().patience:
             raise RateLimited("too many requests from this address: wait a minute")
@@ -94,12 +96,12 @@ class Service:
         return principal
 
     def admitted(self, request: Request, principal: Principal) -> None:
-        """Note the caller, for the log."""
+        """Record the caller, for the log."""
         request.state.admitted = principal
         noted(request.scope).update({"who": principal.username, "key": principal.key_id})
 
     def authorize(self, principal: Principal, channel: str, need: Scope = Scope.ALL) -> None:
-        """Raises NotYourChannel; ChannelNotFound for none, and for a private one of others."""
+        """Raise NotYourChannel; ChannelNotFound if there is none, or it is private and another owner's."""
         try:
             self.backend.gatekeeper.authorize(principal, channel=channel, need=need)
         except NotYourChannel:
@@ -108,7 +110,7 @@ class Service:
             raise
 
     def may_know(self, principal: Principal | None, channel: str) -> bool:
-        """Say whether the channel exists as far as this caller (None: anybody) may know."""
+        """Say whether this caller (None: anybody) may know that the channel exists."""
         try:
             if not self.backend.channels.settings_of(name=channel).private:
                 return True
@@ -122,10 +124,10 @@ class Service:
         return self.backend.gatekeeper.channels_of(principal, need=need)
 
     def picture(self, content: bytes, channels: Sequence[str]) -> Picture:
-        """Return the picture of a request, of which only the first bytes are looked at here.
+        """Return the picture of a request; only its first bytes are checked here.
 
         Raises UnreadablePicture for what is neither JPEG nor PNG (a channel with the setting `any_format`
-        takes whatever arcli reads).
+        accepts whatever arcli reads).
         """
         picture = self.readable(content)
         exact = picture_format(content) in _FORMATS
@@ -144,7 +146,7 @@ class Service:
         return self.backend.channels.settings_of(name=channel).any_format
 
     def close(self) -> None:
-        """Let running jobs end, but wait for no picture that is being decoded; write what is only counted."""
+        """Let running jobs end, but wait for no picture that is being decoded; write counts from memory."""
         for workers in (self.fetches, self.photos, self.quick):
             workers.close()
         self.table.close()
@@ -153,19 +155,19 @@ class Service:
 
 
 def require_scope(principal: Principal) -> None:
-    """Raises NotYourChannel for a key that may only look photos up."""
+    """Raise NotYourChannel for a key that may only look photos up."""
     if principal.scope is not Scope.ALL:
         raise NotYourChannel("this key may only look photos up")
 
 
 def require_full_key(principal: Principal, act: str) -> None:
-    """Raises NotYourChannel for a key that is not for everything, in every channel of its account."""
+    """Raise NotYourChannel unless the key may do everything, in every channel of its account."""
     if principal.scope is not Scope.ALL or principal.channels is not None:
         raise NotYourChannel(f"this key may not {act}")
 
 
 def as_principal(work: Work) -> Work:
-    """Have the audit trail name the account and the key that asked: `work` is a method called with them."""
+    """Have the audit trail name the caller's account and key, with which the method `work` is called."""
 
     @wraps(work)
     def acting(self: object, principal: Principal, *more: object) -> object:

@@ -1,7 +1,7 @@
-"""Threads that do what would block the event loop, in numbers that are fixed in advance.
+"""Threads, fixed in number, for work that would block the event loop.
 
-OpenCV and hnswlib let go of the interpreter lock while they compute, so threads use all cores. Photos have
-their own threads: short questions to the database never wait behind them.
+OpenCV and hnswlib release the interpreter lock while they compute, so threads use all cores. Photos have
+their own threads: short database queries never wait behind them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """`threads` at work and at most `queue` jobs waiting; one more raises Busy at once."""
+    """`threads` threads and at most `queue` waiting jobs; one more raises Busy at once."""
 
     def __init__(self, name: str, *, threads: int, queue: int) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
@@ -43,11 +43,11 @@ class Workers:
         return await asyncio.wrap_future(future)
 
     def _free(self) -> None:
-        """Free a place: when its job has ended, not when its client gives up waiting."""
+        """Free a place in the queue: when the job has ended, not when its client gives up waiting."""
         self.jobs -= 1
 
     def close(self) -> None:
-        """Wait for the jobs that run."""
+        """Wait for the running jobs."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
 
@@ -135,7 +135,7 @@ class PhotoQueue:
 
     @property
     def jobs(self) -> int:
-        """Return how many photos are at work or waiting."""
+        """Return how many photos are running or waiting."""
         return self._waiting + self._running
 
     async def run(self, caller: str, function: Callable[[], Result], *, slow: bool = False) -> Result:
@@ -154,18 +154,18 @@ class PhotoQueue:
         return result
 
     def end_decoding(self) -> None:
-        """End the processes that decode, whatever they are doing; those who asked get a Busy error."""
+        """End the decoding processes, whatever they are doing; their callers get a Busy error."""
         for decoding in list(self._decoding):
             decoding.close()
 
     def close(self) -> None:
-        """Wait for the jobs that run, but for no picture that is being decoded; what waits is refused."""
+        """Wait for running jobs, but for no picture that is being decoded; waiting photos are refused."""
         self.end_decoding()
         for pool in self._pools.values():
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _prepare(self, slow: bool) -> None:
-        """Give a thread its priority, and a process of the same that decodes for it alone."""
+        """Give a thread its priority, and a decoding process of the same priority for it alone."""
         if slow and hasattr(os, "setpriority"):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._tuning.niceness)
         pool = DecodingPool(1, most_seconds=None if slow else self._tuning.fast_decoding)
@@ -182,7 +182,7 @@ class PhotoQueue:
         return known
 
     def _make_room(self, caller: _Caller) -> None:
-        """Raises Busy unless somebody else has more photos waiting; then the last of those is refused."""
+        """Raise Busy unless another caller has more photos waiting; then refuse the last of those."""
         fullest = max(self._callers.values(), key=lambda one: len(one.waiting))
         if len(fullest.waiting) <= len(caller.waiting) + 1:
             raise Busy("the server is busy: its queue is full")
@@ -197,7 +197,7 @@ class PhotoQueue:
         self._waiting -= 1
         self._unwatch(job)
         if not job.answer.done():
-            job.answer.set_exception(Busy("the server is busy: others were before this photo"))
+            job.answer.set_exception(Busy("the server is busy: other callers' photos went first"))
 
     def _unwatch(self, job: _Job) -> None:
         if job.late is not None:
@@ -287,7 +287,7 @@ class PhotoQueue:
 
 
 class Cost:
-    """Processor seconds that a function took, here and in the processes that decode."""
+    """Processor seconds that a function took, here and in decoding processes."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

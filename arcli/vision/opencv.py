@@ -1,4 +1,4 @@
-"""OpenCV as arcli uses it: silent, and one thread a call (callers run processes and threads of their own)."""
+"""OpenCV as arcli uses it: silent, and one thread per call (callers run their own processes and threads)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def prepare() -> None:
 
 
 def _keep_memory() -> None:
-    """Have glibc keep up to 256 MiB that a picture needed for the next one, in one place for all threads.
+    """Have glibc keep up to 256 MiB of freed memory for the next picture, in one arena for all threads.
 
     By default it gives SIFT's pyramids back after each picture: fetching 12 MiB of zeroed pages again took
     6 ms of 31 for a picture of 300 px. Malloc that was tuned by the environment keeps what that says.
@@ -36,7 +36,7 @@ def _keep_memory() -> None:
     tuned = any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ)
     if tuned or not sys.platform.startswith("linux"):
         return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has no mallopt
     if mallopt is not None:
         for parameter, value in _MALLOPT.values():
             mallopt(parameter, value)

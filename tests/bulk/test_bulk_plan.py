@@ -27,7 +27,7 @@ def test_a_folder_is_walked_in_order_and_what_is_no_picture_is_counted(folder: P
     plan = words(folder)
     assert names(plan) == ["a__", "one", "two"]
     assert [entry.image for entry in plan.entries()][1] == f"{folder}/b/one.jpeg"
-    assert plan.notes == ("passed over in folders: 2 hidden, 1 not pictures by their names",)
+    assert plan.notes == ("skipped in folders: 2 hidden, 1 not pictures by their names",)
 
 
 def test_a_linked_folder_cannot_catch_the_walk(folder: Path, draw: Draw) -> None:

@@ -101,7 +101,7 @@ def test_doctor_says_what_is_wrong_with_a_service(
     assert all(finding["ok"] for finding in findings)
     said = " ".join(finding["message"] for finding in findings)
     assert "answers as ARCloud" in said
-    assert "credentials hold" in said
+    assert "credentials are accepted" in said
     assert "channel is there" in said
     assert shell("doctor", "--channel", "nowhere")[0] == 4
     assert shell("doctor", "--repair")[0] == 13

@@ -210,7 +210,7 @@ def test_without_verifying_it_is_believed_with_a_warning(
     service.faults = [forged(service)["wrong key"], forged(service)["no envelope"]]
     with caplog.at_level(logging.WARNING):
         gallery = open_tupu(believed=None)
-    assert "without their signature" in caplog.text
+    assert "without checking their signature" in caplog.text
     assert gallery.find(picture=picture(1), channels=None).matched
     assert gallery.find(picture=picture(1), channels=None).matched
 

@@ -1,4 +1,4 @@
-"""What a sync would do to one target, and the file in which such actions wait for a review."""
+"""What a sync would do to one target, and the plan file in which such actions wait for review."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FORMAT = 1
 
 
 class Do(StrEnum):
-    """What is done to a target."""
+    """What to do with a target."""
 
     ADD = "add"
     REPLACE = "replace"
@@ -33,9 +33,10 @@ class Do(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One action. `changes`: what differs; `before`: the target as it was when this was decided.
+    """One action.
 
-    `picture`: SHA-256 of the picture that was meant. FAIL has an `error`, REMOVE and HOLD no `entry`.
+    `changes`: what differs; `before`: the target as it was at the time of the decision. `picture`: SHA-256 of
+    the picture that the decision is about. FAIL has an `error`, REMOVE and HOLD no `entry`.
     """
 
     do: Do
@@ -49,7 +50,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The first line of a plan: where it leads, and from where.
+    """The first line of a plan: its channel, and its source.
 
     `source`: a folder, a manifest, or with `from_profile` a channel; `pictures`: the folder of its pictures.
     """
@@ -66,7 +67,7 @@ def head_line(head: Head) -> bytes:
 
 
 def action_line(action: Action) -> bytes:
-    """Return an action as one line of JSON; paths become absolute, so that a plan may be applied anywhere."""
+    """Return an action as one line of JSON; paths become absolute, so that any folder will do to apply it."""
     entry = action.entry
     record: dict[str, Any] = {"do": action.do.value, "identifier": action.identifier}
     if entry is not None:

@@ -60,10 +60,9 @@ def apply(
 ) -> Iterator[SyncResult]:
     """Yield the result of each action, in order, removals last; they are held when anything failed before.
 
-    Removals wait on the disk until then.
-    `now`: the actions were decided earlier, and this is what the channel knows of their targets today; an
-    action whose target or picture has changed since fails.
-    Raises Unreachable and what else stops the whole of it: run it again then.
+    Removals wait on the disk until then. `now`: the actions were decided earlier, and this is the present
+    state of their targets; an action whose target or picture has changed since then fails. Raises Unreachable
+    and whatever else stops the whole sync: then run it again.
     """
     if now is not None:
         actions = (_still_valid(action, now.get(action.identifier)) for action in actions)
@@ -169,7 +168,7 @@ def _still_valid(action: Action, now: Known | None) -> Action:
         if hash_of(action.entry) != action.picture:
             return _stale(action, f"{action.entry.image} was changed since the plan was made")
     except PictureNotFound:
-        return action  # the gallery says so
+        return action  # the gallery will report it
     except Unreachable:
         raise
     except ArcliError as error:

@@ -1,4 +1,4 @@
-"""Compare a source with a channel: what has to be done to make them equal."""
+"""Compare a source with a channel: what must be done to make them equal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from arcli.errors import ArcliError, NotSupported, PictureNotKept, Unreachable
 
 @dataclass(slots=True)
 class Tally:
-    """What a comparison has seen. `unknown`: pictures kept because the channel does not say what it has."""
+    """What a comparison has seen. `unknown`: pictures kept because the channel does not tell what it has."""
 
     seen: Counter[Do] = field(default_factory=Counter)
     unknown: int = 0
@@ -33,10 +33,9 @@ def compare(
 ) -> Iterator[Action]:
     """Yield an action for each entry in order, then the removals.
 
-    `again`: replace pictures where the channel does not say what it has. Removals are held when an entry
-    has failed, when the source was not read completely, when it gave another number of entries than the
-    `total` that it had, or when there are none: a source that is broken, not mounted or changed meanwhile
-    must not empty a channel.
+    `again`: replace pictures if the channel does not tell what it has. Removals are held when an entry has
+    failed, when the source was not read completely, when it gave a number of entries other than its `total`,
+    or when it gave none: a source that is broken, not mounted or just being changed must not empty a channel.
     """
     seen = channel.none_seen()
     entered = 0
@@ -94,7 +93,7 @@ def _same_picture(entry: PlanEntry, before: Known) -> bool | None:
 
 
 def _changed_words(entry: PlanEntry, before: Known) -> tuple[str, ...]:
-    """Name what the entry would change; what it does not mention stays."""
+    """Return the names of what the entry would change; what it does not mention stays."""
     pairs = (
         ("metadata", before.digest(entry.metadata), before.metadata),
         ("matchratio", _text(entry.matchratio), _text(before.matchratio)),

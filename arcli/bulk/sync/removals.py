@@ -1,4 +1,4 @@
-"""How many targets a sync may remove before somebody has to say that this is meant."""
+"""How many targets a sync may remove before somebody must confirm that this is intended."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ _GIVEN = re.compile(r"(\d+)|(\d+(?:\.\d+)?) ?%")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxDelete:
-    """The largest number of targets that may go without a question.
+    """The largest number of targets that may be removed without a question.
 
-    count, share (0 to 1): what the user gave. Without either, the habit of a gallery that is looked after:
-    never all of it, and a tenth or three targets, whichever is more. A season's change of a catalogue stays
-    below; a wrong folder or a share that is not mounted does not (rsync and Terraform users report both).
+    count, share (0 to 1): what the user gave. Without either, what is usual for a maintained gallery: never
+    all of it, and a tenth or three targets, whichever is more. A season's change of a catalogue stays below
+    that; a wrong folder or a network share that is not mounted does not (rsync and Terraform users report
+    both).
     """
 
     count: int | None = None
@@ -44,7 +45,7 @@ class MaxDelete:
         return self.count is not None or self.share is not None
 
     def allows(self, removals: int, targets: int) -> bool:
-        """Say whether so many of a channel's targets may go without a question."""
+        """Say whether so many of a channel's targets may be removed without a question."""
         if self.count is not None:
             return removals <= self.count
         if self.share is not None:

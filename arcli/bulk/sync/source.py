@@ -1,4 +1,4 @@
-"""Another gallery's channel as a source: its targets as entries, and what of them cannot be moved."""
+"""Another gallery's channel as a source: its targets as entries, and what cannot be moved."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from arcli.models import ListQuery, Picture
 class ChannelSource:
     """The targets of `channel` in `gallery`; `label` names it in answers.
 
-    A vendor's service gives no pictures back (then they come from `pictures`, identifier → file), knows no
-    inactive targets, and its matchratio means nothing in another engine (taken over with `trust_ratio`).
+    A vendor's service does not return pictures (they then come from `pictures`, identifier → file), has no
+    inactive targets, and its matchratio means nothing to another engine (kept with `trust_ratio`).
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class ChannelSource:
             )
 
     def attached(self, actions: Iterable[Action]) -> Iterator[Action]:
-        """Yield actions that were read from a plan, with their pictures again."""
+        """Yield actions that were read from a plan, with their pictures attached again."""
         for action in actions:
             if action.entry is None or action.entry.path is not None:
                 yield action
@@ -93,14 +93,14 @@ class ChannelSource:
         raise _missing(identifier, error)
 
     def not_moved(self) -> list[str]:
-        """Say what stays behind, after `entries` has been read."""
-        notes = ["match counts and times of creation stay behind; levels are rated anew"]
+        """Return notes on what is not moved, after `entries` has been read."""
+        notes = ["match counts and creation times are not moved; levels are rated again"]
         if self.ratios_left:
             notes.append(
-                f"{self.ratios_left:,} matchratios stay behind: another engine's scale (--trust-matchratio)"
+                f"{self.ratios_left:,} matchratios of another engine are not moved (--trust-matchratio)"
             )
         if self.vendor:
-            notes.append("the service gives no pictures back: new targets need them from --pictures DIR")
+            notes.append("the service does not return pictures: new targets need them from --pictures DIR")
         return notes
 
 

@@ -1,4 +1,4 @@
-"""Answers of the seven calls: JSON objects written by the server and read, tolerantly, by the client.
+"""Answers of the seven calls: JSON objects written by the server and read tolerantly by the client.
 
 Keys beyond the vendor's document are ours (docs/protocols.md, "Every ARCloud call"); an old client ignores
 them.
@@ -36,7 +36,7 @@ from arcli.protocols.targets import hint_json, read_hints, read_record, read_tar
 
 
 def succeeded(**values: object) -> JsonObject:
-    """Write returncode 0 and what goes with it."""
+    """Write returncode 0 and the values of an answer."""
     return without_none({"returncode": int(ReturnCode.SUCCESS), **values})
 
 
@@ -49,10 +49,10 @@ def failed(error: ArcliError, call: Call) -> JsonObject:
 
 
 def read_answer(content: bytes, *, item: str | None = None) -> JsonObject:
-    """Return the object of a successful answer, else raise the error that its returncode stands for.
+    """Return the object of a successful answer, else raise the error that its returncode means.
 
     Raises BadAnswer when it is not a JSON object with a returncode. Our server's `error` says more than a
-    code can, so it goes first.
+    code can, so it takes precedence.
     """
     body = json_object(content)
     raw = body.get("returncode")
@@ -71,7 +71,7 @@ def added(result: AddResult) -> JsonObject:
 
 
 def read_added(body: JsonObject, item: AddItem) -> AddResult:
-    """Read what became of `item`; without our key `status` it was added."""
+    """Read the result of adding `item`; without our key `status` it was added."""
     try:
         status = AddStatus(text(body.get("status")) or AddStatus.ADDED)
     except ValueError as error:
@@ -90,7 +90,7 @@ def removed(was_there: bool) -> JsonObject:
 
 
 def read_removed(body: JsonObject) -> bool:
-    """Return whether there was something to remove; a service that does not say removed it."""
+    """Return whether there was something to remove; assumed if the service does not say."""
     return whole(body.get("removed")) != 0
 
 
@@ -102,7 +102,7 @@ def listed(page: TargetPage) -> JsonObject:
 def read_listed(body: JsonObject, *, channel: str, position: int = 0) -> TargetPage:
     """Read the page of GetImages from `position` on. Raises BadAnswer on an image without an identifier.
 
-    totalcount is optional in the document; without it there is more until a page is empty.
+    totalcount is optional in the document; without it there are more pages until one is empty.
     """
     targets = tuple(read_target(image, channel=channel) for image in objects(body.get("images")))
     total = whole(body.get("totalcount"))
@@ -112,7 +112,7 @@ def read_listed(body: JsonObject, *, channel: str, position: int = 0) -> TargetP
 
 
 def shown_target(target: Target) -> JsonObject:
-    """Write the answer to GetImage and, as ours, to UpdateImageInfo."""
+    """Write the answer to GetImage and, as our extension, to UpdateImageInfo."""
     return succeeded(**_image(target))
 
 
@@ -121,7 +121,7 @@ def _image(target: Target) -> JsonObject:
 
 
 def statistics(username: str, channel: str | None, records: Sequence[StatRecord]) -> JsonObject:
-    """Write match counts: records carry the channel only where none was asked for."""
+    """Write match counts: records name the channel only if the request named none."""
     lines = [record_json(record) for record in records]
     if channel is not None:
         lines = [{key: value for key, value in line.items() if key != "channel"} for line in lines]
@@ -135,7 +135,7 @@ def read_statistics(body: JsonObject, *, channel: str | None) -> tuple[StatRecor
 
 
 def found(result: FindResult, *, channel_given: bool, level_is_channel: bool = False) -> JsonObject:
-    """Write what a photo shows: the first match at the top, as documented, all of them under `matches`.
+    """Write what a photo shows: the first match at the top level, as documented, and all under `matches`.
 
     Nothing matched: no identifier. `level_is_channel`: the setting compat.findimage_level = "channel"
     (docs/protocols.md, "ARCloud").
@@ -151,7 +151,7 @@ def found(result: FindResult, *, channel_given: bool, level_is_channel: bool = F
 
 
 def read_found(body: JsonObject, *, image: str, channel: str | None, elapsed_ms: float = 0.0) -> FindResult:
-    """Read what a photo shows; `channel` is the one that was searched, None when it was all of them."""
+    """Read what a photo shows; `channel`: the one that was searched, None if all were."""
     matches = tuple(read_match(item, channel=channel) for item in objects(body.get("matches")))
     if not matches and text(body.get("identifier")) is not None:
         matches = (_documented_match(body, channel),)

@@ -1,4 +1,4 @@
-"""Return codes of ARCloud and the errors that they stand for, in both directions."""
+"""Return codes of ARCloud and the errors that they mean, in both directions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from arcli.errors import (
 
 
 class Call(StrEnum):
-    """The calls, by the names that stand in their URLs."""
+    """The calls, by their names in URLs."""
 
     ADD_IMAGE = "AddImage"
     REMOVE_IMAGE = "RemoveImage"
@@ -79,7 +79,7 @@ _ERRORS: dict[int, tuple[type[ArcliError], str]] = {
     20001: (WrongCredentials, "the service does not accept this username and secretkey"),
     20003: (ChannelNotFound, "no such channel"),
     20004: (NotYourChannel, "these credentials may not use this channel"),
-    20006: (PictureTooLarge, "the picture is larger than the service takes"),
+    20006: (PictureTooLarge, "the picture is larger than the service accepts"),
     20007: (UnreadablePicture, "the service cannot read this picture (JPEG and PNG only)"),
     20010: (InvalidIdentifier, "the service does not accept this identifier"),
     20012: (QuotaExceeded, "the channel is full: its number of images is limited"),
@@ -90,7 +90,7 @@ _ERRORS: dict[int, tuple[type[ArcliError], str]] = {
     29001: (UsageError, "the service does not accept a parameter"),
 }
 
-# First match wins, so a subclass stands before its base.
+# The first match wins, so a subclass comes before its base.
 _CODES: tuple[tuple[type[ArcliError], ReturnCode], ...] = (
     (WrongCredentials, ReturnCode.WRONG_KEY),
     (ChannelNotFound, ReturnCode.NO_CHANNEL),
@@ -113,7 +113,7 @@ _CODES: tuple[tuple[type[ArcliError], ReturnCode], ...] = (
 
 
 def error_for(returncode: int | str, *, item: str | None = None) -> ArcliError:
-    """Return the error that a code other than 0 stands for; an undocumented one is a RemoteError."""
+    """Return the error that a code other than 0 means; an undocumented one is a RemoteError."""
     kind, message = _ERRORS.get(int(returncode), (None, "")) if _is_code(returncode) else (None, "")
     if kind is None:
         return RemoteError(f"the service answered returncode {returncode}", returncode=returncode)
@@ -123,8 +123,8 @@ def error_for(returncode: int | str, *, item: str | None = None) -> ArcliError:
 def code_for(error: ArcliError, call: Call) -> int:
     """Return the code that answers `error` in `call`.
 
-    Where the document has no 20010 for a call, an identifier that is not valid is one that does not
-    exist; and removing what does not exist is a success (docs/protocols.md, "Every ARCloud call").
+    If the document has no 20010 for a call, an invalid identifier is treated as one that does not exist; and
+    removing what does not exist is a success (docs/protocols.md, "Every ARCloud call").
     """
     if isinstance(error, RemoteError) and isinstance(error.returncode, int):
         return error.returncode

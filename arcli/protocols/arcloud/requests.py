@@ -36,14 +36,14 @@ from arcli.protocols.strict import (
 )
 
 Fields = dict[str, str]
-PAGE_SIZE = 100  # images in a page of GetImages when no `limit` is sent; ours, decision 6
+PAGE_SIZE = 100  # images in a page of GetImages when no `limit` is sent; our choice, decision 6
 LARGEST_PAGE = 1000
-MOST_CHANNELS = 100  # that one FindImage names; ours, as many as an account may make by default
+MOST_CHANNELS = 100  # that one FindImage may name; our choice, as many as an account may make by default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Who asks. The secret is in no repr, so it is in no log and no traceback."""
+    """The caller's username and secret. No repr shows the secret, so no log and no traceback has it."""
 
     username: str
     secretkey: str = field(repr=False)
@@ -53,12 +53,12 @@ class Credentials:
 
 
 def read_credentials(fields: Mapping[str, str]) -> Credentials:
-    """Raises UsageError (29001) when one is missing."""
+    """Read the credentials. Raises UsageError (29001) when one is missing."""
     return Credentials(username=required(fields, "username"), secretkey=required(fields, "secretkey"))
 
 
 def optional_credentials(fields: Mapping[str, str]) -> Credentials | None:
-    """Return the credentials that came along although the call needs none (GetImage), if any did."""
+    """Return the credentials, if any were sent: the call (GetImage) needs none."""
     return read_credentials(fields) if fields.get("username") and fields.get("secretkey") else None
 
 
@@ -105,7 +105,7 @@ def add_fields(channel: str, item: AddItem) -> Fields:
 
 
 def add_extension_fields(item: AddItem, options: AddOptions) -> Fields:
-    """Write what our server adds: how to treat a taken identifier, gates, a dry run, matchratio."""
+    """Write our server's fields: what to do with a taken identifier, gates, dry run, matchratio."""
     return _present(
         replace="1" if options.on_exists is OnExists.REPLACE else None,
         skip="1" if options.on_exists is OnExists.SKIP else None,
@@ -130,7 +130,7 @@ def read_add_options(fields: Mapping[str, str]) -> AddOptions:
 
 
 def read_name(fields: Mapping[str, str]) -> str | None:
-    """Read what a picture's file was called. Raises UsageError for what cannot be a name."""
+    """Read the name of a picture's file. Raises UsageError for an impossible name."""
     name = optional(fields, "name")
     if name is not None and len(name) > NAME_LIMIT:
         raise UsageError(f"name has over {NAME_LIMIT:,} characters", item="name")
@@ -146,7 +146,7 @@ def update_fields(changes: TargetChanges) -> Fields:
 
 
 def update_extension_fields(changes: TargetChanges) -> Fields:
-    """Write what our server adds (a new picture travels as the part `image`)."""
+    """Write our server's fields (a new picture is sent as the part `image`)."""
     active = None if changes.active is None else str(int(changes.active))
     return _present(active=active, rename=changes.rename, clear=" ".join(sorted(changes.clear)) or None)
 
@@ -187,7 +187,7 @@ def read_page_size(fields: Mapping[str, str]) -> int:
 
 
 def statistics_fields(query: StatisticsQuery) -> Fields:
-    """Write a range of days; `misses` is ours and is left out unless asked for."""
+    """Write a range of days; `misses` is our field and is left out unless requested."""
     return _present(
         startdate=compact_day(query.start),
         enddate=compact_day(query.end),
@@ -221,7 +221,7 @@ def find_fields(channels: Sequence[str] | None) -> Fields:
 
 
 def find_extension_fields(channels: Sequence[str] | None, options: FindOptions) -> Fields:
-    """Write what our server adds. Several channels travel as a JSON list in `channels`."""
+    """Write our server's fields. Several channels are sent as a JSON list in `channels`."""
     several = channels is not None and len(channels) > 1
     return _present(
         channels=json.dumps(list(channels or ()), ensure_ascii=False) if several else None,
@@ -235,7 +235,10 @@ def find_extension_fields(channels: Sequence[str] | None, options: FindOptions) 
 
 
 def read_find_channels(fields: Mapping[str, str]) -> tuple[str, ...] | None:
-    """Return the channels to search, each once, None for all that the key may search. Raises UsageError."""
+    """Return the channels to search, without repetitions; None for all that the key may search.
+
+    Raises UsageError.
+    """
     several = optional(fields, "channels")
     if several is None:
         one = optional(fields, "channel")
@@ -288,7 +291,7 @@ def _flag(fields: Mapping[str, str], name: str, *, default: bool = False) -> boo
 
 
 def _ratio_text(value: MatchRatio | None) -> str | None:
-    """Write a number as our server reads it, and a vendor's own value as it stands."""
+    """Write a number as our server reads it, and a vendor's own value unchanged."""
     return written_number(value) if isinstance(value, float) else None if value is None else str(value)
 
 

@@ -68,8 +68,8 @@ def opened(content: bytes, key: RSAPublicKey | None, *, now: float) -> JsonObjec
     """Return the signed body of an answer that arrived at `now` (Unix seconds).
 
     The signature is verified over the exact bytes of the text under `json`, before that is parsed. `key`
-    None: nothing is verified, and an answer without envelope is taken as it is. Raises BadSignature (wrong,
-    missing, or older than 300 s), BadAnswer (no JSON, an unsigned error), or the error of its code.
+    None: nothing is verified, and an answer without an envelope is accepted as it is. Raises BadSignature
+    (wrong, missing, or older than 300 s), BadAnswer (no JSON, an unsigned error), or the error of its code.
     """
     envelope = json_object(content)
     written, signature = envelope.get("json"), envelope.get("signature")
@@ -104,7 +104,7 @@ def _succeeded(body: JsonObject) -> JsonObject:
 
 
 def body_json(*, code: int, nonce: str, timestamp_ms: int, message: str | None = None) -> JsonObject:
-    """Write what every answer has; `message` defaults to the documented one."""
+    """Write the fields that every answer has; `message` defaults to the documented one."""
     said = message or MESSAGES.get(code, "unknown error")
     return {"code": code, "message": said, "nonce": nonce, "timestamp": timestamp_ms}
 
@@ -130,7 +130,7 @@ def _file_json(file: FileAnswer) -> JsonObject:
 
 
 def read_files(body: JsonObject) -> tuple[FileAnswer, ...]:
-    """Read the files of the gallery task, or of the first task that lists any. Raises BadAnswer."""
+    """Read the files of the gallery task, or of the first task that has files. Raises BadAnswer."""
     tasks = {key: value for key, value in body.items() if key not in _NO_TASK and isinstance(value, dict)}
     first = [tasks[CUSTOM_GALLERY]] if CUSTOM_GALLERY in tasks else []
     for task in first + list(tasks.values()):
@@ -159,7 +159,7 @@ def _read_file(item: JsonObject) -> FileAnswer:
 def found(file: FileAnswer, *, image: str, elapsed_ms: float = 0.0) -> FindResult:
     """Return a file's answer as a lookup: label 0 or 1 is a match with the best relative.
 
-    The other relatives are candidates; under label 2 all are.
+    The other relatives are candidates; with label 2 all of them are.
     """
     label = _LABELS.get(file.label)
     if label is None:
@@ -229,7 +229,7 @@ def _read_library(item: JsonObject) -> Library:
 
 
 def _list_kind(value: object) -> ListKind:
-    """Read a library's type, written as a word or like the labels as 0 and 1."""
+    """Read a library's type, written as a word, or as 0 or 1 like the labels."""
     word = (text(value) or "").lower()
     if "black" in word or "黑" in word or word == str(BLACK):
         return ListKind.BLACK

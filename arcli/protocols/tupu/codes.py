@@ -1,4 +1,4 @@
-"""Tupu's codes and the errors that they stand for, in both directions."""
+"""Tupu's codes and the errors that they mean, in both directions."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ _HINTS: dict[int, str] = {
     12: "is this machine's clock right?",
 }
 
-# First match wins, so a subclass stands before its base.
+# The first match wins, so a subclass comes before its base.
 _CODES: tuple[tuple[type[ArcliError], TupuCode], ...] = (
     (WrongCredentials, TupuCode.NOT_AUTHORIZED),
     (NotAuthorized, TupuCode.WRONG_TASK),
@@ -109,7 +109,7 @@ _CODES: tuple[tuple[type[ArcliError], TupuCode], ...] = (
 
 
 def error_for(code: int | str, message: str | None = None) -> ArcliError:
-    """Return the error that a code other than 0 stands for; an undocumented one is a RemoteError."""
+    """Return the error that a code other than 0 means; an undocumented one is a RemoteError."""
     number = code if isinstance(code, int) else -1
     said = f"{code}: {message or MESSAGES.get(number, 'unknown')}"
     kind = _KINDS.get(number)
@@ -119,5 +119,5 @@ def error_for(code: int | str, message: str | None = None) -> ArcliError:
 
 
 def code_for(error: ArcliError) -> TupuCode:
-    """Return the code that answers `error`; 101 for what none is documented for."""
+    """Return the code that answers `error`; 101 if none is documented for it."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), TupuCode.UNKNOWN)

@@ -1,4 +1,4 @@
-"""RSA keys as people have them: PEM or base64 DER, PKCS#1 or PKCS#8, as text or read from a file."""
+"""RSA keys in the forms that people have: PEM or base64 DER, PKCS#1 or PKCS#8, as text or from a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VENDOR_PUBLIC_KEY = (
     "BR6YIv0M9vVQZED2650tVhS3BeX04vEFhThnNrJguVPidufFpEh3AgdYDzOQxi06AN+CGzOXPaigTurBxZDIbdU+zmtr"
     "6a8bIBBjWQ4v2JR/BA6gVHV5TwIDAQAB"
 )
-"""Tupu's own key (RSA-1024, SPKI): what answers are verified with unless a profile names another."""
+"""Tupu's own key (RSA-1024, SPKI): answers are verified with it unless a profile names another."""
 
 SERVER_KEY_BITS = 2048
 _BEGIN = re.compile(r"-----BEGIN ([A-Z ]+)-----")
@@ -28,7 +28,7 @@ _DECRYPT = "remove its passphrase: openssl pkey -in key.pem -out plain.pem (and 
 
 
 def require_cryptography() -> None:
-    """Raises NotSupported, naming the extra, when the cryptography package is not installed."""
+    """Raise NotSupported, naming the extra, when the cryptography package is not installed."""
     try:
         import cryptography  # noqa: F401
     except ImportError as error:
@@ -66,7 +66,7 @@ def load_public_key(text: str) -> RSAPublicKey:
 
     kind, data = _key_bytes(text)
     if "PRIVATE" in kind:
-        raise UsageError("this is a private key where a public one belongs")
+        raise UsageError("this is a private key, where a public one is needed")
     try:
         load = serialization.load_pem_public_key if kind else serialization.load_der_public_key
         key = load(data)
@@ -102,7 +102,7 @@ def public_pem(key: RSAPrivateKey | RSAPublicKey) -> str:
 def _key_bytes(text: str) -> tuple[str, bytes]:
     """Return the PEM label and the PEM bytes, or "" and the DER bytes of base64 without a label.
 
-    Keys given in one line (environment, TOML) have their line ends written as \\n; those are accepted.
+    Keys given in one line (environment, TOML) have their line breaks written as \\n, which is accepted.
     """
     plain = text.replace("\\n", "\n").strip()
     begin = _BEGIN.search(plain)

@@ -39,12 +39,12 @@ class Recognition:
     uid: str | None = None
 
     def tag_of(self, position: int) -> str | None:
-        """Return the tag of a picture; a list that is too short is filled with its last."""
+        """Return the tag of a picture; a list that is too short is extended with its last tag."""
         return self.tags[min(position, len(self.tags) - 1)] if self.tags else None
 
 
 def form_fields(request: Recognition) -> list[tuple[str, str]]:
-    """Write the text fields of the form, pictures given by URL among them, in order."""
+    """Write the text fields of the form in order, including pictures given by URL."""
     signed = request.signed
     fields = [("timestamp", signed.timestamp), ("nonce", signed.nonce), ("signature", signed.signature)]
     fields += [("image", image) for image in request.images if isinstance(image, str)]
@@ -171,7 +171,7 @@ def _texts(body: JsonObject, key: str) -> list[str]:
 
 
 def _base64(image: bytes | str) -> str:
-    assert isinstance(image, bytes), "a picture by URL travels in the form only"
+    assert isinstance(image, bytes), "a picture by URL can only be sent in the form"
     return base64.b64encode(image).decode()
 
 

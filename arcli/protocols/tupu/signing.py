@@ -14,8 +14,8 @@ from arcli.protocols.reading import real
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-FRESHNESS = 300.0  # seconds that a timestamp may be away from now, either way (docs/protocols.md, "Tupu")
-_MILLISECONDS_FROM = 1e11  # a timestamp from here on counts milliseconds: as seconds it is the year 5138
+FRESHNESS = 300.0  # seconds by which a timestamp may differ from now, either way (docs/protocols.md, "Tupu")
+_MILLISECONDS_FROM = 1e11  # from here on a timestamp is in milliseconds: in seconds it would be the year 5138
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def sign(key: RSAPrivateKey, data: bytes) -> str:
 
 
 def verify(key: RSAPublicKey, signature: str, data: bytes) -> None:
-    """Raises BadSignature unless `signature` (base64) is that of `data` under `key`."""
+    """Raise BadSignature unless `signature` (base64) is that of `data` under `key`."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.hashes import SHA256
@@ -57,11 +57,11 @@ def verify(key: RSAPublicKey, signature: str, data: bytes) -> None:
     try:
         key.verify(base64.b64decode(signature, validate=True), data, PKCS1v15(), SHA256())
     except (InvalidSignature, binascii.Error, ValueError) as error:
-        raise BadSignature("the signature does not match what it was sent with") from error
+        raise BadSignature("the signature does not match what was sent with it") from error
 
 
 def age(timestamp: object, now: float) -> float | None:
-    """Return how many seconds `timestamp` (seconds or milliseconds) is before `now`; None for no number."""
+    """Return how many seconds `timestamp` (in s or ms) is before `now`; None if it is no number."""
     value = real(timestamp)
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""Adding to an ARCloud service: gates, lost answers, replacing, and what AddImage itself cannot carry."""
+"""Adding to an ARCloud service: gates, lost answers, replacing, and what AddImage has no field for."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from arcli.remote.pictures import rated, refuse_low_level, upload
 
 
 class Adding:
-    """Adds items to one channel. `extended`: the service understands our fields of AddImage.
+    """Adds items to one channel. `extended`: the service understands our additional fields of AddImage.
 
-    `hints` asks again for the hints of an answer that was lost.
+    `hints` requests again the hints of an answer that was lost.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Adding:
             )
 
     def add(self, item: AddItem) -> AddResult:
-        """Add one item. Raises what refuses it, its `item` the picture's name."""
+        """Add one item. Raises the error that refuses it, with the picture's name as `item`."""
         try:
             valid_identifier(item.identifier)
             if item.metadata is not None:
@@ -73,7 +73,7 @@ class Adding:
         return self._plain_add(item, there)
 
     def _plain_add(self, item: AddItem, there: bool) -> AddResult:
-        """Add to a service that knows only what the vendor documents."""
+        """Add to a service that supports only what the vendor documents."""
         refuse_low_level(item.picture, self._options.min_level)
         if self._options.dry_run:
             status = AddStatus.WOULD_REPLACE if there else AddStatus.WOULD_ADD
@@ -107,7 +107,7 @@ class Adding:
         return result
 
     def _after_lost_answer(self, item: AddItem, error: TargetExists, *, absent: bool) -> AddResult:
-        """Return what a lost answer must have said, if the target is ours; else raise, saying so."""
+        """Return what the lost answer must have been if the target is ours; else raise, saying so."""
         try:
             there = self._calls.get(self._channel, item.identifier)
         except TargetNotFound:
@@ -122,7 +122,7 @@ class Adding:
         )
 
     def _overtaken(self, item: AddItem, data: bytes, error: TargetExists) -> AddResult:
-        """Somebody added the identifier since we looked."""
+        """Handle an identifier that somebody added since we looked."""
         self._presence.note(item.identifier)
         if self._options.on_exists is OnExists.SKIP:
             return self._taken(item)
@@ -158,7 +158,7 @@ def _result(item: AddItem, status: AddStatus, level: int | None = None) -> AddRe
 
 
 def _same_metadata(target: Target, item: AddItem) -> bool:
-    """Compare as text, and as JSON where a service wrote it anew."""
+    """Compare metadata as text, and as JSON in case the service rewrote it."""
     if target.metadata == item.metadata:
         return True
     if target.metadata is None or item.metadata is None:

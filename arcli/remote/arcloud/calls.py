@@ -1,4 +1,4 @@
-"""ARCloud's seven calls, one method each: fields out, checked answer in, tried again where that helps."""
+"""ARCloud's seven calls, one method each: fields out, checked answer in, retried where that helps."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from arcli.remote.http.transport import HttpTransport, UploadPart
 from arcli.remote.pictures import image_part
 
 Retried = Callable[[bool], object]
-"""Called before each new try with whether the last one may have been done although no answer came."""
+"""Called before each retry with whether the last try may have been carried out without an answer."""
 
 
 class ArcloudClient:
-    """The wire as Python. Every method raises the error of its returncode, Unreachable and BadAnswer."""
+    """The protocol as Python methods. Each raises the error of its returncode, Unreachable and BadAnswer."""
 
     def __init__(self, transport: HttpTransport, credentials: Credentials, retry: Retry) -> None:
         self.transport, self.credentials, self.retry = transport, credentials, retry
@@ -32,7 +32,7 @@ class ArcloudClient:
         return answers.read_added(self._send(Call.ADD_IMAGE, fields, item.identifier, data, retried), item)
 
     def remove(self, channel: str, identifier: str, retried: Retried = bool) -> bool:
-        """Return whether something was removed, True also from a service that does not say."""
+        """Return whether something was removed; also True if the service does not tell."""
         fields = {"channel": channel, "identifier": identifier}
         return answers.read_removed(self._send(Call.REMOVE_IMAGE, fields, identifier, retried=retried))
 
@@ -42,7 +42,10 @@ class ArcloudClient:
         return answers.read_listed(body, channel=channel, position=position)
 
     def get(self, channel: str, identifier: str) -> Target:
-        """Send credentials too, for private channels of our server (docs/protocols.md, "ARCloud")."""
+        """Return a target.
+
+        Credentials are sent for private channels of our server (docs/protocols.md, "ARCloud").
+        """
         fields = {"channel": channel, "identifier": identifier}
         body = self._send(Call.GET_IMAGE, fields, identifier)
         return read_target(body, channel=channel, identifier=identifier)
@@ -55,7 +58,7 @@ class ArcloudClient:
         data: bytes | None = None,
         retried: Retried = bool,
     ) -> Target | None:
-        """Return the target as it is now where the service says so: ours does."""
+        """Change a target; return it as it is now if the service does, as ours."""
         fields = {"channel": channel, "identifier": identifier, **changes}
         body = self._send(Call.UPDATE_IMAGE_INFO, fields, identifier, data, retried)
         return read_target(body, channel=channel) if "identifier" in body else None
@@ -67,7 +70,7 @@ class ArcloudClient:
         return answers.read_statistics(body, channel=query.channel)
 
     def find(self, name: str, data: bytes, fields: Fields) -> FindResult:
-        """`fields`: which channels, and what our server may be asked beyond the document."""
+        """Look a photo up. `fields`: the channels, and options of our server beyond the document."""
         started = time.perf_counter()
         body = self._send(Call.FIND_IMAGE, fields, name, data)
         elapsed = (time.perf_counter() - started) * 1000

@@ -1,4 +1,4 @@
-"""Looking photos up at an ARCloud service: what the document offers, and more where our server answers."""
+"""Looking photos up at an ARCloud service: what the document offers, and more if it is our server."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def find(
 def _one_by_one(
     calls: ArcloudClient, name: str, data: bytes, channels: Sequence[str], options: FindOptions
 ) -> FindResult:
-    """Ask for each channel; the service gives no score, so the first that matches is the answer."""
+    """Search the channels one by one; the service gives no score, so the first match is the answer."""
     elapsed = 0.0
     for channel in channels:
         result = _one(calls, name, data, (channel,), options)
@@ -65,7 +65,7 @@ def _one(
 
 
 def _completed(calls: ArcloudClient, match: Match) -> Match:
-    """Fetch metadata and level, which the vendor's answer lacks; ours (it has a score) has them."""
+    """Fetch metadata and level, which the vendor's answer lacks; ours (which has a score) includes them."""
     if match.score is not None or match.channel is None:
         return match
     try:
@@ -77,7 +77,7 @@ def _completed(calls: ArcloudClient, match: Match) -> Match:
 
 
 def _without_metadata(match: Match) -> Match:
-    """Our server sends metadata unless it is asked not to, in a field that the document does not have."""
+    """Drop the metadata, which our server sends unless a field of its own says otherwise."""
     return dataclasses.replace(match, metadata=None)
 
 

@@ -1,7 +1,7 @@
 """ArcloudGallery: an ARCloud service, the vendor's or an `arcli serve`, as a `Gallery`.
 
-What the vendor's seven calls cannot do goes through our server's extensions where the service offers them,
-and raises NotSupported where it does not.
+What the vendor's seven calls cannot do uses our server's extensions if the service offers them, and raises
+NotSupported if it does not.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ from arcli.remote.pictures import rated
 
 
 class ArcloudGallery:
-    """Closes `transport` when it is closed. `jobs`: requests at once in a batch that does not say."""
+    """Closes `transport` when it is closed.
+
+    `jobs`: simultaneous requests of a batch that does not set them.
+    """
 
     def __init__(
         self,
@@ -105,20 +108,20 @@ class ArcloudGallery:
         return self._batch(one, items, options.jobs)
 
     def _adding(self, channel: str, options: AddOptions, items: Sequence[AddItem] | None) -> Adding:
-        """Ask what the service offers only where the answer matters: for more than a plain add."""
+        """Return what adds to a channel; ask what the service offers only for more than a plain add."""
         name = valid_channel_name(channel)
         presence = Presence(partial(self._calls.get, name), partial(all_pages, self._service, name))
         plain = dataclasses.replace(options, jobs=None, create_channel=True) == AddOptions()
         simple = plain and items is not None and all(item.matchratio is None for item in items)
         extended = not simple and self._service.offers(Feature.ADD_OPTIONS)
         if options.dry_run and not extended:
-            self._calls.page(name, 0)  # GetImage alone would not tell that the credentials are wrong
+            self._calls.page(name, 0)  # GetImage alone would not show that the credentials are wrong
         return Adding(
             self._calls, name, options, presence, extended=extended, hints=partial(self._hints, name)
         )
 
     def _hints(self, channel: str, picture: Picture) -> tuple[Hint, ...]:
-        """Ask our server again for the hints that it gave when it added a picture."""
+        """Request again the hints that our server gave when it added a picture."""
         (result,) = self.check(pictures=[picture], channel=channel)
         return result.hints
 
@@ -131,7 +134,7 @@ class ArcloudGallery:
         return self.add(channel=channel, item=item, options=AddOptions(on_exists=OnExists.REPLACE))
 
     def remove(self, *, channel: str, identifier: str) -> bool:
-        """A repeated request whose first answer was lost may have removed it: that counts as removed."""
+        """Remove a target; a first request whose answer was lost may have removed it, which counts too."""
         name, lost = valid_channel_name(channel), list[bool]()
         try:
             removed = self._calls.remove(name, valid_identifier(identifier), lost.append)
@@ -193,7 +196,7 @@ class ArcloudGallery:
     def check(
         self, *, pictures: Iterable[Picture], channel: str | None, jobs: int | None = None
     ) -> Iterator[CheckResult]:
-        """Where the service cannot judge, this side does, without looking for duplicates."""
+        """Rate pictures here if the service cannot, without looking for duplicates."""
 
         def one(picture: Picture) -> CheckResult:
             try:
@@ -209,7 +212,7 @@ class ArcloudGallery:
 
     def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
         if query.misses:
-            self._service.require(Feature.MISSES, "tell how many photos matched nothing")
+            self._service.require(Feature.MISSES, "report how many photos matched nothing")
         return self._calls.statistics(query)
 
     def probe(self, *, channel: str | None = None) -> Iterator[Finding]:
@@ -222,9 +225,9 @@ class ArcloudGallery:
             yield Finding(subject=channel, ok=True, message=f"the channel is there, {total} targets")
 
     def _credentials_hold(self) -> Finding:
-        """Statistics is the one call that needs credentials and nothing else."""
+        """Check the credentials by Statistics, the one call that needs credentials and nothing else."""
         today = dt.datetime.now(dt.UTC).date()
-        message = "the credentials hold"
+        message = "the credentials are accepted"
         try:
             self._calls.statistics(StatisticsQuery(start=today, end=today))
         except NotYourChannel:

@@ -1,4 +1,4 @@
-"""Which identifiers a channel held before we began to add: what decides about a lost answer.
+"""Which identifiers a channel held before we began to add, which decides what a lost answer was.
 
 An AddImage whose answer was lost, followed by 20016, counts as added only if the identifier was absent before
 (docs/protocols.md, "What goes wrong on the way").
@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from arcli.errors import TargetNotFound
 from arcli.models import Target, TargetPage
 
-_SINGLE = 32  # items asked for one by one before the whole listing is fetched: a page holds about 100
-_LARGEST = 100_000  # targets of a channel that are listed; in a larger one every item is asked for
+_SINGLE = 32  # items requested one by one before the whole listing is fetched: a page holds about 100
+_LARGEST = 100_000  # targets, the largest channel that is listed; in a larger one every item is requested
 
 
 class Presence:
-    """`get` asks for one target, `pages` yields the channel's listing. Used by many threads."""
+    """`get` requests one target, `pages` yields the channel's listing. Threads may share it."""
 
     def __init__(
         self,
@@ -49,14 +49,14 @@ class Presence:
         return True
 
     def note(self, identifier: str) -> None:
-        """Remember that `identifier` is there now."""
+        """Remember that `identifier` is in the channel now."""
         with self._lock:
             if self._known is not None:
                 self._known.add(identifier)
 
     @contextmanager
     def alone(self, identifier: str) -> Iterator[None]:
-        """Keep others from adding the same identifier meanwhile: the same one may stand twice in a batch."""
+        """Keep other threads from adding the same identifier: it may occur twice in a batch."""
         with self._landed:
             self._landed.wait_for(lambda: identifier not in self._in_flight)
             self._in_flight.add(identifier)

@@ -1,6 +1,6 @@
-"""One ARCloud service: its seven calls, and what it offers beyond them where it is an arcli server.
+"""One ARCloud service: its seven calls, and what it offers beyond them if it is an arcli server.
 
-A service is asked once (`/arcli/v1/capabilities`) which it is.
+A service is asked once (`/arcli/v1/capabilities`) what it is.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from arcli.remote.paging import refuse_early_end
 from arcli.remote.pictures import image_part, upload
 
 _VENDOR = Capabilities(backend="ARCloud")
-_PASSING = (429, 502, 503, 504)  # statuses that say nothing of what the service is
+_PASSING = (429, 502, 503, 504)  # statuses that do not tell what the service is
 
 
 class ArcloudService:
-    """`calls`: the seven. What is here beside them raises NotSupported on services other than ours."""
+    """`calls`: the vendor's seven. All other methods raise NotSupported on services other than ours."""
 
     def __init__(self, calls: ArcloudClient) -> None:
         self.calls = calls
@@ -46,7 +46,7 @@ class ArcloudService:
         self._known: Capabilities | None = None
 
     def capabilities(self) -> Capabilities:
-        """Return what the service can do; asked once. Raises Unreachable."""
+        """Return what the service can do; it is asked once. Raises Unreachable."""
         with self._lock:
             if self._known is None:
                 self._known = self._retry.run(self._ask)
@@ -56,12 +56,12 @@ class ArcloudService:
         return feature in self.capabilities().features
 
     def require(self, feature: Feature, what: str) -> None:
-        """Raises NotSupported, naming a backend that can, unless the service offers `feature`."""
+        """Raise NotSupported, naming a backend that can, unless the service offers `feature`."""
         if not self.offers(feature):
             raise NotSupported(f"this service cannot {what}", hint="a local profile and arcli serve can")
 
     def pages(self, channel: str, query: ListQuery) -> Iterator[TargetPage]:
-        """Yield what `query` selects, in pages as large as the server gives."""
+        """Yield what `query` selects, in pages as large as the server allows."""
         self.require(Feature.LIST, "select targets")
         position, left = query.position, query.limit
         while True:
@@ -81,7 +81,7 @@ class ArcloudService:
         return extensions.read_targets(body, channel=channel)
 
     def picture(self, channel: str, identifier: str) -> bytes:
-        self.require(Feature.PICTURES, "give pictures back: it keeps none for download")
+        self.require(Feature.PICTURES, "return pictures: it offers none for download")
         answer = self._answered("GET", extensions.picture_path(channel, identifier))
         if not answer.content_type.startswith("image/"):
             raise BadAnswer(f"the service answered {answer.content_type or 'nothing'} in place of a picture")
@@ -128,7 +128,7 @@ class ArcloudService:
         self._json("DELETE", extensions.channel_path(name), repeatable=False)
 
     def _ask(self) -> Capabilities:
-        """A service that does not know the path is the vendor's, whatever it answers there."""
+        """Ask for capabilities; a service that does not know the path is the vendor's."""
         try:
             answer = self._transport.request("GET", extensions.CAPABILITIES)
             return extensions.read_capabilities(json_object(answer.content)) or _VENDOR
@@ -155,7 +155,7 @@ class ArcloudService:
 
 
 def _failure(answer: HttpAnswer, url: str) -> Failed:
-    """Return the error that the server names, retried as its HTTP status would be."""
+    """Return the error that the server names, to be retried like its HTTP status."""
     plain = http_failure(answer.status, url)
     body: Mapping[str, Any] = json_object(answer.content)
     named = read_error(body.get("error"))

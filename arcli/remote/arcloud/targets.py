@@ -1,4 +1,4 @@
-"""Listing the targets of an ARCloud channel and changing one: as the vendor documents it, or as ours can."""
+"""Listing the targets of an ARCloud channel and changing one: as the vendor documents, or as ours can."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from arcli.remote.paging import collected, pages, refuse_early_end, selected
 from arcli.remote.pictures import upload
 
 Replace = Callable[[str, AddItem], AddResult]
-"""Adds an item to a channel over the one that is there, for services that cannot change a picture."""
+"""Replaces a target of a channel by an item, for services that cannot change a picture."""
 
 
 def list_targets(service: ArcloudService, channel: str, query: ListQuery) -> TargetPage:
@@ -61,7 +61,7 @@ def update_target(
 ) -> Target:
     """Change a target and return it as it is now.
 
-    On the vendor's service a new picture means remove and add, which is not atomic; renaming and
+    On the vendor's service a new picture means removing and adding, which is not atomic; renaming and
     activating raise NotSupported.
     """
     valid_identifier(identifier)
@@ -85,7 +85,7 @@ def update_target(
 
 
 def _at_once(service: ArcloudService, channel: str, identifier: str, changes: TargetChanges) -> Target | None:
-    """Send everything in one request. A rename whose answer was lost is one all the same."""
+    """Send everything in one request. A rename whose answer was lost still counts."""
     fields = requests.update_fields(changes) | requests.update_extension_fields(changes)
     data = None if changes.picture is None else upload(changes.picture).data
     lost: list[bool] = []

@@ -17,18 +17,18 @@ _NOT_PUBLIC = tuple(
         "::/96",  # IPv4-compatible, deprecated: ::127.0.0.1
         "::ffff:0:0:0/96",  # IPv4-translated (SIIT)
         "64:ff9b::/96",  # NAT64
-        "64:ff9b:1::/48",  # NAT64 of one's own network
+        "64:ff9b:1::/48",  # NAT64 of a local network
         "fec0::/10",  # site-local, deprecated
         "3fff::/20",  # documentation
         "5f00::/16",  # segment routing
     )
 )
-"""What Python's table (ipaddress, 3.11) calls global and is not, or leads to IPv4 by a gateway."""
+"""Networks that Python (ipaddress, 3.11) calls global and that are not, or lead to IPv4 through a gateway."""
 _ISATAP = (0x00005EFE, 0x02005EFE)  # the third quarter of an address that carries an IPv4 one (RFC 5214)
 
 
 def base_url(text: str) -> str:
-    """Return a service's URL without a slash at its end.
+    """Return a service's URL without a trailing slash.
 
     Raises UsageError unless it is http(s) with a host, and without user, password, query or fragment.
     """
@@ -75,7 +75,7 @@ def _split(text: str) -> SplitResult | None:
 
 
 def is_public(address: Address) -> bool:
-    """Return whether an address is one of the internet at large; IPv6 forms of IPv4 are looked into."""
+    """Return whether an address is on the public internet; IPv4 addresses inside IPv6 are checked too."""
     if isinstance(address, ipaddress.IPv6Address):
         if address.sixtofour is not None or address.teredo is not None:
             return False

@@ -21,7 +21,7 @@ from arcli.errors import (
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-CONNECTIONS = 4  # requests at once when the user does not say; a phone's network and a shared service bear it
+CONNECTIONS = 4  # requests at once by default; a phone's network and a shared service can bear it
 MOST_CONNECTIONS = 64
 
 _ENDING = (
@@ -38,20 +38,20 @@ _ENDING = (
 
 
 def requests_at_once(jobs: int | None) -> int:
-    """Return how many requests to send at once where the user asked for `jobs` (None: did not say)."""
+    """Return how many requests to send at once; `jobs`: what the user asked for, if anything."""
     return min(max(jobs or CONNECTIONS, 1), MOST_CONNECTIONS)
 
 
 def ends_batch(error: ArcliError) -> bool:
     """Return whether the next item would fail too: the service, the channel or the credentials are wrong.
 
-    A return code that is not documented (RemoteError) may well be one picture's.
+    An undocumented return code (RemoteError) may concern one picture only.
     """
     return isinstance(error, _ENDING) and not isinstance(error, RemoteError)
 
 
 def about(error: ArcliError, name: str) -> ArcliError:
-    """Return the error as one of the user's picture `name`; our server knows it as "image" only."""
+    """Return the error as about the user's picture `name`, which our server knows only as "image"."""
     if error.message.startswith("image: "):
         error = error.reworded(name + error.message.removeprefix("image"))
     return error.about(name)

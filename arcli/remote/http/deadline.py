@@ -1,4 +1,4 @@
-"""Connections that keep a limit for a whole call, however slowly the other side drips."""
+"""Connections with a time limit for a whole call, however slowly the other side sends."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import httpcore
 class DeadlineBackend(httpcore.NetworkBackend):
     """Opens connections to the address that `address(host, port)` names.
 
-    `left` says how many seconds the call that is under way in this thread may still take, 0 or less: none.
-    Every step gets that, or its own time limit where that is shorter. Raises httpcore.ReadTimeout.
+    `left` returns how many seconds the present call of this thread may still take, 0 or less: none. Every
+    step gets that, or its own time limit if that is shorter. Raises httpcore.ReadTimeout.
     """
 
     def __init__(self, left: Callable[[], float], address: Callable[[str, int], str] | None = None) -> None:
@@ -46,7 +46,7 @@ class DeadlineBackend(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every step gets the time that is left."""
+    """A connection in which every step may take the time that is left."""
 
     def __init__(self, stream: httpcore.NetworkStream, backend: DeadlineBackend) -> None:
         self._stream, self._backend = stream, backend

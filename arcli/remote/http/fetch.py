@@ -1,7 +1,7 @@
-"""Fetching pictures by URL: of strangers from public addresses only, also after redirects and DNS.
+"""Fetching pictures by URL: for strangers only from public addresses, after redirects and DNS too.
 
-A name is resolved once a hop, all its addresses must be public, and the connection goes to one of those that
-were looked at, so that another answer of the DNS changes nothing. No proxy is asked.
+A name is resolved once per hop, all its addresses must be public, and the connection goes to one of the
+checked addresses, so that a different DNS answer later changes nothing. No proxy is used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FAILURES = (
     OSError,
     ValueError,
 )
-_SAFE = "/%:=&?~+!$,;'()*@"  # what a URL may hold as it is; RFC 3986
+_SAFE = "/%:=&?~+!$,;'()*@"  # characters that a URL may hold unencoded; RFC 3986
 _MOST_OWN_BYTES = 64 << 20  # of what the user of this shell names
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -45,7 +45,7 @@ class Fetcher:
     clock: Callable[[], float] = time.monotonic
 
     def fetch(self, url: str) -> bytes:
-        """Return what `url` answers; blocks. Raises PictureNotFound, PictureTooLarge."""
+        """Return the content of `url`; blocks. Raises PictureNotFound, PictureTooLarge."""
         until = self.clock() + self.seconds
         backend = DeadlineBackend(lambda: until - self.clock(), self._address)
         # Certificate authorities come from the system, or from SSL_CERT_FILE.
@@ -85,7 +85,7 @@ class Fetcher:
 
 
 def fetch_own(url: str) -> bytes:
-    """Return what a URL answers that the user of this shell names: any address, a file's size, a minute.
+    """Return the content of a URL given by the user of this machine: any address, a file's size, a minute.
 
     Raises PictureNotFound, PictureTooLarge.
     """
@@ -108,7 +108,7 @@ def _location(response: httpcore.Response) -> str:
 
 
 def _ascii(url: str) -> SplitResult:
-    """Return a URL as it goes over the line: its host in punycode, everything else percent-encoded."""
+    """Return a URL as it is sent: its host in punycode, everything else percent-encoded."""
     parts = urlsplit(url.strip())
     host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode()
     path, query = (quote(part, safe=_SAFE) for part in (parts.path, parts.query))

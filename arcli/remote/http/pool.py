@@ -1,6 +1,6 @@
-"""The connections of one service: through its proxy, to whom it trusts, each call within its time.
+"""The connections of one service: its proxy, its certificate authorities, a time limit for each call.
 
-httpx makes and reads requests; its own connections have no limit for a whole call, so they are httpcore's.
+httpx makes and reads requests; its own connections have no limit for a whole call, so httpcore's are used.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from arcli.errors import UsageError
 from arcli.remote.http.deadline import DeadlineBackend
 from arcli.remote.http.proxies import Proxy, proxy_for
 
-_KEPT_OPEN = 30.0  # seconds that an unused connection stays
+_KEPT_OPEN = 30.0  # seconds that an unused connection is kept
 
 
 class Deadlines(threading.local):
-    """Until when the call that is under way in each thread may take."""
+    """When the present call of each thread must end."""
 
     until = float("inf")
 
@@ -36,7 +36,7 @@ class CoreTransport(httpx.BaseTransport):
         proxy = proxy_for(url, os.environ)
         try:
             self._pool = _pool(proxy, connections, backend)
-        except (ValueError, ImportError, OSError, RuntimeError) as error:  # an authority or proxy of no use
+        except (ValueError, ImportError, OSError, RuntimeError) as error:  # an unusable authority or proxy
             named = proxy.variable if proxy is not None else "SSL_CERT_FILE or SSL_CERT_DIR"
             raise UsageError(f"{named} cannot be used: {type(error).__name__}: {error}") from None
 
@@ -63,7 +63,7 @@ class CoreTransport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    """The body of an answer, read as it comes."""
+    """The body of an answer, read as it arrives."""
 
     def __init__(self, answer: httpcore.Response) -> None:
         self._answer = answer
@@ -99,7 +99,7 @@ def _pool(proxy: Proxy | None, connections: int, backend: DeadlineBackend) -> ht
 
 
 def _authorities() -> ssl.SSLContext:
-    """Trust those of SSL_CERT_FILE and SSL_CERT_DIR, else those that come with httpx."""
+    """Return the trusted authorities: those of SSL_CERT_FILE and SSL_CERT_DIR, else those of httpx."""
     for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         place = os.environ.get(variable)
         if place and not Path(place).exists():

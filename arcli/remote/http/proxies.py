@@ -1,8 +1,8 @@
-"""Which proxy a URL is asked through, by the environment: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY.
+"""Which proxy a URL is requested through, by the environment: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY.
 
-As curl reads them, small letters before capitals. NO_PROXY has hosts, domains (`example.com` and all below
-it, with or without `.` or `*.`), addresses (also `[::1]`), networks (`10.0.0.0/8`, `fd00::/8`), each with or
-without a port, separated by commas or spaces; `*` is everything.
+They are read as curl does, lower case before upper case. NO_PROXY has hosts, domains (`example.com` and all
+below it, with or without `.` or `*.`), addresses (also `[::1]`) and networks (`10.0.0.0/8`, `fd00::/8`), each
+with or without a port, separated by commas or spaces; `*` means everything.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PORT_AT_END = re.compile(r"(\[[^]]*\]|[^:]*):([0-9]+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """`url`: without credentials. `variable`: which one names it."""
+    """`url`: without credentials. `variable`: the environment variable that names it."""
 
     url: str
     username: str | None = None
@@ -36,7 +36,7 @@ class Proxy:
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> Proxy | None:
-    """Return the proxy to ask `url` through; None: the service is asked directly, as this machine always is.
+    """Return the proxy for `url`; None: a direct connection, as always to this machine.
 
     Raises UsageError, naming the variable, for a proxy that cannot be used.
     """
@@ -65,7 +65,7 @@ def read_proxy(text: str, variable: str) -> Proxy:
             f"{variable}: arcli does not support {scheme} proxies", hint=f"use {', '.join(_SCHEMES)}"
         )
     if scheme.startswith("socks") and find_spec("socksio") is None:
-        hint = "install it beside arcli (pip install socksio), or unset the variable"
+        hint = "install it next to arcli (pip install socksio), or unset the variable"
         raise UsageError(f"{variable}: a SOCKS proxy needs the package socksio", hint=hint)
     user, at, place = rest.rpartition("@")
     username, colon, password = user.partition(":")
@@ -113,6 +113,6 @@ def _exempts(entry: str, host: str, port: int) -> bool:
     entry = entry.strip("[]")
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(entry, strict=False)
-    except (ValueError, TypeError):  # one of them is a name, or they are of different kinds
+    except (ValueError, TypeError):  # one of them is a name, or they are of different IP versions
         domain = entry.removeprefix("*").strip(".")
         return bool(domain) and (host == domain or host.endswith(f".{domain}"))

@@ -1,4 +1,4 @@
-"""Trying again: which failures pass by themselves, how long to wait, and when to stop."""
+"""Retrying: which failures are temporary, how long to wait, and when to stop."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Result = TypeVar("Result")
 class Failed(Exception):
     """A request that got no usable answer.
 
-    `error`: what to raise when there is no more trying. `again`: another try may help. `unsure`: the service
-    may have done what was asked. `wait`: seconds that the service asked to wait. `brief`: at most one more
-    try is worth the user's time. `status`: of HTTP, where there was an answer.
+    `error`: what to raise after the last try. `again`: another try may help. `unsure`: the service may have
+    done what was asked. `wait`: seconds that the service asks to wait. `brief`: at most one more try is worth
+    the user's time. `status`: the HTTP status, if there was an answer.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """How often and how patiently: waits double from `first` to `longest` seconds, each cut by up to half.
+    """How often to retry: waits double from `first` to `longest` seconds, each randomly cut by up to half.
 
-    A wait that the service asks for is kept up to `longest_asked` seconds. Once `hurry` is set no try waits
-    or tries again. `sleep` takes the place of waiting, for tests.
+    A wait that the service asks for is respected up to `longest_asked` seconds. Once `hurry` is set nothing
+    waits or is retried. `sleep` replaces waiting in tests.
     """
 
     attempts: int = 6
@@ -59,10 +59,10 @@ class Retry:
         retried: Callable[[bool], object] = bool,
         repeatable: bool = True,
     ) -> Result:
-        """Return what `action` returns, trying again on Failed, Busy (returncode 20015), RateLimited.
+        """Return what `action` returns, retrying on Failed, Busy (returncode 20015), RateLimited.
 
-        `retried` is called before each new try, with whether the last one may have been carried out; where
-        `repeatable` is False such a one is not tried again. Raises the last error.
+        `retried` is called before each retry, with whether the last try may have been carried out; if
+        `repeatable` is False, such a try is not repeated. Raises the last error.
         """
         tried = 0
         while True:

@@ -1,8 +1,8 @@
-"""One HTTP client for every remote gallery: connection reuse, time limits, size limits, honest failures.
+"""One HTTP client for every remote gallery: connection reuse, time limits, size limits, clear failures.
 
-Proxies (but for this machine itself) and certificate authorities come from the environment (HTTP_PROXY,
+Proxies (except for this machine itself) and certificate authorities come from the environment (HTTP_PROXY,
 HTTPS_PROXY, ALL_PROXY, NO_PROXY: `proxies`; SSL_CERT_FILE, SSL_CERT_DIR). Redirects are not followed: a
-secret goes where the user sent it and nowhere else.
+secret goes only where the user sent it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _logger = logging.getLogger("arcli.remote")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds: to connect, without any byte sent or received, and for a whole call, however it drips."""
+    """Seconds: to connect, without any byte sent or received, and for a whole call."""
 
     connect: float = 10.0
     idle: float = 60.0
@@ -82,7 +82,7 @@ class HttpTransport:
         self._answered = False
         if self.url.startswith("http://") and not is_loopback(self.url):
             _logger.warning(
-                "%s is not encrypted: others on the way can read and change what is sent", self.url
+                "%s is not encrypted: others on the network can read and change what is sent", self.url
             )
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ class HttpTransport:
     def post_form(
         self, path: str, fields: Sequence[tuple[str, str]], parts: Sequence[UploadPart] = ()
     ) -> HttpAnswer:
-        """POST multipart/form-data, also when there is no file in it. Raises Failed."""
+        """POST multipart/form-data, even without a file in it. Raises Failed."""
         files: list[tuple[str, Any]] = [(name, (None, value.encode())) for name, value in fields]
         files += [(part.name, (part.filename, part.data)) for part in parts]
         return self._send("POST", path, files=files)
@@ -111,7 +111,7 @@ class HttpTransport:
         fields: Sequence[tuple[str, str]] = (),
         parts: Sequence[UploadPart] = (),
     ) -> HttpAnswer:
-        """Send a request of our own extensions, whose failures come as HTTP statuses. Raises Failed."""
+        """Send a request of our own extensions, which report failures as HTTP statuses. Raises Failed."""
         headers = {} if authorization is None else {"Authorization": authorization}
         more: dict[str, Any] = {} if body is None else {"json": body}
         if parts:
@@ -150,7 +150,7 @@ class HttpTransport:
         return answer
 
     def _body(self, response: httpx.Response) -> bytes:
-        """Read the answer within its size."""
+        """Read the answer up to the largest size allowed."""
         chunks, size = [], 0
         for chunk in response.iter_bytes():
             size += len(chunk)
@@ -161,7 +161,7 @@ class HttpTransport:
         return b"".join(chunks)
 
     def _failed(self, error: Exception) -> Failed:
-        """Say what went wrong on the way; before the first answer of all, patience is not worth much."""
+        """Return what went wrong on the way; before the service's first answer, retries are few."""
         import httpcore
         import httpx
 
@@ -180,7 +180,7 @@ class HttpTransport:
 
 
 def http_failure(status: int, url: str, retry_after: str | None = None) -> Failed:
-    """Say what an HTTP status means that none of the protocols knows."""
+    """Return the failure of an HTTP status that the protocols do not define."""
     wait = _seconds_to_wait(retry_after, time.time())
     if status == 429:
         return Failed(RateLimited(f"{url}: too many requests"), wait=wait, status=status)
@@ -193,14 +193,14 @@ def http_failure(status: int, url: str, retry_after: str | None = None) -> Faile
 
 
 def _seconds_to_wait(retry_after: str | None, now: float) -> float | None:
-    """Read Retry-After, seconds or a date (RFC 9110, 10.2.3); None where it says nothing that can be used."""
+    """Read Retry-After, seconds or a date (RFC 9110, 10.2.3); None if it is not usable."""
     text = (retry_after or "").strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
         return float(text)
     try:
         date = parsedate_to_datetime(text)
         if date.tzinfo is None:
-            date = date.replace(tzinfo=dt.UTC)  # what -0000 gives
+            date = date.replace(tzinfo=dt.UTC)  # the result for -0000
         return max(0.0, date.timestamp() - now)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
@@ -208,9 +208,7 @@ def _seconds_to_wait(retry_after: str | None, now: float) -> float | None:
 
 def _refusal(status: int, url: str) -> ArcliError:
     if 300 <= status < 400:
-        return BadAnswer(
-            f"{url}: the service is somewhere else (HTTP {status})", hint="correct the profile's URL"
-        )
+        return BadAnswer(f"{url}: the service has moved (HTTP {status})", hint="correct the profile's URL")
     if status in (404, 405, 410):
         return BadAnswer(f"{url}: no such call (HTTP {status})", hint="is the profile's URL right?")
     if status == 413:
@@ -243,6 +241,6 @@ def _client(
         timeout=httpx.Timeout(connect=timeouts.connect, read=idle, write=idle, pool=None),
         follow_redirects=False,
         transport=transport,
-        trust_env=False,  # proxies and authorities are the transport's affair
+        trust_env=False,  # proxies and authorities are handled by the transport
     )
     return transport, client

@@ -1,3 +1,3 @@
 """The client of a Tupu custom gallery as a `Gallery`: signed requests, verified answers, pictures made to
-fit.
+fit the limits.
 """

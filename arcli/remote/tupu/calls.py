@@ -1,4 +1,4 @@
-"""Tupu's calls: each try signed anew (a nonce counts once), each answer verified before it is read."""
+"""Tupu's calls: each try is signed again (a nonce is used once), each answer verified before it is read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TupuAccount:
-    """Who asks, and whose answers to accept. `public_key` None: answers are not verified."""
+    """The caller's key, and the public key that answers must be signed with.
+
+    `public_key` None: answers are not verified.
+    """
 
     secret_id: str
     private_key: PrivateKey = field(repr=False)
@@ -32,8 +35,8 @@ class TupuAccount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TupuOptions:
-    """`as_json`: pictures travel as base64 in JSON, else as a form. `tags`: the k-th for the k-th picture of
-    a request, the last for the rest. `tasks`, `uid`: sent along where given."""
+    """`as_json`: pictures are sent as base64 in JSON, else as a form. `tags`: the k-th for the k-th picture
+    of a request, the last for the rest. `tasks`, `uid`: sent along where given."""
 
     as_json: bool = False
     tags: tuple[str, ...] = ()
@@ -42,7 +45,10 @@ class TupuOptions:
 
 
 class TupuClient:
-    """The wire as Python. Methods raise the error of the code, BadSignature, BadAnswer, Unreachable."""
+    """The protocol as Python methods.
+
+    They raise the error of the code, BadSignature, BadAnswer, Unreachable.
+    """
 
     def __init__(
         self,
@@ -56,7 +62,7 @@ class TupuClient:
         self._retry, self._now = retry, now
 
     def recognize(self, pictures: Sequence[Ready]) -> list[FileAnswer | None]:
-        """Return what each picture shows, None for one that the answer leaves out."""
+        """Return what each picture shows, None for a picture that the answer leaves out."""
 
         def once(signed: Signed) -> HttpAnswer:
             request = Recognition(
@@ -71,7 +77,7 @@ class TupuClient:
         return _in_request_order(answers.read_files(self._signed(once)), pictures)
 
     def libraries(self, name: str | None = None) -> tuple[Library, ...]:
-        """Search the libraries: all of them, or the one called `name`."""
+        """Return the libraries: all of them, or the one called `name`."""
 
         def once(signed: Signed) -> HttpAnswer:
             body = requests.search_body(self._account.secret_id, signed, name)
@@ -103,13 +109,13 @@ class TupuClient:
 
 
 def _filename(number: int, image: bytes) -> str:
-    """Name a picture by its place and its content; the answer repeats the name."""
+    """Name a picture by its position and its content; the answer repeats the name."""
     kind = picture_format(image) or PictureFormat.JPEG
     return f"{number}{kind.suffix}"
 
 
 def _in_request_order(files: Sequence[FileAnswer], pictures: Sequence[Ready]) -> list[FileAnswer | None]:
-    """Put the files where their pictures are, by the name that the form gave them, else by their place."""
+    """Order the files as their pictures, by the name that the form gave them, else by position."""
     sent = [
         picture.content if isinstance(picture.content, str) else _filename(number, picture.content)
         for number, picture in enumerate(pictures)

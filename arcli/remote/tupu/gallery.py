@@ -1,4 +1,7 @@
-"""TupuGallery: a Tupu custom gallery as a `Gallery`. It finds and lists libraries; no more is public."""
+"""TupuGallery: a Tupu custom gallery as a `Gallery`.
+
+It finds pictures and lists libraries; Tupu publishes no more.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ _logger = logging.getLogger("arcli.remote")
 
 
 class TupuGallery:
-    """Closes `transport` when it is closed. A secretId has its libraries: channels are not looked at."""
+    """Closes `transport` when it is closed. A secretId has its own libraries: channels are ignored."""
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class TupuGallery:
         self._retry = retry or Retry()
         self._calls = TupuClient(transport, account, options, self._retry, now)
         if account.public_key is None:
-            _logger.warning("answers of %s are believed without their signature", transport.url)
+            _logger.warning("answers of %s are accepted without checking their signature", transport.url)
 
     def __enter__(self) -> TupuGallery:
         return self
@@ -76,7 +79,10 @@ class TupuGallery:
     def find(
         self, *, picture: Picture, channels: Sequence[str] | None, options: FindOptions = FindOptions()
     ) -> FindResult:
-        """`channels` are not looked at; relatives that do not count are candidates, asked for or not."""
+        """Look one photo up.
+
+        `channels` is ignored; relatives that do not count as found are always candidates.
+        """
         _refuse_options(options)
         result = self._found([ready(picture)])[0]
         if result.error is not None:
@@ -110,7 +116,7 @@ class TupuGallery:
         ]
 
     def _recognized(self, sent: Sequence[Ready]) -> list[answers.FileAnswer | ArcliError | None]:
-        """Ask for all at once; where the service refuses one of several, ask again one by one."""
+        """Send all at once; if the service refuses one of several, send them again one by one."""
         try:
             return [*self._calls.recognize(sent)]
         except ArcliError as error:
@@ -128,7 +134,7 @@ class TupuGallery:
     def check(
         self, *, pictures: Iterable[Picture], channel: str | None, jobs: int | None = None
     ) -> Iterator[CheckResult]:
-        """The service judges nothing; this side does, without looking for duplicates."""
+        """Rate pictures here, without looking for duplicates: the service cannot."""
         for picture in pictures:
             try:
                 yield rated(picture)
@@ -137,10 +143,10 @@ class TupuGallery:
 
     def probe(self, *, channel: str | None = None) -> Iterator[Finding]:
         count = len(self._calls.libraries())
-        message = f"answers, and takes the signature; libraries: {count}"
+        message = f"answers, and accepts the signature; libraries: {count}"
         yield Finding(subject=self._transport.url, ok=True, message=message)
 
-    # How its galleries are filled is not public: the rest of the seam is refused.
+    # How its galleries are filled is not public: the rest of the seam raises NotSupported.
 
     def add(self, *, channel: str, item: AddItem, options: AddOptions = AddOptions()) -> AddResult:
         _cannot("add pictures")
@@ -160,13 +166,13 @@ class TupuGallery:
         _cannot("show one picture of its gallery")
 
     def picture(self, *, channel: str, identifier: str) -> bytes:
-        _cannot("give pictures back")
+        _cannot("return pictures")
 
     def update(self, *, channel: str, identifier: str, changes: TargetChanges) -> Target:
         _cannot("change pictures of its gallery")
 
     def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
-        _cannot("tell how often it found something")
+        _cannot("report how often it found something")
 
 
 def _result(name: str, answer: answers.FileAnswer | ArcliError | None, elapsed_ms: float) -> FindResult:

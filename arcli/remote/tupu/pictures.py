@@ -18,7 +18,7 @@ from arcli.remote.pictures import as_jpeg
 
 _SHRUNK_SIDE = 512  # px, long side: the vendor advises 256 to 512
 _SHRUNK_QUALITY = 92
-_ROOM = 100_000  # bytes of a body beside the pictures: tags, signature, part headers
+_ROOM = 100_000  # bytes of a body besides the pictures: tags, signature, part headers
 _logger = logging.getLogger("arcli.remote")
 
 
@@ -31,7 +31,7 @@ class Ready:
 
     @property
     def size(self) -> int:
-        """Bytes it takes in a body, base64 counted in, whichever form is used."""
+        """How many bytes it takes in a body; base64 is allowed for in either form."""
         return base64_size(len(self.content)) if isinstance(self.content, bytes) else len(self.content)
 
 
@@ -44,7 +44,7 @@ class Unready:
 
 
 def ready(picture: Picture) -> Ready:
-    """Read a picture, made smaller (and said so) when it is over 1 MB as base64.
+    """Read a picture; make it smaller, with a log line, if it is over 1 MB as base64.
 
     Raises PictureNotFound, UnreadablePicture, PictureTooLarge.
     """
@@ -55,13 +55,13 @@ def ready(picture: Picture) -> Ready:
         return Ready(picture.name, data)
     smaller = as_jpeg(data, name=picture.name, side=_SHRUNK_SIDE, quality=_SHRUNK_QUALITY).data
     _logger.warning(
-        "%s: sent at %d px, since the service takes no picture over 1 MB", picture.name, _SHRUNK_SIDE
+        "%s: sent at %d px, since the service accepts no picture over 1 MB", picture.name, _SHRUNK_SIDE
     )
     return Ready(picture.name, smaller)
 
 
 def requests_of(pictures: Iterable[Picture]) -> Iterator[list[Ready | Unready]]:
-    """Yield pictures by the request: at most 10, at most 30 MB, and never files with URLs."""
+    """Yield the pictures of each request: at most 10, at most 30 MB, and never files together with URLs."""
     chunk: list[Ready | Unready] = []
     for picture in pictures:
         following = _ready_or_not(picture)

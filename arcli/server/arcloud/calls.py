@@ -1,6 +1,6 @@
-"""ARCloud's seven calls: parse, authenticate, authorize, then look at the picture.
+"""ARCloud's seven calls: parse, authenticate, authorize, and only then read the picture.
 
-A known route always answers HTTP 200 with JSON; what went wrong is in its returncode.
+A known route always answers HTTP 200 with JSON; its returncode says what went wrong.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class ArcloudRoutes:
         return await self._service.admit(request, requests.read_credentials(fields))
 
     async def _owner(self, request: Request, fields: requests.Fields, channel: str) -> None:
-        """Return only if these credentials may do everything in `channel`."""
+        """Return only if these credentials may do everything in `channel`; else raise."""
         principal = await self._admit(request, fields)
         await self._service.quick.run(self._service.authorize, principal, channel)
 
@@ -136,7 +136,7 @@ class ArcloudRoutes:
         return await self._service.quick.run(get)
 
     async def _known(self, request: Request, fields: requests.Fields) -> Principal | None:
-        """Return who asks, None without credentials or with wrong ones."""
+        """Return the caller, None without credentials or with wrong ones."""
         credentials = requests.optional_credentials(fields)
         if credentials is not None:
             try:

@@ -1,3 +1,3 @@
-"""Our own calls under `/arcli/v1`: channels and find-only keys are administered, targets listed, pictures
-given back and rated; and their OpenAPI description.
+"""Our own calls under `/arcli/v1`: administering channels and find-only keys, listing targets, returning
+and rating pictures; and their OpenAPI description.
 """

@@ -1,4 +1,4 @@
-"""Channels administered over the wire: by their owner, with a key for everything."""
+"""Channels administered remotely: by their owner, with a key for everything."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from arcli.server.service import Service, as_principal, require_full_key
 
 
 class ChannelCalls:
-    """What `/arcli/v1/channels` does; blocks. Raises ChannelNotFound, NotYourChannel and what a gallery does.
+    """The calls of `/arcli/v1/channels`; they block.
+
+    They raise ChannelNotFound, NotYourChannel and what a gallery raises.
 
     Only the operator, at the machine, gives a channel to another owner or raises a quota.
     """
@@ -27,7 +29,7 @@ class ChannelCalls:
         return [channel_json(self._as_it_stands(name)) for name in names]
 
     def _as_it_stands(self, name: str) -> ChannelInfo:
-        """Describe a channel, also one whose store cannot be read."""
+        """Describe a channel, even one whose store cannot be read."""
         try:
             return self._channels.channel(name=name)
         except (DataDamaged, ChannelNotFound) as error:
@@ -42,7 +44,8 @@ class ChannelCalls:
     def create(self, principal: Principal, body: JsonObject) -> JsonObject:
         """Make a channel that the account owns. Raises ChannelExists, LimitExceeded, UsageError.
 
-        One that the account had before, and removed, has the quota that it had: only less can be asked for.
+        If the account had a channel of that name and removed it, its quota applies again, and can only be
+        lowered.
         """
         require_full_key(principal, "administer channels")
         name = refuse_unknown(body, frozenset({"name", "settings"}), "the body").get("name")
@@ -65,10 +68,10 @@ class ChannelCalls:
         refuse_unknown(body, frozenset({"settings"}), "the body")
         changes = asked_changes(body.get("settings"))
         if changes.pop("owner", now.owner) != now.owner:
-            raise NotYourChannel("only the operator gives a channel to another owner")
+            raise NotYourChannel("only the operator can give a channel to another owner")
         quota = changes.get("quota", now.quota)
         if now.quota is not None and (quota is None or quota > now.quota):
-            raise NotYourChannel("only the operator raises a quota")
+            raise NotYourChannel("only the operator can raise a quota")
         return channel_json(self._channels.set_channel(name=name, changes=changes))
 
     @as_principal

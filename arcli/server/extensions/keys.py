@@ -1,4 +1,4 @@
-"""Find-only keys of one's own account over the wire: what an owner gives to apps, without the operator."""
+"""Find-only keys of the caller's account, administered remotely: owners give them to apps."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from arcli.server.service import Service, as_principal, require_full_key
 
 
 class KeyCalls:
-    """What `/arcli/v1/keys` does; blocks. Raises NotYourChannel, NotFound and what an AccountAdmin does.
+    """The calls of `/arcli/v1/keys`; they block.
 
-    Only with a key for everything, only in the account of that key, and only keys that look photos up: keys
-    for everything, grants, bindings and accounts are the operator's, at the machine.
+    They raise NotYourChannel, NotFound and what an AccountAdmin raises.
+
+    They need a key for everything, and only affect find-only keys of its account: keys for everything,
+    grants, bindings and accounts are administered by the operator, on the machine.
     """
 
     def __init__(self, service: Service) -> None:
@@ -28,7 +30,10 @@ class KeyCalls:
 
     @as_principal
     def add(self, principal: Principal, body: JsonObject) -> JsonObject:
-        """Make a key and show its secret, this once. Raises LimitExceeded, ChannelNotFound, UsageError."""
+        """Make a key and show its secret, only this once.
+
+        Raises LimitExceeded, ChannelNotFound, UsageError.
+        """
         held = self._held(principal)
         asked = asked_key(body)
         most = self._service.options.account_keys
@@ -41,7 +46,7 @@ class KeyCalls:
 
     @as_principal
     def set(self, principal: Principal, key_id: str, body: JsonObject) -> JsonObject:
-        """Change the channels, the end or the rate of a key."""
+        """Change the channels, the expiry or the rate of a key."""
         key = self._one(principal, key_id)
         changes: KeyChanges = asked_key_changes(body)
         self._refuse_more(
@@ -65,18 +70,18 @@ class KeyCalls:
         return find_keys(self._accounts.account(username=principal.username))
 
     def _one(self, principal: Principal, key_id: str) -> AccountKey:
-        """Return a find-only key of the account. Raises NotFound, for a key for everything too."""
+        """Return a find-only key of the account. Raises NotFound, also for a key for everything."""
         for key in self._held(principal):
             if key.key_id == key_id:
                 return key
         raise NotFound(f"the account has no find-only key {key_id[:40]!r}", item=key_id[:40])
 
     def _own(self, principal: Principal) -> AccountKey:
-        """Return the key that asks. Raises NotFound where it was revoked meanwhile."""
+        """Return the caller's key. Raises NotFound if it was just revoked."""
         for key in self._accounts.account(username=principal.username).keys:
             if key.key_id == principal.key_id and key.revoked is None:
                 return key
-        raise NotFound("the key that asks is gone", item=principal.key_id)
+        raise NotFound("the key of this request was revoked", item=principal.key_id)
 
     def _refuse_more(
         self,
@@ -86,15 +91,15 @@ class KeyCalls:
         expires: str | None,
         rate: float | None,
     ) -> None:
-        """Raise where a key would do more than the one that asks: elsewhere, for longer, or faster.
+        """Raise an error if a key could do more than the caller's: in other channels, for longer, or faster.
 
         Raises ChannelNotFound, NotYourChannel.
         """
         for channel in channels or ():
             self._service.authorize(principal, channel, Scope.FIND)
         if own.expires is not None and (expires is None or expires > own.expires):
-            raise NotYourChannel(f"this key ends on {own.expires}: it makes none that ends later")
+            raise NotYourChannel(f"this key expires at {own.expires} and cannot make one that expires later")
         if own.rate is not None and (rate is None or rate > own.rate):
             raise NotYourChannel(
-                f"this key makes {own.rate:g} requests a second: it makes none that may more"
+                f"this key may make {own.rate:g} requests a second and cannot make one that may make more"
             )

@@ -169,9 +169,9 @@ _PATHS: Json = {
     },
     f"/{wire.CHANNELS}/{{channel}}": {
         "parameters": [_CHANNEL],
-        "get": _operation("A channel as it stands.", _answer("The channel.", _ref("Channel"))),
+        "get": _operation("A channel at present.", _answer("The channel.", _ref("Channel"))),
         "patch": _operation(
-            "Change those settings of a channel that are given; by its owner.",
+            "Change the given settings of a channel; by its owner.",
             _answer("The channel.", _ref("Channel")),
             requestBody=_json_body(_object(["settings"], settings=_ref("Settings"))),
         ),
@@ -218,11 +218,11 @@ _PATHS: Json = {
     },
     f"/{wire.KEYS}": {
         "get": _operation(
-            "The account's find-only keys that are not revoked; with a key for everything, as all of these.",
+            "The account's find-only keys that are not revoked; calls for keys need a key for everything.",
             _answer("Keys, the oldest first.", _object(["keys"], keys=_list(_ref("Key")))),
         ),
         "post": _operation(
-            "Make a find-only key; one that ends, or has a rate, makes none that may more.",
+            "Make a find-only key; it cannot have more rights than the key that makes it.",
             _answer("The key and its secret.", _ref("NewKey")),
             status="201",
             requestBody=_json_body(_ref("AskedKey")),
@@ -231,7 +231,7 @@ _PATHS: Json = {
     f"/{wire.KEYS}/{{key}}": {
         "parameters": [_KEY_ID],
         "patch": _operation(
-            "Change those fields of a find-only key that are given.",
+            "Change the given fields of a find-only key.",
             _answer("The key.", _ref("Key")),
             requestBody=_json_body(_ref("AskedKey")),
         ),

@@ -204,7 +204,7 @@ class Extensions:
         return JsonAnswer(request, await self._service.photos.run(self._service.address(request), check))
 
     def _known(self, principal: Principal, channel: str | None) -> str | None:
-        """Return the channel to look for duplicates in; one that is not there has none."""
+        """Return the channel to look for duplicates in; for one that does not exist, none."""
         if channel is None:
             return None
         try:
@@ -215,7 +215,7 @@ class Extensions:
 
 
 def _by_method(handlers: dict[str, Handler]) -> Handler:
-    """Return what asks the handler of a request's method; HEAD is answered as GET is, without the body."""
+    """Return a handler that calls the one for the method; HEAD is answered like GET, without a body."""
 
     async def handler(request: Request) -> Response:
         found = handlers.get("GET" if request.method == "HEAD" else request.method)

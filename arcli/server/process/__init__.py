@@ -1,1 +1,1 @@
-"""A server as processes: start and end, and workers that share a listening socket."""
+"""A server as processes: its start and end, and workers that share a listening socket."""

@@ -1,8 +1,8 @@
-"""Connections within limits: how many an address and all may hold, and how long one may stay silent.
+"""Limits of connections: how many each address and all together may hold, and how long one may be silent.
 
-uvicorn closes a connection that is idle after an answer; the rest is here: headers that do not come, an
-answer that is not taken, too many connections. The one that is closed for a new one is the longest idle of
-whoever holds most, so that an idle crowd keeps nobody out.
+uvicorn closes a connection that is idle after an answer; the rest is done here: headers that do not arrive,
+an answer that is not read, too many connections. The connection that is closed for a new one is the longest
+idle of the address that holds most, so that a crowd of idle ones keeps nobody out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Connections:
         self._count = 0
 
     def came(self, protocol: GuardedProtocol, address: str) -> bool:
-        """Take a connection in; False where it must be closed instead."""
+        """Accept a connection; False if it must be closed instead."""
         mine = self._open.setdefault(address, OrderedDict())
         if len(mine) >= self._per_address and not self._exempt(address) and not self._close_idle(mine):
             return False
@@ -53,7 +53,7 @@ class Connections:
         return True
 
     def used(self, protocol: GuardedProtocol, address: str) -> None:
-        """Note that something happened on a connection: it is the last to be closed."""
+        """Record that a connection was used: it is now the last to be closed."""
         mine = self._open.get(address)
         if mine is not None and protocol in mine:
             mine.move_to_end(protocol)
@@ -144,19 +144,19 @@ class GuardedProtocol(H11Protocol):
         self._wait(None)
 
     def drop(self) -> None:
-        """Close it at once, and make room for another."""
+        """Close the connection at once, and make room for another."""
         self.config.guard.went(self, self._address)
         self.transport.abort()
 
     def _wait(self, seconds: float | None) -> None:
-        """Close the connection after `seconds` unless this is called again; None: do not."""
+        """Close the connection after `seconds` unless this is called again; None: never."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
 
 
 def most_connections(asked: int) -> int:
-    """Return how many connections a process may hold: `asked`, or what its handles are enough for."""
+    """Return how many connections a process may hold: `asked`, or as many as its file handles allow."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = asked + _KEPT_HANDLES
     if soft != resource.RLIM_INFINITY and soft < wanted:

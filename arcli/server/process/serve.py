@@ -19,7 +19,7 @@ from arcli.server.requests.limits import BucketTable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """What an operator reads when the port is open. GetImage shows public channels to everybody."""
+    """What an operator is told when the port is open. GetImage shows public channels to everybody."""
 
     url: str
     metrics_url: str | None
@@ -56,11 +56,11 @@ def serve(options: ServeOptions, announce: Callable[[Started], None]) -> None:
 
 
 def _channels(options: ServeOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the public and the private channels; fails early where the data cannot be served."""
+    """Return the public and the private channels; fail early if the data cannot be served."""
     backend = open_backend(options.data_dir)
     try:
         settings = backend.channels.settings()
-        backend.signing_key()  # made at first start, so that clients can be given its public half
+        backend.signing_key()  # made at the first start, so that its public half can be given to clients
     finally:
         backend.close()
     public = tuple(name for name, one in settings.items() if not one.private)
@@ -68,7 +68,7 @@ def _channels(options: ServeOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _open_metrics(options: ServeOptions, metrics: Metrics | None, stack: ExitStack) -> str | None:
-    """Serve the metrics; where their port was not chosen and is taken, go on without."""
+    """Serve the metrics; if their port is taken and was not chosen by the user, go on without them."""
     if options.metrics_port == 0:
         return None
     port = options.metrics_port or options.port + 1
@@ -86,7 +86,7 @@ def _open_metrics(options: ServeOptions, metrics: Metrics | None, stack: ExitSta
 
 @contextmanager
 def _shared_numbers() -> Iterator[Path]:
-    """Give the worker processes a folder for their numbers."""
+    """Make a folder in which the worker processes write their numbers."""
     with tempfile.TemporaryDirectory(prefix="arcli-metrics-") as folder:
         os.environ[MULTIPROCESS] = folder
         try:

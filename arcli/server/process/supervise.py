@@ -18,7 +18,7 @@ from arcli.server.options import ServeOptions
 from arcli.server.process.worker import run_worker
 
 _log = logging.getLogger(__name__)
-_HASTY = 5.0  # seconds; a process that ends sooner has not started
+_HASTY = 5.0  # seconds; a process that ends sooner has failed to start
 _MOST_HASTY = 3
 
 
@@ -68,7 +68,7 @@ class Supervisor:
             self._start()
 
     def _end(self) -> None:
-        """Ask all workers to stop, and end those that do not within the time of grace."""
+        """Ask all workers to stop, and end those that do not within the grace period."""
         for worker in self._workers:
             worker.terminate()
         deadline = time.monotonic() + self._options.grace_seconds + 5

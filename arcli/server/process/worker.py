@@ -37,9 +37,9 @@ from arcli.server.service import Backend, Service
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 256
-_TICKS = 10  # of uvicorn, a tenth of a second each, between looks at the files of the certificate
-_DECODE_SECONDS = 1.0  # that a picture may still be decoded after SIGTERM; a photo takes a tenth of it
-_SWITCH_SECONDS = 0.001  # a photo's thread waits so long for the interpreter, not Python's 5 ms
+_TICKS = 10  # ticks of uvicorn (0.1 s each) between checks of the certificate's files
+_DECODE_SECONDS = 1.0  # that a picture may still be decoded after SIGTERM; a photo takes a tenth of this
+_SWITCH_SECONDS = 0.001  # that a photo's thread waits for the interpreter lock, instead of Python's 5 ms
 _KEEP_ALIVE = 30  # seconds that an idle connection stays open
 
 
@@ -73,7 +73,7 @@ def open_backend(data_dir: Path) -> Backend:
 
 
 def listen(options: ServeOptions) -> tuple[ServeOptions, socket.socket]:
-    """Open the port; return the options with the port as it is (0: any free one).
+    """Open the port; return the options with the actual port (0: any free one).
 
     Raises UsageError when the address cannot be used.
     """
@@ -89,14 +89,14 @@ def listen(options: ServeOptions) -> tuple[ServeOptions, socket.socket]:
             f"cannot listen on {options.host}:{options.port}: {error.strerror or error}",
             hint="choose another --host or --port",
         ) from error
-    # Connections inherit it; asyncio sets it only on sockets made with the protocol spelled out, and without
-    # it each answer waits 40 ms for a delayed acknowledgement.
+    # Connections inherit it. asyncio sets it only on sockets made with an explicit protocol; without it each
+    # answer waits 40 ms for a delayed acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return replace(options, port=listener.getsockname()[1]), listener
 
 
 def check_tls(options: ServeOptions) -> None:
-    """Raises UsageError when the certificate or its key cannot be used."""
+    """Raise UsageError when the certificate or its key cannot be used."""
     if options.tls_cert is None or options.tls_key is None:
         return
     try:
@@ -115,14 +115,14 @@ def run_process(options: ServeOptions, listener: socket.socket, metrics: Metrics
     backend = open_backend(options.data_dir)
     table = None if options.shared_table is None else BucketTable(options.shared_table)
     service = Service(backend, options, metrics, table)
-    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has stopped
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signals again when it has stopped
         signal.signal(number, lambda *_: None)
     sys.setswitchinterval(_SWITCH_SECONDS)
     ServerProcess(uvicorn_config(build_app(service), options), service).run(sockets=[listener])
 
 
 def _stamps(options: ServeOptions) -> tuple[int | None, ...]:
-    """Return when the files of the certificate were changed; None for one that is not there."""
+    """Return when the files of the certificate were changed; None for a missing one."""
     found: list[int | None] = []
     for path in (options.tls_cert, options.tls_key):
         try:
@@ -133,7 +133,7 @@ def _stamps(options: ServeOptions) -> tuple[int | None, ...]:
 
 
 class ServerProcess(uvicorn.Server):
-    """uvicorn, which at its end lets requests finish but waits for no picture that takes long to decode."""
+    """uvicorn that at its end lets requests finish, but waits for no picture that takes long to decode."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
@@ -146,7 +146,7 @@ class ServerProcess(uvicorn.Server):
         return await super().on_tick(counter)
 
     def _renew_certificate(self) -> None:
-        """Have new connections get a certificate that was put in place of the old one."""
+        """Have new connections use a certificate that has replaced the old one."""
         options, context = self._service.options, self.config.ssl
         if context is None or options.tls_cert is None or options.tls_key is None:
             return
@@ -167,7 +167,7 @@ class ServerProcess(uvicorn.Server):
 
 
 def run_worker(options: ServeOptions, listener: socket.socket) -> None:
-    """The whole life of one of several processes; it stops when its parent is gone."""
+    """Run one of several processes from start to end; it stops when its parent is gone."""
     parent = parent_process()
     assert parent is not None, "a worker is started by multiprocessing"
     threading.Thread(target=_follow, args=[parent], daemon=True).start()
@@ -175,7 +175,7 @@ def run_worker(options: ServeOptions, listener: socket.socket) -> None:
 
 
 def uvicorn_config(app: ASGIApp, options: ServeOptions) -> GuardedConfig:
-    """proxy_headers is off: X-Forwarded-For counts only from --trusted-proxy (server.requests.access)."""
+    """Return uvicorn's settings; proxy_headers is off: X-Forwarded-For counts only from --trusted-proxy."""
     config = GuardedConfig(
         app,
         http=GuardedProtocol,
@@ -211,7 +211,5 @@ def _log_to_stderr(options: ServeOptions) -> None:
     handler.setFormatter(PlainLines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     level = logging.INFO if options.access_log else logging.WARNING
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("uvicorn").setLevel(
-        logging.ERROR
-    )  # a stranger's broken request does not deserve a warning
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # a stranger's broken request is not worth a warning
     logging.getLogger("python_multipart").setLevel(logging.ERROR)

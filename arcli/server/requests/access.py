@@ -1,4 +1,4 @@
-"""Who asks, from where, and who is let in: wrong credentials are slowed down."""
+"""Who is calling, from where, and who is admitted: wrong credentials are slowed down."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from arcli.server.work import Workers
 
 _MOST_KNOWN = 10_000
 _FORGIVEN = 0.5  # failures a second
-_FEW = 3  # wrong secrets that a new address may send for an account that is being guessed at
+_FEW = 3  # wrong secrets that a new address may send for an account whose secret is being guessed
 
 
 class Admission:
     """Admits who has the right secret.
 
-    Wrong ones count against their address, and fewer of them where an account is guessed at from many. Nobody
-    is locked out by that: a secret that arcli drew cannot be guessed, so it is let in from any address. Only
-    imported ones, which may be short, are refused unseen; and where one had been right before, the address is
-    counted apart.
+    Wrong secrets count against their address; fewer are allowed when an account's secret is guessed from many
+    addresses. Nobody is locked out by that: a secret that arcli drew cannot be guessed, so it is admitted
+    from any address. Only imported ones, which may be short, are refused without being checked; and an
+    address that had the right one before is counted separately.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Admission:
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def admit(self, credentials: Credentials, address: str) -> Principal:
-        """Return who asks. Raises WrongCredentials, RateLimited after many of these."""
+        """Return the caller. Raises WrongCredentials, RateLimited after many of these."""
         pair = (credentials.username[:128], address)
         limited = self.is_limited(*pair)
         try:
@@ -63,15 +63,15 @@ class Admission:
             raise
         self._remember(pair)
         if principal.rate is not None and not self._keys(principal.rate).take(principal.key_id):
-            raise RateLimited("this key makes more requests than it may: come again later")
+            raise RateLimited("this key makes more requests than it may: try again later")
         return principal
 
     def _keys(self, rate: float) -> Buckets:
-        """Return the bucket of keys with this rate; five seconds' worth, and at least one, go at once."""
+        """Return the buckets of keys with this rate; the burst is five seconds' worth, at least one."""
         return Buckets("key", burst=max(1.0, 5 * rate), rate=rate, table=self._table)
 
     def admit_anonymous(self, address: str) -> None:
-        """Raises RateLimited when this address asks too often without credentials."""
+        """Raise RateLimited when this address sends too many requests without credentials."""
         if not self._anonymous.take(address):
             raise RateLimited("too many requests without credentials from this address")
 
@@ -80,7 +80,7 @@ class Admission:
         return not self._has_room((account[:128], address))
 
     def may_sign(self, address: str) -> bool:
-        """Say whether a refusal to this stranger is signed, which costs a millisecond."""
+        """Say whether a refusal to this stranger may be signed, which costs a millisecond."""
         return self._strangers.has_room("") and self._signed.take(address) and self._strangers.take("")
 
     def count_failure(self, account: str, address: str) -> None:
@@ -108,13 +108,13 @@ class Admission:
 
 
 class ClientAddress:
-    """Who asks: the peer, or what a trusted proxy says of its own peer."""
+    """The caller's address: the peer's, or the one that a trusted proxy reports of its own peer."""
 
     def __init__(self, trusted: Sequence[str]) -> None:
         self._trusted = [ipaddress.ip_network(item, strict=False) for item in trusted]
 
     def __call__(self, request: Request) -> str:
-        """Return the address to count by; an IPv6 client is its /64."""
+        """Return the address to count by; for an IPv6 client its /64 network."""
         peer = request.client.host if request.client else ""
         chain = request.headers.getlist("x-forwarded-for")
         hops = [hop.strip() for line in chain for hop in line.split(",") if hop.strip()]

@@ -1,4 +1,4 @@
-"""JSON answers, also to requests whose body was not read to its end."""
+"""JSON answers, even to requests whose body was not read to its end."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _DRAIN_SECONDS = 2.0
 
 
 class JsonAnswer(JSONResponse):
-    """A JSON answer. Where the request's body is unread, the connection ends after it.
+    """A JSON answer. If the request's body is unread, the connection ends after it.
 
-    Closing a socket on unread data resets it, and the reset can overtake the answer: so the answer is sent
-    whole, then what is already on its way is taken off the line, within limits, and only then we close.
+    Closing a socket with unread data resets it, and the reset can overtake the answer: so the answer is sent
+    completely, then data that are already on their way are read, within limits, and only then is it closed.
     """
 
     def __init__(self, request: Request, content: Any, status_code: int = 200) -> None:
@@ -29,7 +29,7 @@ class JsonAnswer(JSONResponse):
         super().__init__(content, status_code, headers)
 
     def render(self, content: Any) -> bytes:
-        """Write JSON; bytes are JSON already. Half a surrogate in an error stays an escape."""
+        """Write JSON; bytes are JSON already. Half a surrogate pair in an error stays escaped."""
         if isinstance(content, bytes):
             return content
         written = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -54,7 +54,7 @@ def picture_response(content: bytes) -> Response:
 
 def _has_body(request: Request) -> bool:
     announced = request.headers.get("content-length", "0")
-    waits = request.headers.get("expect", "").lower() == "100-continue"  # such a client sends nothing unasked
+    waits = request.headers.get("expect", "").lower() == "100-continue"  # the client has not sent it yet
     return not waits and (announced != "0" or "transfer-encoding" in request.headers)
 
 

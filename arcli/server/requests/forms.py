@@ -1,6 +1,6 @@
 """Request bodies: read within limits while they arrive, whatever a client sends.
 
-Pictures stay in memory (no temporary files); what goes over a limit ends the reading at once.
+Pictures stay in memory (no temporary files); reading ends as soon as a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from arcli.errors import PictureTooLarge, UsageError
 from arcli.protocols.strict import untrusted_json, written_number
 from arcli.server.requests.multipart import FormPart, MultipartError, MultipartReader, field_too_large
 
-FIELD_BYTES = 128 * 1024  # of one text field: metadata may have 64 KiB, and then says so itself
+FIELD_BYTES = 128 * 1024  # bytes of one text field: metadata may have 64 KiB, and have a message of their own
 MOST_PARTS = 64
-_FORM_BYTES = 1024 * 1024  # of a body without a picture; beside a picture this much for all the fields
+_FORM_BYTES = 1024 * 1024  # bytes of a body without a picture; with a picture, of all its fields
 
 
 class MultipartNeeded(UsageError):
-    """A call with a picture came as something else than multipart/form-data (ARCloud's 20005)."""
+    """A call with a picture was not sent as multipart/form-data (ARCloud's 20005)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class MultipartNeeded(UsageError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyLimits:
-    """`picture_bytes` of one picture, `body_bytes` of everything, `seconds` until all has arrived.
+    """`picture_bytes` of one picture, `body_bytes` of the whole body, `seconds` until it has arrived.
 
     stall: seconds without a byte. 15 are enough for a phone that changes its network.
     """
@@ -58,7 +58,7 @@ class Form:
 
     @property
     def fields(self) -> dict[str, str]:
-        """The fields by name; of several the first."""
+        """The fields by name; the first if there are several."""
         return dict(reversed(self.pairs))
 
     def picture(self) -> bytes | None:
@@ -75,7 +75,7 @@ async def read_body(request: Request, limits: BodyLimits) -> bytes:
 
 
 async def read_form(request: Request, limits: BodyLimits, *, multipart: bool = False) -> Form:
-    """Read multipart/form-data; also an urlencoded or JSON body unless `multipart` must be.
+    """Read multipart/form-data; unless `multipart` is required, also an urlencoded or JSON body.
 
     Raises MultipartNeeded, PictureTooLarge, UsageError.
     """
@@ -121,10 +121,10 @@ def _decoded(part: FormPart) -> str:
 
 
 async def _stream(request: Request, limits: BodyLimits, take: Callable[[bytes], None]) -> None:
-    """Hand the body on in chunks; stops at `body_bytes`, announced or arrived, and after `seconds`.
+    """Pass the body on in chunks; stops at `body_bytes`, announced or arrived, and after `seconds`.
 
-    `request.state.lease` counts it (arcli.server.requests.limits); `request.state.body_read` says to
-    arcli.server.requests.answers that all of it was taken.
+    `request.state.lease` counts it (arcli.server.requests.limits); `request.state.body_read` tells
+    arcli.server.requests.answers that all of it was read.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limits.body_bytes:
@@ -147,7 +147,7 @@ async def _stream(request: Request, limits: BodyLimits, take: Callable[[bytes], 
             raise request.state.lease.refusal() from error
         raise UsageError(f"the body did not arrive within {limits.seconds:g} s, or stopped coming") from error
     except ClientDisconnect as error:
-        raise UsageError("the client left before its body had arrived") from error
+        raise UsageError("the client disconnected before its body had arrived") from error
     finally:
         request.state.lease.arriving = None
 
@@ -192,7 +192,7 @@ def _from_json(body: bytes) -> Form:
 
 
 def _small(form: Form) -> Form:
-    """Raises PictureTooLarge for a field over its limit, as in a multipart body."""
+    """Return the form. Raises PictureTooLarge for a field over its limit, as in a multipart body."""
     for name, value in form.pairs:
         if len(value.encode()) > FIELD_BYTES:
             raise field_too_large(name, FIELD_BYTES)

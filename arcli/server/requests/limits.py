@@ -1,4 +1,4 @@
-"""How often and how much: rates by leaky buckets, and the bytes of bodies held at a time."""
+"""How often and how much: rates by leaky buckets, and the bytes of request bodies held at a time."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from pathlib import Path
 from arcli.errors import Busy
 from arcli.store.protocols import AttemptLevels
 
-_ROW = struct.Struct("<Qdd")  # digest of the key, level, when that was (monotonic: one clock a machine)
-_ROWS = 1 << 16  # keys remembered: 1.5 MB
-_WAYS = 8  # rows that a key may stand in
+_ROW = struct.Struct("<Qdd")  # digest of the key, level, and its time (monotonic: one clock per machine)
+_ROWS = 1 << 16  # keys that are remembered: 1.5 MB
+_WAYS = 8  # rows in which a key may be
 
 
 class BucketTable:
     """Levels of leaky buckets in a file that all processes of a server map; the fullest are kept longest.
 
-    A key's place is drawn by a digest with the table's own secret, so that nobody can aim at another's.
+    A key's row depends on a digest with the table's own secret, so that nobody can aim at another's.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        """`path`: a table that `make` made, shared; None: one of this process alone."""
+        """`path`: a shared table that `make` made; None: a table of this process alone."""
         self._file = tempfile.TemporaryFile() if path is None else path.open("r+b")  # noqa: SIM115
         if path is None:
             self._file.write(_empty_table())
@@ -49,16 +49,16 @@ class BucketTable:
 
     @staticmethod
     def make(path: Path) -> Path:
-        """Make an empty table for the processes that are started next."""
+        """Make an empty table for processes that will be started."""
         path.write_bytes(_empty_table())
         return path
 
     def update(self, key: Hashable, change: Callable[[float, float], tuple[float, float]]) -> None:
-        """Replace a key's (level, when) by what `change` makes of it; no process comes between."""
+        """Replace a key's (level, when) with what `change` makes of it, atomically over processes."""
         digest = hashlib.blake2b(repr(key).encode(errors="replace"), digest_size=8, key=self._secret).digest()
         number = int.from_bytes(digest, "little") | 1  # 0 is an empty row
         with self._guard:
-            fcntl.lockf(self._file, fcntl.LOCK_EX)  # ends with its process, however that ends
+            fcntl.lockf(self._file, fcntl.LOCK_EX)  # released with its process, however that ends
             try:
                 at = self._row(number)
                 known, level, when = _ROW.unpack_from(self._map, at)
@@ -68,7 +68,7 @@ class BucketTable:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def _row(self, number: int) -> int:
-        """Return where a key stands, or the emptiest place that it may take."""
+        """Return a key's row, or the emptiest row that it may take."""
         first = number % (_ROWS // _WAYS) * _WAYS
         places = [32 + (first + way) * _ROW.size for way in range(_WAYS)]
         rows = [(_ROW.unpack_from(self._map, at), at) for at in places]
@@ -81,7 +81,7 @@ def _empty_table() -> bytes:
 
 
 class Buckets:
-    """One leaky bucket a key: `burst` at once, then `rate` a second."""
+    """One leaky bucket per key: `burst` at once, then `rate` a second."""
 
     def __init__(
         self,
@@ -127,9 +127,9 @@ class Buckets:
 
 
 class Pacer:
-    """Requests of one address, at most `most` a second; fewer while the event loop is busy, for all alike.
+    """Limits the requests of each address to `most` a second; to fewer while the event loop is busy.
 
-    A request of somebody who sends few never waits; who sends many waits before the request is read.
+    A sender of few requests never waits; a sender of many waits before the request is read.
     """
 
     def __init__(self, most: float, tuning: PaceTuning) -> None:
@@ -138,7 +138,7 @@ class Pacer:
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, address: str, units: float = 1.0) -> float:
-        """Count `units` and return for how many seconds their sender is to wait."""
+        """Count `units` and return how many seconds their sender must wait."""
         level, when = self._levels.get(address, (0.0, 0.0))
         now = time.monotonic()
         level = max(0.0, level - (now - when) * self.rate) + units
@@ -149,7 +149,7 @@ class Pacer:
         return max(0.0, level - self.rate * self._tuning.burst_seconds - self._tuning.burst) / self.rate
 
     def adjust(self, busy: float) -> None:
-        """Slow down or speed up by the share of its time that the event loop worked.
+        """Slow down or speed up, according to the share of its time that the event loop was busy.
 
         A lone sender is not slowed: nobody waits for it.
         """
@@ -166,12 +166,12 @@ class Pacer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaceTuning:
-    """When callers are slowed.
+    """When callers are slowed down.
 
-    busy (0.2 to 0.6): the share of a core for the event loop above which they are; from about half of it on,
-    photos that are looked up in other threads wait for the interpreter. least (2 to 10): requests a second
-    that an address keeps. burst, burst_seconds: what it may send at once. unit_bytes: of a body, for which it
-    pays as for a request; both cost about a millisecond. patience: the longest wait, in seconds.
+    busy (0.2 to 0.6): they are when the event loop takes a larger share of a core; from about half on, photos
+    that are looked up in other threads wait for the interpreter. least (2 to 10): requests a second that an
+    address may always send. burst, burst_seconds: what it may send at once. unit_bytes: so many bytes of a
+    body count as a request; both cost about a millisecond. patience: the longest wait, in seconds.
     """
 
     busy: float = 0.35
@@ -184,10 +184,10 @@ class PaceTuning:
 
 
 class Memory:
-    """`limit` bytes of bodies in all.
+    """Limits the bytes of all request bodies to `limit`.
 
-    Where a body would go over it, one that is still arriving from the address that holds most is given up for
-    it; only where that is its own address is it refused itself.
+    If a body would exceed it, one that is still arriving from the address that holds most is given up; the
+    body itself is refused only if that is its own address.
     """
 
     def __init__(self, limit: int) -> None:
@@ -198,7 +198,7 @@ class Memory:
 
     @contextmanager
     def lease(self, address: str = "") -> Iterator[Lease]:
-        """Hold what one request brings until it is answered."""
+        """Hold the memory of one request until it is answered."""
         lease = Lease(self, address)
         self._leases.add(lease)
         try:
@@ -227,14 +227,14 @@ class Memory:
         lease.taken = 0
 
     def _heaviest(self, address: str) -> Lease | None:
-        """Return the largest body that is still arriving, of whoever holds more than `address` does."""
+        """Return the largest body still arriving from the address that holds most: more than `address`."""
         arriving = [one for one in self._leases if one.arriving is not None and one.taken]
         heavier = [one for one in arriving if self._by_address[one.address] > self._by_address[address]]
         return max(heavier, key=lambda one: (self._by_address[one.address], one.taken), default=None)
 
 
 class Lease:
-    """What one request holds. `arriving`: what ends the wait for its body, while that arrives."""
+    """The memory of one request. `arriving`: ends the wait for its body, while it is arriving."""
 
     def __init__(self, memory: Memory, address: str) -> None:
         self._memory, self.address = memory, address
@@ -256,4 +256,4 @@ class Lease:
             self.arriving = None
 
     def refusal(self) -> Busy:
-        return Busy("the server is busy: this body was given up for others")
+        return Busy("the server is busy: it stopped reading this request in favour of others")

@@ -29,7 +29,7 @@ _CAPABILITY = re.compile(r"^/pictures/[^/]*")
 
 
 class RequestLog:
-    """Wraps an application and logs what it answers. What calls add is in `noted`."""
+    """Wraps an application and logs its answers. Calls add their data by `noted`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -55,7 +55,7 @@ class RequestLog:
 
 
 def noted(scope: Scope) -> dict[str, Any]:
-    """Return what is noted of a request so far; later steps add what they know."""
+    """Return the log data of a request so far; later steps add theirs."""
     found: dict[str, Any] = scope.setdefault("arcli.noted", {})
     return found
 
@@ -71,7 +71,7 @@ def _line(scope: Scope, status: int) -> dict[str, Any]:
 
 
 class PlainLines(logging.Formatter):
-    """Formats lines of the request log as they are, all others with time, level and place."""
+    """Formats lines of the request log unchanged, all others with time, level and logger."""
 
     def format(self, record: logging.LogRecord) -> str:
         return record.getMessage() if record.name == __name__ else super().format(record)

@@ -9,8 +9,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from arcli.errors import PictureTooLarge
 
-_HEADER_BYTES = 8 * 1024  # of all the headers of one part
-_PREAMBLE_BYTES = 64 * 1024  # before the first boundary; mail programs write a sentence there
+_HEADER_BYTES = 8 * 1024  # bytes of all the headers of one part
+_PREAMBLE_BYTES = 64 * 1024  # bytes before the first boundary; mail programs write a sentence there
 
 
 def field_too_large(name: str, limit: int) -> PictureTooLarge:
@@ -23,12 +23,12 @@ def field_too_large(name: str, limit: int) -> PictureTooLarge:
 
 
 class MultipartError(ValueError):
-    """The body is not what its Content-Type says, or has too much of something."""
+    """The body is not what its Content-Type says, or exceeds a limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class FormPart:
-    """One part: the name of its field, its file name if it has one, what it holds."""
+    """One part: the name of its field, its file name if it has one, its content."""
 
     name: str
     filename: str | None
@@ -40,7 +40,10 @@ class FormPart:
 
 
 class MultipartReader:
-    """Feed it chunks, then finish. `file_bytes` is also the limit of a part `image` without a file name."""
+    """Parses a body: `feed` it chunks, then `finish`.
+
+    `file_bytes` is also the limit of a part `image` without a file name.
+    """
 
     def __init__(self, boundary: str, *, file_bytes: int, field_bytes: int, most_parts: int) -> None:
         self._file_bytes, self._field_bytes, self._most_parts = file_bytes, field_bytes, most_parts
@@ -65,14 +68,14 @@ class MultipartReader:
         )
 
     def feed(self, chunk: bytes) -> None:
-        """Raises MultipartError, PictureTooLarge."""
+        """Parse a chunk. Raises MultipartError, PictureTooLarge."""
         try:
             self._parser.write(chunk if self._begun else self._after_preamble(chunk))
         except FormParserError as error:
             raise MultipartError("its parts are malformed") from error
 
     def _after_preamble(self, chunk: bytes) -> bytes:
-        """Return what follows the lines before the first boundary, which RFC 2046 has readers pass over."""
+        """Return what follows the lines before the first boundary, which readers skip (RFC 2046)."""
         self._preamble += chunk
         at = 0 if self._preamble.startswith(self._delimiter) else self._preamble.find(b"\n" + self._delimiter)
         if at < 0:

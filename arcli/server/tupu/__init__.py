@@ -1,1 +1,1 @@
-"""Tupu's calls as routes: who may ask, what the pictures show, the signed answer, links to pictures."""
+"""Tupu's calls as routes: admission, what the pictures show, the signed answer, links to pictures."""

@@ -1,4 +1,4 @@
-"""Who asks by the Tupu protocol: a secretId whose customer's key signed the request, once, just now."""
+"""Who is calling by the Tupu protocol: a secretId whose key signed the request recently, and once."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ class TupuRefusal(NotAuthorized):
 
 
 def admit(gatekeeper: Gatekeeper, secret_id: str, signed: Signed) -> Principal:
-    """Return who signed. The nonce is recorded only after the signature was found good.
+    """Return who signed. The nonce is recorded only once the signature is verified.
 
-    Raises TupuRefusal: unknown secretId, wrong signature, more than 300 s away from now, used before.
+    Raises TupuRefusal: unknown secretId, wrong signature, a timestamp more than 300 s away from now, a used
+    nonce.
     """
     binding = gatekeeper.binding(secret_id[:256])
     if binding is None:

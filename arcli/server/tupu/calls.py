@@ -1,6 +1,6 @@
 """Tupu's custom gallery: signed requests in, signed answers out, as a form or as JSON with base64.
 
-Every answer is HTTP 200 and signed, a refusal too: what went wrong is its code.
+Every answer is HTTP 200 and signed, refusals too: the code says what went wrong.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class TupuRoutes:
     async def _sealed(
         self, request: Request, code: TupuCode, message: str | None, result: JsonObject
     ) -> Reply:
-        """Sign an answer, but not to strangers who ask often. `message` None: the documented one."""
+        """Sign an answer, except to strangers who call often. `message` None: the documented one."""
         nonce, now = str(random.SystemRandom().random()), int(time.time() * 1000)
         body = result | body_json(code=code, nonce=nonce, timestamp_ms=now, message=message)
         if not hasattr(request.state, "admitted") and not self._service.admission.may_sign(
@@ -127,7 +127,7 @@ class TupuRoutes:
         return task_json(answers)
 
     async def _admit(self, request: Request, secret_id: str, signed: Signed) -> Principal:
-        """Return who signed. Raises TupuRefusal; RateLimited where an address sent many wrong signatures."""
+        """Return who signed. Raises TupuRefusal; RateLimited if an address sent many wrong signatures."""
         address, admission = self._service.address(request), self._service.admission
         limited = admission.is_limited(secret_id, address)
         try:
@@ -135,7 +135,7 @@ class TupuRoutes:
                 admit, self._service.backend.gatekeeper, secret_id, signed
             )
         except TupuRefusal:
-            if limited:  # a right signature cannot be guessed, so only wrong ones are held back
+            if limited:  # a right signature cannot be guessed, so only wrong ones are limited
                 raise RateLimited("too many wrong signatures from this address: wait a minute") from None
             admission.count_failure(secret_id, address)
             raise
@@ -143,7 +143,10 @@ class TupuRoutes:
         return principal
 
     async def _content(self, image: bytes | str) -> bytes:
-        """Return a picture's bytes, fetched where it is a URL. Raises PictureNotFound, PictureTooLarge."""
+        """Return a picture's bytes, fetched if it is given by URL.
+
+        Raises PictureNotFound, PictureTooLarge.
+        """
         if isinstance(image, bytes):
             return image
         if not self._service.options.url_pictures:

@@ -1,6 +1,6 @@
 """What a photo of a Tupu request shows: label, similarity, and relatives with URLs of their kept pictures.
 
-A URL is unguessable, and gone with its picture.
+A URL cannot be guessed, and stops working when its picture is removed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from arcli.server.requests.answers import picture_response
 from arcli.server.service import Service
 
 _PREFIX = "/pictures"
-_REACHED = ("beyond_limit", "rival")  # the reasons of candidates that reached their threshold too
+_REACHED = ("beyond_limit", "rival")  # the reasons of candidates that also reached their threshold
 
 
 class TupuLookup:
@@ -32,7 +32,10 @@ class TupuLookup:
         self.links = PictureLinks(service)
 
     def look_up(self, name: str, content: bytes, channels: Sequence[str], tag: str | None) -> FileAnswer:
-        """Raises UnreadablePicture, PictureTooLarge; a photo without features shows nothing."""
+        """Look one photo up.
+
+        Raises UnreadablePicture, PictureTooLarge; a photo without features shows nothing.
+        """
         picture = self._service.readable(content)
         most = self._service.options.tupu_relatives
         day = self._service.options.today()
@@ -52,7 +55,7 @@ class TupuLookup:
         )
 
     def _relatives(self, result: FindResult) -> list[Relative]:
-        """Return the best first. One that was removed a moment ago is left out."""
+        """Return the relatives, the best first. One that was just removed is left out."""
         found: list[Relative] = []
         all_of_them: list[Match | Candidate] = [*result.matches, *result.candidates]
         likely = [one for one in all_of_them if one.channel and one.score]
@@ -65,7 +68,7 @@ class TupuLookup:
         return found
 
     def _label(self, result: FindResult) -> int:
-        """Black or white by the list of the best match; black on a tie (one picture in both lists)."""
+        """Return the label by the list of the best match, black on a tie (one picture in both lists)."""
         if not result.matches:
             return NOT_IN_GALLERY
         best = result.matches[0]
@@ -79,7 +82,7 @@ class TupuLookup:
 
 
 class PictureLinks:
-    """Makes the URLs and answers them. Anyone who has one may see the picture; a URL cannot be guessed."""
+    """Makes and serves the URLs. Anyone who has a URL may see its picture; a URL cannot be guessed."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -106,7 +109,7 @@ class PictureLinks:
         return self._service.gallery.picture(channel=channel, identifier=identifier)
 
     def _capability(self, target: Target) -> str:
-        """A keyed digest of the picture and its place: another picture there has another URL."""
+        """Return a keyed digest of the picture and its target: a new picture has another URL."""
         words = ("picture", target.channel, target.identifier, target.picture_hash or target.created or "")
         digest = hmac.digest(self._service.backend.pepper, "\0".join(words).encode(), "sha256")
         return base64.urlsafe_b64encode(digest).decode().rstrip("=")

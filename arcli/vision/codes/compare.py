@@ -1,4 +1,4 @@
-"""Whether a photo shows a code or another of its family: module by module."""
+"""Whether a photo shows a code or another of its family, compared module by module."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Matrix = npt.NDArray[np.float64]
 
 
 class Verdict(StrEnum):
-    """What a photo says of a code: the same one, another, or not enough to tell."""
+    """What a photo shows of a code: the same one, another, or not enough to tell."""
 
     SAME = "same"
     OTHER = "other"
@@ -33,7 +33,7 @@ def judge(code: Code, photo: Pixels, to_photo: Matrix) -> Verdict:
 
 
 def compare(code: Code, photo: Pixels, to_photo: Matrix) -> tuple[float, float]:
-    """Return the share of a code's modules that a photo tells, and the share of those that are others.
+    """Return the share of a code's modules that a photo resolves, and the share of those that differ.
 
     photo: (H, W, 3) BGR. to_photo: (3, 3), from pixels of the code's picture to those of the photo.
     """
@@ -61,7 +61,7 @@ def compare(code: Code, photo: Pixels, to_photo: Matrix) -> tuple[float, float]:
 
 
 def _sampled(seen: Plane, shape: tuple[int, int], shift: tuple[int, int]) -> Plane:
-    """Return the gray of each module's middle, moved by `shift` px."""
+    """Return the gray in the middle of each module, moved by `shift` px."""
     step = OPTIONS.oversampled
     rows, columns = shape
     left = step + shift[1]
@@ -75,8 +75,7 @@ def _sampled(seen: Plane, shape: tuple[int, int], shift: tuple[int, int]) -> Pla
 
 
 def _resolved(code: Code, gray: Plane) -> tuple[float, float]:
-    """Return the share of modules whose gray is surely dark or light, and the share of those that are
-    wrong."""
+    """Return the share of modules that are clearly dark or light, and the share of those that are wrong."""
     apart = apart_from_middle(gray)
     sure = (np.abs(apart) > OPTIONS.sure) & code.clear
     wrong = sure & ((apart < 0) != code.modules)

@@ -1,4 +1,4 @@
-"""Where a picture has QR codes and bar codes, and the modules that they are made of."""
+"""Where a picture has QR codes and bar codes, and their modules."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Mask = npt.NDArray[np.bool_]
 class CodeOptions:
     """How codes are found and compared (docs/score.md, "Codes").
 
-    finders: share of the modules of each finder mark of a QR code that have to be right (.85..1). modules:
-    that a QR code has a side, at least and at most. window: px in which bars run one way (16..40),
-    coherence: how much so (.8...98); contrast: standard deviation of gray from bar to gap (20..60). bars:
-    dark and light ones that a bar code has at least (20..40: an EAN-8 has 43). ragged: modules by which
-    widths may miss whole numbers on average (.1...2): striped shirts have .19 and more. single: share of
-    bars one module wide, at least and at most. oversampled: photo pixels read for a module (3..6). shifts:
-    modules by which a place may be off (0..1). sure: share of the contrast by which a module differs from
-    the middle to count as resolved (.1...4). resolved: share of modules that have to be (.5...8). differing:
-    share of those resolved from which it may be another code (.008...02), other: from which it is (.04...1).
-    Of photos of the code itself none had .005 where .6 were resolved; of others the least was .023, in a code
-    of 57 x 57 modules, most of them padding. dense: share of a thumbnail that is black and white in detail,
-    below which it holds no code (.02...1).
+    finders: share of the modules of each finder mark of a QR code that must be right (.85..1). modules: the
+    fewest and the most modules along a side of a QR code. window: px within which bars run in one direction
+    (16..40), coherence: how strictly they do (.8...98); contrast: standard deviation of gray from bar to gap
+    (20..60). bars: the fewest dark and light bars of a bar code (20..40: an EAN-8 has 43). ragged: how far
+    widths may be from whole numbers of modules on average (.1...2): striped shirts have .19 and more. single:
+    the least and the greatest share of bars one module wide. oversampled: photo pixels read per module
+    (3..6). shifts: how many modules a place may be off (0..1). sure: share of the contrast by which a module
+    must differ from the middle to count as resolved (.1...4). resolved: share of modules that must be
+    resolved (.5...8). differing: share of resolved modules that differ from which it may be another code
+    (.008...02), other: from which it is another (.04...1). Of photos of the code itself none had .005 where
+    .6 were resolved; of other codes the least was .023, in a code of 57 x 57 modules, most of them padding.
+    dense: a thumbnail with a smaller share of black and white detail holds no code (.02...1).
     """
 
     finders: float = 0.9
@@ -60,8 +60,8 @@ OPTIONS = CodeOptions()
 class Code:
     """A code in a picture. kind: "qr" or "bar". quad: (4, 2) px of the picture, from its top-left on.
 
-    modules: (rows, columns) bool, True where dark; a bar code has one row. clear: of the same shape, where
-    the picture itself tells them.
+    modules: (rows, columns) bool, True where dark; a bar code has one row. clear: the same shape, True where
+    the picture itself resolves the module.
     """
 
     kind: str
@@ -80,12 +80,12 @@ class Code:
 
 
 def may_hold_code(thumbnail: Pixels) -> bool:
-    """Say whether a small picture, (h, w, 3) BGR, has enough that is black and white in detail."""
+    """Say whether a thumbnail, (h, w, 3) BGR, has enough black and white detail to hold a code."""
     return black_and_white(thumbnail) >= OPTIONS.dense
 
 
 def black_and_white(thumbnail: Pixels) -> float:
-    """Return the share of a small picture, (h, w, 3) BGR, that is black and white in detail: .5 ms."""
+    """Return the share of a thumbnail, (h, w, 3) BGR, that is black and white detail. Takes .5 ms."""
     gray = cv2.cvtColor(thumbnail, cv2.COLOR_BGR2GRAY).astype(np.float32)
     box = (_SMALL_WINDOW, _SMALL_WINDOW)
     high, low = (op(gray, np.ones(box, np.uint8)) for op in (cv2.dilate, cv2.erode))
@@ -99,7 +99,7 @@ def black_and_white(thumbnail: Pixels) -> float:
     return float(code.mean())
 
 
-_SMALL_WINDOW = 16  # px of a thumbnail of 128
+_SMALL_WINDOW = 16  # px, in a thumbnail of 128
 
 
 def find_codes(pixels: Pixels) -> list[Code]:
@@ -109,7 +109,7 @@ def find_codes(pixels: Pixels) -> list[Code]:
 
 
 def apart_from_middle(gray: Plane) -> Plane:
-    """Return by how much each module differs from the middle of its neighbourhood, as a share of contrast."""
+    """Return how much each module differs from the middle gray around it, as a share of contrast."""
     wide = (1, 15) if len(gray) == 1 else (7, 7)
     kernel = np.ones(wide, np.uint8)
     low, high = cv2.erode(gray, kernel), cv2.dilate(gray, kernel)
@@ -118,7 +118,7 @@ def apart_from_middle(gray: Plane) -> Plane:
 
 
 def _square_codes(gray: Pixels) -> list[Code]:
-    """Find QR codes by either of OpenCV's detectors: the first is faster, each misses some."""
+    """Find QR codes with either of OpenCV's detectors: the first is faster, and each misses some."""
     for detector in _qr_detectors():
         found, quads = detector.detectMulti(gray)
         codes = [_square_code(gray, quad) for quad in quads] if found else []
@@ -135,7 +135,7 @@ def _qr_detectors() -> tuple[Any, Any]:
 def _square_code(gray: Pixels, quad: npt.NDArray[np.float32]) -> Code | None:
     """Return the code that has its three finder marks at the corners of `quad`; None where there is none.
 
-    Several numbers of modules a side may show the marks; at the right one no module is half dark.
+    The marks may fit several numbers of modules per side; at the right number no module is half dark.
     """
     best: tuple[float, Plane] | None = None
     least, most = OPTIONS.modules
@@ -156,9 +156,8 @@ _FINDER = np.pad(np.pad(np.ones((3, 3), bool), 1), 1, constant_values=True)
 
 
 def _modules(gray: Pixels, quad: npt.NDArray[np.float32], number: int) -> tuple[Plane, float]:
-    """Return how far from the middle the modules of a code with `number` a side are (see
-    `apart_from_middle`), and how
-    uneven they are inside, in gray levels."""
+    """Return how far from middle gray the modules of a code with `number` per side are (see
+    `apart_from_middle`), and how uneven they are inside, in gray levels."""
     step = OPTIONS.oversampled
     box = geometry.corners((number * step, number * step)).astype(np.float32)
     square = cv2.getPerspectiveTransform(box, np.asarray(quad, np.float32))
@@ -170,7 +169,7 @@ def _modules(gray: Pixels, quad: npt.NDArray[np.float32], number: int) -> tuple[
 
 
 def _bar_codes(gray: Pixels) -> list[Code]:
-    """Find places where all bars run one way, and read across them."""
+    """Find places where all bars run in one direction, and read across them."""
     mask, angle = _one_way(gray)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     found = []
@@ -257,6 +256,6 @@ def _read_bars(strip: Plane) -> tuple[int, int, npt.NDArray[np.bool_]] | None:
 
 
 def _module(runs: npt.NDArray[np.intp]) -> float:
-    """Return the width of a module: the one that whole multiples of explain the runs best."""
+    """Return the width of a module: the one whose whole multiples fit the runs best."""
     tries = np.linspace(0.7, 1.4, 71) * float(np.quantile(runs, 0.2))
     return float(min(tries, key=lambda m: float(np.abs(runs / m - np.maximum(np.rint(runs / m), 1)).mean())))

@@ -1,4 +1,4 @@
-"""Untrusted bytes to pixels: the only way in."""
+"""Untrusted bytes to pixels: the only entrance."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ class Decoded:
 def decode(data: bytes, *, name: str, limits: DecodeLimits = SERVE, max_side: int | None = None) -> Decoded:
     """Decode the first frame. `name` is only for messages; the content decides the type.
 
-    With `max_side` a JPEG, and any very large picture, may come at a fraction of its size while its long side
-    stays at least that. Raises UnreadablePicture, PictureTooLarge; Busy when no process is free to decode it.
+    With `max_side` a JPEG, or any very large picture, may be returned at a fraction of its size, as long as
+    its long side stays at least that. Raises UnreadablePicture, PictureTooLarge; Busy when no process is free
+    to decode it.
     """
     from arcli.vision.opencv import prepare
 

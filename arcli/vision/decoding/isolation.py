@@ -1,8 +1,8 @@
-"""Decoding in processes of their own, of limited time and memory: a bad picture costs its process, no more.
+"""Decoding in separate processes of limited time and memory: a bad picture costs its process, no more.
 
-A process is given one picture after the other over a pipe and gives back rows of pixels. It loads neither
-OpenCV nor numpy (0.1 s to start), has no secrets in its environment, and cannot write files. Its answers
-are checked like those of a stranger: a header of JSON, and as many bytes as the size in it makes.
+A process gets one picture after the other over a pipe and returns rows of pixels. It loads neither OpenCV nor
+numpy (0.1 s to start), has no secrets in its environment, and cannot write files. Its answers are checked
+like those of a stranger: a JSON header, and as many bytes as the size in it implies.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from arcli.vision.decoding.worker import LENGTH
 
 _PROGRAM = "from arcli.vision.decoding.worker import work; work()"
 _ENVIRONMENT = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
-_MOST_JOBS = 500  # pictures a process decodes before it is replaced: what a library leaks ends with it
+_MOST_JOBS = 500  # pictures that a process decodes before it is replaced: bounds what a library may leak
 _MOST_HEADER = 1 << 20
 _MOST_BYTES = 1 << 30
 _STOPPING = "arcli is stopping"
@@ -36,11 +36,11 @@ _STOPPING = "arcli is stopping"
 class DecodingPool:
     """Processes that decode, started as they are needed, at most `most`; threads share them.
 
-    kills: how many were ended because a picture took too much or broke them.
+    kills: how many were ended because a picture took too much time or memory, or crashed them.
     """
 
     def __init__(self, most: int, *, most_seconds: float | None = None) -> None:
-        """`most_seconds` of processor time a picture, also where its limits allow more."""
+        """`most_seconds`: processor time per picture, even where its limits allow more."""
         self.kills = 0
         self._most_seconds = most_seconds
         self._free = threading.BoundedSemaphore(most)
@@ -58,8 +58,8 @@ class DecodingPool:
     def raster(self, data: bytes, *, name: str, limits: DecodeLimits, max_side: int | None = None) -> Raster:
         """Decode one picture.
 
-        Raises UnreadablePicture, PictureTooLarge (with `ended_worker` where its process had to be ended), and
-        Busy where no process was free in time, or the machine so busy that it did not end in time.
+        Raises UnreadablePicture, PictureTooLarge (with `ended_worker` if its process had to be ended), and
+        Busy if no process was free in time, or the machine was too busy to finish in time.
         """
         if self._most_seconds is not None:
             least = min(self._most_seconds, limits.processor_seconds(len(data)))
@@ -84,7 +84,7 @@ class DecodingPool:
         return outcome
 
     def close(self) -> None:
-        """End all processes at once, also those that are decoding: their callers get Busy."""
+        """End all processes at once, even those that are decoding: their callers get Busy."""
         with self._guard:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -118,7 +118,7 @@ class DecodingPool:
     def _lost(
         self, process: _Process, error: Exception, name: str, limits: DecodeLimits, length: int
     ) -> ArcliError:
-        """Replace a process that gave no answer, and say why it did not."""
+        """Replace a process that gave no answer, and return the error that says why."""
         with self._guard:
             self._busy.discard(process)
         status = process.end()
@@ -132,18 +132,18 @@ class DecodingPool:
             seconds = limits.processor_seconds(length)
             message = f"{name}: decoding it takes over {seconds:.0f} s of processor time"
             refusal = PictureTooLarge(
-                message, hint="save it anew as JPEG, 800 px on its long side", item=name
+                message, hint="save it again as JPEG, 800 px on its long side", item=name
             )
         else:
             refusal = UnreadablePicture(
-                f"{name}: reading it broke the process that did", hint="save it anew as JPEG", item=name
+                f"{name}: the process that was reading it crashed", hint="save it again as JPEG", item=name
             )
         refusal.ended_worker = True
         return refusal
 
 
 class Spent(threading.local):
-    """Processor seconds that pictures of this thread took in processes of a pool."""
+    """Processor seconds that this thread's pictures took in the processes of a pool."""
 
     seconds = 0.0
 
@@ -155,7 +155,7 @@ _shared_guard = threading.Lock()
 
 
 def shared_pool() -> DecodingPool:
-    """Return this thread's pool, or this process's, with as many processes as the machine has processors."""
+    """Return this thread's pool, else this process's, which has one process for each processor."""
     own: DecodingPool | None = getattr(_own, "pool", None)
     if own is not None:
         return own
@@ -168,7 +168,7 @@ def shared_pool() -> DecodingPool:
 
 
 def use_pool(pool: DecodingPool) -> None:
-    """Have the calling thread decode in processes of `pool`: those started by it take on its priority."""
+    """Have the calling thread decode in processes of `pool`; those that it starts inherit its priority."""
     _own.pool = pool
 
 
@@ -183,7 +183,7 @@ def _request(data: bytes, name: str, limits: DecodeLimits, max_side: int | None)
 
 
 def _outcome(answer: object, bgr: bytearray) -> tuple[Raster | PictureRefused, float]:
-    """Read an answer: what it gives, and the seconds of processor time it took. Raises ValueError."""
+    """Read an answer: the raster or refusal, and the seconds of processor time it took. Raises ValueError."""
     try:
         assert isinstance(answer, dict)
         seconds = float(answer["seconds"])
@@ -244,11 +244,11 @@ class _Process:
         return answer, self._receive(size, deadline)
 
     def kill(self) -> None:
-        """End it now; a caller that waits for its answer gets EOFError and has to `end` it."""
+        """End the process now; a caller that waits for its answer gets EOFError and must `end` it."""
         self._child.kill()
 
     def end(self) -> int:
-        """End it now, close the pipes to it, and return its status."""
+        """End the process now, close the pipes to it, and return its status."""
         self._child.kill()
         for pipe in (self._child.stdin, self._child.stdout):
             if pipe is not None:
@@ -280,7 +280,7 @@ class _Process:
 
 
 def _environment() -> dict[str, str]:
-    """Return what a process that meets strangers' pictures gets of the environment: no secret of anybody."""
+    """Return the environment of a process that decodes strangers' pictures: it contains nobody's secrets."""
     given = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     root = str(Path(__file__).parents[3])
     paths = [root, *given.get("PYTHONPATH", "").split(os.pathsep)]

@@ -17,7 +17,7 @@ _LEAST_MEMORY = 600_000_000
 _PLAIN = {PictureFormat.JPEG, PictureFormat.PNG, PictureFormat.BMP, PictureFormat.WEBP}
 _ORDINARY_MEMORY = 400_000_000
 _ORDINARY_AREA = 60_000_000  # pixels of what is not a JPEG: about a second
-_ORDINARY_SCANS = 1_000_000_000  # pixels by scans of a JPEG: about a second
+_ORDINARY_SCANS = 1_000_000_000  # pixels x scans of a JPEG: about a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,8 @@ class DecodeLimits:
 
     file_bytes: of the encoded picture. pixels: by its header. memory: bytes that decoding may take, None:
     half of what the machine has free. seconds: of processor time; seconds_per_megabyte: more of them for a
-    large file. patience: seconds by the clock, for a machine that is busy. isolated: always decode in a
-    process of its own; otherwise only what is not an ordinary photo.
+    large file. patience: seconds by the clock, for a busy machine. isolated: decode every picture in a
+    separate process; otherwise only those that are not ordinary photos.
     """
 
     file_bytes: int = 64 << 20
@@ -47,7 +47,7 @@ class DecodeLimits:
 
 
 SERVE = DecodeLimits(isolated=True)
-"""For pictures that strangers send: 50 megapixels, each in a process of its own (docs/pictures.md)."""
+"""For pictures that strangers send: 50 megapixels, each in a separate process (docs/pictures.md)."""
 
 LOCAL = DecodeLimits(file_bytes=PICTURE_BYTES_LIMIT, pixels=250_000_000, memory=None, patience=300.0)
 """For one's own files: phones take 200 megapixels, an A0 print at 300 dpi has 139."""
@@ -62,7 +62,7 @@ def check_bytes(data: bytes, limits: DecodeLimits, name: str) -> None:
 
 
 def check_size(header: PictureHeader, limits: DecodeLimits, reduction: int, name: str) -> None:
-    """Refuse what has no area, too many pixels, or would take too much memory to decode.
+    """Refuse a picture without area, with too many pixels, or that takes too much memory to decode.
 
     Raises UnreadablePicture, PictureTooLarge.
     """
@@ -80,15 +80,15 @@ def check_size(header: PictureHeader, limits: DecodeLimits, reduction: int, name
 
 
 def too_much_memory(name: str, needed: int | None = None) -> PictureTooLarge:
-    """Return the error of a picture that takes more memory to decode than it may."""
+    """Return the error for a picture that takes more memory to decode than allowed."""
     amount = (
-        "more memory than it may" if needed is None else f"about {needed / 1e6:,.0f} MB of memory, too much"
+        "more memory than allowed" if needed is None else f"about {needed / 1e6:,.0f} MB of memory, too much"
     )
     return PictureTooLarge(f"{name}: decoding it takes {amount}", hint=SMALLER, item=name)
 
 
 def ordinary(header: PictureHeader, reduction: int) -> bool:
-    """Say whether a picture is decoded in little time and memory, whatever it holds."""
+    """Say whether a picture can be decoded in little time and memory, whatever its content."""
     if header.format not in _PLAIN or header.scans * header.area > _ORDINARY_SCANS:
         return False
     if header.format is not PictureFormat.JPEG and header.area > _ORDINARY_AREA:
@@ -97,13 +97,13 @@ def ordinary(header: PictureHeader, reduction: int) -> bool:
 
 
 def ordinary_format(data: bytes) -> bool:
-    """Say whether a file may be opened outside a process of its own; a file that is not a picture may."""
+    """Say whether a file may be opened outside a separate process; a file that is not a picture may."""
     kind = picture_format(data)
     return kind is None or kind in _PLAIN
 
 
 def _free_memory() -> int:
-    """Return the bytes that programs may still take on this machine, or in this container."""
+    """Return the bytes of memory that are still free on this machine, or in this container."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for line in _lines("/proc/meminfo"):
         if line.startswith("MemAvailable:"):

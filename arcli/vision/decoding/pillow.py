@@ -1,7 +1,7 @@
-"""Pictures opened by Pillow, which reads their headers lazily: size and kind before any pixel is decoded.
+"""Pictures opened by Pillow, which decodes lazily: size and kind are known before any pixel is decoded.
 
-Measured against readers of our own (400 lines): half the time for a JPEG, linear on every crafted file that
-hung them, one reading of a file instead of two that may differ; docs/pictures.md, "Why Pillow".
+Compared with readers of our own (400 lines): half the time for a JPEG, linear on every crafted file that hung
+them, one interpretation of a file instead of two that may differ; docs/pictures.md, "Why Pillow".
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from arcli.models import SMALLER
 from arcli.vision.decoding.strips import strips_of
 
 _DAMAGED = (
-    "it is damaged, incomplete or of a rare kind: if a viewer shows it whole, save it anew as PNG or JPEG"
+    "it is damaged, incomplete or of a rare kind: if a viewer shows all of it, save it again as PNG or JPEG"
 )
 _MOST_SCANS = 100
-"""A progressive JPEG has about 10 scans; thousands are a way to burn processor time."""
+"""A progressive JPEG has about 10 scans; thousands are meant to burn processor time."""
 
 SCANS = tuple(b"\xff\xda\x00" + bytes((6 + 2 * n, n)) for n in (1, 2, 3, 4))
-"""Every start of a scan that libjpeg accepts, whatever stands before it: marker, length, components."""
+"""Every start of a scan that libjpeg accepts, whatever precedes it: marker, length, components."""
 
 _PNG_END = b"IEND\xaeB`\x82"
-_MOST_ENTRIES = 4096  # of a TIFF directory; Pillow's own files have about 15
+_MOST_ENTRIES = 4096  # entries of a TIFF directory; Pillow's own files have about 15
 _LABELS = {PictureFormat.WEBP: "WebP", PictureFormat.JP2: "JPEG 2000 picture"}
 _OPENERS = {
     PictureFormat.JPEG: ("PIL.JpegImagePlugin", "JpegImageFile"),
@@ -48,9 +48,9 @@ _OPENERS = {
     PictureFormat.HEIC: ("pillow_heif", "HeifImageFile"),
 }
 _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
-"""What Pillow holds a pixel in, by its mode; all others take 4."""
+"""Bytes in which Pillow holds a pixel, by its mode; all others take 4."""
 _AT_ONCE = {PictureFormat.WEBP: 12, PictureFormat.AVIF: 12, PictureFormat.JP2: 16, PictureFormat.HEIC: 12}
-"""Bytes a pixel that these decoders take, which decode a picture whole."""
+"""Bytes per pixel that these decoders take, which decode the whole picture at once."""
 _PHOTOMETRIC = 262  # a TIFF's tag: 0 where white is zero
 _COPIES = (
     6  # of a strip: filtered, unfiltered, in the picture's mode, with the rest of the last one, averaged
@@ -61,11 +61,11 @@ _COPIES = (
 class PictureHeader:
     """What a file says before it is decoded.
 
-    size: (w, h) as stored. mode: Pillow's name of its colours. scans: of a JPEG, at most. progressive: a JPEG
-    that is held whole before it is scaled. profile: the ICC profile, empty where there is none.
-    white_is_zero: of a TIFF, which Pillow turns over for 1 to 8 bits only. strip_area: pixels that are held
-    at once where it is read in strips, 0 where it cannot be; least_factor: by how much it is shrunk at least,
-    if so.
+    size: (w, h) as stored. mode: Pillow's name of its colours. scans: how many a JPEG has at most.
+    progressive: a JPEG that is held whole before it is scaled. profile: the ICC profile, empty where there is
+    none. white_is_zero: of a TIFF, which Pillow turns over for 1 to 8 bits only. strip_area: pixels that are
+    held at once where it is read in strips, 0 where it cannot be; least_factor: by how much it is shrunk at
+    least, if so.
     """
 
     format: PictureFormat
@@ -88,7 +88,7 @@ class PictureHeader:
     def memory(self, reduction: int) -> int:
         """Estimate the bytes that decoding takes, copies in other modes and as BGR included.
 
-        reduction: 1, 2, 4 or 8; a JPEG is decoded so much smaller, any other format is shrunk afterwards.
+        reduction: 1, 2, 4 or 8; a JPEG is decoded that much smaller, any other format is shrunk afterwards.
         """
         scaled = self.area // reduction**2
         if self.format is PictureFormat.JPEG:
@@ -137,7 +137,7 @@ def refusing(kind: PictureFormat, name: str) -> Iterator[None]:
     """Turn what Pillow and its plugins raise about a bad file into UnreadablePicture."""
     label = _LABELS.get(kind, kind.value.upper())
     try:
-        with warnings.catch_warnings():  # of oddities in files that are read all the same
+        with warnings.catch_warnings():  # about oddities of files that can still be read
             warnings.simplefilter("ignore")
             yield
     except (UnreadablePicture, MemoryError):
@@ -156,7 +156,7 @@ def _unreadable(name: str, label: str, error: Exception) -> UnreadablePicture:
 
 
 def _opener(kind: PictureFormat, name: str) -> Callable[[io.BytesIO], Image.Image]:
-    """Return the class that reads one format: none is guessed, and none but these is ever tried."""
+    """Return the class that reads one format: nothing is guessed, and no other class is ever tried."""
     module, opener = _OPENERS[kind]
     try:
         plugin = importlib.import_module(module)
@@ -175,14 +175,14 @@ def _opener(kind: PictureFormat, name: str) -> Callable[[io.BytesIO], Image.Imag
 
 
 def _teach_tiff(plugin: Any) -> None:
-    """Have Pillow read CMYK with alpha, as print programs write it, as it reads CMYK with a spare channel."""
+    """Have Pillow read CMYK with alpha, which print programs write, like CMYK with a spare channel."""
     for order in (b"II", b"MM"):
         for alpha in (1, 2):
             plugin.OPEN_INFO.setdefault((order, 5, (1,), 1, (8,) * 5, (alpha,)), ("CMYK", "CMYKX"))
 
 
 def _screen(data: bytes, kind: PictureFormat) -> None:
-    """Refuse what no decoder should be given. Raises ValueError; linear in the size of the file."""
+    """Refuse files that no decoder should be given. Raises ValueError; linear in the size of the file."""
     if kind is PictureFormat.JPEG and (scans := sum(map(data.count, SCANS))) > _MOST_SCANS:
         raise ValueError(f"it has {scans:,} scans, over {_MOST_SCANS}")
     if kind is PictureFormat.PNG and _PNG_END not in data:
@@ -194,9 +194,9 @@ def _screen(data: bytes, kind: PictureFormat) -> None:
 
 
 def _screen_directory(data: bytes) -> None:
-    """Refuse a TIFF whose first directory is endless, cut, or names a tag twice.
+    """Refuse a TIFF whose first directory is too long, cut short, or names a tag twice.
 
-    Pillow takes the last of two, libtiff the first: what was judged would not be what is decoded.
+    Of two Pillow takes the last, libtiff the first: what was checked would not be what is decoded.
     """
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")

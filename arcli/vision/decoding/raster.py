@@ -1,6 +1,6 @@
-"""An opened picture to upright 8-bit BGR, on a ground that shows it.
+"""From an opened picture to upright 8-bit BGR, on a background that shows it.
 
-Pillow alone does it, so that a process that only decodes starts fast; numpy is loaded for 16 bits and more.
+Only Pillow is used, so that a process that only decodes starts fast; numpy is loaded for 16 bits and more.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from arcli.vision.decoding.strips import TURNS, strips_of
 
 _ORIENTATION = 0x0112
 _WHITE, _DARK = 255, 80
-"""Gray levels of the ground behind what is transparent; on the dark one both white and black art show."""
+"""Gray levels behind what is transparent; on the dark one both white and black art is visible."""
 
-_LIGHT = 224  # gray level from which art is lost on white
-_MOSTLY = 0.6  # share of the visible pixels that is so light: then the ground is dark
-_CLEAR = 0.05  # share of the picture that is transparent: below it is a rim or rounded corners
-_LARGE = 25_000_000  # pixels from which a picture is shrunk before it is brought to BGR
+_LIGHT = 224  # gray level from which art cannot be seen on white
+_MOSTLY = 0.6  # share of visible pixels so light that the background has to be dark
+_CLEAR = 0.05  # share of the picture that is transparent: less is only a rim or rounded corners
+_LARGE = 25_000_000  # pixels from which a picture is shrunk before it is converted to BGR
 _FILLERS = (b"\0" * 4096, b"\xff\0" * 4096)  # bits of 0, bits of 1
 _JPEG_END = b"\xff\xd9"
-_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in entropy-coded data: their end
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # what ends entropy-coded data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raster:
     """A decoded picture. bgr: rows of B, G, R bytes, upright; `width` and `height` are theirs.
 
-    size: (w, h) of the whole picture as displayed. ground: gray level put behind what is transparent, None
-    where that is white or nothing is.
+    size: (w, h) of the whole picture as displayed. ground: gray level put behind transparent parts, None
+    where it is white or nothing is transparent.
     """
 
     bgr: bytes | bytearray
@@ -69,7 +69,7 @@ def rasterize(
 
 
 def reduction(header: PictureHeader, max_side: int | None) -> int:
-    """Return 1, 2, 4 or 8: how much smaller a picture may be decoded, or held after it was decoded."""
+    """Return 1, 2, 4 or 8: how much smaller a picture may be decoded, or held once it is decoded."""
     if max_side is None or (header.format is not PictureFormat.JPEG and header.area <= _LARGE):
         return 1
     return next((r for r in (8, 4, 2) if -(-max(header.size) // r) >= max_side), 1)
@@ -111,7 +111,7 @@ def _loaded(image: Image.Image, header: PictureHeader, data: bytes, scale: int, 
         return _scaled(image, scale)
     except OSError:
         body = _without_trailer(data)
-    # What is missing is made up in two ways: if the pictures differ, pixels were missing, not only an end.
+    # Missing data are filled in in two ways: if the results differ, pixels were missing, not only an end.
     one, other = (_scaled(open_picture(body + bits + _JPEG_END, name)[0], scale) for bits in _FILLERS)
     if one.tobytes() != other.tobytes():
         raise OSError("it is cut short")
@@ -119,7 +119,7 @@ def _loaded(image: Image.Image, header: PictureHeader, data: bytes, scale: int, 
 
 
 def _without_trailer(data: bytes) -> bytes:
-    """Return a JPEG up to the end of its last scan, where an end marker or what a maker appended follows."""
+    """Return a JPEG up to the end of its last scan, without end marker and what a camera maker appended."""
     marker = _NEXT_MARKER.search(data, max(map(data.rfind, SCANS)) + 5)
     return data if marker is None else data[: marker.start()]
 
@@ -139,14 +139,14 @@ def _orientation(image: Image.Image, header: PictureHeader) -> int:
     try:
         exif.load(image.info.get("exif") or b"")
         value = exif.get(_ORIENTATION)
-    except (OSError, ValueError, SyntaxError, LookupError, TypeError):  # the picture is read all the same
+    except (OSError, ValueError, SyntaxError, LookupError, TypeError):  # the picture is read nevertheless
         return 1
     value = value[0] if isinstance(value, tuple) and value else value
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _averageable(image: Image.Image, header: PictureHeader) -> Image.Image:
-    """Bring 1 bit, palettes and 16 bits to gray or colours, of which an average can be taken."""
+    """Convert 1-bit, palette and 16-bit pictures to gray or colour, which can be averaged."""
     if image.mode == "1":
         return image.convert("L")
     if image.mode in ("P", "PA"):
@@ -159,7 +159,7 @@ def _transparent(image: Image.Image) -> bool:
 
 
 def _flat(image: Image.Image) -> tuple[Image.Image, int | None]:
-    """Return RGB, transparent parts on white, or on dark gray where the art would be lost on white."""
+    """Return RGB, transparent parts on white, or on dark gray where the art could not be seen on white."""
     if not _transparent(image):
         return (image if image.mode == "RGB" else image.convert("RGB")), None
     colours = image if image.mode == "RGBA" else image.convert("RGBA")
@@ -182,7 +182,7 @@ def _ground(colours: Image.Image, alpha: Image.Image) -> int:
 
 
 def _eight_bits(image: Image.Image, header: PictureHeader) -> Image.Image:
-    """Bring 16 and 32 bits and floats to 8 bits: 65535, or the brightest where that is more, is white."""
+    """Convert 16 and 32 bits and floats to 8 bits: white is 65535, or the brightest value if that is more."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return image
     import numpy as np

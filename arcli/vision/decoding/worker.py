@@ -1,7 +1,7 @@
 """The process that decodes one picture after the other for `isolation`: its main function and its limits.
 
-It loads neither OpenCV nor numpy, and reads jobs from stdin: a header of JSON with its length before it, then
-the picture. What it answers on stdout has the same form.
+It loads neither OpenCV nor numpy, and reads jobs from stdin: the length of a JSON header, the header, then
+the picture. Answers on stdout have the same form.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from arcli.vision.decoding.pillow import open_picture
 from arcli.vision.decoding.raster import Raster, rasterize, reduction
 
 LENGTH = struct.Struct("<I")
-_SLACK = 96 << 20  # bytes of address space beside the pixels: stacks of threads, buffers of codecs
+_SLACK = 96 << 20  # bytes of address space besides the pixels: stacks of threads, buffers of codecs
 
 
 def work() -> None:
-    """Decode what comes on stdin until it ends: the main function of a process of the pool."""
+    """Decode the jobs on stdin until it ends: the main function of a process of the pool."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)  # what a library prints is not an answer
+    os.dup2(nowhere, 1)  # what a library prints must not look like an answer
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
@@ -71,7 +71,7 @@ def _decode(data: bytes, name: str, limits: DecodeLimits, max_side: int | None) 
 
 @contextlib.contextmanager
 def _limited(limits: DecodeLimits, length: int) -> Iterator[None]:
-    """Limit this process's memory and processor time; the kernel ends it where the time is used up."""
+    """Limit this process's memory and processor time; the kernel ends it when the time is used up."""
     assert limits.memory is not None, "the parent has worked it out"
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     held = pages * resource.getpagesize()

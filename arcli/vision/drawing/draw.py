@@ -1,4 +1,4 @@
-"""Draw what was found on the photo: a quad and its identifier for each match, a legend where they crowd."""
+"""Draw what was found on the photo: quads with identifiers, and a legend where it is crowded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from arcli.vision.geometry import Points, pixel_size, scale_points
 from arcli.vision.opencv import cv2
 
 _SMALLEST, _SMALLEST_OF_MANY, _MANY = 480, 960, 4
-"""px, the long side of what is drawn on: of a photo with over _MANY targets it is larger."""
+"""px, the long side of the picture that is drawn on; larger for a photo with over _MANY targets."""
 
 _DARK, _PAPER = (20, 20, 20), (250, 250, 250)
 _Canvas = npt.NDArray[np.uint8]
@@ -34,7 +34,7 @@ class Outline:
 def draw(decoded: Decoded, outlines: Iterable[Outline], *, file_format: str = "jpeg") -> bytes:
     """Return the photo with the outlines as an encoded picture, "jpeg" or "png".
 
-    Where labels do not fit their targets these get numbers, and a legend stands below the photo.
+    Targets too small for their labels get numbers, explained by a legend below the photo.
     """
     drawn = list(outlines)
     canvas = _readable(decoded.pixels, _SMALLEST if len(drawn) <= _MANY else _SMALLEST_OF_MANY)
@@ -72,7 +72,7 @@ def _readable(pixels: _Canvas, smallest: int) -> _Canvas:
 
 
 def _polygon(canvas: _Canvas, quad: Points, colour: Colour) -> None:
-    """Draw the quad on a dark edge, so that it shows on any ground, with a dot at the top-left corner.
+    """Draw the quad with a dark edge, so that it shows on any background, and a dot at the top-left corner.
 
     A small target has thinner lines.
     """

@@ -1,4 +1,4 @@
-"""Where labels go on a photo: at their targets as large as these allow, over no other; else into a legend."""
+"""Where labels go on a photo: at their targets, covering no other; else in a legend."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _COLOURS: tuple[Colour, ...] = (
 class LabelOptions:
     """Sizes in 1/640 of the photo's long side; text as OpenCV scales its font (22 px high at 1).
 
-    smallest: text that is read without zooming (.35..5). largest: .6..1. share: of a target's height that its
-    label takes (.1..3). pad: around a text (2..6).
+    smallest: text that can be read without zooming (.35..5). largest: .6..1. share: of a target's height that
+    its label takes (.1..3). pad: around a text (2..6).
     """
 
     smallest: float = 0.42
@@ -55,7 +55,7 @@ class Label:
 
 
 def colours(quads: Sequence[Points]) -> list[Colour]:
-    """Give each target the colour whose other bearers are farthest away: neighbours differ."""
+    """Give each target the colour whose other users are farthest away, so that neighbours differ."""
     centres = [quad.mean(0) for quad in quads]
     chosen: list[int] = []
     for number, centre in enumerate(centres):
@@ -67,7 +67,7 @@ def colours(quads: Sequence[Points]) -> list[Colour]:
 
 
 def place(quads: Sequence[Points], texts: Sequence[str], photo: Size) -> list[Label | None]:
-    """Return a label for each target, None where not even its number has room.
+    """Return a label for each target, None where there is no room even for its number.
 
     A label that shows only a number (from 1, in order) belongs to a line of a legend.
     """
@@ -122,7 +122,7 @@ def _named(text: str, box: Box, others: Sequence[Box], photo: Size) -> Iterator[
 
 
 def _numbered(number: int, box: Box, photo: Size) -> Iterator[Label]:
-    """Yield places for a number: in the middle, then where it is nearer to an edge."""
+    """Yield places for a number: in the middle, then nearer to an edge."""
     one = unit(photo)
     size = _label(str(number + 1), 0, 0, OPTIONS.smallest * one * 1.2, one).box
     middle = ((box[0] + box[2] - size[2]) // 2, (box[1] + box[3] - size[3]) // 2)

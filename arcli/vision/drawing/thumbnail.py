@@ -13,18 +13,18 @@ from arcli.vision.decoding.decode import Decoded
 from arcli.vision.features.extract import shrink
 from arcli.vision.opencv import cv2
 
-KEPT_SIDE = 640  # px: enough to look at, and to make features of anew
-KEPT_BYTES = 250_000  # a JPEG of that size that is larger is encoded anew
+KEPT_SIDE = 640  # px: enough to look at, and to extract features from again
+KEPT_BYTES = 250_000  # bytes; a JPEG of that size with more is encoded again
 THUMBNAIL_SIDE = 128  # px; 16 px blocks of it are compared: docs/recognition.md, step 5
 _BARE = {0x01, *range(0xD0, 0xD8)}  # markers of a JPEG that have no length
 _END = 0xD9
-# A single byte first is searched for ten times as fast as a run of fill bytes, whose last one it is.
+# Searching for a single byte first is ten times as fast as for a run of fill bytes, which it ends.
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-_SHOWN = {0xE0, 0xEE}  # JFIF and Adobe segments: how to decode; the other APPn and comments are about people
+_SHOWN = {0xE0, 0xEE}  # JFIF and Adobe: how to decode; the other APPn and comments may be personal
 
 
 def kept_as_it_is(decoded: Decoded, data: bytes) -> bytes | None:
-    """Return the file without EXIF, profile and comment where it is small and upright, else None.
+    """Return the file without EXIF, profile and comment if it is small and upright, else None.
 
     `data`: the file that `decoded` came from.
     """
@@ -67,7 +67,7 @@ def encode_jpeg(pixels: npt.NDArray[np.uint8], *, quality: int) -> bytes:
 
 
 def _strip_jpeg(data: bytes) -> bytes | None:
-    """Return a JPEG without metadata and without what follows its end marker; its pixels stay.
+    """Return a JPEG without metadata and without what follows its end marker; its pixels are unchanged.
 
     None where it has no end marker, or segments that reach beyond its end.
     """
@@ -85,7 +85,7 @@ def _strip_jpeg(data: bytes) -> bytes | None:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield (marker, start, end of its content) up to the end marker; entropy-coded data are passed over."""
+    """Yield (marker, start, end of its content) up to the end marker; entropy-coded data are skipped."""
     position = 2
     while hit := _NEXT_MARKER.search(data, position):
         position, marker = hit.end(), data[hit.end() - 1]

@@ -69,7 +69,7 @@ def raw_features(
 
 @cache
 def _sift(max_keypoints: int, contrast: float) -> Any:
-    """One detector for each limit; OpenCV keeps the strongest before it describes them."""
+    """Return the detector for these limits; OpenCV picks the strongest keypoints before it describes them."""
     return cv2.SIFT.create(
         nfeatures=max_keypoints,
         contrastThreshold=contrast,

@@ -11,9 +11,10 @@ from arcli.models import Effort
 class SiftOptions:
     """What a preset's keypoints are (docs/recognition.md, step 2).
 
-    target_contrast: below it SIFT drops a keypoint of a target (.005...04); OpenCV's own .04 loses dim
-    pictures. photo_contrast: the same of photos: where they are blurred or dim, weak keypoints are better
-    than none. edge: OpenCV's own (5..20). smallest: px of a picture in which SIFT finds anything stable.
+    target_contrast: SIFT drops keypoints of a target below it (.005...04); OpenCV's default of .04 loses dim
+    pictures. photo_contrast: the same for photos: where they are blurred or dim, weak keypoints are better
+    than none. edge: OpenCV's default (5..20). smallest: px, the smallest picture in which SIFT finds anything
+    stable.
     """
 
     target_contrast: float = 0.02
@@ -31,8 +32,8 @@ class ExtractOptions:
     """max_side: long side in px that SIFT sees (64..1023; a smaller picture is not enlarged).
 
     max_keypoints: the strongest by response that are kept (50..4000). voters: how many of them, the
-    strongest, search the index (100..max_keypoints; None: all). contrast: below it SIFT drops a keypoint
-    (.005...04); it makes no difference where there are more than `max_keypoints`.
+    strongest, search the index (100..max_keypoints; None: all). contrast: SIFT drops keypoints below it
+    (.005...04); makes no difference where there are more than `max_keypoints`.
     """
 
     max_side: int
@@ -57,27 +58,27 @@ _THOROUGH = (*_NORMAL, _photo(1200, 1500))
 CASCADE = {Effort.FAST: _FAST, Effort.NORMAL: _NORMAL, Effort.THOROUGH: _THOROUGH}
 """Query extractions by effort, tried in order until something is accepted (docs/recognition.md, step 8).
 
-At 400 px 250 voters put the right one of 3,274 targets among the first 15 as often as 500 do (98.8 % of 407
-photos) in half the time; at 800 px 500 instead of 800 would lose 7 in 1,000 of the first 30."""
+At 400 px, 250 voters put the right one of 3,274 targets among the first 15 as often as 500 do (98.8 % of 407
+photos) in half the time; at 800 px, 500 instead of 800 would lose 7 in 1,000 from the first 30."""
 
 CASCADE_MANY = {
     Effort.FAST: (_photo(640, 1000),),
     Effort.NORMAL: (_photo(800, 1500),),
     Effort.THOROUGH: (_photo(1200, 3000),),
 }
-"""Several targets in one photo share its keypoints: more of them, at once (docs/recognition.md, step 11)."""
+"""Several targets in a photo share its keypoints, so more are extracted (docs/recognition.md, step 11)."""
 
 
 CROWD = {Effort.FAST: None, Effort.NORMAL: _photo(1024, 4000), Effort.THOROUGH: _photo(1200, 5000)}
-"""For a photo in which several targets were found, as on a wall: they are small, and each has few of its
+"""For a photo in which several targets were found, as on a wall: they are small, and each has few of the
 keypoints (docs/recognition.md, step 11)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TiltOptions:
-    """A view of a photo from the side. max_side: long side in px before it is squeezed (400..800). factor: of
-    squeezing (1.4..3; 2 stands for 60 degrees). direction: degrees (0..180). max_keypoints, voters: as
-    above. blur: px for each factor of squeezing, in quadrature: what an area of that size averages."""
+    """A view of a photo from the side. max_side: long side in px before squeezing (400..800). factor: of
+    squeezing (1.4..3; 2 corresponds to 60 degrees). direction: degrees (0..180). max_keypoints, voters: as
+    above. blur: px per factor of squeezing, in quadrature: the averaging over an area of that size."""
 
     max_side: int
     factor: float
@@ -107,9 +108,10 @@ TILTS = {
     Effort.NORMAL: _sides(560, 2.4, 300, 0, 90, voters=150),
     Effort.THOROUGH: _sides(560, 2.4, 400, 0, 90, voters=200),
 }
-"""Views for a photo that shows nothing so far. Cameras tip and turn more than they roll, so those two
-directions come first; four are a full round. 150 voters find as many of 404 photos as 300. A factor of 2.4 at
-560 px finds ten times as many squeezed photos as 2.0 at 400 px in the same time (docs/recognition.md)."""
+"""Views for a photo in which nothing was found so far. Cameras tip and turn more than they roll, so those two
+directions come first; four cover the full circle. 150 voters find as many of 404 photos as 300. A factor of
+2.4 at 560 px finds ten times as many squeezed photos as 2.0 at 400 px in the same time
+(docs/recognition.md)."""
 
 TILTS_MANY = {
     Effort.FAST: (),
@@ -118,5 +120,5 @@ TILTS_MANY = {
 }
 
 NEGATIVE = {Effort.FAST: None, Effort.NORMAL: None, Effort.THOROUGH: _photo(800, 800)}
-"""The negative of a photo that shows nothing so far: a logo printed light on dark, registered dark on light.
-The gradients of a negative point the other way, so that its keypoints have other codes."""
+"""The negative of a photo in which nothing was found so far: a logo printed light on dark, registered dark on
+light. The gradients of a negative point the other way, so that its keypoints have other codes."""

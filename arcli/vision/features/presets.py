@@ -14,17 +14,17 @@ from arcli.features import CODE_DIM
 
 DEFAULT_PRESET = 1
 ALIKE = {1: 2000.0}
-"""By preset. In a gallery without look-alikes 2 of 100 keypoints of photos have ten neighbours so near
-(docs/recognition.md, "Look-alikes, and many targets")."""
+"""By preset. The `alike` of each preset: in a gallery without look-alikes 2 of 100 keypoints of photos have
+ten neighbours so near (docs/recognition.md, "Look-alikes, and many targets")."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Preset:
     """RootSIFT -> minus mean -> PCA -> int8 with one scale.
 
-    mean: (128,) float32. components: (128, 64) float32, by falling variance, so that the first columns
-    are a coarser code. scale: code steps a unit of RootSIFT. alike: squared distance of index codes within
-    which keypoints are the same.
+    mean: (128,) float32. components: (128, 64) float32, by falling variance, so that the first columns are a
+    coarser code. scale: code steps per unit of RootSIFT. alike: squared distance of index codes within which
+    keypoints count as the same.
     """
 
     number: int

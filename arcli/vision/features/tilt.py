@@ -1,5 +1,6 @@
-"""Views of a photo as if the camera stood further to one side: SIFT stands a tilt of about 50 degrees, and a
-target seen at 65 is within its reach again in a photo that is squeezed across (Morel and Yu, ASIFT, 2009).
+"""Views of a photo as if the camera stood further to one side: SIFT tolerates a tilt of about 50
+degrees; a target seen at 65 comes within its reach in a photo that is squeezed across (Morel and Yu, ASIFT,
+2009).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def squeezed(pixels: Pixels, options: TiltOptions) -> tuple[Pixels, Matrix]:
 
 
 def _turned(size: geometry.Size, degrees: float) -> tuple[Matrix, geometry.Size]:
-    """Return the (3, 3) that turns a picture of size (w, h), and the size of the box that holds it then."""
+    """Return the (3, 3) that turns a picture of size (w, h), and the size of its bounding box then."""
     cosine, sine = float(np.cos(np.deg2rad(degrees))), float(np.sin(np.deg2rad(degrees)))
     turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1.0]])
     box, _ = geometry.project(turn, geometry.corners(size))

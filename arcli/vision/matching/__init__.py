@@ -1,1 +1,1 @@
-"""Features of a photo against those of one target: tentative matches, agreement, homography, exact place."""
+"""Comparing a photo's features with one target's: tentative matches, agreement, homography, exact place."""

@@ -17,9 +17,9 @@ Mask = npt.NDArray[np.bool_]
 class AgreementOptions:
     """How far a match may be from what another predicts.
 
-    base: px (3..12), plus slope px for each px of distance from the predicting match (.1...4): a
-    similarity stands in for a perspective view. angle: degrees (15..45). scale: factor (1.3..2.5).
-    most: matches that are looked at, the best ratios (100..400).
+    base: px (3..12), plus slope px for each px of distance from the predicting match (.1...4), because a
+    similarity approximates a perspective view. angle: degrees (15..45). scale: factor (1.3..2.5). most: how
+    many matches are considered, those with the best ratios (100..400).
     """
 
     base: float = 6.0
@@ -30,7 +30,7 @@ class AgreementOptions:
 
 
 def largest_group(query: Keypoints, target: Keypoints, options: AgreementOptions) -> Mask:
-    """Return (M,) bool: the most matches that agree with one of them.
+    """Return (M,) bool: the largest set of matches that agree with one of them.
 
     query, target: (M, 4) keypoints (x, y, size, angle) of the matches, best first.
     """
@@ -55,7 +55,7 @@ def largest_group(query: Keypoints, target: Keypoints, options: AgreementOptions
 def consistent(
     homography: npt.NDArray[np.float64], query: Keypoints, target: Keypoints, options: AgreementOptions
 ) -> Mask:
-    """Return (M,) bool: the scale and angle that a homography predicts at each match are those found."""
+    """Return (M,) bool: whether each match has the scale and angle that a homography predicts there."""
     jacobian = _jacobian(homography, target[:, :2].astype(np.float64))
     determinant = jacobian[:, 0, 0] * jacobian[:, 1, 1] - jacobian[:, 0, 1] * jacobian[:, 1, 0]
     radians = np.deg2rad(target[:, 3])

@@ -26,7 +26,7 @@ def match(query: npt.NDArray[np.int8], target: npt.NDArray[np.int8], ratio: floa
         nothing = np.zeros(0, np.intp)
         return Matches(nothing, nothing, np.zeros(0, np.float32))
     left, right = query.astype(np.float32), target.astype(np.float32)
-    distances = left @ (-2 * right).T  # less what is the same for a whole row; exact: below 2**24
+    distances = left @ (-2 * right).T  # without what is the same for a whole row; exact: below 2**24
     distances += np.einsum("ij,ij->i", right, right)
     rows = np.arange(len(query))
     nearest = distances.argmin(1)

@@ -1,5 +1,5 @@
-"""The rectified view of a candidate's place: size and tilt no longer hide its keypoints, so more of them say
-whether it is there and where, and each more exactly.
+"""The rectified view of a candidate's place: size and tilt no longer hide its keypoints, so more of
+them show whether it is there and where, and each more exactly.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RectifiedOptions:
-    """When a place is rectified and what counts there (docs/recognition.md, steps 6 and 10).
+    """When a place is rectified, and what counts in the rectified view (docs/recognition.md, steps 6 and 10).
 
-    tilted: longest to shortest of what a small circle becomes, from which it is (1.1..1.5). few: inliers
-    below which it is (30..80); with more the corners hardly move. keypoints: extracted at most (300..800).
-    first, last: px that a match may be off, in the first fit and in the last (2..5): nearer than in a
-    photo. finer: px of the photo for one of the target, above which the photo is shrunk first (1.2..2).
-    same: intersection over union with the place that was known, at least (.6...9).
+    tilted: a place counts as tilted when a small circle becomes an ellipse with this ratio of axes
+    (1.1..1.5). few: a place with fewer inliers is rectified (30..80); with more the corners hardly move.
+    keypoints: the most that are extracted (300..800). first, last: px that a match may be off in the first
+    and in the last fit (2..5): less than in a photo. finer: with more px of the photo per px of the target,
+    the photo is shrunk first (1.2..2). same: least intersection over union with the place that was known
+    (.6...9).
     """
 
     tilted: float = 1.2
@@ -46,12 +47,12 @@ OPTIONS = RectifiedOptions()
 
 
 def worth_rectifying(homography: Matrix, target: Features, num_inliers: int) -> bool:
-    """Say whether the corners are likely to be more than a pixel off: tilted, or by few inliers."""
+    """Say whether the corners are likely to be more than a pixel off: a tilted place, or few inliers."""
     return num_inliers < OPTIONS.few or _stretch(homography, target.image_size) > OPTIONS.tilted
 
 
 def rectified_homography(photo: Pixels, homography: Matrix, target: Features) -> Matrix | None:
-    """Return a more exact homography from `target` to `photo`, None where its view does not confirm it.
+    """Return a more exact homography from `target` to `photo`, None if the rectified view refutes it.
 
     photo: (H, W, 3) BGR. homography: (3, 3), to pixels of `photo`.
     """
@@ -67,7 +68,7 @@ def rectified_homography(photo: Pixels, homography: Matrix, target: Features) ->
 
 
 def rectified_inliers(photo: Pixels, homography: Matrix, target: Features) -> int:
-    """Count matches at distinct places that are where `homography` says, scale and angle too.
+    """Count matches at distinct places that agree with `homography` in position, scale and angle.
 
     A photo of the target has several times those of the first verification where that was small, blurred or
     oblique; a picture that merely resembles it has no more than before (docs/recognition.md).
@@ -81,10 +82,10 @@ def rectified_inliers(photo: Pixels, homography: Matrix, target: Features) -> in
 
 
 def _seen(photo: Pixels, homography: Matrix, target: Features) -> Features:
-    """Return the keypoints of the target's place, warped to the size that its features are of."""
+    """Return the keypoints of the target's place, warped to the size at which its features were extracted."""
     quad, _ = geometry.project(homography, geometry.corners(target.image_size))
     finer = np.sqrt(geometry.area(quad) / np.prod(target.image_size))
-    if finer > OPTIONS.finer:  # warping would leave pixels out
+    if finer > OPTIONS.finer:  # warping would skip pixels
         size = geometry.pixel_size(photo)
         smaller = round(size[0] / finer), round(size[1] / finer)
         photo = np.asarray(cv2.resize(photo, smaller, interpolation=cv2.INTER_AREA), np.uint8)
@@ -101,7 +102,7 @@ def _seen(photo: Pixels, homography: Matrix, target: Features) -> Features:
 
 
 def _stretch(homography: Matrix, size: geometry.Size) -> float:
-    """Return what tilt makes of a small circle in the middle: its longest to its shortest diameter."""
+    """Return how tilt deforms a small circle in the middle: its longest by its shortest diameter."""
     mapped = homography @ (size[0] / 2, size[1] / 2, 1.0)
     jacobian = (homography[:2, :2] - np.outer(mapped[:2] / mapped[2], homography[2, :2])) / mapped[2]
     longest, shortest = np.linalg.svd(jacobian)[1]

@@ -1,4 +1,4 @@
-"""Where exactly a found target is: the homography of a find, fitted again to all that supports it."""
+"""The exact place of a found target: its homography, fitted again to all keypoints that support it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Matrix = npt.NDArray[np.float64]
 class RefineOptions:
     """The last fit of a place (docs/recognition.md, step 10; chosen on oxford_affine).
 
-    ratio: nearest to second nearest distance (.9..1): where the place is known nearly every nearest neighbour
-    that lies there is right. fewest: correspondences below which the first fit stands (6..20). noise,
-    noise_of_size: px, and px for each px of diameter (.1..1, 0...1): coarse keypoints are placed less
-    exactly. rounds: of reweighting (3..12), every third of which chooses anew what is near.
+    ratio: nearest to second nearest distance (.9..1): once the place is known, nearly every nearest neighbour
+    that lies there is right. fewest: with fewer correspondences the first fit is kept (6..20). noise,
+    noise_of_size: px, and px for each px of diameter (.1..1, 0...1): coarse keypoints are located less
+    exactly. rounds: of reweighting (3..12); every third one selects the nearby matches again.
     """
 
     ratio: float = 0.97
@@ -38,7 +38,7 @@ OPTIONS = RefineOptions()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
-    """Where a fit begins: a homography from target to query, and how far in px matches may be from it, in the
+    """Where a fit begins: a homography from target to query, and how many px matches may be off it, in the
     first rounds and in the last."""
 
     homography: Matrix
@@ -47,7 +47,10 @@ class Fit:
 
 
 def refine(query: Features, target: Features, found: Verification) -> Verification:
-    """Return `found` with a more exact homography and quad; inliers and their count stay. Never raises."""
+    """Return `found` with a more exact homography and quad; inliers and their count are unchanged.
+
+    Never raises.
+    """
     if found.homography is None or found.quad is None:
         return found
     homography = refit(query, target, Fit(found.homography))
@@ -55,7 +58,7 @@ def refine(query: Features, target: Features, found: Verification) -> Verificati
 
 
 def moved(found: Verification, homography: Matrix, query: Features, target: Features) -> Verification:
-    """Return `found` with another homography; as it was where no flat picture can look like that."""
+    """Return `found` with another homography; unchanged if no flat picture can look like that."""
     quad, weight = geometry.project(homography, geometry.corners(target.image_size))
     if (weight <= 0).any() or not geometry.plausible(
         quad, query.image_size, min_area=VERIFY.min_area, max_stretch=VERIFY.max_stretch
@@ -65,10 +68,11 @@ def moved(found: Verification, homography: Matrix, query: Features, target: Feat
 
 
 def refit(query: Features, target: Features, fit: Fit) -> Matrix | None:
-    """Return the homography that guided matches say; None where they are too few.
+    """Return the homography that guided matches give; None if there are too few of them.
 
-    Iteratively reweighted least squares with Cauchy weights over guided matches, each keypoint's noise by
-    its size. On oxford_affine at 800 px it brings the corners' median error from 1.40 to .86 px.
+    Iteratively reweighted least squares with Cauchy weights over guided matches, each keypoint's noise
+    estimated from its size. On oxford_affine at 800 px it brings the corners' median error from 1.40 to .86
+    px.
     """
     matches = match(query.codes, target.codes, OPTIONS.ratio)
     if len(matches) < OPTIONS.fewest:
@@ -91,7 +95,7 @@ def refit(query: Features, target: Features, fit: Fit) -> Matrix | None:
 def _weights(
     homography: Matrix, known: npt.NDArray[np.float32], seen: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float64]:
-    """Return (N,) weights: precise and near keypoints count most."""
+    """Return (N,) weights: precise and close keypoints count most."""
     projected, _ = geometry.project(homography, known[:, :2])
     miss = np.hypot(*(projected - seen[:, :2]).T)
     noise = OPTIONS.noise + OPTIONS.noise_of_size * np.maximum(seen[:, 2].astype(np.float64), 1.0)

@@ -1,4 +1,4 @@
-"""Geometric verification: does one homography explain where a target's keypoints are in the photo?"""
+"""Geometric verification: does one homography explain the positions of a target's keypoints in the photo?"""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from arcli.vision.opencv import cv2
 class VerifyOptions:
     """What can be tuned; measured in docs/recognition.md, step 4.
 
-    ratio: nearest to second nearest distance, at most (0.7..0.95; .85 measured).
-    ransac_th: px at query extraction size (2..8; 5 measured). min_matches: below it no homography is
-    tried (4..12). min_inliers: below it the candidate is refused (4..20). min_area: of the quad, as a
-    share of the photo (>= 0). max_stretch: longest to shortest of two opposite sides of the quad. cell: px
-    within which keypoints are one place (1..4): SIFT repeats a point for each orientation.
+    ratio: nearest to second nearest distance, at most (0.7..0.95; .85 measured). ransac_th: px at query
+    extraction size (2..8; 5 measured). min_matches: with fewer no homography is tried (4..12). min_inliers:
+    with fewer the candidate is refused (4..20). min_area: of the quad, as a share of the photo (>= 0).
+    max_stretch: longest to shortest of two opposite sides of the quad. cell: px within which keypoints count
+    as one place (1..4): SIFT repeats a point for each orientation.
     """
 
     ratio: float = 0.85
@@ -50,7 +50,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verification:
-    """What verification found. Always complete: what was not reached is None or empty.
+    """What verification found. All fields are always set: what was not reached is None or empty.
 
     matches: M tentative ones. inliers: (M,) bool. num_inliers: inliers at distinct places. homography:
     (3, 3) float64, target to query, both in pixels at extraction size. quad: (4, 2) in query pixels at
@@ -96,7 +96,7 @@ def _fit(
 ) -> npt.NDArray[np.float64] | None:
     """Fit a homography to the largest group of (M, 4) matched keypoints, then to all that are near it.
 
-    The group ends where a similarity no longer stands in for a tilted plane; the second fit reaches on.
+    The group ends where a similarity no longer approximates a tilted plane; the second fit reaches further.
     """
     group = largest_group(seen, known, options.agreement)
     first, _ = find_homography(known[group, :2], seen[group, :2], options.ransac_th)
@@ -113,7 +113,7 @@ def supporters(
     known: npt.NDArray[np.float32],
     options: VerifyOptions,
 ) -> npt.NDArray[np.bool_]:
-    """Return (M,) bool: near the projection, with the scale and angle it predicts."""
+    """Return (M,) bool: whether each match is near its projection, with the predicted scale and angle."""
     projected, weight = geometry.project(homography, known[:, :2])
     near = np.hypot(*(projected - seen[:, :2]).T) < options.ransac_th
     return np.asarray(near & (weight > 0) & consistent(homography, seen, known, options.agreement))

@@ -1,4 +1,4 @@
-"""Why a picture is not easier to find, in words, and what would help."""
+"""Why a picture is not easier to find, and what would help, in words."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class AdviceOptions:
     """When a trait is a reason (docs/level.md, "The level").
 
     places, contrast, scale, narrowness: the medians of pictures of level 5, with which others are compared.
-    telling: log-odds that a trait has to cost before it is a reason (.2..1). small_side: px of the long side
-    below which a file is small (150..400). blurred: px at extraction size (3..6): in sharp pictures a tenth
-    of the keypoints are below 2.4.
+    telling: log-odds that a trait must cost before it is given as a reason (.2..1). small_side: px of the
+    long side below which a file is small (150..400). blurred: px at extraction size (3..6): in sharp pictures
+    a tenth of the keypoints are below 2.4.
     """
 
     places: int = 300
@@ -33,27 +33,27 @@ OPTIONS = AdviceOptions()
 
 ON_A_GROUND = Hint(
     code="transparent",
-    message="light art on a transparent ground: taken as it looks on dark gray",
-    advice="flatten it on the ground that it is printed on",
+    message="light art on a transparent background: taken as it looks on dark gray",
+    advice="flatten it on the background that it is printed on",
 )
 
 
 def hints(traits: Traits) -> tuple[Hint, ...]:
-    """Return what costs the picture most, the weightiest first (one at least), and what may be behind it."""
+    """Return what costs the picture most, the weightiest first (at least one), and its possible causes."""
     costs = sorted(_costs(traits), key=lambda each: -each[0])
     reasons = [hint for cost, hint in costs if cost >= OPTIONS.telling] or [costs[0][1]]
     return (*reasons, *_causes(traits))
 
 
 def cure(traits: Traits) -> str:
-    """Return what would help a picture with next to no details."""
+    """Return what would help a picture with hardly any details."""
     reasons = hints(traits) if traits.places else ()
     advice = [hint.advice for hint in reasons if hint.code in ("small", "blurred", "faint") and hint.advice]
     return "; or ".join(advice) or "a picture is found by its details: use a sharper or richer one"
 
 
 def _costs(traits: Traits) -> list[tuple[float, Hint]]:
-    """Return by how many log-odds each trait makes the picture harder to find than an easy one."""
+    """Return how many log-odds each trait costs the picture, compared with an easy one."""
     weights = WEIGHTS
     return [
         (
@@ -108,7 +108,7 @@ def _costs(traits: Traits) -> list[tuple[float, Hint]]:
 
 
 def _causes(traits: Traits) -> list[Hint]:
-    """Return what the file itself says."""
+    """Return hints about the file itself: its size and sharpness."""
     if traits.side < OPTIONS.small_side:
         message = f"the long side is only {traits.side} px"
         return [Hint(code="small", message=message, advice="use about 800 px")]

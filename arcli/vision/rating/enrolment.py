@@ -1,4 +1,4 @@
-"""The recipe that turns a picture into what is stored of it: the engine's, and a client's that only rates."""
+"""The recipe that turns a picture into what is stored; the engine uses it, and clients that only rate."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ from arcli.vision.rating.rate import rate, refuse_featureless
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EnrolledPicture:
-    """Level 1 to 5, what kind of picture it is and what speaks against it; its thumbnail and the picture to
-    keep, encoded."""
+    """A picture's features and level (1 to 5) with hints; its thumbnail and the picture to keep, encoded."""
 
     features: Features
     level: int
@@ -52,7 +51,7 @@ def enrolled(
         decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints, preset=preset
     )
     refuse_featureless(features, decoded)
-    small = replace(decoded, pixels=shrink(decoded.pixels, THUMBNAIL_SIDE))  # for level and thumbnail
+    small = replace(decoded, pixels=shrink(decoded.pixels, THUMBNAIL_SIDE))  # used for level and thumbnail
     rating = rate(features, small)
     hints = (*kind_hints(decoded.pixels, features), *rating.hints)
     return EnrolledPicture(features, rating.level, hints, thumbnail(small), kept)
@@ -61,7 +60,8 @@ def enrolled(
 def _kept(decoded: Decoded, data: bytes, name: str) -> tuple[bytes, Decoded]:
     """Return the picture to keep, and what it shows.
 
-    What is stored is taken of what is kept: an exported picture, added again, gives the same target.
+    Everything stored is computed from the kept picture: an exported picture, added again, gives the same
+    target.
     """
     kept = kept_as_it_is(decoded, data)
     if kept is not None:

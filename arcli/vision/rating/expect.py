@@ -10,7 +10,7 @@ from arcli.vision.rating.traits import OPTIONS, Traits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """Log-odds of being found: of a picture without anything (base), and what each unit of the natural
+    """Log-odds of being found: those of an empty picture (base), and what each unit of the natural
     logarithms of useful places, contrast, scale and narrowness adds."""
 
     base: float
@@ -25,7 +25,7 @@ WEIGHTS = Weights(base=-8.65, useful=1.23, contrast=1.09, scale=1.36, narrowness
 
 
 def predictors(traits: Traits) -> tuple[float, float, float, float]:
-    """Return what the weights multiply."""
+    """Return the values that the weights multiply."""
     return (
         math.log1p(traits.useful),
         math.log1p(traits.contrast),
@@ -35,7 +35,7 @@ def predictors(traits: Traits) -> tuple[float, float, float, float]:
 
 
 def expected_recall(traits: Traits, weights: Weights = WEIGHTS) -> float:
-    """Return in what share of the camera's views it should be found, 0 to 1."""
+    """Return the share of the camera's views in which it should be found, 0 to 1."""
     base, *each = astuple(weights)
     odds = base + sum(weight * x for weight, x in zip(each, predictors(traits), strict=True))
     return 1 / (1 + math.exp(-odds))

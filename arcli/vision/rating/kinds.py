@@ -1,5 +1,6 @@
-"""Kinds of pictures that are taken for each other, or not found, however many details they have: codes, pages
-of mere text, dials and grids (docs/score.md, "Kinds of pictures"). Each is a hint, whatever the level.
+"""Kinds of pictures that are mistaken for each other, or not found, however many details they have: codes,
+pages of nothing but text, dials and grids (docs/score.md, "Kinds of pictures"). Each is a hint, whatever the
+level.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ BAR_CODE = Hint(
 )
 TEXT = Hint(
     code="text",
-    message="a page of mere text: letters repeat, and are lost at a distance",
+    message="a page of nothing but text: letters repeat, and are lost at a distance",
     advice="add a picture, or words in large letters",
 )
 DIAL = Hint(
     code="dial",
-    message="a dial: another with the same numerals is taken for it at any threshold",
+    message="a dial: another with the same numerals is mistaken for it at any threshold",
     advice="add what no other dial has: a name, a picture, colours",
 )
 GRID = Hint(
@@ -51,17 +52,17 @@ GRID = Hint(
 class KindOptions:
     """When a picture is of a kind (docs/score.md, "Kinds of pictures").
 
-    dense: share of a thumbnail that is black and white in detail, from which it is searched for codes
-    (.05...2): an EAN alone had .33, a sign with a QR code .17. in_code: share of the keypoints that lie in
-    codes (.3...8). plain: share of a thumbnail that is near its most frequent gray, below which there is no
-    page (.4...8), plainer: no dial. repeated: share of keypoints that look like others, below which there is
-    neither (.1...4), repeated_letters: no page (.5...98: a printed shirt had .8). side: px of the long side
-    at which letters are counted (320..640), levels: of gray from paper to ink (30..80). letters: that a page
-    has at least (80..300), lines: the same (5..15); gaps: share of rows without ink (.3...6); large: share of
-    the ink that may be in larger things (.02...1): covers of books with few pictures had .1 or 114 letters.
-    ticks: share of the changes around a circle that repeat 8 to 60 times, beyond chance: dials had .56 at
-    least, checkerboards .33, others .2 at most. crossing: share of a picture's variance that rows and columns
-    alone explain: grids had 1.00, bars .96, others .99 at most.
+    dense: share of black and white detail from which a thumbnail is searched for codes (.05...2): an EAN
+    alone had .33, a sign with a QR code .17. in_code: share of the keypoints that lie in codes (.3...8).
+    plain: share of a thumbnail near its most frequent gray, below which it is no page (.4...8), plainer: no
+    dial. repeated: share of keypoints that look like others, below which it is neither (.1...4),
+    repeated_letters: no page (.5...98: a printed shirt had .8). side: px of the long side at which letters
+    are counted (320..640), levels: of gray from paper to ink (30..80). letters, lines: the fewest on a page
+    (80..300, 5..15); gaps: share of rows without ink (.3...6); large: share of the ink that may be in larger
+    things (.02...1): covers of books with few pictures had .1 or 114 letters. ticks: share of the changes
+    around a circle that repeat 8 to 60 times, beyond chance: dials had at least .56, checkerboards .33,
+    others at most .2. crossing: share of a picture's variance that rows and columns alone explain: grids had
+    1.00, bars .96, others at most .99.
     """
 
     dense: float = 0.12
@@ -84,7 +85,7 @@ OPTIONS = KindOptions()
 
 
 def kind_hints(pixels: Pixels, features: Features) -> Iterator[Hint]:
-    """Yield what a gallery picture, (H, W, 3) BGR of up to 640 px, is beside its details. 1 ms for most."""
+    """Yield hints on the kind of a gallery picture, (H, W, 3) BGR of up to 640 px. Takes 1 ms for most."""
     small = shrink(pixels, 128)
     if black_and_white(small) >= OPTIONS.dense:
         yield from _codes(pixels, features)
@@ -127,7 +128,7 @@ def _ground(gray: Pixels) -> int:
 
 
 def _is_text(gray: Pixels) -> bool:
-    """Say whether nearly all ink is in letters, and those in lines."""
+    """Say whether nearly all ink is in letters, and the letters are in lines."""
     width, height = geometry.pixel_size(gray)
     factor = OPTIONS.side / max(width, height)
     gray = resized(gray, (max(1, round(width * factor)), max(1, round(height * factor))))
@@ -158,8 +159,7 @@ def _ticks(gray: Pixels) -> float:
 
 
 def _regularity(gray: Pixels, x: float, y: float, radius: float) -> float:
-    """Return the share of the changes along a circle's rim in one series of harmonics, less what chance
-    has."""
+    """Return the share of the changes along a circle's rim in one series of harmonics, beyond chance."""
     unrolled = cv2.warpPolar(gray, (64, 360), (x, y), radius * 1.05, cv2.INTER_LINEAR).astype(np.float32)
     rim = unrolled[:, 44:62]
     change = np.abs(np.diff(rim, axis=0, append=rim[:1])).mean(1)

@@ -1,4 +1,4 @@
-"""What a service asks of pictures beyond what it can decode: format, size, shape, colours."""
+"""What a service requires of pictures besides being readable: format, size, shape, colours."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TRANSPARENT = ("LA", "PA", "RGBA")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRules:
-    """Sides in pixels; `widest`: long side by short side; `formats` as headers name them."""
+    """Sides in pixels; `widest`: long side by short side; `formats` as in PictureHeader."""
 
     name: str
     formats: tuple[str, ...]
@@ -31,7 +31,7 @@ ARCLOUD = PictureRules(  # the vendor's advice for pictures to recognise
 
 
 def breaches(data: bytes, name: str, rules: PictureRules) -> tuple[Hint, ...]:
-    """Return what of `rules` an encoded picture does not keep. Raises UnreadablePicture."""
+    """Return a hint for each of `rules` that an encoded picture breaks. Raises UnreadablePicture."""
     header = read_header(data, name)
     found = [*_shape(header, rules), *_colours(header, rules)]
     if header.format not in rules.formats:

@@ -1,4 +1,4 @@
-"""What a picture alone says about how well it will be found: counts, contrast, scale, order."""
+"""What a picture alone tells about how well it will be found: counts, contrast, scale, order."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from arcli.vision.opencv import cv2
 class TraitOptions:
     """How traits are measured (docs/level.md, "The level").
 
-    grid: cells a side when looking at the spread (4..10). compared: strongest keypoints that are compared
+    grid: cells per side for the spread (4..10). compared: how many of the strongest keypoints are compared
     with each other (60..200; 120 take .4 ms). side: px of the long side at which contrast is measured, about
     the size of a picture far away (64..256), in windows of `window` px (5..15). even: share of the picture
-    that details should cover (.3..1). apart: share of the long side from which keypoints are at two places
-    (.01...05). like: squared distance, as a share of a typical code's, below which they look alike (.1...3).
-    least_scale: percent of the long side that the mean keypoint is taken to have at least (.1...5).
+    that details should cover (.3..1). apart: share of the long side from which keypoints are at different
+    places (.01...05). like: squared distance, as a share of a typical code's, below which they look alike
+    (.1...3). least_scale: percent of the long side, the least size that the mean keypoint is taken to have
+    (.1...5).
     """
 
     grid: int = 6
@@ -44,11 +45,11 @@ OPTIONS = TraitOptions()
 class Traits:
     """A picture's traits.
 
-    places: distinct ones with keypoints. repeated: share of keypoints that look like one elsewhere in the
+    places: distinct places with keypoints. repeated: share of keypoints that look like one elsewhere in the
     picture. covered: share of a 6 x 6 grid that has keypoints. contrast: standard deviation of gray levels
     around a typical keypoint (0..127). scale: mean diameter of the keypoints, in percent of the long side.
-    finest: px, the diameter that a tenth of the keypoints stays below. side: px of the long side.
-    narrowness: long side by short side (>= 1).
+    finest: px, the diameter that a tenth of the keypoints stays below. side: px of the long side. narrowness:
+    long side by short side (>= 1).
     """
 
     places: int
@@ -67,12 +68,12 @@ class Traits:
 
     @property
     def useful(self) -> float:
-        """Places, less those that repeat, less again where they crowd in a part of the picture."""
+        """Places, reduced by those that repeat, and again where they crowd in a part of the picture."""
         return self.places * (1 - self.repeated) * self.evenness
 
 
 def measure(features: Features, decoded: Decoded) -> Traits:
-    """Measure a gallery picture: under a millisecond beside extraction."""
+    """Measure a gallery picture; takes less than a millisecond in addition to extraction."""
     sizes = features.keypoints[:, 2]
     return Traits(
         places=places(features.keypoints[:, :2]),

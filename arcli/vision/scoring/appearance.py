@@ -1,7 +1,7 @@
 """Does the place in the photo look like the target? Its rectified view, against the stored thumbnail.
 
-Geometry counts points that agree; this looks at everything between them, so it confirms a find of few
-points, refutes chance, and tells look-alikes apart that share most of their points.
+Geometry counts points that agree; this looks at everything between them, so it confirms a find of few points,
+refutes chance, and tells apart look-alikes that share most of their points.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ Plane = npt.NDArray[np.float32]
 class AppearanceOptions:
     """How a place is compared with a thumbnail (docs/recognition.md, step 5).
 
-    block: px of a 128 px thumbnail (8..32). fine, coarse: px of the blurs that detail lies between (1..2,
-    3..8): finer than the first the homography of few points is off; coarser than the second lie outlines and
-    shadows, which any two shirts or sheets share. oversampled: the photo is read at so many times the
-    thumbnail's size, then averaged (1..3). texture: variance of the thumbnail's detail in a block, below
-    which it says nothing (1..10). dim: variance in the photo that a flatter block counts as if it had
-    (.5..4). seen: share of a block that has to lie in the photo (.5..1). fewest: blocks that say anything
-    (1..10).
+    block: px of a 128 px thumbnail (8..32). fine, coarse: px of the two blurs between which detail lies
+    (1..2, 3..8): at finer detail the homography of few points is off; coarser are outlines and shadows, which
+    any two shirts or sheets share. oversampled: the photo is read at so many times the thumbnail's size, then
+    averaged (1..3). texture: a block of the thumbnail with less variance of detail is not used (1..10). dim:
+    the least variance in the photo that a block counts with (.5..4). seen: share of a block that must lie in
+    the photo (.5..1). fewest: how many usable blocks a comparison needs (1..10).
     """
 
     block: int = 16
@@ -64,7 +63,7 @@ def appearance(
     target_size: geometry.Size,
     thumbnail: Image,
 ) -> Appearance:
-    """Compare a target's thumbnail with where `homography` says it is.
+    """Compare a target's thumbnail with the place in the photo that `homography` gives.
 
     photo: (H, W, 3) BGR at extraction size; homography: from target to photo, both at extraction size.
     """
@@ -93,7 +92,7 @@ def rectified(
 
 
 def warped(image: Image, to_image: npt.NDArray[np.float64], size: tuple[int, ...]) -> tuple[Image, Image]:
-    """Return what `to_image` maps a picture of `size` (w, h) to, and a mask: 255 where that is inside."""
+    """Return the part of `image` that a picture of `size` (w, h) maps to, and a mask: 255 inside it."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     whole = np.full(image.shape[:2], 255, np.uint8)
     view, mask = (cv2.warpPerspective(each, to_image, size, flags=flags) for each in (image, whole))
@@ -106,13 +105,13 @@ def covered(mask: Image) -> Plane:
 
 
 def detail(pixels: Image | Plane, inside: Plane) -> Plane:
-    """Return the (h, w) gray between two blurs, each of what is inside alone."""
+    """Return the (h, w) gray detail between two blurs, each of the inside alone."""
     gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32)
     return blurred(gray, inside, OPTIONS.fine) - blurred(gray, inside, OPTIONS.coarse)
 
 
 def blurred(plane: Plane, inside: Plane, sigma: float) -> Plane:
-    """Return the (h, w) plane under a Gaussian of sigma px, of what is inside alone."""
+    """Return the (h, w) plane blurred by a Gaussian of sigma px, of the inside alone."""
     summed = np.asarray(cv2.GaussianBlur(plane * inside, (0, 0), sigma), np.float32)
     if inside.all():
         return summed
@@ -121,7 +120,7 @@ def blurred(plane: Plane, inside: Plane, sigma: float) -> Plane:
 
 
 def _block_correlations(target: Plane, seen: Plane, inside: Plane) -> tuple[Plane, npt.NDArray[np.bool_]]:
-    """Return correlation and validity of blocks at every half block."""
+    """Return correlation and validity of the blocks that begin at every half block."""
     block = OPTIONS.block
 
     def mean(plane: Plane) -> Plane:

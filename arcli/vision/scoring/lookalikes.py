@@ -1,10 +1,10 @@
 """Which of two look-alikes is in the photo, decided by what differs between them and by nothing else.
 
 Look-alikes (editions, flavours, denominations) share most keypoints, so counts of inliers say little, and
-likeness says as much about how well each was aligned as about which it is. Here both thumbnails are laid upon
-each other and upon the photo, and only where they differ the photo votes, by detail and by colour. What light
-and cameras change too, tones and the colour of the whole, is no difference that a photo can tell; only a copy
-of the picture itself can.
+likeness says as much about how well each was aligned as about which one it is. Here both thumbnails are laid
+over each other and over the photo, and the photo votes, by detail and by colour, only where they differ.
+Tones and overall colour, which light and cameras change too, are no difference that a photo can show; only a
+copy of the picture itself can.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ class LookAlikeOptions:
 
     detail, colour, inliers: weights of the log-odds (0..30), by logistic regression on 1,550 pairs of look-
     alikes on real photos, one half of the photos predicting the other. noise_detail, noise_colour: squared
-    levels by which a photo differs from the thumbnail of just what it shows (5..60). strange_detail,
-    strange_colour: levels by which a place may be unlike both until it counts for half (3..20).
-    laid_by_photo: worth of detail where only the photo says how one lies on the other (0..1). min_alike:
-    inliers from which the targets themselves say it (8..30). gain: contrast of a photo against the
-    thumbnail's, at least and at most. cast: levels of colour that two pictures may differ by where they
-    tell the photo's cast (1..10). cast_unknown: share of the visible pixels that speak for no cast (0..1).
-    colour_blur: px (1..4). min_pixels: of a thumbnail that have to be visible (50..1000).
-    most_by_inliers: what inliers count for at most where the pictures can be compared (0..2.5): a stronger
-    print has more of them, whichever is seen. copy: levels (RMS) that a copy of a picture is off its
-    thumbnail at most (3..8; photos are off by 14 and more); copy_noise: that a copy is off anyway (.2..2);
-    by_copy: weight of the logarithm of the ratio of squares (2..6).
+    levels by which a photo differs even from the thumbnail of what it shows (5..60). strange_detail,
+    strange_colour: levels at which a place that is unlike both counts for half (3..20). laid_by_photo: weight
+    of detail where only the photo tells how one lies on the other (0..1). min_alike: with so many inliers the
+    targets themselves tell it (8..30). gain: the least and the greatest contrast of a photo relative to the
+    thumbnail's. cast: levels of colour that two pictures may differ by where they reveal the photo's colour
+    cast (1..10). cast_unknown: share of the visible pixels assumed to have no cast (0..1). colour_blur: px
+    (1..4). min_pixels: how many of a thumbnail must be visible (50..1000). most_by_inliers: the most that
+    inliers count for where the pictures can be compared (0..2.5): a stronger print has more of them,
+    whichever is seen. copy: levels (RMS) by which a copy of a picture differs from its thumbnail at most
+    (3..8; photos differ by 14 and more); copy_noise: by which any copy differs (.2..2); by_copy: weight of
+    the logarithm of the ratio of squares (2..6).
     """
 
     detail: float = 12.0
@@ -83,7 +83,7 @@ class PlacedTarget:
 def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
     """Return the log-odds that `photo` shows `one`, given that it shows `one` or `other`.
 
-    photo: (H, W, 3) BGR. About 0 where they are the same, or what differs is hidden.
+    photo: (H, W, 3) BGR. About 0 if they are the same, or if what differs is hidden.
     """
     found = OPTIONS.inliers * math.log(max(one.inliers, 1) / max(other.inliers, 1))
     if one.thumbnail is not None and other.thumbnail is not None:
@@ -115,9 +115,9 @@ def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
 
 
 def copy_log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float | None:
-    """Return the log-odds that `photo` is a copy of the picture of `one`, not of `other`; None: of neither.
+    """Return the log-odds that `photo` is a copy of `one`'s picture and not of `other`'s; None: of neither.
 
-    photo: (H, W, 3) BGR, the whole of it. A copy has the very tones of its picture, which no photo has.
+    photo: (H, W, 3) BGR, the whole of it. A copy has exactly the tones of its picture, which no photo has.
     """
     apart = [_apart(photo, target.thumbnail) for target in (one, other)]
     if min(apart) > OPTIONS.copy:
@@ -127,7 +127,7 @@ def copy_log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float
 
 
 def _apart(photo: Image, thumbnail: Image | None) -> float:
-    """Return by how many levels (RMS) a photo, made a thumbnail, is unlike one; infinity for other shapes."""
+    """Return how many levels (RMS) a shrunken photo is from a thumbnail; infinity for other shapes."""
     if thumbnail is None:
         return math.inf
     small = shrink(photo, max(thumbnail.shape[:2]))
@@ -142,7 +142,7 @@ def _apart(photo: Image, thumbnail: Image | None) -> float:
 
 
 def _between(one: Features, other: Features) -> Matrix | None:
-    """Return the homography from `one` to `other` that their keypoints say, None where they are too few."""
+    """Return the homography from `one` to `other` by their keypoints, None if there are too few."""
     found = verify(other, one)
     if found.refusal is not None or found.num_inliers < OPTIONS.min_alike:
         return None
@@ -150,7 +150,7 @@ def _between(one: Features, other: Features) -> Matrix | None:
 
 
 def _laid(thumbnail: Image, extracted: Size, between: Matrix, size: Size) -> tuple[Image, Plane]:
-    """Return a thumbnail as it lies on another of `size`, and 1 where it covers it.
+    """Return a thumbnail laid over another of `size`, and 1 where it covers that one.
 
     between: (3, 3), from there to the pixels of the thumbnail's target, whose size was `extracted`.
     """
@@ -167,7 +167,7 @@ def _colour(pixels: Image, inside: Plane) -> tuple[Plane, Plane]:
 
 
 def _uncast(planes: list[Plane], visible: Plane) -> list[Plane]:
-    """Take the cast of the light from the photo's plane: what it has more of where both targets are alike."""
+    """Remove the colour cast from the photo's plane: its excess where both targets are alike."""
     photo, one, other = planes
     alike = visible / (1 + ((other - one) / OPTIONS.cast) ** 2)
     cast = (alike * (photo - (one + other) / 2)).sum() / (alike.sum() + OPTIONS.cast_unknown * visible.sum())
@@ -175,10 +175,10 @@ def _uncast(planes: list[Plane], visible: Plane) -> list[Plane]:
 
 
 def _vote(groups: list[list[Plane]], visible: Plane, noise: float, strange: float) -> float:
-    """Return how much nearer the photo is to the first than to the second, in units of what is unlike both.
+    """Return how much closer the photo is to the first than to the second, in units of the noise.
 
-    groups: planes of photo, first and second. strange: levels by which a place may be unlike both until it
-    counts for half: glare and what lies on the target say nothing.
+    groups: planes of photo, first and second. strange: levels at which a place that is unlike both counts for
+    half: glare, and things lying on the target, say nothing.
     """
     misses = [_misses(photo, one, other, visible) for photo, one, other in groups]
     first, second = (np.sum(which, axis=0) for which in zip(*misses, strict=True))
@@ -187,12 +187,12 @@ def _vote(groups: list[list[Plane]], visible: Plane, noise: float, strange: floa
     apart = sum(float((weight * (one - other) ** 2).sum()) for _, one, other in groups)
     excess = abs(by_second - by_first)
     worth = math.sqrt(excess / (min(by_first, by_second) + noise * float(weight.sum())))
-    # one of them is as far from a photo of the other as they are apart; what hides both is far from both
+    # a photo of one is as far from the other as the two are apart; what hides both is far from both
     return math.copysign(worth * min(1.0, excess / max(apart, 1e-6)), by_second - by_first)
 
 
 def _misses(photo: Plane, one: Plane, other: Plane, visible: Plane) -> tuple[Plane, Plane]:
-    """Return the squared differences of the photo from both, once its contrast is theirs."""
+    """Return the squared differences of the photo from both, after matching its contrast to theirs."""
     gains = [
         float((visible * photo * plane).sum() / max(float((visible * plane * plane).sum()), 1e-6))
         for plane in (one, other)

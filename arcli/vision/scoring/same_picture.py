@@ -1,8 +1,8 @@
-"""Whether two files show one picture: the same art, at another size, cropped or encoded anew.
+"""Whether two files show the same picture: the same art, at another size, cropped or re-encoded.
 
-Series on one template share frames, titles and most of their keypoints, so what is shown decides: laid upon
+Series on one template share frames, titles and most of their keypoints, so the content decides: laid over
 each other, a copy has no part that differs. Nor is a second photograph of the same things a copy: copies lie
-upon each other exactly, without a turn or perspective.
+over each other exactly, without rotation or perspective.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Matrix = npt.NDArray[np.float64]
 class SamePictureOptions:
     """What makes a copy (docs/recognition.md, "Duplicates").
 
-    rounds: of the reweighted fit (4..12). off: px, at the size of features, that half of the inliers may be
-    off a copy's place (.4..1): copies had .41 at most, two photographs of one heap .65 at least. aspect:
+    rounds: of the reweighted fit (4..12). off: px, at the size of features, by which half of the inliers may
+    miss a copy's place (.4..1): copies had at most .41, two photographs of one heap at least .65. aspect:
     factor by which one side may be scaled more than the other (1.01..1.1). least_part: share of the larger
     picture that a crop shows (.3...8). side: px of the long side at which they are compared (96..192). blur:
-    px (.5..2). block: blocks a side (8..16). light, cast: levels that all of it may differ by in lightness
-    and colour. colour: weight of a level of colour against one of lightness (1..2). noise: levels that a
-    block may differ by (8..20), and variance: the share of its own variance that it may besides (.1...6).
-    differing: share of the blocks that may differ (.01...06).
+    px (.5..2). block: blocks a side (8..16). light, cast: levels by which the whole may differ in lightness
+    and colour. colour: weight of a level of colour relative to one of lightness (1..2). noise: levels by
+    which a block may differ (8..20), and variance: a further allowance, as a share of its own variance
+    (.1...6). differing: share of the blocks that may differ (.01...06).
     """
 
     rounds: int = 8
@@ -56,7 +56,7 @@ OPTIONS = SamePictureOptions()
 def is_same_picture(
     seen: Image, query: Features, known: Image, target: Features, found: Verification
 ) -> bool:
-    """Say whether `seen`, (H, W, 3) BGR with the features `query`, shows what `known` with `target` does.
+    """Say whether `seen`, (H, W, 3) BGR with features `query`, shows the same as `known` with `target`.
 
     found: how `target` was verified against `query`.
     """
@@ -68,7 +68,7 @@ def is_same_picture(
 
 
 def differing(seen: Image, known: Image, to_seen: Matrix, target_size: geometry.Size) -> float:
-    """Return the share of what both show that differs, 1 where they have next to nothing in common.
+    """Return the share of the common part that differs, 1 if they have next to nothing in common.
 
     to_seen: (3, 3), from a picture of `target_size`, which `known` is of, to pixels of `seen`.
     """
@@ -87,7 +87,7 @@ def differing(seen: Image, known: Image, to_seen: Matrix, target_size: geometry.
 
 
 def _share_of_blocks(apart: Plane, known: Plane, inside: Plane) -> float:
-    """Return the share of blocks whose squared difference is more than noise and resampling explain."""
+    """Return the share of blocks that differ by more than noise and resampling explain."""
     block = max(5, round(max(inside.shape) / OPTIONS.block))
 
     def mean(plane: Plane) -> Plane:
@@ -104,7 +104,7 @@ def _share_of_blocks(apart: Plane, known: Plane, inside: Plane) -> float:
 
 
 def _canvas(known: Image, to_seen: Matrix, target_size: geometry.Size) -> geometry.Size:
-    """Return the size (w, h) at which both pictures have pixels enough."""
+    """Return the size (w, h) at which both pictures have enough pixels."""
     quad, _ = geometry.project(to_seen, geometry.corners(target_size))
     resolved = np.sqrt(geometry.area(quad) / np.prod(target_size)) * max(target_size)
     width, height = geometry.pixel_size(known)
@@ -118,7 +118,7 @@ def _lab(pixels: Image) -> Plane:
 
 
 def _shown(to_query: Matrix, query: Features, target: Features) -> float:
-    """Return the share of both together that both show."""
+    """Return the intersection over union of the parts that the two pictures show."""
     quad, _ = geometry.project(to_query, geometry.corners(target.image_size))
     return geometry.overlap(quad, query.image_size)
 

@@ -1,9 +1,9 @@
 """From evidence to a score in [0, 1], and the threshold from which it counts as an answer.
 
-Evidence is counted in inliers at distinct places; a place that looks like the target makes each worth up
-to three and a half. Where it could go either way the rectified view of the place is extracted too, and what
-matches there counts. The score is the logistic of the evidence; its calibration belongs to the preset, so
-that a stored matchratio keeps its meaning.
+Evidence is counted in inliers at distinct places; if the place looks like the target, each counts up to three
+and a half times. In a borderline case the rectified view of the place is extracted too, and its matches
+count. The score is the logistic of the evidence; its calibration belongs to the preset, so that a stored
+matchratio keeps its meaning.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from arcli.vision.scoring.appearance import Appearance
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """half: evidence at which the score is .5. width: evidence that multiplies the odds by e.
+    """half: the evidence at which the score is .5. width: the evidence that multiplies the odds by e.
 
-    looks: what a perfect correlation adds to the worth of an inlier. blocks: seen ones from which it
-    counts fully. borderline: evidence from which on, and below which, a rectified view is worth its time.
-    rectified: worth of an inlier of that view. threshold: default, by a measured false accept rate
-    (docs/score.md).
+    looks: what a perfect correlation adds to the weight of an inlier. blocks: with so many visible blocks it
+    counts fully. borderline: the range of evidence in which a rectified view is worth its time. rectified:
+    weight of an inlier of that view. threshold: default, by a measured false accept rate (docs/score.md).
     """
 
     half: float
@@ -50,7 +49,7 @@ CALIBRATION = {
 
 
 HIGHEST_THRESHOLD = 0.999
-"""What a threshold of 1 means. The logistic function reaches 1 nowhere; this takes 42 of evidence, which a
+"""What a threshold of 1 means, since the logistic function never reaches 1. It takes 42 of evidence, which a
 target's own picture has even with few keypoints."""
 
 
@@ -86,7 +85,7 @@ def is_borderline(
 
 
 def evidence(inliers: float, appearance: Appearance | None, calibration: Calibration) -> float:
-    """Return inliers, each worth more where the place looks like the target."""
+    """Return the number of inliers, weighted by how much the place looks like the target."""
     if appearance is None:
         return inliers
     trusted = min(1.0, appearance.blocks / calibration.blocks)
@@ -94,5 +93,5 @@ def evidence(inliers: float, appearance: Appearance | None, calibration: Calibra
 
 
 def default_threshold(preset: int = DEFAULT_PRESET) -> float:
-    """Return the lowest score that counts as found where neither target nor channel says otherwise."""
+    """Return the lowest score that counts as found unless target or channel set another."""
     return CALIBRATION[preset].threshold

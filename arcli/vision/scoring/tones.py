@@ -1,7 +1,7 @@
-"""A target in the tones of another: what light and cameras change of a picture is taken from the comparison.
+"""A target in the tones of another: what light and cameras change is removed from the comparison.
 
-Neither exposure, contrast and tones of a photo nor the colour of its light are known, so a version of a
-target that differs in nothing else cannot be distinguished from it by a photo.
+The exposure, contrast, tones and colour of light of a photo are unknown, so no photo can distinguish versions
+of a target that differ only in these.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Vector = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TonesOptions:
-    """How tones are fitted (docs/recognition.md, "Look-alikes, and many targets"), in parts of full scale.
+    """How tones are fitted (docs/recognition.md, "Look-alikes, and many targets"); fractions of full scale.
 
-    strange: what a place may be off the fit by until it counts for half (.03...2): where the targets differ
-    in more than tones. ridge: of the regression (1e-7..1e-4). blur: px (1..4). steps: of the fit (1..5).
+    strange: the distance from the fit at which a place counts for half (.03...2): there the targets differ in
+    more than tones. ridge: of the regression (1e-7..1e-4). blur: px (1..4). steps: of the fit (1..5).
     """
 
     strange: float = 0.05
@@ -34,7 +34,7 @@ OPTIONS = TonesOptions()
 
 
 def in_tones_of(model: Image, target: Image, visible: Plane) -> Image:
-    """Return (h, w, 3) BGR `target` in the tones of `model`, a picture that it lies upon.
+    """Return (h, w, 3) BGR `target` in the tones of `model`, a picture that it is laid over.
 
     visible: (h, w), 1 where both are seen. Each channel gets the smooth curve that fits best, by iteratively
     reweighted least squares.
@@ -48,7 +48,7 @@ def in_tones_of(model: Image, target: Image, visible: Plane) -> Image:
 
 
 def _samples(plane: Image, visible: Plane) -> Vector:
-    """Return every second pixel of a blurred plane that is seen, 0 to 1."""
+    """Return every second visible pixel of a blurred plane, 0 to 1."""
     smooth = blurred(np.asarray(plane, np.float32), visible, OPTIONS.blur)[::2, ::2]
     return np.asarray(smooth[visible[::2, ::2] > 0] / 255, np.float64)
 
