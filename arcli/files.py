@@ -230,9 +230,9 @@ def hold(descriptor: int, *, timeout: float) -> bool:
 
 
 class Spool:
-    """Lines that wait for the end of a command: a few in memory, many in an unnamed temporary file.
+    """Lines that are kept until the end of a command: a few in memory, many in an unnamed temporary file.
 
-    in_memory: characters that may wait in memory; 64 Ki to 16 Mi, a thousandth of a machine's (chosen).
+    in_memory: characters that are kept in memory; 64 Ki to 16 Mi, a thousandth of a machine's (chosen).
     """
 
     def __init__(self, *, in_memory: int = 1 << 20) -> None:
@@ -243,7 +243,7 @@ class Spool:
         self._file: IO[str] | None = None
 
     def add(self, line: str) -> None:
-        """Keep one line, which holds no line end."""
+        """Keep one line, which has no line break in it."""
         self.count += 1
         self._lines.append(line)
         self._size += len(line)
@@ -254,7 +254,7 @@ class Spool:
         import tempfile
 
         if self._file is None:
-            self._file = tempfile.TemporaryFile(  # noqa: SIM115 - closed when all has been taken
+            self._file = tempfile.TemporaryFile(  # noqa: SIM115 - closed when all has been read
                 "w+", encoding="utf-8", errors="surrogatepass", newline="\n"
             )
         self._file.writelines(f"{line}\n" for line in self._lines)

@@ -1,8 +1,8 @@
-"""The verbs, one a module, loaded when they are used.
+"""The verbs, one per module, loaded when they are used.
 
-`VERBS` lists them in the order of a newcomer's needs, each with the first line of its help (a test
-compares), so that `arcli --help` imports none of them. The module of a verb has a function of the verb's
-name, or `app`, a Typer with its sub-commands.
+`VERBS` lists them in the order of a newcomer's needs, each with the first line of its help (a test compares),
+so that `arcli --help` imports none of them. A verb's module has a function with the verb's name, or `app`, a
+Typer with its sub-commands.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ VERBS = {
     "find": "Say which targets photos show, and where.",
     "ls": "List the targets of a channel, ordered by identifier.",
     "rm": "Remove targets from a channel; asks first.",
-    "get": "Show all that is known of a target, or write its kept picture.",
-    "update": "Change targets; what is not named stays as it is.",
-    "check": "Rate pictures before they are added: level, reasons, advice, duplicates; writes nothing.",
-    "eval": "Measure recognition on your own photos: recall, false accepts, by threshold; counts nothing.",
+    "get": "Show all that is known about a target, or write its kept picture.",
+    "update": "Change targets; what is not given stays as it is.",
+    "check": "Rate pictures before they are added: how well they will be found, duplicates; writes nothing.",
+    "eval": "Measure recognition on your own photos: what is found, missed, mistaken; counts nothing.",
     "sync": "Make a channel equal to a folder, a manifest, or a channel of another profile.",
     "export": "Write a channel's targets and pictures into a folder.",
     "stats": "Show how often targets were found, by day (UTC).",
-    "channel": "Make, look at, set and remove channels.",
-    "account": "Say who may use `serve`: accounts, keys, grants.",
-    "serve": "Serve the data folder by the ARCloud and Tupu protocols.",
+    "channel": "Make, show, change and remove channels.",
+    "account": "Administer who may use `serve`: accounts, keys, grants.",
+    "serve": "Serve the data folder over the ARCloud and Tupu protocols.",
     "profile": "Keep settings under a name.",
     "doctor": "Check stores, indexes and settings, of all channels or of --channel.",
 }

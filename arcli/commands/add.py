@@ -79,7 +79,7 @@ def add(
     metadata: MetadataOption = None,
     ratio: MatchRatioOption = None,
     on_exists: Annotated[
-        OnExists, typer.Option("--on-exists", help="What to do with an identifier that is taken.")
+        OnExists, typer.Option("--on-exists", help="What to do if the identifier is already taken.")
     ] = OnExists.FAIL,
     min_level: MinLevelOption = None,
     no_duplicates: Annotated[
@@ -88,7 +88,8 @@ def add(
     no_create: NoCreateOption = False,
     jobs: JobsOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Say what would become of each picture; write nothing.")
+        bool,
+        typer.Option("--dry-run", "-n", help="Show what would be done with each picture; write nothing."),
     ] = False,
     report: ReportOption = None,
     resume: ResumeOption = False,
@@ -135,12 +136,12 @@ def _manifest_plan(
     defaults: Defaults,
 ) -> Plan:
     if paths or identifier is not None:
-        raise UsageError("--manifest names pictures and identifiers itself", hint="leave PATH and --id out")
+        raise UsageError("--manifest names pictures and identifiers itself", hint="leave out PATH and --id")
     return plan_manifest(open_manifest(manifest, encoding), id_from, defaults)
 
 
 def _one_file(paths: list[str] | None) -> bool:
-    """Say whether one picture was named, rather than a list or folder that holds one."""
+    """Say whether one picture was named, rather than a list or a folder with one."""
     return paths is not None and len(paths) == 1 and paths[0] != "-" and not Path(paths[0]).is_dir()
 
 
@@ -155,7 +156,7 @@ def _load(
     gallery, channel = session.gallery, session.channel
     before = report.lines if report is not None else 0
     label = "checking" if options.dry_run else "adding"
-    again = "--on-exists skip goes on" if report is None else "--resume continues"
+    again = "--on-exists skip continues" if report is None else "--resume continues"
     hint = f"the same command with {again}"
     with (
         interruptible(lambda: _summary(channel, counts), hint),

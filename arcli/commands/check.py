@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Rules(StrEnum):
-    """Whose rules for pictures are checked, beside the engine's own rating."""
+    """Whose rules for pictures are checked, in addition to the engine's own rating."""
 
     ARCLOUD = "arcloud"
     NONE = "none"
@@ -56,7 +56,7 @@ def _lines(result: CheckResult) -> list[tuple[Any, ...]]:
     words = ["failed"] if result.error else []
     words += [f"{hint.message}; {hint.advice}" if hint.advice else hint.message for hint in result.hints]
     words += [f"{d.kind} of {d.identifier or d.image}" for d in result.duplicates]
-    first, *others = words or ["nothing to say"]
+    first, *others = words or ["no remarks"]
     return [(result.image, result.level, first), *(("", None, word) for word in others)]
 
 
@@ -81,12 +81,14 @@ def check(
     ] = None,
     manifest: Annotated[
         Path | None,
-        typer.Option("--manifest", metavar="FILE", help="The pictures of a manifest, by its identifiers."),
+        typer.Option(
+            "--manifest", metavar="FILE", help="Check the pictures of a manifest, under its identifiers."
+        ),
     ] = None,
     encoding: EncodingOption = None,
     exclude: ExcludeOption = None,
     rules: Annotated[
-        Rules, typer.Option("--rules", help="Check a service's own rules for pictures, too.")
+        Rules, typer.Option("--rules", help="Also check a service's own rules for pictures.")
     ] = Rules.ARCLOUD,
     min_level: MinLevelOption = None,
     no_duplicates: Annotated[
@@ -96,17 +98,19 @@ def check(
         bool,
         typer.Option(
             "--complete",
-            help="The pictures are all that the channel should hold, as with sync --delete: they are compared"
-            " with each other only.",
+            help="The channel shall hold just these pictures, as with sync --delete: they are compared"
+            " only with each other.",
         ),
     ] = False,
     id_from: IdFromOption = IdFrom.STEM,
     jobs: JobsOption = None,
     nul: NulOption = False,
 ) -> None:
-    """Rate pictures before they are added: level, reasons, advice, duplicates; writes nothing.
+    """Rate pictures before they are added: how well they will be found, duplicates; writes nothing.
 
-    The level says how well a picture can be found, from 1 (hardly ever) to 5 (in nearly all photos).
+    The level says how well a picture can be found, from 1 (hardly ever) to 5 (in nearly all photos), with
+    reasons and advice. A duplicate is a copy of a target's picture: smaller, cropped or encoded again; a
+    look-alike shares much of it.
 
     A target with the picture's own identifier does not count as a duplicate.
 
@@ -134,7 +138,7 @@ def check(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Given:
-    """What will be checked. before, after: what to say, once it is known."""
+    """What to check. before, after: notes to show, once they are known."""
 
     entries: Iterable[PlanEntry]
     total: int | None
@@ -163,16 +167,16 @@ def _given(
             after=given.skipped.notes,
         )
     if images or exclude:
-        raise UsageError("--manifest names the pictures itself", hint="leave IMAGE and --exclude out")
+        raise UsageError("--manifest names the pictures itself", hint="leave out IMAGE and --exclude")
     plan = plan_manifest(open_manifest(manifest, encoding), id_from, Defaults())
     return _Given(entries=plan.entries(), total=plan.total, single=False, before=plan.notes)
 
 
 @contextmanager
 def _judges(session: Session, complete: bool) -> Iterator[tuple[Gallery, Gallery | None, str | None]]:
-    """Return what rates the pictures, the service that has the channel if that is another, and the channel.
+    """Yield what rates the pictures, the service that has the channel (if another), and the channel.
 
-    A service sees one picture at a time, so pictures are compared with each other by an engine of our own.
+    A service sees one picture at a time, so our own engine compares the pictures with each other.
     """
     if session.settings.kind.value == Kind.LOCAL:
         yield session.gallery, None, None if complete else session.channel
@@ -187,5 +191,5 @@ def _judges(session: Session, complete: bool) -> Iterator[tuple[Gallery, Gallery
             return
         knows = "check" in session.gallery.capabilities().features
         if not knows:
-            session.warn("the service checks no pictures: duplicates in its channel are not looked for")
+            session.warn("the service cannot check pictures: its channel is not searched for duplicates")
         yield judge, session.gallery if knows else None, session.channel

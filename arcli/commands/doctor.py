@@ -35,7 +35,8 @@ def doctor(
 ) -> None:
     """Check stores, indexes and settings, of all channels or of --channel.
 
-    With a remote profile: that the service answers, takes the credentials and has the channel.
+    With a remote profile: whether the service answers, accepts the credentials and has the channel. The kind
+    of a profile is what it talks to: a folder on this machine, or a service.
 
     Example: arcli doctor --repair
     """
@@ -48,17 +49,17 @@ def doctor(
         bad += not finding.ok
         answer.item(finding, None if finding.ok else _error(finding))
     session.end(answer, {}, single=True)
-    session.say("all sound" if not bad else f"{plural(bad, 'finding')} to see to")
+    session.say("all sound" if not bad else f"{plural(bad, 'problem')} to deal with")
 
 
 def _data_folder(session: Session) -> Iterator[Finding]:
-    """Name the data folder and what is in it: a wrong one is new or empty more often than not."""
+    """Report the data folder and what is in it: a wrong one is usually new or empty."""
     if session.settings.kind.value != Kind.LOCAL:
         return
     folder, source = session.settings.data_path, session.settings.values["data_dir"].source
     try:
         channels = len(session.channels.settings())
-    except ArcliError:  # a catalog that cannot be read is a finding of its own
+    except ArcliError:  # a catalog that cannot be read is a separate finding
         return
     state = plural(channels, "channel") if channels else "empty: it has no channel"
     if not folder.is_dir():
@@ -67,7 +68,7 @@ def _data_folder(session: Session) -> Iterator[Finding]:
 
 
 def _error(finding: Finding) -> ArcliError:
-    """Return what was caught, so that a full disk is not taken for damage; what is gone is damaged too."""
+    """Return what was caught, so that a full disk is not taken for damage; missing data are damage."""
     kind: type[ArcliError] = DataDamaged
     if finding.error is not None and not isinstance(finding.error, NotFound):
         kind = type(finding.error)

@@ -29,7 +29,7 @@ EXPORTED: ItemView[Exported] = ItemView(
 
 def export(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is new or empty.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
 ) -> None:
     """Write a channel's targets and pictures into a folder.
 

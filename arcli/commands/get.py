@@ -1,4 +1,4 @@
-"""`arcli get`: all that is known of targets, and their kept pictures."""
+"""`arcli get`: all that is known about targets, and their kept pictures."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ def get(
         typer.Option(
             "--image",
             metavar="FILE|DIR",
-            help="Write the kept picture there (- is stdout); those of several targets into DIR.",
+            help="Write the kept picture to FILE (- is stdout); for several targets, into DIR.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --image overwrite files.")] = False,
 ) -> None:
-    """Show all that is known of a target, or write its kept picture.
+    """Show all that is known about a target, or write its kept picture.
+
+    The level says how well it can be found, from 1 (hardly ever) to 5 (in nearly all photos); the match ratio
+    is its own threshold: the lowest score, from 0 to 1, at which it counts as found.
 
     Example: arcli get poster_1 --image poster_1.jpg
     """
@@ -84,6 +87,6 @@ def _named(folder: Path, name: str, picture: bytes) -> Path:
 def _folder(image: str) -> Path:
     if not Path(image).is_dir():
         raise UsageError(
-            f"--image {image} is not a folder, and there are several targets", hint="name a folder"
+            f"--image {image} is not a folder, but there are several targets", hint="name a folder"
         )
     return Path(image)

@@ -23,13 +23,11 @@ _PAGE = 5000  # targets: 4 MB
 def ls(
     ctx: typer.Context,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=0, metavar="N", help="At most N targets.")
+        int | None, typer.Option("--limit", min=0, metavar="N", help="List at most N targets.")
     ] = None,
-    position: Annotated[
-        int, typer.Option("--position", min=0, metavar="N", help="Leave out the first N.")
-    ] = 0,
+    position: Annotated[int, typer.Option("--position", min=0, metavar="N", help="Skip the first N.")] = 0,
     prefix: Annotated[
-        str | None, typer.Option("--prefix", metavar="TEXT", help="Identifiers that begin like this.")
+        str | None, typer.Option("--prefix", metavar="TEXT", help="Only identifiers that begin with this.")
     ] = None,
     active: Annotated[
         bool | None, typer.Option("--active/--inactive", help="Only those that can, or cannot, be found.")
@@ -41,8 +39,8 @@ def ls(
             min=1,
             max=5,
             metavar="N",
-            help="Only those of this level: how well they can be found, 1 (hardly ever) to 5 (nearly"
-            " always).",
+            help="Only those of this level: how well they can be found, from 1 (hardly ever) to 5 (in nearly"
+            " all photos).",
         ),
     ] = None,
     where: Annotated[
@@ -53,6 +51,8 @@ def ls(
     ] = None,
 ) -> None:
     """List the targets of a channel, ordered by identifier.
+
+    The ratio is a target's own threshold: the lowest score, from 0 to 1, at which it counts as found.
 
     Example: arcli ls --prefix poster_ --where lang=en --json
     """
@@ -66,7 +66,7 @@ def ls(
         where=tuple(_pair(text) for text in where or ()),
     )
     pages = _pages(session, query)
-    first = next(pages)  # what fails here has no data
+    first = next(pages)  # a failure here has no data
     answer = session.answer(TARGETS)
     shown, total = 0, first.totalcount
     for page in chain([first], pages):
@@ -79,7 +79,7 @@ def ls(
 
 
 def _pages(session: Session, query: ListQuery) -> Iterator[TargetPage]:
-    """Yield what `query` selects, a part at a time where it is read from a folder; a service pages itself."""
+    """Yield what `query` selects, page by page from a data folder; a service has pages of its own."""
     if query.limit is not None or session.settings.kind.value != Kind.LOCAL:
         yield session.gallery.list(channel=session.channel, query=query)
         return
@@ -88,7 +88,7 @@ def _pages(session: Session, query: ListQuery) -> Iterator[TargetPage]:
         part = replace(query, position=position, limit=_PAGE)
         page = session.gallery.list(channel=session.channel, query=part)
         first = page.targets[0].identifier if page.targets else ""
-        if last and position and first > last:  # others removed some meanwhile: go back to what was shown
+        if last and position and first > last:  # others removed some: go back to what was shown
             position = max(position - _PAGE // 2, 0)
             continue
         fresh = tuple(target for target in page.targets if target.identifier > last)
@@ -96,7 +96,7 @@ def _pages(session: Session, query: ListQuery) -> Iterator[TargetPage]:
         if len(page.targets) < _PAGE:
             return
         last = page.targets[-1].identifier
-        position += _PAGE - 1  # one that was shown, to see whether any has gone
+        position += _PAGE - 1  # one that was shown, to see whether any was removed
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -46,7 +46,9 @@ def rm(
     answer = session.answer(REMOVALS, changes=True)
     counts = {"removed": 0, "absent": 0, "failed": 0}
     removals = session.gallery.remove_many(channel=session.channel, identifiers=names)
-    with interruptible(lambda: f"{plural(counts['removed'], 'target')} removed", "the same command goes on"):
+    with interruptible(
+        lambda: f"{plural(counts['removed'], 'target')} removed", "the same command continues"
+    ):
         for removal in removals if names else ():
             counts[removal.status] += 1
             answer.item(removal, _error(removal))

@@ -14,7 +14,7 @@ from arcli.errors import NotSupported, extra_hint
 if TYPE_CHECKING:
     from arcli.server.process.serve import Started
 
-_FEW = 20  # channels named at start
+_FEW = 20  # channels that are named at the start
 
 PathOption = Path | None
 
@@ -34,21 +34,27 @@ def serve(
     ] = None,
     public_url: Annotated[
         str | None,
-        typer.Option("--public-url", metavar="URL", help="How clients reach it, for links in Tupu answers."),
+        typer.Option(
+            "--public-url", metavar="URL", help="URL by which clients reach it, for links in Tupu answers."
+        ),
     ] = None,
     trusted_proxy: Annotated[
         list[str] | None,
         typer.Option(
-            "--trusted-proxy", metavar="ADDRESS", help="Proxy or network to believe X-Forwarded-For."
+            "--trusted-proxy", metavar="ADDRESS", help="Proxy or network whose X-Forwarded-For is believed."
         ),
     ] = None,
     tls_cert: Annotated[
         PathOption, typer.Option("--tls-cert", metavar="FILE", help="Certificate chain, PEM.")
     ] = None,
-    tls_key: Annotated[PathOption, typer.Option("--tls-key", metavar="FILE", help="Its key, PEM.")] = None,
+    tls_key: Annotated[
+        PathOption, typer.Option("--tls-key", metavar="FILE", help="The certificate's key, PEM.")
+    ] = None,
     cors_origin: Annotated[
         list[str] | None,
-        typer.Option("--cors-origin", metavar="ORIGIN", help="Web pages that may call; * for all."),
+        typer.Option(
+            "--cors-origin", metavar="ORIGIN", help="Origin of web pages that may call it; * for all."
+        ),
     ] = None,
     metrics_port: Annotated[
         int | None,
@@ -71,7 +77,7 @@ def serve(
         typer.Option("--config", metavar="FILE", help="TOML file of settings; see docs/server.md."),
     ] = None,
 ) -> None:
-    """Serve the data folder by the ARCloud and Tupu protocols.
+    """Serve the data folder over the ARCloud and Tupu protocols.
 
     Example: arcli serve --host 0.0.0.0 --port 8080 --workers 4
     """
@@ -101,14 +107,14 @@ def serve(
 
 
 def _require_server() -> None:
-    """Raises NotSupported, naming the extra, where the server's libraries are not installed."""
+    """Raise NotSupported, naming the extra, if the server's libraries are not installed."""
     for name in ("starlette", "uvicorn", "python_multipart", "prometheus_client"):
         if find_spec(name) is None:
             raise NotSupported(f"serve needs the package {name}", hint=extra_hint("server"))
 
 
 def _announce(session: Session, started: Started) -> None:
-    """Tell where it listens, and which channels GetImage shows to everybody."""
+    """Report where it listens, and which channels GetImage shows to everybody."""
     from arcli.connect import account_admin
 
     record = {

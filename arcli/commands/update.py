@@ -23,7 +23,7 @@ from arcli.models import Clearable, TargetChanges, valid_identifier
 
 
 class ClearedField(StrEnum):
-    """What --clear takes away, in the words of the option."""
+    """The fields that --clear can clear, in the words of the option."""
 
     METADATA = "metadata"
     MATCH_RATIO = "match-ratio"
@@ -41,7 +41,7 @@ def update(
         list[str] | None,
         typer.Argument(
             metavar="ID…",
-            help="Identifiers of targets; - reads them from stdin, one a line.",
+            help="Identifiers of targets; - reads them from stdin, one per line.",
             autocompletion=completed,
         ),
     ] = None,
@@ -59,22 +59,27 @@ def update(
     ratio: MatchRatioOption = None,
     clear: Annotated[
         list[ClearedField] | None,
-        typer.Option("--clear", help="Take the metadata, or the match ratio, away. Repeatable."),
+        typer.Option("--clear", help="Remove the metadata, or the match ratio. Repeatable."),
     ] = None,
     active: Annotated[
         bool | None,
-        typer.Option("--active/--inactive", help="Whether photos can show it: an inactive one is kept only."),
+        typer.Option(
+            "--active/--inactive",
+            help="Whether photos can show it: an inactive target is kept, but never found.",
+        ),
     ] = None,
     image: Annotated[
         str | None,
-        typer.Option("--image", metavar="FILE", help="Replace the picture of one target by a FILE or URL."),
+        typer.Option("--image", metavar="FILE", help="Replace the picture of one target with a FILE or URL."),
     ] = None,
     rename: Annotated[
         str | None,
         typer.Option("--rename", metavar="NEW", help="Give one target another identifier."),
     ] = None,
 ) -> None:
-    """Change targets; what is not named stays as it is.
+    """Change targets; what is not given stays as it is.
+
+    The level says how well a target can be found, from 1 (hardly ever) to 5 (in nearly all photos).
 
     Example: arcli update poster_1 --metadata '{"lang": "en"}' --inactive
     """
@@ -126,7 +131,7 @@ def _by_manifest(
         return f"{changed:,} of {plural(total, 'target')} changed in channel {session.channel}"
 
     with (
-        interruptible(done, "the same command goes on: what is changed stays as it is"),
+        interruptible(done, "the same command continues: what is already changed stays as it is"),
         session.progress("changing", total) as advance,
     ):
         for updated in update_rows(session.gallery, channel=session.channel, manifest=rows, also=changes):
@@ -141,7 +146,7 @@ def _by_manifest(
 
 
 def _several(session: Session, names: list[str], changes: TargetChanges) -> None:
-    """Change each; one that is not there, or whose name is not valid, fails alone."""
+    """Change each; one that does not exist, or has an invalid name, fails alone."""
     if changes.picture is not None or changes.rename is not None:
         raise UsageError("--image and --rename change one target", hint="name one identifier")
     answer = session.answer(TARGETS, changes=True)

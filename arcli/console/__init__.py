@@ -1,7 +1,7 @@
-"""All that knows of a terminal.
+"""Everything that deals with a terminal.
 
-`command` and `options` are what commands are made of, `session` is one run of arcli. Data out: `items` (how
-a kind of item is shown), `answer` (the envelope and what a command answers), `formats` (a sink each: here a
-new output format goes), `tables`, `plotting`, `files`. Words: `progress`, `faults`, `names`, `text`. In:
-`inputs`, `pictures`; the streams themselves: `streams`.
+`command` and `options` are what commands are made of; `session` is one run of arcli. Output: `items` (how
+each kind of item is shown), `answer` (the envelope and a command's answer), `formats` (one sink per format: a
+new output format goes here), `tables`, `plotting`, `files`. Messages: `progress`, `faults`, `names`, `text`.
+Input: `inputs`, `pictures`. The streams themselves: `streams`.
 """

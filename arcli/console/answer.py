@@ -1,4 +1,4 @@
-"""The answer of one command: its envelope, items as they come, their errors, the status at the end."""
+"""The answer of one command: its envelope, items as they come, their errors, and the exit status."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from arcli.files import Spool
 
 ENVELOPE_VERSION = 1
 Write = Callable[[str], None]
-# What JSON may hold as it is and a terminal must not get: C1 controls, bidirectional overrides, separators.
+# What JSON may hold unescaped but a terminal must not get: C1 controls, bidirectional overrides, separators.
 _STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def to_json(value: object) -> str:
-    """Return one line of JSON that is safe to look at; what is not finite has no place in it."""
+    """Return one line of JSON that is safe to display. Raises ValueError for NaN and infinity."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
     return _STEERING.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
@@ -39,7 +39,7 @@ def envelope(command: str, status: str, data: Record | None, errors: Sequence[Ar
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a command ended. `data` is what stands beside the items."""
+    """How a command ended. `data`: what JSON has besides the items."""
 
     command: str
     status: str
@@ -47,7 +47,7 @@ class Ending:
 
 
 class Sink(ABC, Generic[Item]):
-    """Takes items and failures as they come, then the end."""
+    """Receives items and failures as they come, then the end."""
 
     def __init__(self, view: ItemView[Item], write: Write) -> None:
         self.view = view
@@ -55,27 +55,27 @@ class Sink(ABC, Generic[Item]):
 
     @abstractmethod
     def item(self, item: Item, /) -> None:
-        """Take one item."""
+        """Receive one item."""
 
     def failed(self, item: Item, error: ArcliError, /) -> None:
-        """Take one item that failed."""
+        """Receive one item that failed."""
         self.item(item)
         self.failure(error)
 
     def failure(self, _error: ArcliError, /) -> None:
-        """Take a failure that no item shows."""
+        """Receive a failure that belongs to no item."""
 
     def close(self, ending: Ending, /) -> None:
-        """Nothing more will come."""
+        """End the answer."""
 
     def abort(self, ending: Ending, error: ArcliError, /) -> None:
-        """Nothing more will come: `error` stopped the command."""
+        """End the answer: `error` stopped the command."""
         self.failure(error)
         self.close(ending)
 
 
 class ItemStream(Generic[Item]):
-    """Collects what a command has to say; `report` tells the user of a failure.
+    """Collects what a command has to show; `report` informs the user of a failure.
 
     `late`: failures are shown at the end, after the items, where a person reads them.
     """
@@ -92,14 +92,14 @@ class ItemStream(Generic[Item]):
         self._report = report
 
     def item(self, item: Item, error: ArcliError | None = None) -> None:
-        """Show one item; `error` says that it failed. Others go on."""
+        """Show one item; `error`: it failed, and the others go on."""
         if error is None:
             self._sink.item(item)
         else:
             self._sink.failed(item, self._shown(error))
 
     def fault(self, error: ArcliError) -> None:
-        """Note a failure that no item shows."""
+        """Record a failure that belongs to no item."""
         self._sink.failure(self._shown(error))
 
     def _shown(self, error: ArcliError) -> ArcliError:
@@ -111,7 +111,7 @@ class ItemStream(Generic[Item]):
         return error
 
     def close(self, data: dict[str, Any], *, single: bool = False, otherwise: int = 0) -> None:
-        """End the answer. `single`: one item was named, so its status is the command's.
+        """End the answer. `single`: one item was given, so its exit status is the command's.
 
         `otherwise` is the exit status when nothing failed.
         """
@@ -125,7 +125,7 @@ class ItemStream(Generic[Item]):
         self._tell_late()
 
     def abort(self, error: ArcliError) -> None:
-        """End the answer with what stopped the whole command; what was shown stays shown."""
+        """End the answer with the error that stopped the command; items that were shown remain."""
         self.status = error.exit_status
         self.closed = True
         self._sink.abort(Ending(self.command, "error", {}), error)

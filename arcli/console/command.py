@@ -1,4 +1,4 @@
-"""What every arcli command is: a Typer command with the common options, Ctrl-C, a closed pipe."""
+"""What every arcli command is: a Typer command with the common options, Ctrl-C, closed pipes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from arcli.settings import Format
 
 
 def new_app(**settings: Any) -> typer.Typer:
-    """Return a Typer without what costs start time: rich's help alone takes 100 ms of CPU."""
+    """Return a Typer without rich's help, which takes 100 ms of CPU at each start."""
     plain: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
     return typer.Typer(**{**plain, "add_completion": False, **settings})
 
 
 def _flag(ctx: typer.Context, param: typer.CallbackParam, value: Any) -> Any:
-    """Note a common option in the session; given after the command, it beats the one before."""
+    """Record a common option in the session; one after the command overrides one before it."""
     if value not in (None, False) and param.name and ctx.obj is not None:
         name, text = ("format", Format.JSON.value) if param.name == "json" else (param.name, str(value))
         ctx.obj.flags[name] = text
@@ -34,7 +34,7 @@ def common(
         typer.Option(
             "--profile",
             metavar="NAME",
-            help="Profile to use: settings that `arcli profile add` has kept under a name.",
+            help="Profile to use: settings saved under a name by `arcli profile add`.",
             callback=_flag,
             expose_value=False,
             autocompletion=profiles,
@@ -45,7 +45,7 @@ def common(
         typer.Option(
             "--data-dir",
             metavar="DIR",
-            help="Data folder of the embedded engine, where its channels are.",
+            help="Data folder of the embedded engine, which holds its channels.",
             callback=_flag,
             expose_value=False,
         ),
@@ -76,11 +76,11 @@ def common(
     verbose: Annotated[
         bool,
         typer.Option(
-            "--verbose", "-v", help="Say more, with tracebacks.", callback=_flag, expose_value=False
+            "--verbose", "-v", help="Show more, including tracebacks.", callback=_flag, expose_value=False
         ),
     ] = False,
 ) -> None:
-    """Carry the declarations of the options that every command has."""
+    """Declare the options that every command has."""
 
 
 def common_params() -> Sequence[Any]:
@@ -94,7 +94,7 @@ COMMON_NAMES = frozenset(common.__annotations__) - {"return"}
 
 
 class ArcliCommand(TyperCommand):
-    """A verb. It also takes every common option, and lists these apart in its help."""
+    """A verb. It also takes every common option, and lists these separately in its help."""
 
     def __init__(self, *args: Any, params: list[Any] | None = None, **attributes: Any) -> None:
         super().__init__(*args, params=[*(params or []), *common_params()], **attributes)
@@ -127,13 +127,13 @@ class ArcliGroup(TyperGroup):
         "make": "create",
         "get": "show",
     }
-    """What other programs call a verb."""
+    """What a verb is called in other programs."""
 
     def __init__(self, *, params: list[Any] | None = None, **attributes: Any) -> None:
         super().__init__(params=[*(params or []), *common_params()], **attributes)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the verb that is meant. Raises UsageError, naming ours, for a word that other programs use."""
+        """Find the verb. For a word that other programs use, raises UsageError, which names our verb."""
         verb = self.words.get(args[0], "")
         if args[0] not in self.commands and verb.split(" ")[0] in self.commands:
             hint = f"did you mean: {ctx.command_path} {verb}"
@@ -142,7 +142,7 @@ class ArcliGroup(TyperGroup):
 
 
 class RootGroup(ArcliGroup):
-    """The program: knows its verbs by name and first line of help, and loads the one that is used."""
+    """The program: it knows its verbs by name and first line of help, and loads the one that is used."""
 
     verbs: Mapping[str, str]
     words: ClassVar[Mapping[str, str]] = {
@@ -185,5 +185,5 @@ def _section(ctx: Any, formatter: Any, title: str, params: list[Any]) -> None:
 
 
 def command_name(ctx: typer.Context) -> str:
-    """Return the command without the program: "find", "channel create"."""
+    """Return the command without the program's name: "find", "channel create"."""
     return " ".join(ctx.command_path.split()[1:])

@@ -1,4 +1,4 @@
-"""What went wrong: whatever was raised as an ArcliError, warnings passed on."""
+"""What went wrong: turns any exception into an ArcliError, and passes warnings on."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from arcli.errors import (
 SOME_FAILED = 3
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "Insufficient memory")
-_DEEPEST = 10  # causes of an error that are looked through
+_DEEPEST = 10  # how many causes of an error are examined
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def as_arcli_error(error: BaseException) -> ArcliError:
-    """Return the ArcliError that tells a user what `error` means to them."""
+    """Return the ArcliError that tells the user what `error` means."""
     if isinstance(error, ArcliError):
         return error
     if isinstance(error, KeyboardInterrupt):
@@ -39,7 +39,7 @@ def as_arcli_error(error: BaseException) -> ArcliError:
         return exhausted
     if isinstance(error, OSError):
         return _from_os(error)
-    if hasattr(error, "format_message"):  # what Typer raises for a command line it cannot parse
+    if hasattr(error, "format_message"):  # what Typer raises for a command line that it cannot parse
         return _from_usage(error)
     return _bug(error)
 
@@ -50,7 +50,7 @@ def is_call_for_help(error: BaseException) -> bool:
 
 
 def _exhausted(error: BaseException) -> LimitExceeded | None:
-    """Return what the machine ran out of, by the error, its causes and what libraries write."""
+    """Return the error for what the machine ran out of, judged by the error, its causes and its message."""
     cause: BaseException | None = error
     for _ in range(_DEEPEST):
         if cause is None:
@@ -97,7 +97,7 @@ def _from_usage(error: BaseException) -> UsageError:
 
 
 def _bug(error: BaseException) -> ArcliError:
-    """Name the kind and the place, not the message: that could hold anything, a secret too."""
+    """Return the error of a bug: its class and place, but not its message, which might hold a secret."""
     place = ""
     if frames := traceback.extract_tb(error.__traceback__):
         place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}"
@@ -125,7 +125,7 @@ class WarningHandler(logging.Handler):
 
 @contextmanager
 def interruptible(done: Callable[[], str], hint: str) -> Iterator[None]:
-    """On Ctrl-C, say what is done (`done`) and how to go on (`hint`). Raises Interrupted."""
+    """On Ctrl-C, report what was done (`done`) and how to continue (`hint`). Raises Interrupted."""
     try:
         yield
     except KeyboardInterrupt as error:

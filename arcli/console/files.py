@@ -1,4 +1,4 @@
-"""What a command writes into files: whole or not at all."""
+"""Files that commands write: completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from arcli.settings import Format
 
 
 def write_file(path: str | Path, data: bytes, *, overwrite: bool) -> None:
-    """Write aside, make durable, put in place. Raises FileExists unless `overwrite`, UsageError, OSError."""
+    """Write a file aside, make it durable, rename it into place.
+
+    Raises FileExists unless `overwrite`, UsageError, OSError.
+    """
     target = Path(path)
     if not target.parent.is_dir():
         raise UsageError(f"no such folder: {target.parent}", item=str(path))
@@ -25,18 +28,18 @@ def write_file(path: str | Path, data: bytes, *, overwrite: bool) -> None:
         raise FileExists(f"{path} is a folder", item=str(path))
     if not overwrite and os.path.lexists(target):
         raise FileExists(f"{path} exists already", hint="--force overwrites it", item=str(path))
-    if target.exists() and not target.is_file():  # a device or a pipe: nothing to put in its place
+    if target.exists() and not target.is_file():  # a device or a pipe: nothing can replace it
         target.write_bytes(data)
         return
     try:
         with replacing(target, exclusive=not overwrite) as file:
             file.write(data)
-    except FileExistsError as error:  # somebody took the name meanwhile
+    except FileExistsError as error:  # somebody else took the name in the meantime
         raise FileExists(f"{path} exists already", item=str(path)) from error
 
 
 class _CollectedOutput(Streams):
-    """Streams that keep what is written, and no terminal."""
+    """Streams that collect what is written; none is a terminal."""
 
     def __init__(self) -> None:
         super().__init__({"NO_COLOR": "1"})
@@ -56,7 +59,7 @@ def rendered(
     command: str,
     data: Mapping[str, Any],
 ) -> bytes:
-    """Return a whole answer without errors in a format."""
+    """Return a complete answer without errors, in the given format."""
     streams = _CollectedOutput()
     sink = make_sink(format, view, streams)
     for item in items:

@@ -1,4 +1,4 @@
-"""Where items go: one sink a format. A sink writes to `write`, which takes text."""
+"""Where items go: one sink per format. A sink writes by `write`, which takes text."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from arcli.files import Spool
 from arcli.settings import Format
 
 _PIECE = 1 << 16  # characters that are written at once
-_FITTED = 200  # lines that a table's columns are fitted to; those after them are printed as they come
-BRIEF = 50  # items of a load above which a table says nothing that the summary does not
+_FITTED = 200  # lines to which a table's columns are fitted; later lines are printed as they come
+BRIEF = 50  # with more items than this, a load shows only its summary and no table
 
 
 class JsonSink(Sink[Item]):
-    """Keeps everything for one object at the end, as text that need not fit into memory."""
+    """Keeps everything for one object at the end, as text that may be larger than memory."""
 
     def __init__(self, view: ItemView[Item], write: Write) -> None:
         super().__init__(view, write)
@@ -75,7 +75,7 @@ def _pieces(parts: Iterable[str]) -> Iterator[str]:
 
 
 class JsonlSink(Sink[Item]):
-    """Writes one object a line at once; a failed item carries its error under "error"."""
+    """Writes one object per line, immediately; a failed item has its error under "error"."""
 
     def item(self, item: Item, /) -> None:
         self.write(to_json(self.view.record(item)) + "\n")
@@ -88,9 +88,9 @@ class JsonlSink(Sink[Item]):
 
 
 class CsvSink(Sink[Item]):
-    """Writes RFC 4180 lines at once; the header stands alone when there are no items.
+    """Writes RFC 4180 lines immediately; without items there is only the header.
 
-    `safe`: a terminal reads it, so what could steer one is written as escapes.
+    `safe`: the output goes to a terminal, so control characters are written as escapes.
     """
 
     def __init__(self, view: ItemView[Item], write: Write, *, safe: bool = False) -> None:
@@ -109,7 +109,7 @@ class CsvSink(Sink[Item]):
 
 
 class IdsSink(Sink[Item]):
-    """Writes the names alone, one a line at once; `safe` as in CsvSink."""
+    """Writes only the names, one per line, immediately; `safe` as in CsvSink."""
 
     def __init__(self, view: ItemView[Item], write: Write, *, safe: bool = False) -> None:
         super().__init__(view, write)
@@ -123,7 +123,7 @@ class IdsSink(Sink[Item]):
 class TableSink(Sink[Item]):
     """Writes an aligned table: its first lines together, further ones as they come.
 
-    `most`: of more items than that nothing is shown, for the summary says how it went.
+    `most`: with more items than that nothing is shown but the summary.
     """
 
     def __init__(self, view: ItemView[Item], write: Write, table: Table, *, most: int | None = None) -> None:

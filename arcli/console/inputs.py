@@ -1,4 +1,4 @@
-"""What a command is given besides its words: stdin, files named with @, answers of a person."""
+"""The input of a command besides its arguments: stdin, files named with @, a person's answers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from arcli.console.session import Session
 
 _BOM = 3  # bytes of a byte order mark
-_LONGEST = 65_536  # bytes of a line; paths have 4,096 at most
+_LONGEST = 65_536  # bytes of a line; paths have at most 4,096
 
 
 def with_stdin(words: Iterable[str], *, nul: bool = False) -> Iterator[str]:
-    """Yield the words, and in place of "-" the lines of stdin that are not empty (`nul`: ended by NUL)."""
+    """Yield the words, replacing "-" by the non-empty lines of stdin (`nul`: ended by NUL)."""
     for word in words:
         if word == "-":
             yield from lines_of(stdin_bytes(), nul=nul)
@@ -34,18 +34,18 @@ def with_stdin(words: Iterable[str], *, nul: bool = False) -> Iterator[str]:
 
 
 def stdin_bytes() -> BufferedIOBase:
-    """Return stdin; at a terminal, say what it waits for. Raises UsageError for a closed one."""
+    """Return stdin; at a terminal, say what is expected. Raises UsageError if it is closed."""
     if sys.stdin is None:
         raise UsageError("- reads from stdin, which is closed", hint="pipe something into arcli")
     if sys.stdin.isatty():
-        print("reading from the terminal: one a line, Ctrl-D at the end", file=sys.stderr, flush=True)
+        print("reading from the terminal: one per line, Ctrl-D at the end", file=sys.stderr, flush=True)
     return cast(BufferedIOBase, sys.stdin.buffer)
 
 
 def lines_of(source: BufferedIOBase, head: bytes = b"", *, nul: bool) -> Iterator[str]:
-    """Yield the lines that are not empty as they come; they end with NUL where `nul` says so.
+    """Yield non-empty lines as they come; with `nul` they end with NUL.
 
-    `head` is what was read before. Raises UsageError for what is not a list of lines.
+    `head`: what was already read. Raises UsageError for input that is not a list of lines.
     """
     end = b"\0" if nul else b"\n"
     rest = b""
@@ -59,7 +59,7 @@ def lines_of(source: BufferedIOBase, head: bytes = b"", *, nul: bool) -> Iterato
 
 
 def _chunks(source: BufferedIOBase, head: bytes) -> Iterator[bytes]:
-    """Yield what comes; the first chunk is long enough for a byte order mark."""
+    """Yield chunks as they come; the first one is long enough for a byte order mark."""
     more = head or source.read(_BOM)
     while more:
         yield more
@@ -67,7 +67,7 @@ def _chunks(source: BufferedIOBase, head: bytes) -> Iterator[bytes]:
 
 
 def _utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the same text as UTF-8 without a byte order mark, which Windows programs put first."""
+    """Yield the same text as UTF-8, without the byte order mark that Windows programs add."""
     first = next(chunks, b"")
     if not first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         yield first.removeprefix(codecs.BOM_UTF8)
@@ -78,7 +78,7 @@ def _utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield from (decoder.decode(more).encode() for more in chain([first], chunks))
         decoder.decode(b"", final=True)
     except UnicodeError as error:
-        raise _no_list("it begins as UTF-16 and is not") from error
+        raise _no_list("it begins like UTF-16 but is not") from error
 
 
 def _line(raw: bytes, nul: bool) -> str:
@@ -99,9 +99,9 @@ def metadata_text(given: str | None) -> str | None:
 
 
 def match_ratio(given: str | None, session: Session) -> MatchRatio | None:
-    """Return a number where one was given, else the text: a vendor's values are passed on as they are.
+    """Return a number if one was given, else the text: a vendor's values are passed on unchanged.
 
-    Raises UsageError for what the embedded engine, whose scores go from 0 to 1, could not use.
+    Raises UsageError for a value that the embedded engine, whose scores go from 0 to 1, cannot use.
     """
     if given is None:
         return None
@@ -110,7 +110,7 @@ def match_ratio(given: str | None, session: Session) -> MatchRatio | None:
             hint = "to go back to the channel's threshold: arcli update ID --clear match-ratio"
             raise UsageError(f"--match-ratio {given!r} is not a score from 0 to 1", hint=hint)
         session.warn(
-            f"match ratio {given!r} is passed on as it is; arcli's own engine uses numbers from 0 to 1"
+            f"match ratio {given!r} is passed on unchanged; arcli's own engine uses numbers from 0 to 1"
         )
     for kind in (int, float):
         try:
@@ -137,8 +137,8 @@ def _file_text(path: Path) -> str:
 def confirm(question: str, *, yes: bool) -> None:
     """Return if the answer is yes.
 
-    Raises ConfirmationRequired where nobody can be asked, Declined for any other answer than yes,
-    Interrupted at the end of input.
+    Raises ConfirmationRequired if nobody can be asked, Declined for any answer but yes, Interrupted at the
+    end of input.
     """
     if yes:
         return
@@ -154,7 +154,7 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def ask_secret(question: str) -> str:
-    """Return a secret, typed without echo or, where stdin is not a terminal, its first line.
+    """Return a secret: typed without echo, or the first line of stdin if that is not a terminal.
 
     Raises Interrupted when nothing comes.
     """

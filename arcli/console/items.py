@@ -1,4 +1,4 @@
-"""How one kind of item is shown in each format; single objects, and targets, which several commands show."""
+"""How a kind of item is shown in each format; also single objects, and targets for several commands."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Record = dict[str, Any]
-_METADATA = 60  # columns of metadata in a table, also of one that is redirected
+_METADATA = 60  # columns of metadata in a table, even in one that is redirected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemView(Generic[Item]):
     """One kind of item: `key` is its place in `data`, `record` its JSON object.
 
-    csv: `columns` and `rows` (none, one or several lines an item; values as stored). table: `headings`
-    and `lines`, which default to the csv; `wrap`: the last column holds words, which may need several lines.
-    ids: `names`.
+    csv: `columns` and `rows` (none, one or several lines per item; values as stored). table: `headings` and
+    `lines`, which default to those of csv; `wrap`: the last column has text that may need several lines. ids:
+    `names`.
     """
 
     key: str
@@ -57,7 +57,7 @@ def minute(time: str | None) -> str:
 
 
 def plain(value: object) -> str:
-    """Return a cell's text: nothing for None, JSON's words for truth, compact JSON for lists and objects."""
+    """Return a cell's text: empty for None, true or false for a boolean, compact JSON for collections."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -68,7 +68,7 @@ def plain(value: object) -> str:
 
 
 def record_view(record: Record, name: str, lines: Iterable[tuple[str, object]] | None) -> ItemView[Record]:
-    """Return the view of a single record. In JSON `data` is the record itself."""
+    """Return the view of a single record. In JSON, `data` is the record itself."""
     shown = list(record.items() if lines is None else lines)
     return ItemView(
         key="",

@@ -1,4 +1,4 @@
-"""Names of what there is: for the shell's completion, and "did you mean"."""
+"""Names of existing things: for the shell's completion, and "did you mean"."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from arcli.models import ListQuery
 
 
-_MOST = 200  # names; more would be of no use to anybody
+_MOST = 200  # names; more would help nobody
 
 
 def identifiers(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return identifiers of the channel that begin like `incomplete`; none where it costs a request."""
+    """Return identifiers of the channel that begin with `incomplete`; none if that costs a request."""
     from arcli.console.session import Session
     from arcli.models import ListQuery
     from arcli.settings import Kind
@@ -36,7 +36,7 @@ def identifiers(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def channels(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return channels that begin like `incomplete`; none where it costs a request."""
+    """Return channels that begin with `incomplete`; none if that costs a request."""
     from arcli.console.session import Session
     from arcli.settings import Kind
 
@@ -50,7 +50,7 @@ def channels(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def accounts(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return accounts of the data folder that begin like `incomplete`; none of a remote profile."""
+    """Return accounts of the data folder that begin with `incomplete`; none for a remote profile."""
     from arcli.connect import account_admin
     from arcli.console.session import Session
 
@@ -63,7 +63,7 @@ def accounts(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def profiles(incomplete: str) -> list[str]:
-    """Return profiles that begin like `incomplete`."""
+    """Return profiles that begin with `incomplete`."""
     from arcli.settings import ProfileFile
 
     try:
@@ -72,13 +72,13 @@ def profiles(incomplete: str) -> list[str]:
         return []  # a completion has nowhere to report it
 
 
-_SAME_START = 2  # letters; a typing error comes later in a word more often than not
-_COMPARED = 1000  # names to compare with: some ms
-_NAMED = 5  # channels that a sentence names
+_SAME_START = 2  # letters; typing errors usually come later in a word
+_COMPARED = 1000  # names to compare with, which takes some ms
+_NAMED = 5  # channels that a message names
 
 
 def hint_for(session: Session, gallery: Gallery, error: NotFound) -> str | None:
-    """Return a hint for what an embedded gallery does not have: a name like it, or what there is instead."""
+    """Return a hint for a name that an embedded gallery does not have: a similar one, or what there is."""
     try:
         if isinstance(error, ChannelNotFound):
             return _channel_hint(session, gallery, error.item or "")
@@ -103,7 +103,7 @@ def _near(name: str, names: list[str]) -> str | None:
 
 
 def _channel_hint(session: Session, gallery: Gallery, name: str) -> str:
-    """A wrong data folder is the likeliest reason where there is no channel at all."""
+    """Return a hint for an unknown channel; if there is none at all, the data folder is probably wrong."""
     from arcli.gallery import ChannelAdmin
 
     known = list(gallery.settings()) if isinstance(gallery, ChannelAdmin) else []
@@ -115,7 +115,7 @@ def _channel_hint(session: Session, gallery: Gallery, name: str) -> str:
 
 
 def elsewhere(session: Session) -> str:
-    """Return "; there are also books, posters" where an embedded gallery has channels beside the one used."""
+    """Return "; there are also books, posters" if an embedded gallery has channels besides the one used."""
     if session.settings.kind.value != "local":
         return ""
     try:

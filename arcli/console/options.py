@@ -14,7 +14,7 @@ from arcli.errors import UsageError
 
 
 def _number(value: float | None) -> float | None:
-    """Refuse NaN, which no range refuses."""
+    """Refuse NaN, which ranges do not refuse."""
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number")
     return value
@@ -24,15 +24,19 @@ IdentifiersArgument = Annotated[
     list[str],
     typer.Argument(
         metavar="ID…",
-        help="Identifiers of targets; - reads them from stdin, one a line.",
+        help="Identifiers of targets; - reads them from stdin, one per line.",
         autocompletion=identifiers,
     ),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Go ahead without asking.")]
 JobsOption = Annotated[
     int | None,
     typer.Option(
-        "--jobs", "-j", min=1, metavar="N", help="Pictures at a time. Default: as fits the machine."
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        help="How many pictures to process at a time. Default: what suits the machine.",
     ),
 ]
 ThresholdOption = Annotated[
@@ -42,14 +46,16 @@ ThresholdOption = Annotated[
         min=0,
         max=1,
         metavar="SCORE",
-        help="Lowest score that counts as found, instead of the channel's. A score says from 0 to 1 how"
-        " surely a photo shows a target.",
+        help="Lowest score that counts as found, instead of the channel's. A score, 0 to 1, says how"
+        " certain it is that a photo shows a target.",
         callback=_number,
     ),
 ]
 MetadataOption = Annotated[
     str | None,
-    typer.Option("--metadata", metavar="JSON|@FILE", help="Metadata: JSON text, or a file of it."),
+    typer.Option(
+        "--metadata", metavar="JSON|@FILE", help="Metadata: JSON text, or @ and the name of a file with it."
+    ),
 ]
 MatchRatioOption = Annotated[
     str | None,
@@ -62,7 +68,7 @@ MatchRatioOption = Annotated[
 ImagesArgument = Annotated[
     list[str],
     typer.Argument(
-        metavar="IMAGE…", help="Pictures, folders or URLs; - is stdin: a picture, or paths of pictures."
+        metavar="IMAGE…", help="Pictures, folders or URLs; - reads stdin: a picture, or paths of pictures."
     ),
 ]
 NulOption = Annotated[
@@ -83,30 +89,33 @@ IdFromOption = Annotated[
     IdFrom,
     typer.Option(
         "--id-from",
-        help="What of a path makes the identifier: its stem (no extension), its name, all of it,"
+        help="Which part of a path becomes the identifier: its stem (no extension), its name, all of it,"
         " or the stem in Latin letters (extra latin).",
     ),
 ]
 EncodingOption = Annotated[
     str | None,
-    typer.Option("--encoding", metavar="NAME", help="The manifest's encoding, where the guess is wrong."),
+    typer.Option("--encoding", metavar="NAME", help="The manifest's encoding, if the guess is wrong."),
 ]
 ExcludeOption = Annotated[
     list[str] | None,
     typer.Option(
         "--exclude",
         metavar="PATTERN",
-        help="Skip files and folders of this name (*, ? and […] match); with a /, of this path in the"
-        " folder. May be given several times.",
+        help="Skip files and folders with this name (*, ? and […] match); with a /, with this path in the"
+        " folder. Repeatable.",
     ),
 ]
 NoCreateOption = Annotated[bool, typer.Option("--no-create", help="Refuse a channel that does not exist.")]
 ReportOption = Annotated[
     Path | None,
-    typer.Option("--report", metavar="FILE", help="Write what became of each picture, a line of JSON each."),
+    typer.Option(
+        "--report", metavar="FILE", help="Write the result of each picture to FILE, as one line of JSON."
+    ),
 ]
 ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Continue where the report ends; start a report if there is none.")
+    bool,
+    typer.Option("--resume", help="Continue where the report ends; start a new report if there is none."),
 ]
 
 

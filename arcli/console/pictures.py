@@ -21,9 +21,9 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class Photos:
-    """Pictures to go through. `total` is None where stdin still has to say; `single`: one was named.
+    """The pictures of a command. `total`: None if stdin decides; `single`: one picture was named.
 
-    `skipped` is complete when all pictures have been taken.
+    `skipped` is complete once all pictures have been read.
     """
 
     pictures: Iterator[Picture]
@@ -33,10 +33,10 @@ class Photos:
 
 
 def photos(words: Sequence[str], *, nul: bool, exclude: Sequence[str] = ()) -> Photos:
-    """Return the pictures that `words` mean; "-" is stdin, whose paths end with NUL where `nul` says so.
+    """Return the pictures that `words` name; "-" is stdin, whose paths end with NUL if `nul` is set.
 
-    `exclude` has patterns of what is passed over. Raises EmptyInput where there is not one picture,
-    PictureNotFound where a folder cannot be read.
+    `exclude` has patterns of what to skip. Raises EmptyInput if there is no picture at all, PictureNotFound
+    if a folder cannot be read.
     """
     from arcli.bulk.walk import Skipped
 
@@ -50,7 +50,7 @@ def photos(words: Sequence[str], *, nul: bool, exclude: Sequence[str] = ()) -> P
 
 
 def _not_empty(pictures: Iterator[Picture], skipped: Skipped) -> Iterator[Picture]:
-    """Return the pictures once the first has come. Raises as `photos` does."""
+    """Return the pictures once the first has arrived. Raises as `photos` does."""
     first = next(pictures, None)
     if first is not None:
         return chain([first], pictures)
@@ -67,7 +67,7 @@ def _picture(name: str) -> Picture:
 
 def _with_stdin(words: Sequence[str], nul: bool, skipped: Skipped, exclude: Sequence[str]) -> Photos:
     source = stdin_bytes()
-    head = b"" if source.isatty() else source.read(HEAD_BYTES)  # a picture is not typed
+    head = b"" if source.isatty() else source.read(HEAD_BYTES)  # nobody types a picture
     if picture_format(head) is not None:
         data = b"".join((head, *_pieces(source, PICTURE_BYTES_LIMIT + 1 - len(head))))
         picture = Picture(name=STDIN, data=data)
@@ -79,7 +79,7 @@ def _with_stdin(words: Sequence[str], nul: bool, skipped: Skipped, exclude: Sequ
 
 
 def _pieces(source: BufferedIOBase, most: int) -> Iterator[bytes]:
-    """Yield what a stream holds, as much as has come: a read takes at once the memory that it is allowed."""
+    """Yield a stream's content as it comes: a single large read would allocate all its memory at once."""
     while most > 0 and (piece := source.read(min(most, 1 << 20))):
         yield piece
         most -= len(piece)
@@ -98,9 +98,9 @@ def _spliced(words: Sequence[str], listed: Iterator[str]) -> Iterator[str]:
 
 
 def _walked(words: Iterable[str], skipped: Skipped, exclude: Sequence[str]) -> Iterator[str]:
-    """Yield the pictures that files, folders and globs mean, as the user would write them.
+    """Yield the pictures that files, folders and globs name, as the user would write them.
 
-    One named twice comes twice: scripts pair answers with what they asked.
+    One that is named twice comes twice: scripts pair answers with their arguments.
     """
     from arcli.bulk.walk import each_picture
 

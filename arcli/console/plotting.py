@@ -1,4 +1,4 @@
-"""Plots in files: the one place that knows matplotlib (extra `plot`)."""
+"""Plots in files: the only place that uses matplotlib (extra `plot`)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from arcli.errors import NotSupported, UsageError, extra_hint
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TICKS = 31  # labels that a chart has room for: the days of a month
+_TICKS = 31  # labels for which a chart has room: the days of a month
 FORMATS = (".png", ".svg")
 
 
 def plot_format(path: Path) -> str:
-    """Return the format that a file's name asks for. Raises UsageError, NotSupported without matplotlib."""
+    """Return the format that a file's name implies. Raises UsageError, NotSupported without matplotlib."""
     if path.suffix.lower() not in FORMATS:
         raise UsageError(f"{path}: a plot is a .png or .svg file")
     try:
@@ -33,9 +33,9 @@ def plot_format(path: Path) -> str:
 def save_stacked_bars(
     path: Path, labels: Sequence[str], series: Mapping[str, Sequence[int]], title: str
 ) -> None:
-    """Write a stacked bar chart: one bar a label, one colour a series. Replaces a file that is there.
+    """Write a stacked bar chart: one bar per label, one colour per series. Replaces an existing file.
 
-    A series without a name stands in no legend; a chart without counts says so.
+    A series without a name is in no legend; a chart without counts says so.
     """
     kind = plot_format(path)
     from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ def save_stacked_bars(
         axes.bar(range(len(labels)), counts, bottom=base, label=f"{name}: {sum(counts):,}" if name else None)
         base = [low + count for low, count in zip(base, counts, strict=True)]
     _describe(axes, labels, empty=not any(base))
-    if any(series):  # beside the bars, where it covers none
+    if any(series):  # next to the bars, where it covers none
         legend = figure.legend(fontsize="small", loc="outside right center")
         for text in legend.get_texts():
             text.set_parse_math(False)  # a name may hold $

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar for people, lines of JSON for programs that ask for them."""
+"""Progress on stderr: a bar for people, lines of JSON for programs that request them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Advance = Callable[[], None]
 def progress(
     streams: Streams, label: str, total: int | None, *, done: int = 0, visible: bool
 ) -> Iterator[Advance]:
-    """Give a function that says "one more is done"; a bar shows it where stderr is a terminal.
+    """Yield a function to call when one more is done; a bar shows it if stderr is a terminal.
 
-    `done`: how many were before, which count neither into the rate nor into the time left.
+    `done`: how many were done before; they count neither for the rate nor for the time left.
     """
     if not visible or streams.quiet or not streams.terminal("stderr"):
         yield _nothing
@@ -32,7 +32,7 @@ def progress(
     from rich.text import Text
 
     class Rate(TextColumn):
-        """How many a second, lately."""
+        """How many a second, recently."""
 
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:,.1f}/s" if task.speed else "")
@@ -53,9 +53,9 @@ def progress(
 
 @contextmanager
 def progress_lines(streams: Streams, label: str, total: int | None, *, done: int = 0) -> Iterator[Advance]:
-    """Give a function that says "one more is done"; a line of JSON tells it, at most one each second.
+    """Yield a function to call when one more is done; lines of JSON report it, at most one a second.
 
-    The last line comes when all is done, or as far as it went. The rate is that of the whole run so far.
+    The last line comes at the end, even if not all is done. The rate is that of the whole run so far.
     """
     begun = shown = monotonic()
     before = done

@@ -1,4 +1,4 @@
-"""One run of arcli: its settings, its gallery, and what it tells the user."""
+"""One run of arcli: its settings, its gallery, and its messages to the user."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Session:
 
     @classmethod
     def of(cls, ctx: typer.Context) -> Session:
-        """Return the session that `ctx` carries."""
+        """Return the session of `ctx`."""
         assert isinstance(ctx.obj, cls)
         return ctx.obj
 
@@ -66,12 +66,12 @@ class Session:
 
     @property
     def asked_verbose(self) -> bool:
-        """Whether the command line says --verbose, also where it has not been read yet."""
+        """Whether the command line has --verbose, even if it has not been parsed yet."""
         return any(word in ("-v", "--verbose") for word in self._arguments)
 
     @property
     def channel(self) -> str:
-        """The channel to work in. Raises InvalidChannelName."""
+        """The channel to work with. Raises InvalidChannelName."""
         from arcli.models import valid_channel_name
 
         return valid_channel_name(self.settings.channel.value)
@@ -111,9 +111,9 @@ class Session:
         confirm(question, yes=yes)
 
     def progress(self, label: str, total: int | None, done: int = 0) -> AbstractContextManager[Advance]:
-        """Show a bar on stderr, which begins at `done`; not where items go to the same terminal.
+        """Show a bar on stderr that begins at `done`, unless items go to the same terminal.
 
-        ARCLI_PROGRESS=jsonl asks for lines of JSON instead. Raises UsageError for another value.
+        With ARCLI_PROGRESS=jsonl, write lines of JSON instead. Raises UsageError for another value.
         """
         from arcli.console.progress import progress, progress_lines
 
@@ -127,9 +127,9 @@ class Session:
         return progress(self.streams, label, total, done=done, visible=visible)
 
     def answer(self, view: ItemView[Item], *, changes: bool = False) -> ItemStream[Item]:
-        """Begin the answer. `changes`: the command changes data, and goes on when its reader leaves.
+        """Begin the answer. `changes`: the command changes data, and goes on even if its reader leaves.
 
-        The table of what was changed says nothing with --quiet, and of many items only with --verbose.
+        The table of such a command is not shown with --quiet, and for many items only with --verbose.
         """
         self.streams.quiet = "quiet" in self.flags
         self.streams.keep_going = changes
@@ -145,7 +145,7 @@ class Session:
     def show(
         self, view: ItemView[Item], items: Iterable[Item], *, changes: bool = False, **data: object
     ) -> None:
-        """Answer with items; `data` stands beside them in JSON."""
+        """Answer with items; `data`: what JSON has besides them."""
         answer = self.answer(view, changes=changes)
         for item in items:
             answer.item(item)
@@ -154,7 +154,7 @@ class Session:
     def end(
         self, answer: ItemStream[Item], data: Record, *, single: bool = False, otherwise: int = 0
     ) -> None:
-        """Close the answer (see ItemStream.close); its status is the run's."""
+        """Close the answer (see ItemStream.close); its exit status is the run's."""
         answer.close(data, single=single, otherwise=otherwise)
         self.status = answer.status
 
@@ -167,7 +167,9 @@ class Session:
     def binary(self, data: bytes) -> None:
         """Answer with bytes on stdout. Raises UsageError for a terminal."""
         if self.streams.terminal("stdout"):
-            raise UsageError("a picture does not go to a terminal", hint="redirect stdout, or name a file")
+            raise UsageError(
+                "a picture cannot be written to a terminal", hint="redirect stdout, or name a file"
+            )
         self.streams.write_bytes(data)
 
     def named(self, setting: str) -> bool:
@@ -176,7 +178,7 @@ class Session:
         return source.startswith(("flag", "environment"))
 
     def say(self, text: str) -> None:
-        """Tell people how it went, on stderr; only where they asked for a table."""
+        """Write a summary for people on stderr, only if the format is a table."""
         if self.format is Format.TABLE and "quiet" not in self.flags:
             self.streams.complain(text)
 
@@ -185,7 +187,7 @@ class Session:
             self.streams.complain(text, label="warning")
 
     def report(self, error: ArcliError) -> ArcliError:
-        """Tell people of an error on stderr, its hint once a run; return it as it was shown."""
+        """Report an error on stderr, each hint once per run; return it as it was shown."""
         sentence = str(error)
         if error.item and error.item not in sentence:
             sentence = f"{error.item}: {sentence}"
@@ -198,7 +200,7 @@ class Session:
         return error
 
     def fail(self, error: ArcliError, telling: AbstractContextManager[None]) -> None:
-        """End the run with what stopped it; inside `telling` the user is informed."""
+        """End the run with the error that stopped it; inside `telling` the user is informed."""
         with telling:
             error = self.report(error)
         if self._answer is not None and not self._answer.closed:
@@ -207,7 +209,7 @@ class Session:
             self.streams.write(to_json(envelope(self.command, "error", None, [error])) + "\n")
 
     def _nearest(self, error: NotFound) -> str | None:
-        """Return a hint at a name like the one not found; only where looking for it costs no request."""
+        """Return a hint with a name similar to the missing one, only if finding it costs no request."""
         if self._gallery is None or self.settings.kind.value != Kind.LOCAL or self._hints:
             return None
         from arcli.console.names import hint_for
@@ -216,7 +218,7 @@ class Session:
 
     @property
     def json_wanted(self) -> bool:
-        """Whether JSON was asked for, also when the command line or a profile cannot be read."""
+        """Whether JSON was requested, even if the command line or a profile cannot be read."""
         try:
             asked = format_in(self._arguments) or self.settings.format.value
         except Exception:  # whatever made the settings fail has been or is being reported
@@ -231,7 +233,7 @@ class Session:
 
 
 def format_in(arguments: Sequence[str]) -> str | None:
-    """Return the last --format, -f or --json of a command line that need not be valid."""
+    """Return the last --format, -f or --json of a command line, which may be invalid."""
     found = None
     for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         if word == "--":

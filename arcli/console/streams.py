@@ -1,4 +1,4 @@
-"""The standard streams: data out in UTF-8, words on stderr, a closed pipe."""
+"""The standard streams: data on stdout in UTF-8, messages on stderr, closed pipes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping
 from arcli.console.text import printable
 
 _PLAIN = "\x1b[0m"
-_LABELS = {"error": "\x1b[1;31m", "warning": "\x1b[1;35m", "hint": "\x1b[1m"}  # read on dark and on light
-# What a terminal without UTF-8 shows instead of the few characters of arcli's own that are not ASCII.
+_LABELS = {"error": "\x1b[1;31m", "warning": "\x1b[1;35m", "hint": "\x1b[1m"}  # readable on dark and on light
+# What a terminal without UTF-8 shows instead of the few non-ASCII characters in arcli's messages.
 _ASCII = str.maketrans({"…": "~", "█": "#", "░": ".", **dict.fromkeys("▏▎▍▌▋▊▉", "#"), "×": "x"})
 
 
 class ClosedPipe(Exception):
-    """The reader of our output has closed it."""
+    """The reader of our output has closed the pipe."""
 
 
 def reserve_standard_streams() -> None:
-    """Put /dev/null where a standard stream is closed, so that no data file takes its number."""
+    """Open /dev/null in place of a closed standard stream, so that no data file gets its number."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
@@ -29,12 +29,12 @@ def reserve_standard_streams() -> None:
 
 
 class Streams:
-    """stdout for data, stderr for words. `keep_going`: work goes on after the reader has left."""
+    """stdout for data, stderr for messages. `keep_going`: continue after the reader has left."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.quiet = False
         self.keep_going = False
-        self.clear: Callable[[], None] | None = None  # takes a progress bar away before something is printed
+        self.clear: Callable[[], None] | None = None  # removes a progress bar before something is printed
         self._colour = "NO_COLOR" not in environ or not environ["NO_COLOR"]
         self._closed = False
 
@@ -49,7 +49,7 @@ class Streams:
         self.write_bytes(text.encode(encoding, "backslashreplace"))
 
     def write_raw(self, text: str) -> None:
-        """Write data whose odd bytes of file names go out as they came in."""
+        """Write data; odd bytes of file names are written as they were read."""
         self.write_bytes(text.encode("utf-8", "surrogateescape"))
 
     def write_bytes(self, data: bytes) -> None:
@@ -64,14 +64,12 @@ class Streams:
             self.leave()
             if not self.keep_going:
                 raise ClosedPipe from error
-        except (
-            OSError
-        ):  # a full disk: what is left in the buffer would fail once more at exit, with status 120
+        except OSError:  # a full disk: the rest of the buffer would fail once more at exit, with status 120
             self.leave()
             raise
 
     def leave(self) -> None:
-        """Send what is still buffered nowhere, so that the interpreter's exit stays quiet."""
+        """Discard what is still buffered, so that the interpreter exits quietly."""
         self._closed = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -92,14 +90,14 @@ class Streams:
             return
 
     def colour(self, stream: str) -> bool:
-        """Say whether `stream` ("stdout" or "stderr") may have colours."""
+        """Say whether `stream` ("stdout" or "stderr") may be coloured."""
         return self._colour and self.terminal(stream)
 
     def terminal(self, stream: str) -> bool:
-        """Say whether a person looks at `stream`."""
+        """Say whether `stream` is a terminal."""
         file = getattr(sys, stream)
         return file is not None and file.isatty() and os.environ.get("TERM") != "dumb"
 
     def width(self) -> int | None:
-        """Return the columns of the terminal that shows stdout; None where it is not one."""
+        """Return the columns of stdout's terminal; None if it is not a terminal."""
         return shutil.get_terminal_size().columns if self.terminal("stdout") else None

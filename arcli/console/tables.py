@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from arcli.console.text import cells, printable, shortened, wrapped
 
 _GAP = "  "
-_RIGID = 20  # columns: what is no wider (numbers, words, times) is cut only when nothing else is left to cut
-_NARROW = 12  # columns, which a long cell keeps while shorter columns are whole
-_NARROWEST = 8  # columns; below this a cell says nothing any more
-_PROSE = 30  # columns that words get beside a long cell
+_RIGID = 20  # columns: cells up to this width (numbers, words, times) are cut only if nothing else can be
+_NARROW = 12  # columns that a long cell keeps while shorter columns are whole
+_NARROWEST = 8  # columns; a narrower cell says nothing
+_PROSE = 30  # columns that text gets next to a long cell
 _NUMBERS = {"level", "ratio", "score", "inliers", "count", "targets", "store", "index", "rows"}
-_PATHS = {"picture", "photo", "place", "subject"}  # whose end says more than their beginning
+_PATHS = {"picture", "photo", "place", "subject"}  # columns whose end says more than their beginning
 
 
 class Table:
-    """Columns are fitted to the first lines; `width` None: nothing is cut. Numbers stand to the right.
+    """Columns are fitted to the first lines; `width` None: nothing is cut. Numbers are right-aligned.
 
-    `wrap`: the last column holds words, which go on below instead of being cut. Without headings the columns
-    stand alone.
+    `wrap`: the last column has text, which continues below instead of being cut. Without headings there are
+    only columns.
     """
 
     def __init__(self, headings: Sequence[str], *, width: int | None, bold: bool, wrap: bool = False) -> None:
@@ -41,7 +41,7 @@ class Table:
         return f"\x1b[1m{text[:-1]}\x1b[0m\n" if text and self._bold else text
 
     def text(self, lines: Sequence[Sequence[str]]) -> str:
-        """Return the text of lines; cells are cut or wrapped as `begin` has fitted the columns."""
+        """Return the text of lines; cells are cut or wrapped to the columns that `begin` has fitted."""
         return "".join(self._row([printable(cell) for cell in line]) for line in lines)
 
     def _fit(self, room: int) -> None:
@@ -82,7 +82,7 @@ _SHORTEST = 8  # columns left for the bars on a narrow terminal
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A count, and another that is drawn lighter behind it."""
+    """A count, and another that is drawn after it in a lighter shade."""
 
     label: str
     count: int
@@ -90,7 +90,7 @@ class Bar:
 
 
 def render_bars(bars: Sequence[Bar], width: int) -> str:
-    """Return the bars as lines of at most `width` columns (more only where that leaves no room)."""
+    """Return the bars as lines of at most `width` columns (more only if there is no room)."""
     if not bars:
         return ""
     numbers = [f"{bar.count:,}" + (f" + {bar.more:,}" if bar.more else "") for bar in bars]

@@ -1,4 +1,4 @@
-"""Text made safe and readable for a terminal."""
+"""Makes text safe and readable for a terminal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _cell(char: str) -> int:
 
 
 def shortened(text: str, width: int, *, front: bool = False) -> str:
-    """Return `text` cut to `width` columns, with an ellipsis in place of its end (`front`: its beginning)."""
+    """Return `text` cut to `width` columns, with an ellipsis instead of its end (`front`: its beginning)."""
     if cells(text) <= width:
         return text
     if front:
@@ -42,7 +42,7 @@ def shortened(text: str, width: int, *, front: bool = False) -> str:
 
 
 def _fitting(text: str, width: int) -> str:
-    """Return as much of the beginning of `text` as `width` columns hold."""
+    """Return as much of the beginning of `text` as fits into `width` columns."""
     used = 0
     for number, char in enumerate(text):
         used += _cell(char)
@@ -52,7 +52,7 @@ def _fitting(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Return `text` in lines of at most `width` columns, broken between words where that is possible."""
+    """Return `text` in lines of at most `width` columns, broken between words if possible."""
     lines, line = [], ""
     for word in text.split(" "):
         longer = f"{line} {word}" if line else word

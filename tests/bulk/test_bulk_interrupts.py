@@ -55,7 +55,7 @@ def test_an_interrupted_sync_and_export_say_so_too(
     pressed("arcli.commands.sync.apply", "apply")
     ran = arcli("sync", posters)
     assert (ran.status, "interrupted: 2 added" in ran.err) == (130, True)
-    assert "the same command goes on" in ran.err
+    assert "the same command continues" in ran.err
     pressed("arcli.commands.export", "export_channel")
     ran = arcli("export", "out")
     assert (ran.status, "2 targets written to out" in ran.err) == (130, True)

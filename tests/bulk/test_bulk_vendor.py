@@ -102,4 +102,4 @@ def test_check_compares_pictures_also_for_a_vendor(arcli: Arcli, posters: Path, 
     ran = arcli("--profile", "vendor", "check", posters, "-c", "posters", "--json")
     found = {Path(item["image"]).name: len(item["duplicates"]) for item in ran.data["items"]}
     assert found == {"p0_.png": 0, "p1_.png": 0, "p2_.png": 0, "p3_.png": 0, "twice.png": 1}
-    assert "not looked for" in ran.err
+    assert "not searched for duplicates" in ran.err

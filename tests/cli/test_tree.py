@@ -117,6 +117,40 @@ def test_each_option_is_explained(name: str) -> None:
     assert unexplained == []
 
 
+# Terms of help and answers, and words of the sentences that explain them.
+TERMS = {
+    r"\blevels?\b": r"from 1 \(hardly ever\) to 5",
+    r"\bmatch.?ratios?\b|\bratio\b": r"own threshold: the lowest score",
+    r"\bthresholds?\b": r"[Ll]owest score",
+    r"\bkinds?\b": r"means to a Tupu client|talks to",
+    r"\bpresets?\b": r"how details of pictures are turned into features",
+    r"\bdelta\b": r"targets that are not yet in a segment",
+}
+
+
+def _unexplained(text: str) -> list[str]:
+    flat = " ".join(text.split())
+    return [term for term, words in TERMS.items() if re.search(term, flat) and not re.search(words, flat)]
+
+
+def _own_help(run: Run, name: str) -> str:
+    shown: str = run(*name.split(), "--help").out
+    return shown.partition("Common options")[0]
+
+
+@pytest.mark.parametrize("name", ["", *sorted({name.partition(" ")[0] for name in COMMANDS if " " in name})])
+def test_a_list_of_commands_uses_no_term_unexplained(name: str, run: Run) -> None:
+    assert _unexplained(_own_help(run, name)) == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_term_is_explained_where_it_is_first_met(name: str, run: Run, words: Any) -> None:
+    """In the help of each command, and for what only its answer names, in either."""
+    explained = _own_help(run, name)
+    assert _unexplained(explained) == []
+    assert _unexplained(explained + run(*words(CALLS[name])).out) == []
+
+
 def test_the_list_of_verbs_says_what_their_help_says() -> None:
     root = build()
     for verb, line in VERBS.items():

@@ -1,6 +1,6 @@
 """`arcli account …`: who may use `serve`.
 
-`verbs` are its commands, `given` reads what they take, `view` shows accounts.
+`verbs` has its commands, `given` reads their arguments, `view` shows accounts.
 """
 
 from arcli.commands.account.verbs import app as app

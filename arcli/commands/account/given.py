@@ -1,4 +1,4 @@
-"""What the `account` commands are given: channels, a secret to import, a Tupu client's key."""
+"""The arguments of the `account` commands: channels, a secret to import, a Tupu client's key."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from arcli.errors import UsageError
 from arcli.models import TupuBinding, valid_channel_name
 from arcli.models.statistics import days_of
 
-_LONGEST_SECRET = 64 * 1024  # bytes; what is longer is not a secret
+_LONGEST_SECRET = 64 * 1024  # bytes; anything longer is no secret
 
 
 def named_channels(session: Session, more: list[str] | None) -> list[str]:
-    """Return the channels named on the command line, none when there are none."""
+    """Return the channels named on the command line, if any."""
     first = [session.channel] if session.named("channel") else []
     return list(dict.fromkeys([*first, *(valid_channel_name(name) for name in more or [])]))
 
@@ -27,9 +27,9 @@ def end_of(text: str) -> str:
 
 
 def read_secret(source: str | None) -> str | None:
-    """Read the secret to import without the end of its line: from a file, from stdin (`-`), from a person.
+    """Read the secret to import, without its line break, from a file, from stdin (`-`), or from a person.
 
-    A terminal is asked, and shows nothing of what is typed. Raises UsageError, Interrupted.
+    At a terminal the user is asked, and what is typed is not shown. Raises UsageError, Interrupted.
     """
     if source is None:
         return None

@@ -32,7 +32,7 @@ InOption = Annotated[
     typer.Option(
         "--in",
         metavar="CHANNEL",
-        help="One more channel, beside --channel. Repeatable.",
+        help="Another channel besides --channel. Repeatable.",
         autocompletion=channels,
     ),
 ]
@@ -48,7 +48,7 @@ KeyOption = Annotated[str | None, typer.Option("--key", metavar="ID", help="Whic
 
 @app.callback()
 def account() -> None:
-    """Say who may use `serve`: accounts, keys, grants."""
+    """Administer who may use `serve`: accounts, keys, grants."""
 
 
 @app.command(cls=ArcliCommand)
@@ -63,7 +63,7 @@ def add(
         typer.Option(
             "--secretkey-file",
             metavar="FILE|-",
-            help="Import a secret instead of drawing one; - is stdin, and at a terminal asks.",
+            help="Import a secret instead of making one; - reads stdin, or asks at a terminal.",
         ),
     ] = None,
     until: Annotated[
@@ -71,15 +71,15 @@ def add(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option("--rate", min=0.01, metavar="N", help="Requests a second that the key may make."),
+        typer.Option("--rate", min=0.01, metavar="N", help="How many requests a second the key may make."),
     ] = None,
     tupu_public_key: TupuKeyOption = None,
     secret_id: SecretIdOption = None,
 ) -> None:
-    """Make an account and show its secret key, this once.
+    """Make an account and show its secret key, only this once.
 
     With --channel it may use that channel. With --scan-only its key can only look photos up, in the channels
-    named (none named: in all that the account may search); an account that is there gets one more such key.
+    named, or else in all that the account may search; an existing account gets one more such key.
 
     Example: arcli account add shop
     """
@@ -139,7 +139,7 @@ def log(
         int, typer.Option("--limit", min=1, metavar="N", help="Only the latest N changes.")
     ] = 100,
 ) -> None:
-    """Show who changed accounts and channels, and when: at the machine, or by a key.
+    """Show who changed accounts and channels, and when: on this machine, or with a key.
 
     Example: arcli account log shop
     """
@@ -150,7 +150,7 @@ def log(
 
 @app.command(cls=ArcliCommand)
 def rotate(ctx: typer.Context, name: NameArgument, key: KeyOption = None) -> None:
-    """Replace a key by a new one, shown this once; the old one stops working now.
+    """Replace a key with a new one, shown only this once; the old one stops working now.
 
     Example: arcli account rotate shop
     """
@@ -184,7 +184,7 @@ def grant(
     tupu_public_key: TupuKeyOption = None,
     secret_id: SecretIdOption = None,
 ) -> None:
-    """Let an account use the channel (and those of --in); with a public key also by the Tupu protocol.
+    """Let an account use the channel (and those of --in); with a public key also over the Tupu protocol.
 
     Example: arcli account grant app --channel posters --scan-only
     """
@@ -209,7 +209,7 @@ def grant(
 def revoke(
     ctx: typer.Context, name: NameArgument, key: KeyOption = None, secret_id: SecretIdOption = None
 ) -> None:
-    """Take something back: a key, a Tupu secretId, or else the grant of --channel.
+    """Revoke a key, a Tupu secretId, or else the grant for --channel.
 
     Example: arcli account revoke shop --key 1f2e3d4c
     """
@@ -230,7 +230,7 @@ def revoke(
 
 @app.command("server-key", cls=ArcliCommand)
 def server_key(ctx: typer.Context) -> None:
-    """Print the public key that Tupu clients verify this server's answers with.
+    """Print the public key with which Tupu clients verify this server's answers.
 
     Example: arcli account server-key
     """
@@ -254,10 +254,10 @@ def _accounts(session: Session) -> AccountAdmin:
 
 
 def _show_key(session: Session, key: NewKey, imported: bool, binding: TupuBinding | None) -> None:
-    """Show a new secret; one that was imported is known already."""
+    """Show a new secret; an imported one is already known."""
     secret = None if imported else key.secretkey
     secret_id = None if binding is None else binding.secret_id
     record = {"username": key.username, "secretkey": secret, "key": key.key_id, "secret_id": secret_id}
     session.record(record, name=key.username)
     if secret:
-        session.say("this is the only time that the secret key is shown")
+        session.say("the secret key is shown only this once")

@@ -10,7 +10,7 @@ from arcli.models import Account, AccountKey, AuditEntry, Scope
 
 
 def account_record(account: Account) -> Record:
-    """Return an account as the command line's JSON has it; no secret is known to it."""
+    """Return an account as its JSON object, which has no secret."""
     return {
         "username": account.username,
         "created": account.created,

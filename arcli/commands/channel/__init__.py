@@ -1,6 +1,6 @@
-"""`arcli channel …`: make, look at, set and remove channels.
+"""`arcli channel …`: make, show, change and remove channels.
 
-`verbs` are its commands, `settings` their options, `view` shows channels.
+`verbs` has its commands, `settings` their options, `view` shows channels.
 """
 
 from arcli.commands.channel.verbs import app as app

@@ -17,7 +17,7 @@ KindOption = Annotated[
     ListKind | None,
     typer.Option(
         "--kind",
-        help="What being found in it means to a Tupu client:"
+        help="What a match in the channel means to a Tupu client:"
         " nothing (plain), refuse (black), let pass (white).",
     ),
 ]
@@ -27,23 +27,25 @@ ThresholdOption = Annotated[
         "--threshold",
         metavar="SCORE",
         help="Lowest score that counts as found, 0 to 1, or default."
-        " A score says how surely a photo shows a target.",
+        " A score says how certain it is that a photo shows a target.",
     ),
 ]
 IndexOption = Annotated[
     IndexKind | None,
     typer.Option(
         "--index",
-        help="How it is searched: flat compares with every target, hnsw uses a graph; auto goes by size.",
+        help="How it is searched: flat compares with every target, hnsw uses a graph, ivf inverted lists;"
+        " auto chooses by size.",
     ),
 ]
 QuotaOption = Annotated[
-    str | None, typer.Option("--quota", metavar="N", help="Most targets it may hold, or none.")
+    str | None,
+    typer.Option("--quota", metavar="N", help="The most targets it may hold, or none for no limit."),
 ]
 KeepOption = Annotated[
     bool | None,
     typer.Option(
-        "--keep-pictures/--no-keep-pictures", help="Whether the store keeps a small picture of targets."
+        "--keep-pictures/--no-keep-pictures", help="Whether a small version of each picture is kept."
     ),
 ]
 PrivateOption = Annotated[
@@ -52,12 +54,12 @@ PrivateOption = Annotated[
 ]
 FormatsOption = Annotated[
     bool | None,
-    typer.Option("--any-format/--jpeg-png", help="Which pictures `serve` takes for it."),
+    typer.Option("--any-format/--jpeg-png", help="Which pictures `serve` accepts for it."),
 ]
 OwnerOption = Annotated[
     str | None,
     typer.Option(
-        "--owner", metavar="ACCOUNT", help="Account of `serve` that it belongs to.", autocompletion=accounts
+        "--owner", metavar="ACCOUNT", help="Account of `serve` that owns it.", autocompletion=accounts
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""`arcli channel …`: make, look at, set and remove channels."""
+"""`arcli channel …`: make, show, change and remove channels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The new nam
 
 @app.callback()
 def channel() -> None:
-    """Make, look at, set and remove channels."""
+    """Make, show, change and remove channels."""
 
 
 @app.command(cls=ArcliCommand)
@@ -45,8 +45,9 @@ def create(ctx: typer.Context, name: NameArgument, changes: SettingsChanges) -> 
 def show(ctx: typer.Context, name: NameArgument) -> None:
     """Show a channel: settings, counts, index, sizes.
 
-    Its preset is the way in which details are taken from pictures, fixed when the channel is made. Segments
-    are the files of its index; the delta are targets that are in none yet, which are searched one by one.
+    The preset decides how details of pictures are turned into features; it is fixed when the channel is made.
+    Segments are the files of the index; the delta is the targets that are not yet in a segment, which are
+    searched one by one.
 
     Example: arcli channel show posters --json
     """
@@ -77,7 +78,7 @@ def rm(ctx: typer.Context, name: NameArgument, yes: YesOption = False) -> None:
     session = Session.of(ctx)
     name = valid_channel_name(name)
     targets = _count(session, name)
-    content = "what cannot be read of it" if targets is None else plural(targets, "target")
+    content = "what it holds, which cannot be read" if targets is None else plural(targets, "target")
     session.confirm(f"Remove channel {name} with {content}?", yes=yes)
     session.channels.remove_channel(name=name)
     session.record({"name": name, "removed": True, "targets": targets}, name=name, lines=())
@@ -85,7 +86,7 @@ def rm(ctx: typer.Context, name: NameArgument, yes: YesOption = False) -> None:
 
 
 def _count(session: Session, name: str) -> int | None:
-    """Return how many targets a channel has; None for one whose store cannot be read, which may go too."""
+    """Return how many targets a channel has; None for one whose store cannot be read."""
     session.channels.settings_of(name=name)
     try:
         return session.channels.channel(name=name).targets
@@ -117,7 +118,7 @@ def copy(ctx: typer.Context, name: NameArgument, new: NewNameArgument) -> None:
 
 @app.command(cls=ArcliCommand)
 def compact(ctx: typer.Context, name: NameArgument) -> None:
-    """Put all targets of a channel into one index file, without those that were removed.
+    """Put all targets of a channel into one index file, without removed ones.
 
     Example: arcli channel compact posters
     """
@@ -128,6 +129,9 @@ def compact(ctx: typer.Context, name: NameArgument) -> None:
 @app.command(cls=ArcliCommand)
 def ls(ctx: typer.Context) -> None:
     """List the channels.
+
+    The kind of a channel says what a match in it means to a Tupu client: nothing (plain), refuse (black),
+    let pass (white).
 
     Example: arcli channel ls
     """

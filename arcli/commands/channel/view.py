@@ -10,7 +10,7 @@ from arcli.models import ChannelInfo
 
 
 def channel_record(info: ChannelInfo) -> Record:
-    """Return a channel's JSON object: settings, counts, index and sizes side by side; no error."""
+    """Return a channel's JSON object: settings, counts, index and sizes on one level, without the error."""
     record = asdict(info)
     del record["error"]
     settings = record.pop("settings")
@@ -18,14 +18,15 @@ def channel_record(info: ChannelInfo) -> Record:
 
 
 def channel_lines(info: ChannelInfo) -> list[tuple[str, object]]:
-    """Return what people want to know of a channel, in words."""
+    """Return a channel's labels and values for people."""
     settings = info.settings
+    threshold = "default" if settings.threshold is None else settings.threshold
     segments = ", ".join(f"{s.kind} of {s.rows:,}" for s in info.segments) or "none"
     return [
         ("name", info.name),
         ("targets", f"{info.targets:,}"),
-        ("list kind", settings.kind),
-        ("threshold", "default" if settings.threshold is None else settings.threshold),
+        ("list kind", f"{settings.kind}: what a match means to a Tupu client"),
+        ("threshold", f"{threshold}: the lowest score that counts as found"),
         ("quota", "none" if settings.quota is None else f"{settings.quota:,}"),
         ("keeps pictures", settings.keep_pictures),
         ("private", settings.private),
@@ -33,11 +34,11 @@ def channel_lines(info: ChannelInfo) -> list[tuple[str, object]]:
         ("owner", settings.owner),
         ("index", settings.index),
         ("segments", segments),
-        ("delta", f"{info.delta_rows:,} targets not yet in a segment"),
+        ("delta", f"{info.delta_rows:,} targets that are not yet in a segment, searched one by one"),
         ("removed rows", f"{info.tombstones:,} still in segments"),
         ("store", human_bytes(info.store_bytes)),
         ("index files", human_bytes(info.index_bytes)),
-        ("preset", info.preset),
+        ("preset", f"{info.preset}: how details of pictures are turned into features"),
         ("created", info.created),
     ]
 

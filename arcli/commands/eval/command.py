@@ -35,7 +35,13 @@ if TYPE_CHECKING:
 
 def eval(  # noqa: A001 (the verb is fixed)
     ctx: typer.Context,
-    photos: Annotated[Path, typer.Argument(metavar="PHOTOS.csv", help="photo,identifier (several with ;).")],
+    photos: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PHOTOS.csv",
+            help="A list with the columns photo and identifier (several separated by ;).",
+        ),
+    ],
     encoding: EncodingOption = None,
     targets: Annotated[
         Path | None,
@@ -44,22 +50,26 @@ def eval(  # noqa: A001 (the verb is fixed)
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", min=1, metavar="N", help="Most targets a photo. Default: as many as labelled."
+            "--limit", min=1, metavar="N", help="The most targets per photo. Default: as many as labelled."
         ),
     ] = None,
     threshold: ThresholdOption = None,
     effort: Annotated[
-        Effort, typer.Option("--effort", help="How long to look: thorough finds more, and takes longer.")
+        Effort, typer.Option("--effort", help="How hard to search: thorough finds more, and takes longer.")
     ] = Effort.NORMAL,
     all_channels: Annotated[bool, typer.Option("--all-channels", help="Search every channel.")] = False,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also a report with curves and photos.")
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Also write a report with curves and photos."),
     ] = None,
     jobs: JobsOption = None,
 ) -> None:
-    """Measure recognition on your own photos: recall, false accepts, by threshold; counts nothing.
+    """Measure recognition on your own photos: what is found, missed, mistaken; counts nothing.
 
-    PHOTOS.csv has the columns photo and identifier, in any form that add --manifest reads. A photo with an
+    It reports recall (the share of targets that is found) and false accepts (photos of no target that are
+    answered), at the threshold and at others, and the time of a lookup.
+
+    PHOTOS.csv has the columns photo and identifier, in any format that add --manifest reads. A photo with an
     empty identifier shows no target.
 
     Example: arcli eval photos.csv --channel posters --html report.html
@@ -138,7 +148,7 @@ def _conditions(searched: Searched, options: FindOptions) -> Conditions:
 
 
 def _threshold(searched: Searched) -> float | None:
-    """Return the channel's threshold, None where there are several or a service does not say."""
+    """Return the channel's threshold, None if there are several or a service does not say."""
     from arcli.connect import channel_admin
     from arcli.vision.scoring.score import default_threshold
 

@@ -1,4 +1,4 @@
-"""What labelled photos are looked up in, and which labels it cannot answer."""
+"""The channels in which labelled photos are looked up, and the labels that they cannot answer."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from arcli.evaluation.photos import PhotoList, Registered
     from arcli.gallery import Gallery
 
-_NAMED = 10  # identifiers in a sentence
+_NAMED = 10  # identifiers that a message names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Searched:
-    """Where photos are looked up. channels: None for all; names: as far as they are known."""
+    """Where photos are looked up. channels: None for all; names: those of the channels, if known."""
 
     gallery: Gallery
     channels: list[str] | None
@@ -36,7 +36,7 @@ class Searched:
 
 @contextmanager
 def searched_in(session: Session, folder: Path | None, all_channels: bool) -> Iterator[Searched]:
-    """Open what the photos are looked up in: channels, or a folder's pictures in a gallery thrown away."""
+    """Open what to search: channels, or a folder's pictures in a temporary gallery."""
     if folder is None:
         names = _all_channels(session) if all_channels else (session.channel,)
         channels = None if all_channels else [session.channel]
@@ -54,7 +54,7 @@ def searched_in(session: Session, folder: Path | None, all_channels: bool) -> It
 
 
 def _register(session: Session, gallery: Gallery, channel: str, folder: Path) -> None:
-    """Add the folder's pictures, by the identifiers of `add`."""
+    """Add the folder's pictures, with the identifiers that `add` would give them."""
     plan = plan_words([str(folder)], IdFrom.STEM, Defaults())
     with session.progress("registering", plan.total) as advance:
         for outcome in load(gallery, channel=channel, plan=plan, options=AddOptions()):
@@ -90,14 +90,14 @@ def registered_of(searched: Searched, labelled: PhotoList) -> Registered:
 
 
 def label_faults(searched: Searched, registered: Registered) -> Iterator[ArcliError]:
-    """Name what makes the figures less meaningful than they look."""
+    """Yield what makes the figures less meaningful than they look."""
     where = f"channel {searched.channels[0]}" if searched.channels else "no channel"
     where = where if searched.folder is None else str(searched.folder)
     if registered.absent:
         has = "has" if searched.channels else "of all has"
         yield TargetNotFound(
             f"{where} {has} no target {_named(registered.absent)}, which photos are labelled with",
-            hint="name the channel with -c, or mend the labels; these count as missed: no_such_target",
+            hint="name the channel with -c, or correct the labels; these count as missed: no_such_target",
             item=_only(registered.absent),
         )
     if registered.inactive:

@@ -41,17 +41,17 @@ def find(
     ctx: typer.Context,
     images: ImagesArgument,
     limit: Annotated[
-        str, typer.Option("--limit", metavar="N|all", help="Most targets to report a photo.")
+        str, typer.Option("--limit", metavar="N|all", help="The most targets to report per photo.")
     ] = "1",
     candidates: Annotated[
         int,
         typer.Option(
-            "--candidates", min=0, metavar="N", help="Also N candidates that were not accepted, and why."
+            "--candidates", min=0, metavar="N", help="Also show N candidates that were not accepted, and why."
         ),
     ] = 0,
     threshold: ThresholdOption = None,
     effort: Annotated[
-        Effort, typer.Option("--effort", help="How long to look: thorough finds more, and takes longer.")
+        Effort, typer.Option("--effort", help="How hard to search: thorough finds more, and takes longer.")
     ] = Effort.NORMAL,
     all_channels: Annotated[
         bool, typer.Option("--all-channels", help="Search every channel, not only --channel.")
@@ -62,11 +62,13 @@ def find(
             "--draw",
             metavar="FILE|DIR",
             help="Write photos with the targets outlined: one into FILE (JPEG or PNG), several into DIR;"
-            " - for stdout, in place of the answer.",
+            " - writes to stdout instead of the answer.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Let --draw overwrite files.")] = False,
-    no_count: Annotated[bool, typer.Option("--no-count", help="Leave the statistics as they are.")] = False,
+    no_count: Annotated[
+        bool, typer.Option("--no-count", help="Do not count these lookups in the statistics.")
+    ] = False,
     jobs: JobsOption = None,
     nul: NulOption = False,
     report: ReportOption = None,
@@ -74,8 +76,8 @@ def find(
 ) -> None:
     """Say which targets photos show, and where.
 
-    The score says from 0 to 1 how surely a photo shows a target; inliers are the details of both that agree.
-    Targets that the photo cannot tell apart are marked as ambiguous.
+    The score, 0 to 1, says how certain it is that a photo shows a target; inliers are details that agree in
+    both. Targets that the photo cannot tell apart are marked as ambiguous.
 
     Example: arcli find photo.jpg --draw found.jpg
     """
@@ -151,9 +153,9 @@ def _where(channels: list[str] | None) -> str:
 def _draw_to_stdout(
     session: Session, given: Photos, channels: list[str] | None, options: FindOptions
 ) -> None:
-    """Answer with the one photo drawn; what was found is said on stderr. Raises UsageError for several."""
+    """Answer with the one photo drawn; what was found goes to stderr. Raises UsageError for several."""
     if not given.single:
-        raise UsageError("--draw - writes one photo, and there may be several", hint="name a folder")
+        raise UsageError("--draw - writes one photo, but there may be several", hint="name a folder")
     picture = next(given.pictures)
     result = session.gallery.find(picture=picture, channels=channels, options=options)
     session.binary(drawn(picture, result))

@@ -12,16 +12,16 @@ from arcli.console.files import write_file
 from arcli.errors import FileExists, UsageError
 from arcli.models import FindResult, Picture
 
-_SIDE = 1600  # px; the drawn photo is for looking at
+_SIDE = 1600  # px; the drawn photo is only to look at
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _ENDINGS = (*_SUFFIXES, ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".svg", ".pdf")
 
 
 class Drawings:
-    """Writes one picture a photo: to the file named, or into the folder named.
+    """Writes one picture per photo: to the given file, or into the given folder.
 
-    As `get --image` does, it writes over no file without `force`. Raises UsageError, FileExists before any
-    photo is looked up, where that is known.
+    Like `get --image`, it overwrites no file without `force`. Raises UsageError, FileExists: before any photo
+    is looked up, if possible.
     """
 
     def __init__(self, place: Path, *, single: bool, force: bool = False) -> None:
@@ -33,7 +33,7 @@ class Drawings:
             _check_file(place, single=single, force=force)
 
     def noting(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        """Pass pictures on and remember those whose result is still to come, in order."""
+        """Pass pictures on, and remember those whose result has not come yet, in order."""
         for picture in pictures:
             self._photos.append(picture)
             yield picture
@@ -41,7 +41,7 @@ class Drawings:
     def draw(self, result: FindResult) -> None:
         """Draw the next photo; nothing for a failed one. Raises FileExists."""
         picture = self._photos.popleft()
-        while picture.name != result.image:  # reported by an earlier run, which drew it
+        while picture.name != result.image:  # reported, and drawn, by an earlier run
             self._free_name(picture)
             picture = self._photos.popleft()
         if result.error is not None:
@@ -61,7 +61,7 @@ class Drawings:
         return target
 
     def _free_name(self, picture: Picture) -> str:
-        """Return the photo's name; where a second photo has it too, with a number."""
+        """Return the photo's name, with a number if an earlier photo has the same."""
         stem = "stdin" if picture.data is not None else named_path(picture.name).stem or "photo"
         name, number = f"{stem}.jpg", 1
         while name in self._used:
@@ -82,9 +82,9 @@ def drawn(picture: Picture, result: FindResult, file_format: str = "jpeg") -> by
 
 
 def _check_file(place: Path, *, single: bool, force: bool) -> None:
-    """Refuse before any photo is looked up what could not be written after it."""
+    """Refuse, before any photo is looked up, what could not be written afterwards."""
     if not single:
-        raise UsageError(f"--draw {place} is one file, and there may be several photos", hint="name a folder")
+        raise UsageError(f"--draw {place} is one file, but there may be several photos", hint="name a folder")
     if place.suffix.lower() not in _SUFFIXES:
         raise UsageError(f"--draw {place}: drawn photos are JPEG or PNG", hint="name it .jpg or .png")
     if not place.parent.is_dir():

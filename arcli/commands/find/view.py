@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def _rows(result: FindResult) -> Iterator[list[Any]]:
-    """Yield a line for each match, or one for a photo without any."""
+    """Yield a line for each match, or one for a photo without matches."""
     code = result.error.code if result.error else None
     shared = {"image": result.image, "matched": result.matched, "elapsed_ms": round(result.elapsed_ms, 1)}
     for match in [hit_object(match) for match in result.matches] or [{}]:

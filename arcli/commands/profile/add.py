@@ -22,7 +22,7 @@ def add(
     kind: Annotated[
         Kind,
         typer.Option(
-            "--kind", help="What it talks to: a folder of this machine, or a service by its protocol."
+            "--kind", help="What it talks to: a folder on this machine, or a service, by its protocol."
         ),
     ] = Kind.LOCAL,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Address of the service.")] = None,
@@ -55,14 +55,14 @@ def add(
         ),
     ] = None,
     keyring: Annotated[
-        bool, typer.Option("--keyring", help="Ask for the secret (or read stdin), keep it in the keyring.")
+        bool, typer.Option("--keyring", help="Ask for the secret (or read stdin) and keep it in the keyring.")
     ] = False,
     public_key: Annotated[
         str | None,
         typer.Option("--public-key", metavar="FILE|BASE64", help="Key that answers are signed with (tupu)."),
     ] = None,
     no_verify: Annotated[
-        bool, typer.Option("--no-verify", help="Accept answers whatever their signature (tupu).")
+        bool, typer.Option("--no-verify", help="Accept answers without checking their signature (tupu).")
     ] = False,
     others: Annotated[
         list[str] | None,
@@ -75,7 +75,7 @@ def add(
         ),
     ] = None,
     default_format: Annotated[
-        Format | None, typer.Option("--default-format", help="How it prints answers.")
+        Format | None, typer.Option("--default-format", help="How to print answers.")
     ] = None,
     use: Annotated[bool, typer.Option("--use", help="Use it from now on.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite a profile of this name.")] = False,
@@ -102,7 +102,7 @@ def add(
         "format": None if default_format is None else default_format.value,
     }
     values = _values(kind, {key: value for key, value in given.items() if value is not None})
-    _ = session.format  # an answer that cannot be given is refused before anything is written
+    _ = session.format  # an impossible format is refused before anything is written
     _write(Profile(name, values), replace=replace, use=use, keyring=keyring)
     session.record({"name": name, **values}, name=name)
 
@@ -117,21 +117,23 @@ def _others(given: list[str]) -> dict[str, str]:
 
 
 def _values(kind: Kind, given: dict[str, str]) -> dict[str, str]:
-    """Return the profile's table. Raises UsageError for what its kind does not know, or needs."""
+    """Return the profile's table. Raises UsageError for settings that its kind does not have, or lacks."""
     places = [key for key in given if key.startswith(("secretkey_", "private_key_"))]
     known = {*KEYS[kind], "channel", "format", *(places if kind in SECRETS else ())}
     if foreign := [key for key in given if key not in known]:
         raise UsageError(f"a profile of kind {kind} has no {foreign[0].replace('_', '-')}")
     if len(places) > 1:
-        raise UsageError("the secret is kept in one place", hint="name one of file, command, env, keyring")
+        raise UsageError(
+            "the secret can be kept in only one place", hint="name one of file, command, env, keyring"
+        )
     if kind is not Kind.LOCAL and "url" not in given:
         raise UsageError(f"a profile of kind {kind} needs --url")
     refuse_profile(kind, given)
     if "channel" in given:
         given["channel"] = valid_channel_name(given["channel"])
     if "-" in (given.get("secretkey_file"), given.get("private_key_file")):
-        hint = "--keyring reads the secret from stdin and keeps it; --secretkey-file names a file that stays"
-        raise UsageError("a profile keeps where its secret is, and stdin is gone afterwards", hint=hint)
+        hint = "--keyring reads the secret from stdin and keeps it; --secretkey-file names a permanent file"
+        raise UsageError("a profile records where its secret is, and stdin is gone afterwards", hint=hint)
     for key in _PATHS:
         if key in given:
             given[key] = str(expanded(given[key]).absolute())

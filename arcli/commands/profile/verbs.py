@@ -30,6 +30,8 @@ app.command(cls=ArcliCommand)(add)
 def ls(ctx: typer.Context) -> None:
     """List the profiles.
 
+    The kind of a profile is what it talks to: a folder on this machine, or a service.
+
     Example: arcli profile ls
     """
     session = Session.of(ctx)
@@ -49,6 +51,8 @@ def show(
 ) -> None:
     """Show each setting and where it comes from: flag, environment, profile or default.
 
+    The kind of a profile is what it talks to: a folder on this machine, or a service.
+
     Example: arcli profile show
     """
     session = Session.of(ctx)
@@ -59,7 +63,7 @@ def show(
 
 @app.command(cls=ArcliCommand)
 def use(ctx: typer.Context, name: NameArgument) -> None:
-    """Use a profile wherever none is named.
+    """Use a profile whenever none is named.
 
     Example: arcli profile use shop
     """
@@ -71,7 +75,7 @@ def use(ctx: typer.Context, name: NameArgument) -> None:
 
 @app.command(cls=ArcliCommand)
 def rm(ctx: typer.Context, name: NameArgument) -> None:
-    """Forget a profile; the data that it names stay.
+    """Remove a profile; the data that it points to are kept.
 
     Example: arcli profile rm shop
     """

@@ -26,7 +26,7 @@ class Shown:
 
 
 def shown(settings: Settings) -> Iterator[Shown]:
-    """Yield the settings, the secret only by its place."""
+    """Yield the settings; of the secret, only where it is kept."""
     for key, setting in settings.shown().items():
         yield Shown(key, setting)
 

@@ -22,13 +22,13 @@ from arcli.models import StatisticsQuery, StatRecord, valid_identifier
 from arcli.settings import Format, Kind
 
 _BARS = 60  # targets that one chart of totals can name
-_WIDTH = 80  # columns of bars where there is no terminal
+_WIDTH = 80  # columns of bars if there is no terminal
 _FILES = {".json": Format.JSON, ".jsonl": Format.JSONL}
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where the records go besides, or instead of, stdout."""
+    """Where the records go in addition to stdout, or instead."""
 
     output: Path | None
     append: bool
@@ -45,18 +45,20 @@ def stats(
         str | None,
         typer.Option("--identifier", metavar="ID", help="Only this target.", autocompletion=identifiers),
     ] = None,
-    all_channels: Annotated[bool, typer.Option("--all-channels", help="One line a channel and day.")] = False,
+    all_channels: Annotated[
+        bool, typer.Option("--all-channels", help="One line per channel and day.")
+    ] = False,
     by: Annotated[
         Period | None,
         typer.Option(
             "--by",
-            help="What one record sums up: a day, a month, a year, or the total of the range."
+            help="What one record sums up: a day, a month, a year, or the whole range."
             " Default: day; with --top, total.",
         ),
     ] = None,
     top: Annotated[
         int | None,
-        typer.Option("--top", min=1, metavar="N", help="Only the N targets that were found most."),
+        typer.Option("--top", min=1, metavar="N", help="Only the N targets that were found most often."),
     ] = None,
     sort: Annotated[
         Order | None,
@@ -125,7 +127,7 @@ def _files(output: Path | None, append: bool, plot: Path | None, by: Period, top
 
 
 def _timezone(session: Session) -> str | None:
-    """Days are UTC here and on our server; which days a vendor's service means it does not say."""
+    """Return the time zone of days: UTC here and on our server; a vendor's service does not say."""
     if session.settings.kind.value == Kind.LOCAL or session.gallery.capabilities().features:
         return "UTC"
     return None
@@ -163,7 +165,7 @@ def _write(
 
 
 def _draw(session: Session, title: str, records: Sequence[StatRecord], asked: Range) -> None:
-    """Draw where people look: on stdout in place of the table, beside any other format on stderr."""
+    """Draw bars where people look: on stdout instead of the table, with any other format on stderr."""
     total = asked.period is Period.TOTAL
     drawn = bars_by_name(records) if total else bars(records, asked.labels())
     text = render_bars(drawn, session.streams.width() or _WIDTH) if records else "nothing was found\n"

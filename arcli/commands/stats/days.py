@@ -1,4 +1,4 @@
-"""The range of days that `arcli stats` is asked for."""
+"""The range of days of `arcli stats`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DAYS = 30  # without --from
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The days that were asked for, both included, and what one record sums up."""
+    """The requested days, both included, and what one record sums up."""
 
     first: dt.date
     last: dt.date
@@ -31,7 +31,7 @@ class Range:
 
 
 def asked_range(start: str | None, end: str | None, by: Period, *, whole: bool) -> Range:
-    """Return the days. `whole`: begin with a period, or a file would get the sum of a part of one."""
+    """Return the days. `whole`: begin with a whole period, or a file would get the sum of a part."""
     today = dt.datetime.now(dt.UTC).date()
     last = today if end is None else last_day(end, today)
     first = last - dt.timedelta(days=_DAYS) if start is None else first_day(start, today)

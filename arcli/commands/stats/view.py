@@ -24,7 +24,7 @@ class Order(StrEnum):
 
 
 def view(*, misses: bool) -> ItemView[StatRecord]:
-    """Return how records are shown; `missed` only where misses were asked for."""
+    """Return how records are shown; `missed` only if misses were requested."""
     columns = (*COLUMNS, MISSED) if misses else COLUMNS
 
     def record(item: StatRecord) -> Record:
@@ -48,7 +48,7 @@ def iso(date: str) -> str:
 
 
 def chosen(records: Sequence[StatRecord], *, top: int | None, sort: Order) -> list[StatRecord]:
-    """Return the records of the `top` names that were found most (None: all), in the order that is asked for.
+    """Return the records of the `top` names that were found most often (None: all), in the given order.
 
     Misses have no name: they stay.
     """
@@ -64,7 +64,7 @@ def chosen(records: Sequence[StatRecord], *, top: int | None, sort: Order) -> li
 
 
 def bars(records: Sequence[StatRecord], labels: Iterable[str]) -> list[Bar]:
-    """Return a bar for each period: what was found, and lighter what was missed."""
+    """Return a bar for each period: what was found, and in a lighter shade what was missed."""
     found = _sums(record for record in records if not record.missed)
     missed = _sums(record for record in records if record.missed)
     return [Bar(iso(label), found[label], missed[label]) for label in labels]
@@ -83,7 +83,7 @@ def _sums(records: Iterable[StatRecord]) -> Counter[str]:
 
 
 def series(records: Sequence[StatRecord], labels: Sequence[str]) -> dict[str, list[int]]:
-    """Return counts by period for those found most, the others together, and the misses."""
+    """Return counts by period for the targets found most, the others together, and the misses."""
     totals = _totals(records)
     shown = [name for name, _ in totals.most_common(_SERIES)]
     at = {label: number for number, label in enumerate(labels)}

@@ -25,7 +25,7 @@ from arcli.files import replacing
 from arcli.models import AddOptions, ListQuery
 
 COUNTED = ("added", "replaced", "updated", "removed", HELD, KEPT, "failed")
-AGAIN = "the same command goes on: what is equal already is left as it is"
+AGAIN = "the same command continues: what is already equal is left as it is"
 PLANNED = ("would-add", "would-replace", "would-update", "would-remove", "would-hold", KEPT, "would-fail")
 
 
@@ -54,7 +54,7 @@ RESULTS: ItemView[SyncResult] = ItemView(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """What the command line says beside the source. `plan`: a file to write instead of doing it."""
+    """The options besides the source. `plan`: a file to write the actions to, instead of doing them."""
 
     delete: bool
     most: MaxDelete
@@ -69,7 +69,7 @@ class How:
 
 
 def sync_source(session: Session, wanted: Wanted, how: How) -> None:
-    """Compare a source with the channel and do, or only say and write down, what makes them equal."""
+    """Compare a source with the channel, and do, or only show or write down, what makes them equal."""
     if how.plan is not None and how.plan.exists():
         hint = f"apply it: arcli sync --plan {how.plan}; or remove it"
         raise FileExists(f"the plan {how.plan} exists already", hint=hint, item=str(how.plan))
@@ -99,25 +99,25 @@ def sync_source(session: Session, wanted: Wanted, how: How) -> None:
 
 
 def _permitted(session: Session, source: Source, known: ChannelListing, how: How) -> list[str]:
-    """Return if the removals may be carried out or will be held; with notes where they are only announced."""
+    """Return if the removals may be done or will be held; return notes if they are only announced."""
     if source.unread or source.faults:
         return []
     removals = known.count_missing(source.identifiers())
     if not how.only_said:
         _permit(session, session.channel, removals, len(known), how.most)
     elif not how.most.allows(removals, len(known)):
-        return [f"to remove {removals:,} of {len(known):,} targets, --max-delete {removals} must be given"]
+        return [f"removing {removals:,} of {len(known):,} targets needs --max-delete {removals}"]
     return []
 
 
 def _permit(session: Session, channel: str, removals: int, targets: int, most: MaxDelete) -> None:
-    """Return if so many targets may go. Raises TooManyRemovals, or what a declined question raises."""
+    """Return if so many targets may be removed. Raises TooManyRemovals, or Declined."""
     if most.allows(removals, targets):
         return
     what = f"{removals:,} of {plural(targets, 'target')}"
     refusal = TooManyRemovals(
         f"this would remove {what} from channel {channel}, so nothing was changed",
-        hint=f"see what would go: --dry-run; if it is meant: --max-delete {removals}",
+        hint=f"to see what would be removed: --dry-run; to remove it: --max-delete {removals}",
     )
     if most.given:
         raise refusal
@@ -138,7 +138,7 @@ def _head(session: Session, wanted: Wanted, source: Source) -> Head:
 
 
 def _written(path: Path, head: Head, actions: Iterable[Action]) -> Iterator[Action]:
-    """Write actions down as they pass; the file appears when all have."""
+    """Write actions to a file as they pass; the file appears when all have passed."""
     with replacing(path) as file:
         file.write(head_line(head))
         for action in actions:
@@ -152,7 +152,7 @@ def _applied(session: Session, actions: Iterable[Action], how: How) -> Iterator[
 
 
 def apply_plan(session: Session, path: Path, how: How) -> None:
-    """Do what a plan says, as far as nothing has changed since. Raises Conflict for another profile's."""
+    """Do what a plan says, unless something has changed since. Raises Conflict for another profile's plan."""
     head, actions = read_head(path), read_actions(path)
     profile, channel = session.settings.profile.value, session.channel
     if head.profile != profile or (session.named("channel") and head.channel != channel):
@@ -179,7 +179,7 @@ def apply_plan(session: Session, path: Path, how: How) -> None:
 def _reviewed(
     session: Session, channel: str, path: Path, actions: Iterable[Action], how: How
 ) -> Iterator[SyncResult]:
-    """Apply the actions of a plan that somebody has looked at; its removals are held like others."""
+    """Apply the actions of a reviewed plan; its removals are held like any others."""
     gallery, planned = session.gallery, Planned.of(read_actions(path))
     if planned.removals and not planned.faults:
         count = gallery.list(channel=channel, query=ListQuery(limit=1)).totalcount
@@ -211,7 +211,7 @@ def _report(
 
 
 def _notes(source: Source, tally: Tally, how: How) -> Iterator[str]:
-    """Say what a sync could not do, and why."""
+    """Yield notes on what a sync could not do, and why."""
     if source.channel is not None:
         yield from source.channel.not_moved()
     if tally.unknown:
@@ -251,8 +251,8 @@ def _held(held: int, failed: int, unread: tuple[str, ...]) -> RemovalHeld:
     reasons = [f"{plural(failed, 'item')} failed"] if failed else []
     reasons += [f"{name} is a link to a folder and was not entered" for name in unread[:3]]
     reasons += [f"so were {len(unread) - 3:,} more"] if len(unread) > 3 else []
-    why = "; ".join(reasons) or "the source was not read completely, or was changed meanwhile"
+    why = "; ".join(reasons) or "the source was not read completely, or was changed in the meantime"
     return RemovalHeld(
         f"nothing was removed: {plural(held, 'target')} that the source does not have stay, because {why}",
-        hint="mend that and run it again; --exclude PATTERN leaves a folder out on purpose",
+        hint="fix that and run it again; --exclude PATTERN leaves out a folder on purpose",
     )

@@ -22,7 +22,7 @@ def sync(
     ctx: typer.Context,
     source: Annotated[
         str | None,
-        typer.Argument(metavar="SOURCE", help="A folder, a manifest, or with --from-profile a channel."),
+        typer.Argument(metavar="SOURCE", help="A folder, a manifest, or, with --from-profile, a channel."),
     ] = None,
     from_profile: Annotated[
         str | None,
@@ -35,17 +35,25 @@ def sync(
     ] = None,
     pictures: Annotated[
         str | None,
-        typer.Option("--pictures", metavar="DIR", help="Pictures of targets whose profile gives none back."),
+        typer.Option(
+            "--pictures",
+            metavar="DIR",
+            help="Folder with the pictures, if the other profile does not return them.",
+        ),
     ] = None,
     trust_ratio: Annotated[
         bool,
-        typer.Option("--trust-matchratio", help="Take matchratio over from another kind of service too."),
+        typer.Option(
+            "--trust-matchratio",
+            help="Also take over match ratios (a target's own threshold: the lowest score at which it counts"
+            " as found) from a service with another engine.",
+        ),
     ] = False,
     delete: Annotated[
         bool,
         typer.Option(
             "--delete",
-            help="Remove targets that the source does not have; none while any of it failed or was not read.",
+            help="Remove targets that the source does not have; none if any of it failed or was not read.",
         ),
     ] = False,
     max_delete: Annotated[
@@ -54,17 +62,21 @@ def sync(
             "--max-delete",
             metavar="N|N%",
             help="The most targets that --delete may remove. Default: it asks before removing all of them, or"
-            " more than a tenth and more than three, and refuses where it cannot ask.",
+            " more than a tenth and more than three, and refuses if it cannot ask.",
         ),
     ] = None,
     again: Annotated[
         bool,
         typer.Option("--replace-unknown", help="Replace pictures whose SHA-256 the channel does not know."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would be done.")] = False,
     plan: Annotated[
         Path | None,
-        typer.Option("--plan", metavar="FILE", help="With SOURCE: write what would be done. Alone: do it."),
+        typer.Option(
+            "--plan",
+            metavar="FILE",
+            help="With SOURCE: write what would be done to FILE. Alone: do what FILE says.",
+        ),
     ] = None,
     exclude: ExcludeOption = None,
     encoding: EncodingOption = None,

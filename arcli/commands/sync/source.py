@@ -20,12 +20,12 @@ from arcli.settings import ProfileFile, Settings, resolve
 if TYPE_CHECKING:
     from arcli.gallery import Gallery
 
-_OWN = ("PROFILE", "CHANNEL", "URL", "USERNAME", "SECRETKEY")  # variables that mean the destination
+_OWN = ("PROFILE", "CHANNEL", "URL", "USERNAME", "SECRETKEY")  # variables that are about the destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the command line says of the source."""
+    """What the command line says about the source."""
 
     source: str | None
     from_profile: str | None
@@ -38,7 +38,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Entries and how many; `channel` where they are another gallery's.
+    """The entries and their number; `channel` if they are another gallery's.
 
     `identifiers` yields those of all entries that can be loaded. `faults`: how many entries cannot be;
     `unread`: linked folders that were not entered.
@@ -121,7 +121,7 @@ def other_channel(session: Session, wanted: Wanted) -> Iterator[ChannelSource]:
 
 
 def _settings_of(profile: str, environ: Mapping[str, str]) -> Settings:
-    """Resolve another profile: what the environment says of the destination does not count here."""
+    """Resolve another profile: variables about the destination do not count here."""
     known = ProfileFile.of_user().get(profile)
     names = {f"ARCLI_{name}" for name in _OWN} | {f"ARCLI_{key.upper()}" for key in known.values}
     kept = {name: value for name, value in environ.items() if name not in names}
