@@ -68,5 +68,5 @@ def _with_candidates(
 
 
 def best_limit(gallery: Gallery, photos: PhotoList) -> int | None:
-    """Return 1 where no photo shows several targets or the gallery answers one only, else None (all)."""
+    """Return 1 if no photo shows several targets or the gallery answers only one, else None (all)."""
     return None if photos.several and has_options(gallery) else 1

@@ -48,13 +48,13 @@ SIZES = PageSizes()
 
 @dataclass(slots=True)
 class WrongPhotos:
-    """The photos that were not answered fully and rightly: how many, and as many as a page shows."""
+    """The photos whose answer was incomplete or wrong: their number, and as many as a page shows."""
 
     count: int = 0
     first: list[Judged] = field(default_factory=list)
 
     def add(self, each: Judged) -> None:
-        """Note a photo, if something went wrong with it."""
+        """Record a photo if its answer was incomplete or wrong."""
         if each.misses or each.extra or each.outcome not in (Outcome.RIGHT, Outcome.REJECTED):
             self.count += 1
             if len(self.first) < SIZES.photos:
@@ -162,12 +162,12 @@ def _reasons(report: Report) -> str:
 
 
 def _photos(wrong: WrongPhotos, covers: Covers) -> str:
-    """Show the photos that were not answered fully and rightly."""
+    """Show the photos whose answer was incomplete or wrong."""
     left = wrong.count - len(wrong.first)
     more = f"<p>{left:,} more are not shown.</p>" if left else ""
     rows = (_photo(each, covers) for each in wrong.first)
     heading = f"<h2>Photos with a miss or a wrong answer: {wrong.count:,}</h2>"
-    return heading + _table(("photo", "what came of it", "wanted"), rows) + more
+    return heading + _table(("photo", "result", "wanted"), rows) + more
 
 
 def _photo(each: Judged, covers: Covers) -> tuple[str, str, str]:

@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 class Miss:
     """A target that a photo shows and that was not found. `reason`: a candidate's, or one of these.
 
-    `not_in_shortlist`: nothing voted for it enough. `other_target_chosen`: it was considered, and another
+    `not_in_shortlist`: it did not get enough votes. `other_target_chosen`: it was considered, and another
     target was accepted instead. `photo_failed`: the photo could not be looked up. `candidates_not_named`: the
     service names no candidates. `no_such_target`, `inactive`: the channel could not have answered it.
     """

@@ -86,7 +86,7 @@ class Report:
 
 
 class Measurement:
-    """What judged photos add up to, one after another: only their misses and times are kept."""
+    """Sums up judged photos one by one; only their misses and times are kept."""
 
     def __init__(self) -> None:
         self._outcomes: Counter[Outcome] = Counter()

@@ -30,9 +30,9 @@ class LabelledPhoto:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoList:
-    """Labelled photos, read anew each time, so that their number needs no memory.
+    """Labelled photos, read again each time, so that many of them need no memory.
 
-    total: how many; wanted: all that they show; several: one of them shows more than one target.
+    total: how many; wanted: all identifiers that they show; several: some photo shows more than one target.
     """
 
     read: Callable[[], Iterator[LabelledPhoto]]

@@ -71,7 +71,7 @@ def _all_channels(session: Session) -> tuple[str, ...]:
 
 
 def registered_of(searched: Searched, labelled: PhotoList) -> Registered:
-    """Find out which labels the channels cannot answer; a service that lists no targets does not say."""
+    """Find the labels that the channels cannot answer; unknown if a service does not list its targets."""
     from arcli.evaluation.photos import Registered
 
     wanted = labelled.wanted
