@@ -1,3 +1,3 @@
-"""What the figures in docs come from: programs that measure arcli through its public seams (`make
+"""Programs that measure arcli through its public seams, for the figures in docs (`make
 bench…`).
 """

@@ -1,4 +1,4 @@
-"""Bare decode + SIFT: what recognition cannot do without, and what speed is measured against."""
+"""Bare decode + SIFT, which recognition cannot do without: the baseline of speed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-ENROLL_SIDE, ENROLL_KEYPOINTS = 400, 400  # what the engine registers
-QUERY_SIDE, QUERY_KEYPOINTS = 640, 800  # what a lookup is compared with
+ENROLL_SIDE, ENROLL_KEYPOINTS = 400, 400  # as the engine registers pictures
+QUERY_SIDE, QUERY_KEYPOINTS = 640, 800  # the size that lookups are compared with
 
 
 @dataclass(frozen=True)
 class Cost:
-    """seconds: by the clock. cpu: seconds of all processes. items: how many were done."""
+    """seconds: by the clock. cpu: seconds of all processes. items: how many were processed."""
 
     seconds: float
     cpu: float
@@ -35,7 +35,7 @@ class Cost:
 
 
 class Stopwatch:
-    """Measures this process and the children that it has waited for, from entering to leaving."""
+    """Measures this process and the children that it has waited for, from entry to exit."""
 
     def __enter__(self) -> Stopwatch:
         self._began, self._cpu = perf_counter(), cpu_seconds()
@@ -67,7 +67,7 @@ def decode_and_sift(path: Path, side: int, keypoints: int) -> int:
 
 
 def register_bare(paths: Sequence[Path], processes: int) -> Cost:
-    """Decode and extract pictures in as many processes, each with one thread, and forget the result."""
+    """Decode and extract pictures in that many processes, each with one thread; discard the results."""
     with Stopwatch() as watch:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(processes, mp_context=context, initializer=_one_thread) as pool:

@@ -1,4 +1,4 @@
-"""Bulk loading at full size: `make bench-bulk`. The same in small runs with the tests, in tests/bulk.
+"""Bulk loading at full size: `make bench-bulk`. The tests in tests/bulk run the same at small size.
 
 ARGS: --parts NAME… of kills, served-kills, faults, round-trip, load; --pictures N (20000, of the part load),
 --kills N (20), --folder DIR (made-up pictures, kept for a second run), --output FILE.json.
@@ -36,7 +36,7 @@ def run_arcli(home: Path, *words: str | Path, **env: str) -> subprocess.Complete
 
 
 def write_manifest(home: Path, count: int) -> Path:
-    """Write a manifest of the first distractors, each with metadata of its own."""
+    """Write a manifest of the first distractors, each with its own metadata."""
     path = home / "pictures.jsonl"
     rows = [
         {"image": str(picture), "metadata": {"n": number}, "active": number % 50 != 0}

@@ -1,4 +1,4 @@
-"""A long load into a local channel: CPU against bare decode + SIFT, memory, the index apart."""
+"""A long load into a local channel: CPU against bare decode + SIFT, memory, the index separately."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from benchmarks.bulk_processes import watch
 from benchmarks.growth_pictures import distractors, varied
 
 _ANNOUNCED = re.compile(r"indexing .* takes up to (\d+) MiB")
-_BARE = 2000  # pictures for the comparison, spread over all
+_BARE = 2000  # pictures for the comparison, evenly spread
 
 
 def make_pictures(folder: Path, count: int) -> None:
-    """Write `count` JPEG files made from the distractors; those that are there already stay."""
+    """Write `count` JPEG files made from the distractors; existing files are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     originals = distractors()
     tasks = [(originals[n % len(originals)], n // len(originals), folder) for n in range(count)]
@@ -58,7 +58,7 @@ def measure(pictures: Path, home: Path) -> dict[str, Any]:
     """Load a folder in a process of its own and watch it."""
     paths = sorted(pictures.glob("*.jpg"))
     sample = paths[:: max(1, len(paths) // _BARE)]
-    before_load = register_bare(sample[::2], default_jobs())  # and half after: a machine's mood changes
+    before_load = register_bare(sample[::2], default_jobs())  # and half after: the machine's speed varies
     log = home / "log"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = perf_counter()
@@ -114,7 +114,7 @@ class InlineFolds:
 
 
 def _load(pictures: Path, data_dir: Path) -> None:
-    """Run in the measured process: what `arcli add FOLDER` does, with the builder's log."""
+    """Do what `arcli add FOLDER` does, with the builder's log; runs in the measured process."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     folds = InlineFolds()
     plan = plan_words([str(pictures)], IdFrom.STEM, Defaults())

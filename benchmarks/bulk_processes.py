@@ -1,4 +1,4 @@
-"""What a tree of processes takes: memory without the index builder, the builder's own memory and CPU."""
+"""The resources of a tree of processes: memory without the index builder, and its memory and CPU."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Watched:
-    """Bytes of PSS: `tree` sampled over time as (seconds, bytes), `builders` the most by process.
+    """Bytes of PSS: `tree` sampled over time as (seconds, bytes), `builders` the maximum of each process.
 
-    builder_cpu: seconds by process.
+    builder_cpu: seconds of each process.
     """
 
     tree: list[tuple[float, int]] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Watched:
         return max(size for _, size in self.tree)
 
     def growth(self) -> float:
-        """Return the peak of the last quarter of the time over that of the second."""
+        """Return the peak of the last quarter of the time divided by that of the second quarter."""
         end = self.tree[-1][0]
         second = max(size for at, size in self.tree if end / 4 <= at < end / 2)
         last = max(size for at, size in self.tree if at >= end * 3 / 4)
@@ -58,12 +58,12 @@ def _sample(root: int, at: float, watched: Watched) -> None:
             else:
                 total += size
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
+            continue  # it has ended
     watched.tree.append((at, total))
 
 
 def _tree(root: int) -> list[int]:
-    """Return a process and all below it."""
+    """Return a process and all its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

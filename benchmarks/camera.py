@@ -1,6 +1,7 @@
-"""A simulated camera: what a phone makes of a flat picture. Fits the level, and tests geometry.
+"""A simulated camera: a flat picture as a phone photographs it. Used to fit the level and to test geometry.
 
-Each view places the picture on a plain ground, tilted, at a distance, and degrades the photo as phones do.
+Each view places the picture on a plain background, tilted, at a distance, and degrades the photo as phones
+do.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Camera:
     """share: long side of the picture as a share of the photo's height (.1..1). tilt: degrees out of the
     plane (0..75). roll: degrees in the plane. blur: sigma in px of the photo. noise: sigma in gray levels.
     light: gain (.1..1.5). glare: strength of a white spot (0..1). quality: JPEG (5..95). clutter: shapes on
-    the ground around the picture (0..200)."""
+    the background around the picture (0..200)."""
 
     share: float = 0.7
     tilt: float = 15.0
@@ -82,7 +83,7 @@ def photograph(picture: Image, camera: Camera, *, seed: int) -> tuple[Image, npt
 
 
 def _ground(camera: Camera, rng: np.random.Generator) -> Image:
-    """Return what lies around the picture: a plain colour with rectangles of others on it."""
+    """Return the background: a plain colour with rectangles of other colours on it."""
     ground = np.empty((PHOTO[1], PHOTO[0], 3), np.uint8)
     ground[:] = rng.integers(40, 200, 3)
     for _ in range(camera.clutter):
@@ -92,7 +93,7 @@ def _ground(camera: Camera, rng: np.random.Generator) -> Image:
 
 
 def _placement(size: geometry.Size, camera: Camera) -> npt.NDArray[np.float64]:
-    """Return the homography of a pinhole camera, focal length the photo's width, to the picture's middle."""
+    """Return the homography of a pinhole camera aimed at the picture's middle; focal length: photo width."""
     tilt, roll = np.deg2rad(camera.tilt), np.deg2rad(camera.roll)
     unit = camera.share * PHOTO[1] / max(size)
     about_axis = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
@@ -109,7 +110,7 @@ def _placement(size: geometry.Size, camera: Camera) -> npt.NDArray[np.float64]:
 
 
 def _prefiltered(picture: Image, camera: Camera) -> tuple[Image, npt.NDArray[np.float64]]:
-    """Shrink the picture to about the size it will have, against aliasing; also the map back to it."""
+    """Shrink the picture to about its size in the photo, against aliasing; also return the map back to it."""
     factor = min(1.0, 1.5 * camera.share * PHOTO[1] / max(picture.shape))
     height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
     reduced = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)

@@ -1,8 +1,8 @@
-"""Duplicates by what is shown: none of 200 pairs of a series, at least 195 of 200 copies.
+"""Duplicates by content: none of 200 pairs of a series, at least 195 of 200 copies.
 
 Series: 100 made pairs with one template and other art, and 100 real pairs that `check` calls look-alikes
-(groceries, banknotes). Copies: smaller, cropped, encoded anew, turned by EXIF, or several of these. Run it by
-`make bench-duplicates`; ARGS: --every N (each Nth pair), --output FILE.json.
+(groceries, banknotes). Copies: smaller, cropped, encoded again, rotated by EXIF, or several of these. Run it
+by `make bench-duplicates`; ARGS: --every N (each Nth pair), --output FILE.json.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def series(number: int, files: dict[str, Path], names: Sequence[str]) -> tuple[Image, Image]:
-    """Return two pictures of one template whose art, 8 to 60 % of it, is another."""
+    """Return two pictures on one template with different art, which covers 8 to 60 %."""
     rng = _chance(f"series {number}")
     width, height = [(400, 560), (560, 400), (480, 480), (360, 640)][number % 4]
     ground = _template(width, height, rng, files[str(rng.choice(names))] if number % 3 == 0 else None)
@@ -120,7 +120,7 @@ def copy(pixels: Image, kind: str, rng: np.random.Generator) -> bytes:
 
 
 def _real(gallery: LocalGallery, files: dict[str, Path], names: Sequence[str], every: int) -> dict[str, int]:
-    """Look at banknotes and groceries until enough pairs resemble each other; each is in the gallery."""
+    """Check banknotes and groceries until enough pairs resemble each other; each is in the gallery."""
     pairs: dict[frozenset[str], str] = {}
     likely = [name for name in names if "banknotes" in str(files[name])]
     likely += [name for name in names if "distractors" in str(files[name])]
@@ -129,7 +129,7 @@ def _real(gallery: LocalGallery, files: dict[str, Path], names: Sequence[str], e
         pictures = [Picture(name=name, path=files[name]) for name in part]
         for result in gallery.check(pictures=pictures, channel="default"):
             for one in result.duplicates:
-                other = str(one.identifier)  # not a made page: it may be a crop of that, as its art
+                other = str(one.identifier)  # not a made page: its art may be a crop of this picture
                 if one.image is None and other != result.image and not other.startswith("series."):
                     pairs.setdefault(frozenset({result.image, other}), one.kind)
         if len(pairs) >= (PAIRS - MADE) / every:
@@ -139,7 +139,7 @@ def _real(gallery: LocalGallery, files: dict[str, Path], names: Sequence[str], e
 
 
 def _ask(gallery: LocalGallery, pictures: dict[str, bytes]) -> dict[str, int]:
-    """Check each picture, and count what it is said to be of the target with the same name."""
+    """Check each picture, and count the verdicts about the target with the same name."""
     counts: Counter[str] = Counter(pairs=len(pictures), duplicate=0, none=0)
     listed = [Picture(name=name, data=data) for name, data in pictures.items()]
     for result in gallery.check(pictures=listed, channel="default"):

@@ -1,5 +1,5 @@
-"""How near the corners that `find` answers are to the truth: on the oxford_affine photos, whose manifest
-lines hold the true homography, or on what the simulated camera makes of book covers and paintings.
+"""How exact the corners of `find` are: on the oxford_affine photos, whose manifest lines have the true
+homography, or on book covers and paintings under the simulated camera.
 
 Errors are in px of a photo of 800 px. Run it by `make bench-geometry`; ARGS: --every N (each Nth photo),
 --effort, --planar (only the planar sequences), --camera N (each Nth picture, in every view),
@@ -28,7 +28,7 @@ from benchmarks.results import ROOT, describe_run, print_table, write_json
 
 SET = "oxford_affine"
 PHOTOGRAPHED = ("smvs_book_covers", "smvs_museum_paintings")
-SIDE = 800  # px: the long side that errors are told for
+SIDE = 800  # px: the long side to which errors refer
 
 
 @dataclass(slots=True)

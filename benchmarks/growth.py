@@ -1,7 +1,7 @@
 """An index that grows: load made-up pictures by hundreds, look up meanwhile, compare with a fresh build.
 
 Run it by `make bench-index`. ARGS: --targets N (20000), --jobs N, --features FILE (kept for a second run),
---data-dir DIR, --output FILE.json. What issue 4 asks: bytes written at most 10 times the final index; the
+--data-dir DIR, --output FILE.json. Requirements: bytes written at most 10 times the final index; the
 acknowledgement in a full channel within 1.3 of that in a new one; no lock waits; recall within .005.
 """
 
@@ -43,9 +43,9 @@ RANKS = (1, 5, 30)
 
 
 class Written:
-    """Counts the bytes of all segments that were ever published. To be told after each fold.
+    """Counts the bytes of all segments that were ever published. Call it after each fold.
 
-    A fold's jobs cover different rows, so what one of them writes is live when the fold ends.
+    A fold's jobs cover different rows, so everything that one of them writes is live when the fold ends.
     """
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ def batches(source: Iterator[bytes], real: list[tuple[str, bytes]], count: int) 
 
 
 def load(store: ChannelStore, targets: Iterator[list[NewTarget]]) -> dict[str, Any]:
-    """Add hundreds, folding after each; a process looks up the last of each as soon as it is acknowledged."""
+    """Add hundreds, folding after each; a process looks up the last of each once it is acknowledged."""
     written, acks, folds, counts = Written(), [], [], []
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -158,7 +158,7 @@ def recall(store: ChannelStore, queries: list[Photo]) -> tuple[dict[int, float],
 
 
 def acknowledgement(full: ChannelStore, small: ChannelStore, data: Sequence[bytes]) -> dict[str, float]:
-    """Add hundreds to a full channel and to a new one in turn: what else the machine does slows both."""
+    """Add hundreds to a full channel and to a new one alternately, so that other work slows both."""
     times: dict[ChannelStore, list[float]] = {full: [], small: []}
     for pair in range(PAIRS):
         for store, taken in times.items():
@@ -202,7 +202,7 @@ def measure(folder: Path, features: Path, count: int) -> dict[str, Any]:
         disturb(store, [NewTarget(identifier=f"late{at}", features=data) for at, data in extra])
         figures["grown"], figures["grown_ms"] = recall(store, queries)
         began = perf_counter()
-        with store.write() as writer:  # a fresh build takes nothing over
+        with store.write() as writer:  # a fresh build reuses nothing
             segments.publish(writer, [], [record.file.name for record in segments.live(writer)])
         compact(store)
         figures["fresh_build_seconds"] = round(perf_counter() - began, 1)
@@ -218,7 +218,7 @@ def measure(folder: Path, features: Path, count: int) -> dict[str, Any]:
 
 
 def verdicts(figures: dict[str, Any]) -> dict[str, bool]:
-    shortlist = max(RANKS)  # which of nearly equal votes comes first differs between fresh builds too
+    shortlist = max(RANKS)  # the order of nearly equal votes differs between fresh builds too
     apart = abs(figures["grown"][shortlist] - figures["fresh"][shortlist])
     return {
         "bytes written at most 10 times the index": figures["amplification"] <= 10,

@@ -1,4 +1,4 @@
-"""A process that looks up what another one has just added, and counts whenever it would have to wait."""
+"""A process that looks up what another process has just added, and counts how often it would have to wait."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from arcli.vision.features.presets import ALIKE
 
 
 def finder(folder: Path, pipe: Connection) -> None:
-    """Answer each row id that comes through `pipe` (None ends it), then send what was counted."""
+    """Answer each row id that comes through `pipe` (None ends it), then send the counts."""
     waits = 0
 
     def counted_lock(*args: Any, **options: Any) -> Any:
@@ -27,7 +27,7 @@ def finder(folder: Path, pipe: Connection) -> None:
         return lock(*args, **options)
 
     lock, database.file_lock = database.file_lock, counted_lock
-    connections._BUSY_TIMEOUT = 0.0  # a lock that SQLite would wait for is an error
+    connections._BUSY_TIMEOUT = 0.0  # a lock for which SQLite would wait is an error
     missed, times = [], []
     with ChannelStore.open(folder) as store:
         search = Shortlister(store)

@@ -3,8 +3,8 @@
 python -m benchmarks.hostile [--seconds 30] [--addresses 16] [--only KIND]
 
 All use the same published scan-only key; the honest one is 127.0.0.1, the others 127.0.0.2 and on. Loopback
-only, and bounded in time. The hostile clients run at a lower priority: on a machine of their own they would
-not take processor time from the server.
+only, and bounded in time. The hostile clients run at a lower priority: on separate machines they would not
+take processor time from the server.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ THINK = 0.5  # seconds between an honest client's lookups: faster than a person 
 
 @dataclass(frozen=True)
 class Site:
-    """Where the server is, and the key that everybody has."""
+    """Where the server is, and the key that all clients have."""
 
     port: int
     login: dict[str, str]
@@ -73,7 +73,7 @@ def post(site: Site, address: str, call: str, body: bytes, *, seconds: float = 4
 
 
 def noise(side: int = 1200) -> bytes:
-    """Return a photo of nothing, which is looked for at every resolution and from every side."""
+    """Return a photo that shows nothing, which is searched at every resolution and from every side."""
     import cv2
     import numpy as np
 
@@ -107,7 +107,7 @@ def many_scans() -> bytes:
 
 
 def stall(site: Site, address: str, *, sent: int, announced: int = 9_000_000) -> None:
-    """Begin a body and say no more for a while."""
+    """Begin a body and send nothing more for a while."""
     with socket.create_connection(("127.0.0.1", site.port), 20, source_address=(address, 0)) as line:
         head = f"POST /FindImage HTTP/1.1\r\nHost: x\r\nContent-Length: {announced}\r\n"
         head += f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
@@ -118,7 +118,7 @@ def stall(site: Site, address: str, *, sent: int, announced: int = 9_000_000) ->
 
 
 def idle(site: Site, address: str, *, said: bytes = b"") -> None:
-    """Hold a hundred connections that say nothing, or half of a request's headers."""
+    """Hold a hundred connections that send nothing, or half of a request's headers."""
     with contextlib.ExitStack() as stack:
         for _ in range(100):
             line = socket.create_connection(("127.0.0.1", site.port), 5, source_address=(address, 0))

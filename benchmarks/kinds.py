@@ -1,8 +1,8 @@
-"""The kinds of segment side by side: what they cost to build, to keep and to search, and what they find.
+"""Compares the kinds of segments: what they cost to build, to keep and to search, and what they find.
 
-Run it by `make bench-kinds`. ARGS: --photos N (all), --output FILE.json. One thread, CPU seconds; the
-gallery are the sets' pictures and the 3,000 distractors, the photos are those of the sets with one answer
-each; the query is what the first stage of a lookup searches by.
+Run it by `make bench-kinds`. ARGS: --photos N (all), --output FILE.json. One thread, CPU seconds; the gallery
+is the sets' pictures and the 3,000 distractors, the photos are those of the sets with one answer each; the
+query is that of the first stage of a lookup.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Query:
 
 
 def gallery() -> tuple[list[Codes], dict[str, int]]:
-    """Return the index codes of each target, its row id being its place from 1 on, and rows by identifier."""
+    """Return the index codes of each target (row ids count from 1), and rows by identifier."""
     rows = [row for row in manifest() if row["role"] in ("gallery", "distractor")]
     codes = []
     for row in rows:
@@ -55,7 +55,7 @@ def gallery() -> tuple[list[Codes], dict[str, int]]:
 
 
 def queries(rows: dict[str, int], limit: int | None) -> Iterator[Query]:
-    """Yield what the first stage of a lookup searches by, of each photo that shows something."""
+    """Yield the query of a lookup's first stage for each photo that shows something."""
     stage = CASCADE[Effort.NORMAL][0]
     for photo in [row for row in manifest() if row["role"] == "query"][:limit]:
         decoded = decode((BENCH / photo["file"]).read_bytes(), name=photo["file"], max_side=stage.max_side)
@@ -100,7 +100,7 @@ def measured(kind: IndexKind, codes: Sequence[Codes], photos: Sequence[Query]) -
         opening = perf_counter()
         index = open_segment(folder, file)
         opened = (perf_counter() - opening) * 1000
-        searched(index, photos[:2])  # what is loaded at first use
+        searched(index, photos[:2])  # loads what is loaded at first use
         cpu, recall = searched(index, photos)
         return {
             "kind": kind.value,

@@ -1,7 +1,7 @@
 """How often the pictures of each level are found by the simulated camera.
 
 Pictures of ../shared/data and spoiled ones are photographed from every view of benchmarks/camera.py and
-looked for with the engine's recipe. The level was fitted on one half of the pictures, told by a hash of the
+searched with the engine's recipe. The level was fitted on one half of the pictures, chosen by a hash of the
 name; the other half checks it. Run it by `make bench-level`; ARGS: --every N (each Nth picture), --fit (print
 the weights that the first half gives), --gallery N (also look for N of them in a gallery with distractors),
 --effort, --output FILE.json.
@@ -33,7 +33,7 @@ HALVES = ("fitted on", "held out")
 
 @dataclass(slots=True)
 class Measured:
-    """A picture: what it is like, its level, the views in which it was found, the codes of its hints."""
+    """A picture: its traits, its level, the views in which it was found, the codes of its hints."""
 
     name: str
     kind: str
@@ -62,7 +62,7 @@ def measured(subject: Subject, effort: Effort) -> Measured:
 
 
 def recall(rows: Sequence[Measured]) -> float | None:
-    """Return the mean share of views, None of no picture."""
+    """Return the mean share of views, None without pictures."""
     return round(sum(row.recall for row in rows) / len(rows), 3) if rows else None
 
 
@@ -139,7 +139,7 @@ def main() -> None:
 
 
 def compare(rows: list[Measured], options: argparse.Namespace) -> dict[str, int]:
-    """Look for some of the pictures in a gallery with distractors; count photos by both answers."""
+    """Search some of the pictures in a gallery with distractors; count photos by both answers."""
     chosen = list(subjects(options.every))
     step = max(1, len(chosen) // options.gallery)
     found = seen_in_gallery(chosen[::step], options.effort)

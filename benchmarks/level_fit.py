@@ -1,4 +1,4 @@
-"""Fitting the weights of the expected recall: logistic regression on the share of views (Newton's method)."""
+"""Fits the weights of the expected recall: logistic regression on the share of views (Newton's method)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROUNDS = 30  # Newton converges in under ten
 
 
 def fitted(traits: Sequence[Traits], recalls: Sequence[float]) -> Weights:
-    """Return the weights under which these recalls are the likeliest."""
+    """Return the weights with the greatest likelihood for these recalls."""
     x = np.array([(1.0, *predictors(each)) for each in traits])
     y = np.array(recalls)
     weights = np.zeros(x.shape[1])

@@ -1,4 +1,4 @@
-"""The same photos looked for in a whole gallery: with an index, a shortlist, and distractors that compete."""
+"""Searches the same photos in a whole gallery: with an index, a shortlist, and distractors that compete."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from benchmarks.recognition import BENCH, manifest
 
 
 def seen_in_gallery(subjects: Sequence[Subject], effort: Effort) -> dict[str, set[str]]:
-    """Return by name of the picture the views in which it is the first answer.
+    """Return, by the picture's name, the views in which it is the first answer.
 
-    A picture and what was made of it are one answer. Pictures with too few features are seen in none.
+    A picture and its spoiled versions count as one answer. Pictures with too few features are found in none.
     """
     seen: dict[str, set[str]] = {subject.name: set() for subject in subjects}
     with tempfile.TemporaryDirectory() as folder, LocalGallery(Path(folder) / "data") as gallery:
@@ -33,7 +33,7 @@ def seen_in_gallery(subjects: Sequence[Subject], effort: Effort) -> dict[str, se
 
 
 def _register(gallery: LocalGallery, subjects: Sequence[Subject]) -> None:
-    """Add the pictures, and every second distractor that none of them was made of."""
+    """Add the pictures, and every second distractor from which none of them was made."""
     bases = {subject.name.split(",")[0].split("/")[-1] for subject in subjects}
     rows = [row for row in manifest() if row["role"] == "distractor"][::2]
     items = [

@@ -1,6 +1,6 @@
-"""Photographing a picture by the simulated camera, and looking for it with the engine's recipe.
+"""Photographs a picture with the simulated camera, and searches it with the engine's recipe.
 
-The shortlist is the picture itself, so that a photo costs no index; `make bench-level ARGS="--gallery 8"`
+The shortlist is just the picture itself, so that no index is needed; `make bench-level ARGS="--gallery 8"`
 compares with the answers of a gallery with distractors.
 """
 
@@ -50,7 +50,7 @@ class OneTarget:
 
 
 def enrolled(pixels: Image) -> tuple[Features, Decoded]:
-    """Return what enrolment has in hand when it rates a picture."""
+    """Return the input of enrolment's rating of a picture."""
     decoded = Decoded(pixels, (pixels.shape[1], pixels.shape[0]), "png")
     return extract(pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints), decoded
 

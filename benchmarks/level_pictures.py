@@ -1,7 +1,7 @@
-"""The pictures that the level is measured on: real ones of ../shared/data, and what can be wrong with them.
+"""The pictures on which the level is measured: real ones of ../shared/data, and spoiled versions of them.
 
-Every kind of spoiling is one way in which a registered picture can be poor. Names tell the picture first,
-so that a picture and what was made of it fall into the same half.
+Each way of spoiling is one way in which a registered picture can be poor. Names begin with the picture's, so
+that a picture and its spoiled versions fall into the same half.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Subject:
 
 
 def subjects(every: int = 1) -> Iterator[Subject]:
-    """Yield each Nth picture as it is and, in turn, one or two of the ways to spoil it."""
+    """Yield each Nth picture, unchanged and spoiled in one or two of the ways, taken in turn."""
     ways = list(SPOILED)
     for number, path in list(enumerate(_chosen()))[::every]:
         pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -47,7 +47,7 @@ def subjects(every: int = 1) -> Iterator[Subject]:
 
 
 def near_the_limit(places_of: Callable[[Image], int], limits: range) -> Iterator[Subject]:
-    """Yield clip arts, as they are and spoiled, whose number of places is within `limits`."""
+    """Yield clip art, unchanged and spoiled, whose number of places is within `limits`."""
     for row in manifest():
         if row["role"] == "negative" and "/o" in row["file"]:
             pixels = cv2.imread(str(BENCH / row["file"]), cv2.IMREAD_COLOR)
@@ -59,7 +59,7 @@ def near_the_limit(places_of: Callable[[Image], int], limits: range) -> Iterator
 
 
 def _chosen() -> list[Path]:
-    """Return a fifth of the targets, 20 distractors, and 19 clip arts and groceries."""
+    """Return a fifth of the targets, 20 distractors, and 19 pieces of clip art and groceries."""
     rows = manifest()
     targets = [row for row in rows if row["role"] == "gallery"][::5]
     distractors = [row for row in rows if row["role"] == "distractor"][50::150]

@@ -1,4 +1,4 @@
-"""Look-alikes and crowds: which of several look-alikes a photo shows, how many of many targets are found.
+"""Look-alikes and crowds: which of several look-alikes a photo shows, and how many of many targets are found.
 
 Four parts: real photos of pictures, each registered with five made look-alikes; real photos of pictures with
 24 look-alikes, among 3,000 distractors; other pictures and their look-alikes under the simulated camera in
@@ -129,7 +129,7 @@ def _real(entries: Entries) -> Iterator[Asked]:
 
 
 def _ask(gallery: LocalGallery, asked: Sequence[Asked]) -> Row:
-    """Look photos up. other: what is no relative of a right answer."""
+    """Look photos up. other: answers that are no relative of a right answer."""
     counts: Counter[str] = Counter(dict.fromkeys(OUTCOMES, 0))
     with ThreadPoolExecutor(2) as pool:
         for (_, right), result in zip(
@@ -170,7 +170,7 @@ def _add(gallery: LocalGallery, pictures: Iterable[tuple[str, Image]]) -> None:
 
 
 def _base(name: str) -> str:
-    """Return the picture that a look-alike was made of."""
+    """Return the picture from which a look-alike was made."""
     return name.partition(".")[0]
 
 

@@ -1,7 +1,7 @@
-"""The pictures of the benchmark of look-alikes: made of real pictures, and walls hung with pictures.
+"""The pictures of the benchmark of look-alikes, made from real pictures; also walls hung with pictures.
 
-A look-alike differs from its picture in one thing: all colours, those of a part, a line of text, a part, a
-badge.
+A look-alike differs from its picture in one thing: all colours, the colours of a part, a line of text, a
+part, a badge.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CAMERAS = (
 
 
 def chance(name: str) -> np.random.Generator:
-    """Return what a name always draws."""
+    """Return the random generator of a name, always the same."""
     return np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]))
 
 

@@ -1,11 +1,11 @@
 """The false accept rate of a gallery of 10,000 pictures, its threshold curve, and what a score means.
 
 The gallery: the targets of all sets and the 3,000 distractors of ../shared/data/bench, and the pictures of
-Debian packages that were unpacked into one folder (docs/score.md says which). Looked up: books and
+Debian packages that were unpacked into one folder (docs/score.md lists them). These are looked up: books and
 paintings without their target, each distractor and each wallpaper, stamp and map without itself, the
-negatives, and the photos that show a target. Run it by `make bench-openset`; ARGS: --debian DIR,
---data-dir DIR (kept, so that a second run need not register), --every N (each Nth photo), --effort, --jobs,
---records FILE (read instead of looking up), --sheets DIR (contact sheets of what is not classed yet),
+negatives, and the photos that show a target. Run it by `make bench-openset`; ARGS: --debian DIR, --data-dir
+DIR (kept, so that a second run need not register), --every N (each Nth photo), --effort, --jobs, --records
+FILE (read instead of looking up), --sheets DIR (contact sheets of pairs that are not classified yet),
 --output FILE.json (and .svg beside it).
 """
 
@@ -57,7 +57,7 @@ def arguments() -> argparse.Namespace:
 
 
 def look_up(options: argparse.Namespace, pictures: list[Registered]) -> tuple[dict[str, Any], list[Record]]:
-    """Register what is missing and look every photo up; return what is to be said of the run too."""
+    """Register what is missing and look every photo up; return also the data about the run."""
     with ExitStack() as stack:
         folder = options.data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "data"
         register(folder, pictures)
@@ -70,7 +70,7 @@ def look_up(options: argparse.Namespace, pictures: list[Registered]) -> tuple[di
 
 
 def show(counted: Sequence[Kind], points: Sequence[Point], scores: Sequence[Bin]) -> None:
-    """Print accepts by kind, the threshold curve, and what scores mean."""
+    """Print accepts by kind, the threshold curve, and the meaning of scores."""
     rows = [(k.name, k.photos, k.accepted, k.shared, k.chance, k.unclassed) for k in counted]
     print_table(["photos", "number", "accepted", "shared", "chance", "not classed"], rows)
     heads = ["threshold", "by chance", "rate %", "bound %", "right", "wrong"]

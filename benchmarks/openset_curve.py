@@ -1,6 +1,6 @@
-"""What the records of the open-set benchmark say: accepts by kind, the threshold curve, what a score means.
+"""The results of the open-set benchmark: accepts by kind, the threshold curve, the meaning of scores.
 
-A record counts as chance unless it was looked at and classed as shared content (openset-classes.csv).
+A record counts as chance unless it was examined and classified as shared content (openset-classes.csv).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from zlib import crc32
 from arcli.evaluation.measure import share, upper_bound
 from benchmarks.openset_run import Record
 
-OPEN = ("left out", "distractors", "debian")  # not screened by any matcher; negatives were, by SIFT
+OPEN = ("left out", "distractors", "debian")  # not screened by any matcher; the negatives were, by SIFT
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 BINS = (0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0001)
 SHARED, CHANCE = "shared", "chance"
@@ -37,7 +37,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a threshold gives: chance accepts of the open-set photos with the 95 % bound; recall by set."""
+    """The result of a threshold: chance accepts of the open-set photos with the 95 % bound; recall by set."""
 
     threshold: float
     chance: int
@@ -51,8 +51,8 @@ class Point:
 class Bin:
     """Best candidates with a score in [low, high): right ones of photos that show a target, chance ones.
 
-    balanced: the share of right ones, were there as many photos that show a target as photos that show none;
-    halves: the same of each half of the photos. None where there is no candidate.
+    balanced: the share of right ones if as many photos showed a target as show none; halves: the same for
+    each half of the photos. None if there is no candidate.
     """
 
     low: float
@@ -64,7 +64,7 @@ class Bin:
 
 
 def read_classes(path: Path) -> dict[tuple[str, str], str]:
-    """Return the class of each (photo, target) that was looked at."""
+    """Return the class of each (photo, target) that was examined."""
     if not path.exists():
         return {}
     with path.open(encoding="utf-8", newline="") as file:
@@ -112,7 +112,7 @@ def curve(records: Sequence[Record], classes: Classes) -> Iterator[Point]:
 
 
 def bins(records: Sequence[Record], classes: Classes) -> Iterator[Bin]:
-    """Yield what became of the best candidates by their score, of all photos and of each half."""
+    """Yield the results of the best candidates by score, for all photos and for each half."""
     used = [
         record
         for record in records

@@ -1,7 +1,7 @@
 """The pictures of the open-set benchmark: which are registered, which are looked up, and what is left out.
 
-Every picture that is looked up is told apart from its own row: the row is left out of the search as a
-removed target would be, so that one gallery serves photos that are in it and photos that are not.
+The own row of every picture that is looked up is left out of the search, as a removed target would be, so
+that the same gallery serves photos that are in it and photos that are not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A picture of the gallery. name: as results give it, the same on every machine."""
+    """A picture of the gallery. name: as in results, the same on every machine."""
 
     name: str
     path: Path
@@ -33,7 +33,10 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A picture to look up. left_out: identifiers that may not answer; expected: those that are right."""
+    """A picture to look up.
+
+    left_out: identifiers to leave out of the search; expected: those that are right.
+    """
 
     kind: str
     name: str
@@ -51,7 +54,7 @@ def bench_pictures() -> Iterator[Registered]:
 
 
 def debian_pictures(folder: Path) -> Iterator[Registered]:
-    """Yield the pictures of unpacked packages, each content once."""
+    """Yield the pictures of unpacked packages, without repetitions."""
     root, seen = folder / "usr" / "share", set()
     for path in sorted(root.rglob("*")):
         if path.suffix.lower() not in PICTURES or path.is_symlink() or "/doc/" in str(path):
@@ -82,7 +85,7 @@ def photos(gallery: Sequence[Registered]) -> Iterator[Photo]:
 
 
 def register(data_dir: Path, pictures: Sequence[Registered]) -> None:
-    """Add pictures; those that the gallery does not take (too few features) are passed over."""
+    """Add pictures; those that the gallery refuses (too few features) are skipped."""
     items = (
         AddItem(picture=Picture(name=each.name, path=each.path), identifier=each.identifier)
         for each in pictures
@@ -96,7 +99,7 @@ def register(data_dir: Path, pictures: Sequence[Registered]) -> None:
 
 
 def rows_of(channel: OpenChannel, pictures: Sequence[Registered]) -> dict[str, int]:
-    """Return the row of each identifier that the gallery took."""
+    """Return the row of each identifier that was added."""
     with channel.store.read() as snapshot:
         rows = ((each.identifier, snapshot.target(each.identifier)) for each in pictures)
         return {identifier: row.row_id for identifier, row in rows if row is not None}

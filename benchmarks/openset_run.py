@@ -1,4 +1,4 @@
-"""Looking the photos of the open-set benchmark up: a record of what came nearest to each."""
+"""Looks up the photos of the open-set benchmark: a record of the nearest candidate of each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from benchmarks.openset_gallery import Photo, Registered, rows_of
 class Record:
     """The best candidate of a photo. reason None: accepted. `right`: it is a target that the photo shows.
 
-    usable: the photo had enough features to be looked up; target None: no candidate had a plane.
+    usable: the photo had enough features to be looked up; target None: no candidate had a homography.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class Record:
 
 
 class Looker:
-    """Looks photos up in the channel of a data folder, each without what it has to be left out of."""
+    """Looks photos up in the channel of a data folder, each without the targets to leave out."""
 
     def __init__(self, data_dir: Path, pictures: list[Registered], effort: Effort) -> None:
         self._channel: OpenChannel = Channels(data_dir).get("default")
@@ -87,7 +87,7 @@ class Looker:
 
 
 def write_records(path: Path, run: dict[str, Any], records: Iterable[Record]) -> Iterator[Record]:
-    """Pass records on and write each as a line of JSON as soon as it is there, after a line about the run."""
+    """Pass records on and write each as a line of JSON immediately, after a line about the run."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         file.write(json.dumps(run) + "\n")
@@ -98,6 +98,6 @@ def write_records(path: Path, run: dict[str, Any], records: Iterable[Record]) ->
 
 
 def read_records(path: Path) -> tuple[dict[str, Any], list[Record]]:
-    """Return what was said of the run, and its records."""
+    """Return the data about the run, and its records."""
     with path.open(encoding="utf-8") as file:
         return json.loads(next(file)), [Record(**json.loads(line)) for line in file]

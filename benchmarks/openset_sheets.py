@@ -1,4 +1,4 @@
-"""Contact sheets: each accepted photo beside its target, with the quad drawn, to be classed by eye."""
+"""Contact sheets: each accepted photo next to its target, with the quad drawn, to be classified by eye."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Image = npt.NDArray[np.uint8]
 
 
 def write_sheets(folder: Path, records: Sequence[Record], paths: Mapping[str, Path]) -> None:
-    """Write sheet-00.png … and, beside each, the pairs that it shows as CSV lines."""
+    """Write sheet-00.png … and, next to each, its pairs as CSV lines."""
     folder.mkdir(parents=True, exist_ok=True)
     size = COLUMNS * ROWS
     for number, start in enumerate(range(0, len(records), size)):

@@ -45,7 +45,7 @@ class Score:
 
 
 def need_photo_sets() -> None:
-    """End a benchmark where the photo sets are absent."""
+    """End the benchmark if the photo sets are missing."""
     if not BENCH.exists():
         raise SystemExit(f"the photo sets are not here: {BENCH}")
 
@@ -120,7 +120,7 @@ def _count(score: Score, entry: dict[str, Any], answers: list[str]) -> None:
 
 
 def row(score: Score, where: str) -> list[object]:
-    """Return a set's line of the table."""
+    """Return a set's line in the table."""
     return [
         f"{score.name} {where}",
         score.photos,
@@ -185,7 +185,7 @@ def measure(options: argparse.Namespace, data_dir: Path, *, distractors: bool) -
 
 
 def parts(name: str, entries: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return a set's parts: the fiducial sheets of ar_pairs are told apart (see the data's README)."""
+    """Return a set's parts: the fiducial sheets of ar_pairs are separate (see the data's README)."""
     sheets = [entry for entry in entries if "boof_image" in entry["file"]]
     return [(name, [entry for entry in entries if entry not in sheets]), (f"{name}, boof_image", sheets)]
 

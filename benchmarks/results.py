@@ -1,4 +1,4 @@
-"""How benchmarks report: a table for people, a JSON file that says what was measured, when and on what."""
+"""How benchmarks report: a table for people, and a JSON file with what was measured, when and on what."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print columns: the first to the left, the others to the right."""
+    """Print columns: the first left-aligned, the others right-aligned."""
     cells = [list(heads), *([str(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
     for first, *others in cells:

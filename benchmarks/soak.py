@@ -2,8 +2,8 @@
 
 python -m benchmarks.soak [--seconds 20] [--soak-minutes 20] [--part load|soak] [--output FILE]
 
-What must hold: no request takes over 30 s, none is answered by a bug, beyond the queue requests are refused,
-counts are exact to the photo, and memory and handles stay flat.
+Requirements: no request takes over 30 s, none is answered by a bug, requests beyond the queue are refused,
+counts are exact to the photo, and memory and handles do not grow.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Tally:
 
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[Site, int]]:
-    """Serve an empty channel; yield where, and the process."""
+    """Serve an empty channel; yield its address and the process."""
     with Accounts(folder) as accounts, LocalGallery(folder) as gallery:
         secret = accounts.add_account(username="shop").secretkey
         gallery.create_channel(name="posters", settings=ChannelSettings(owner="shop"))
@@ -72,7 +72,7 @@ def served(folder: Path) -> Iterator[tuple[Site, int]]:
 
 
 def calls(site: Site, number: int) -> Iterator[tuple[str, bytes]]:
-    """Yield what one client sends: lookups, at times a target that comes and goes, a listing, counts."""
+    """Yield what one client sends: lookups, sometimes adding and removing a target, a listing, counts."""
     photos = [path.read_bytes() for path in sorted((SAMPLES / "photos").glob("*.jpg"))]
     picture = (SAMPLES / "gallery" / "peanuts.png").read_bytes()
     mine = {"identifier": f"mine.{number}"}
@@ -89,7 +89,7 @@ def calls(site: Site, number: int) -> Iterator[tuple[str, bytes]]:
 
 
 def load(site: Site, clients: int, seconds: float, tally: Tally) -> dict[str, Any]:
-    """Have `clients` call one after the other; return what a table shows of it."""
+    """Have `clients` clients send calls one after the other; return a line for the table."""
     until = time.monotonic() + seconds
     before, refused = len(tally.seconds), _refused(tally)
 
@@ -129,7 +129,7 @@ def footprint(pid: int) -> dict[str, int]:
 
 
 def counted(site: Site) -> Counter[str]:
-    """Return what Statistics has, by identifier."""
+    """Return the counts of Statistics, by identifier."""
     records = post(site, "127.0.0.1", "Statistics", form(site.login | YEARS))["records"]
     sums: Counter[str] = Counter()
     for record in records:
@@ -162,7 +162,7 @@ def run(
 
 
 def sound(found: dict[str, Any]) -> bool:
-    """Say whether all holds that must."""
+    """Say whether all requirements are met."""
     bugs = [code for code in found["codes"] if code.endswith((" 29000", " 29001"))]
     steady = found["footprint"][len(found["footprint"]) // 4 :]
     grown = steady[-1]["rss_mb"] - steady[0]["rss_mb"] if steady else 0

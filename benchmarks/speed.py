@@ -1,6 +1,6 @@
-"""The performance statements, each against bare decode + SIFT in the same run: `make bench`.
+"""The performance figures, each relative to bare decode + SIFT in the same run: `make bench`.
 
-Absolute times depend on the machine and on what else it does; the ratios are what counts. ARGS: --pictures N
+Absolute times depend on the machine and on its other work; only the ratios count. ARGS: --pictures N
 (distractors to add), --every N (each Nth photo is looked up), --output FILE.json.
 """
 
@@ -47,9 +47,9 @@ def pictures(role: str) -> list[tuple[Path, str]]:
 
 
 class Indexing:
-    """What building the index costs: all that happens while the engine folds, or closes and so waits for it.
+    """The cost of building the index: all that happens while the engine folds, or closes and so waits for it.
 
-    The builder is a process of its own; it is waited for in one of these two.
+    The builder is a separate process; one of the two waits for it.
     """
 
     seconds = cpu = 0.0
@@ -75,7 +75,7 @@ class Indexing:
 
 
 def add(data_dir: Path, entries: Sequence[tuple[Path, str]]) -> tuple[Cost, Indexing]:
-    """Register pictures; what was refused (too few features) counts as done, for it was extracted too."""
+    """Register pictures; refused pictures (too few features) count as done, since they were extracted too."""
     items = (AddItem(picture=Picture.from_path(path), identifier=name) for path, name in entries)
     indexing = Indexing()
     with indexing.counted(), Stopwatch() as watch, LocalGallery(data_dir) as gallery:
@@ -87,7 +87,7 @@ def measure_adding(data_dir: Path, count: int) -> dict[str, Any]:
     entries = pictures("distractor")[:count]
     processes = default_jobs()
     paths = [path for path, _ in entries]
-    before = register_bare(paths[::2], processes)  # half before, half after: a machine's mood changes
+    before = register_bare(paths[::2], processes)  # half before, half after: the machine's speed varies
     ours, indexing = add(data_dir, entries)
     bare = before + register_bare(paths[1::2], processes)
     return {
@@ -110,7 +110,7 @@ def measure_finding(gallery: LocalGallery, every: int) -> dict[str, Any]:
     times: dict[str, list[tuple[float, float]]] = {"matched": [], "unmatched": [], "thorough": []}
     for number, path in enumerate([*photos[:5], *photos]):
         bare, ours, found = _look_up(gallery, path, Effort.NORMAL)
-        if number < 5:  # the first are there to warm up
+        if number < 5:  # the first ones only warm up
             continue
         times["matched" if found else "unmatched"].append((bare, ours))
         if not found:

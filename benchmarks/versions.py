@@ -1,9 +1,9 @@
-"""Versions of one art: which of them a file or a photo is, and how often one is answered surely and wrong.
+"""Versions of one art: which of them a file or a photo shows, and how often a sure answer is wrong.
 
 Each picture is registered with eleven versions of itself: other tones, inks and papers, a second scan, a
-title elsewhere. Asked are their own files, copies saved anew, and photos by the simulated camera in coloured
-light; then labels of one series on bottles. Each row of the table is of one half of the pictures. Run it by
-`make bench-versions`; ARGS: --pictures N (each with its versions), --output FILE.json.
+title elsewhere. Looked up are their own files, copies saved again, and photos by the simulated camera in
+coloured light; then labels of one series on bottles. Each row of the table is for one half of the pictures.
+Run it by `make bench-versions`; ARGS: --pictures N (each with its versions), --output FILE.json.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Family = dict[str, Image]
 
 
 class Chosen(NamedTuple):
-    """A picture that families are made of; half: A or B, by the SHA-256 of its file's name."""
+    """A picture from which families are made; half: A or B, by the SHA-256 of its file's name."""
 
     name: str
     pixels: Image
@@ -78,7 +78,7 @@ def _measure(
     show: Callable[[str, Family, int], Iterator[Asked]],
     rows: Rows,
 ) -> None:
-    """Register the families of all pictures, ask for each member, count the outcomes."""
+    """Register the families of all pictures, look up each member, count the outcomes."""
     number = 0
     with tempfile.TemporaryDirectory() as folder, LocalGallery(Path(folder) / "data") as gallery:
         for one in chosen:

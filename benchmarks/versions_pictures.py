@@ -1,5 +1,5 @@
-"""Versions of one art, made of real pictures: other tones, inks and papers, a second scan, a title elsewhere;
-and labels of one series on bottles, photographed.
+"""Versions of one art, made from real pictures: other tones, inks and papers, a second scan, a title
+elsewhere; and labels of one series on bottles, photographed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _gamma(pixels: Image, rng: np.random.Generator) -> Image:
 
 
 def _in_ink(which: int) -> Version:
-    """Print a picture in one of two inks, which its name draws."""
+    """Print a picture in one of two inks, chosen by its name."""
 
     def make(pixels: Image, rng: np.random.Generator) -> Image:
         ink = np.array(INKS)[rng.permutation(len(INKS))[which]]
@@ -56,7 +56,7 @@ def _paper(pixels: Image, rng: np.random.Generator) -> Image:
 
 
 def _scan(pixels: Image, rng: np.random.Generator) -> Image:
-    """A second scan: a little turned and cut, with noise and tones of its own."""
+    """Return a second scan: slightly rotated and cropped, with its own noise and tones."""
     height, width = pixels.shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-0.8, 0.8), rng.uniform(1.01, 1.04))
     turn[:, 2] += rng.uniform(-0.006, 0.006, 2) * (width, height)
@@ -89,7 +89,7 @@ SEEN: dict[str, Version] = {
     "moved": _titled(_BOTTOM, FONTS[0]),
     "reset": _titled(_TOP, FONTS[2]),
 }
-"""What differs so that a photo can show it."""
+"""The versions whose difference a photo can show."""
 TONED: dict[str, Version] = {
     "paler": _paler,
     "flatter": _flatter,
@@ -98,11 +98,11 @@ TONED: dict[str, Version] = {
     "paper": _paper,
     "scan": _scan,
 }
-"""What differs by what light and cameras do too: a photo cannot tell, the file itself can."""
+"""Versions that differ only as light and cameras change pictures: a photo cannot tell, but the file can."""
 
 
 def versions(pixels: Image, name: str) -> dict[str, Image]:
-    """Return a picture and one version of each kind, by name. Its inks differ, its titles say the same."""
+    """Return a picture and one version of each kind, by name. The inks differ, the titles are the same."""
     made = {name: pixels}
     for kind, make in (SEEN | TONED).items():
         drawn = {"ink": "inks", "ink2": "inks", "title": "title", "moved": "title", "reset": "title"}
@@ -111,14 +111,14 @@ def versions(pixels: Image, name: str) -> dict[str, Image]:
 
 
 def saved_anew(pixels: Image) -> Image:
-    """Return a picture as a copy that went through a messenger: smaller, JPEG of middling quality."""
+    """Return a picture as a copy sent through a messenger: smaller, a JPEG of medium quality."""
     small = cv2.resize(pixels, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     encoded = cv2.imencode(".jpg", small, (cv2.IMWRITE_JPEG_QUALITY, 70))[1]
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
 
 
 def on_a_bottle(label: Image, number: int) -> Image:
-    """Return a photo of a label around a bottle that is a little turned about its axis."""
+    """Return a photo of a label around a bottle that is slightly turned about its axis."""
     rng = np.random.default_rng(number)
     height, width = label.shape[:2]
     radius = width / WRAP

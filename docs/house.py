@@ -1,4 +1,4 @@
-"""The house as a picture: the layers of pyproject.toml, to which import-linter holds the code, and wings."""
+"""The architecture as a picture: the layers of pyproject.toml, which import-linter enforces, and packages."""
 
 from __future__ import annotations
 

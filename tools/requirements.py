@@ -1,8 +1,8 @@
-"""What pyproject.toml asks for, in the form that pip reads. Needs nothing but Python.
+"""The requirements in pyproject.toml, in the form that pip reads. Needs only Python.
 
-group NAME       the requirements of a dependency group (pip before 25.1 does not know --group)
-lowest EXTRAS    constraints: the lowest declared version of each requirement of package and EXTRAS (a,b,c)
-pins             the versions installed beside the running Python, without arcli itself
+group NAME the requirements of a dependency group (pip before 25.1 does not know --group) lowest EXTRAS
+constraints: the lowest declared version of each requirement of package and EXTRAS (a,b,c) pins the versions
+installed with the running Python, without arcli itself
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def group(name: str) -> list[str]:
 
 
 def lowest(extras: Iterable[str]) -> list[str]:
-    """Return a constraint to each declared lower bound, sorted. Raises SystemExit where one is missing."""
+    """Return a constraint for each declared lower bound, sorted. Raises SystemExit if one is missing."""
     optional = PROJECT["project"]["optional-dependencies"]
     declared = [*PROJECT["project"]["dependencies"], *(line for extra in extras for line in optional[extra])]
     return sorted({_lower_bound(requirement) for requirement in declared})

@@ -3,8 +3,8 @@
     python tools/train_codebook.py FOLDER arcli/index/data/codebook-1.npz
 
 Deterministic: all keypoints of every picture of FOLDER in sorted order, at gallery extraction size. Codebook
-1 was trained on the pictures that preset 1 was trained on (see train_preset.py): 1,089,144 descriptors, 66
-for each of its 16,384 cells. Needs faiss (extra `large`).
+1 was trained on the same pictures as preset 1 (see train_preset.py): 1,089,144 descriptors, 66 for each of
+its 16,384 cells. Needs faiss (extra `large`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CELLS = 16_384
 GROUPS = 128
 ROUNDS = 8
 PROBED = 8  # groups whose cells are compared while training
-QUANTISER = 16  # bytes a code
+QUANTISER = 16  # bytes per code
 SEED = 1
 
 
@@ -40,7 +40,7 @@ def codes_of(folder: Path) -> np.ndarray:
 
 
 def kmeans(data: np.ndarray, count: int, *, rounds: int) -> np.ndarray:
-    """Return (count, dim) centres, each the mean of at least 39 of `data` in the mean, from a fixed seed."""
+    """Return (count, dim) centres, each the mean of at least 39 of `data` on average, from a fixed seed."""
     clustering = faiss.Kmeans(data.shape[1], count, niter=rounds, seed=SEED, max_points_per_centroid=10**9)
     clustering.train(data)
     return np.asarray(clustering.centroids)
@@ -90,7 +90,7 @@ def main() -> None:
     np.savez_compressed(
         arguments.output,
         groups=groups.astype(np.float32),
-        cells=np.rint(cells).clip(-127, 127).astype(np.int8),  # rounding moves a centre by 1.6 in the mean
+        cells=np.rint(cells).clip(-127, 127).astype(np.int8),  # rounding moves a centre by 1.6 on average
         tables=quantiser_of(data).astype(np.float16),
     )
 

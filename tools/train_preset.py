@@ -3,8 +3,8 @@
     python tools/train_preset.py FOLDER arcli/vision/data/preset-1.npz
 
 Deterministic: every picture of FOLDER in sorted order, gallery extraction size. Preset 1 was trained on
-../shared/data/bench/distractors: 1,628 photos of clothes (CC0-1.0, clothing-dataset) and 1,372 of
-groceries (MIT, GroceryStoreDataset); no test target and no query photo is among them.
+../shared/data/bench/distractors: 1,628 photos of clothes (CC0-1.0, clothing-dataset) and 1,372 of groceries
+(MIT, GroceryStoreDataset); none of them is a test target or a query photo.
 """
 
 from __future__ import annotations
