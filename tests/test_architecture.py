@@ -1,4 +1,4 @@
-"""docs/architecture.md names files that are there, and each package and wing says what may live in it."""
+"""docs/architecture.md names existing files, and each package and wing says what belongs in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages say what is there: links lead somewhere, and nothing names the machine it was written on."""
+"""The pages are right: links lead somewhere, and nothing names the machine on which it was written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors are data: records and back, copies that change nothing, one class a code."""
+"""Errors are data: records and back, copies that change nothing, one class per code."""
 
 from __future__ import annotations
 

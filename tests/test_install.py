@@ -1,4 +1,4 @@
-"""Nobody is told to install what is not arcli: every page, hint and example installs it from what exists."""
+"""Nobody is told to install another program: every page, hint and example installs arcli from what exists."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ Arcli = Callable[..., Ran]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return every file below a folder that a user's data are in; SQLite's own side files are none."""
+    """Return every file below a folder that holds user data, so not SQLite's side files."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path): path.read_bytes() for path in files if not path.name.endswith(("-shm", "-wal"))}
 

@@ -22,7 +22,7 @@ Strike = Callable[["subprocess.Popen[bytes]"], None]
 
 
 def starter(words: Sequence[str | Path], *, cwd: Path, env: dict[str, str]) -> Start:
-    """Return what starts `arcli WORDS`."""
+    """Return the command that starts `arcli WORDS`."""
     command = [sys.executable, "-m", "arcli", *map(str, words)]
 
     def start() -> subprocess.Popen[bytes]:
@@ -52,7 +52,7 @@ class KilledLoad:
     struck_at: list[int] = field(default_factory=list)
 
     def run(self) -> int:
-        """Return the exit status of the run that came to an end by itself."""
+        """Return the exit status of the run that ended by itself."""
         process = self.start()
         while True:
             status = self._until(process, self._goal())
@@ -68,7 +68,7 @@ class KilledLoad:
                 return status
 
     def _goal(self) -> float:
-        """Return the line of the report at which to strike next; infinite when there were enough."""
+        """Return the line of the report at which to kill next; infinite after enough kills."""
         left = self.kills - len(self.struck_at)
         if not left:
             return float("inf")
@@ -78,7 +78,7 @@ class KilledLoad:
         return done + self.rng.uniform(0, (self.total - done) / (left + 1) * 1.5)
 
     def _until(self, process: subprocess.Popen[bytes], goal: float) -> int | None:
-        """Wait for the goal and a random moment more; return the status of a run that ends before."""
+        """Wait for the goal and a random moment more; return the status if the run ends before."""
         looks = int(_PATIENCE / _MOMENT)
         for _ in range(looks):
             if self._lines() >= goal:
@@ -104,7 +104,7 @@ def _ended(process: subprocess.Popen[bytes], seconds: float) -> int | None:
 
 @contextmanager
 def stored(data_dir: Path, channel: str) -> Iterator[dict[str, tuple[object, ...]]]:
-    """Give all that a channel stores of each target, but for times."""
+    """Return everything that a channel stores for each target, except times."""
     with LocalGallery(data_dir) as gallery, gallery._channels.get(channel).store.read() as snapshot:
         _, rows = snapshot.list()
         features = snapshot.features(row.row_id for row in rows)

@@ -1,4 +1,4 @@
-"""Loads of the fake gallery, also such that are killed and continued."""
+"""Loads into the fake gallery, some of them killed and continued."""
 
 from __future__ import annotations
 

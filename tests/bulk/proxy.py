@@ -1,4 +1,4 @@
-"""A network between a client and a real server that breaks now and then, also after the work was done."""
+"""A network between a client and a real server that sometimes breaks, even after the work was done."""
 
 from __future__ import annotations
 

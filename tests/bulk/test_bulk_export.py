@@ -1,4 +1,4 @@
-"""What `export` writes, `add --manifest` reads back: metadata byte for byte, matchratio as it stands."""
+"""What `export` writes, `add --manifest` reads back: metadata byte for byte, matchratio as stored."""
 
 import json
 from collections.abc import Callable, Generator

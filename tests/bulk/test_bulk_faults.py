@@ -1,4 +1,4 @@
-"""A load over a network that fails one request in twenty ends complete: none twice, none failed in error.
+"""A load over a network that fails one request in twenty ends complete: nothing twice, no false failures.
 
 `make bench-bulk` does the same with 2,000 pictures.
 """

@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of much work says what is done and how to go on, and going on is possible."""
+"""Ctrl-C during a long run reports what was done and how to continue, and continuing works."""
 
 from collections.abc import Callable, Iterator
 from importlib import import_module

@@ -119,7 +119,7 @@ def test_a_terminal_shows_rate_and_time_left_and_a_file_nothing(posters: Path, t
 def test_a_bar_of_a_load_that_continues_begins_where_it_stopped(
     posters: Path, whole: Whole, tmp_path: Path
 ) -> None:
-    """What was told before would make the rate a lie."""
+    """Counting what was reported before would make the rate wrong."""
     report = tmp_path / "r.jsonl"
     report.write_bytes(b"".join(whole[0].splitlines(keepends=True)[:50]))
     words: list[str | Path] = ["add", "--manifest", posters / "all.jsonl", "--report", report, "--resume"]
@@ -129,7 +129,7 @@ def test_a_bar_of_a_load_that_continues_begins_where_it_stopped(
 
 
 def struck(posters: Path, home: Path, signum: signal.Signals) -> tuple[bytes, bytes, bytes]:
-    """Send a signal to a load that has told of its first picture; return that line, the others, and stderr.
+    """Send a signal to a load that has reported its first picture; return that line, the others, and stderr.
 
     On a busy machine a load may be over by then: another is tried.
     """

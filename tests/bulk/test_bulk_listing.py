@@ -1,4 +1,4 @@
-"""A sync of many targets: what the channel has waits on the disk, and so do removals until their turn."""
+"""A sync of many targets: the channel's listing is kept on disk, and so are removals until their turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A load goes on past failures, reports everything in order, and sends nothing that is there already."""
+"""A load continues after failures, reports everything in order, and sends nothing that already exists."""
 
 from pathlib import Path
 

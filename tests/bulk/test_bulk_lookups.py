@@ -13,7 +13,7 @@ from tests.engine.conftest import photo_of
 
 @pytest.fixture
 def photos(arcli: Arcli, posters: Path, tmp_path: Path) -> Path:
-    """A folder of four photos of posters and of one file that is none, over a channel of them."""
+    """A folder of four photos of posters and one file that is not a picture, and a channel of the posters."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for seed in range(4):

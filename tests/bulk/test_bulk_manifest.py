@@ -1,4 +1,4 @@
-"""Manifests as people's spreadsheets write them; a bad row costs itself and is named by its line."""
+"""Manifests as people's spreadsheets write them; a bad row costs only itself and is named by its line."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a file was called is kept and shown where its identifier could not be that."""
+"""A file's name is kept and shown if it could not be the identifier."""
 
 import json
 from pathlib import Path

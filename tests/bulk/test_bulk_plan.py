@@ -1,4 +1,4 @@
-"""Which pictures words mean, and collisions found before anything is sent."""
+"""Which pictures the arguments mean, and collisions that are found before anything is sent."""
 
 from collections.abc import Callable
 from pathlib import Path

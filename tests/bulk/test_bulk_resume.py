@@ -59,7 +59,7 @@ def test_two_loads_do_not_share_a_report(report: Path) -> None:
 def test_a_killed_load_ends_as_if_never_interrupted(
     folder: Path, draw: Draw, report: Path, tmp_path: Path, stored: int, hashes: bool
 ) -> None:
-    """Items that the gallery had stored and no line tells of are `added`, with level and hints."""
+    """Items that the gallery had stored and no line reports are `added`, with level and hints."""
     many(draw, 9)
     draw("p004.jpg").write_bytes(b"no picture")
     whole = FakeGallery(hashes=hashes)
@@ -129,7 +129,7 @@ def test_what_was_there_before_is_told_apart_from_what_a_killed_load_stored(
 def test_a_torn_report_is_mended(
     gallery: FakeGallery, draw: Draw, folder: Path, report: Path, cut: int
 ) -> None:
-    """Also without the note of the start: then what is there with the same content counts as added."""
+    """Without the record of the start, existing targets with the same content count as added."""
     many(draw, 9)
     reported(gallery, plan_of(folder), report)
     whole = report.read_bytes()

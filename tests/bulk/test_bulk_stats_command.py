@@ -16,7 +16,7 @@ FOUND = {"2025-12-31": 1, "2026-01-01": 2, "2026-01-31": 4, "2026-02-01": 8, "20
 
 @pytest.fixture
 def counted(arcli: Arcli, posters: Path) -> None:
-    """Channel `c`, in which p0_ was found on some days and p1_ with it once; a photo missed on one."""
+    """Channel `c`, in which p0_ was found on some days, once with p1_; on one day a photo was missed."""
     arcli("add", posters, "-c", "c")
     with LocalGallery(Path("data")) as gallery:
         counts = gallery._channels.get("c").counts

@@ -1,4 +1,4 @@
-"""`update --manifest` changes many targets, each row its own."""
+"""`update --manifest` changes many targets, one per row."""
 
 import json
 from pathlib import Path

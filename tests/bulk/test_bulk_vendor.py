@@ -1,4 +1,4 @@
-"""To and from a vendor's service, at the command line: what moves, and what is said not to."""
+"""To and from a vendor's service, on the command line: what is moved, and what is reported as not moved."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""arcli as a process of its own, also at a terminal."""
+"""arcli as a separate process, also at a terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def arcli(
 
 
 def with_closed_stdout(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run it with a stdout that nobody reads any more."""
+    """Run it with a stdout that nobody reads any longer."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
@@ -45,7 +45,7 @@ def with_closed_stdout(folder: Path, *words: str | Path) -> subprocess.Completed
 
 
 def at_terminal(folder: Path, *words: str | Path, answers: dict[str, str], **more: str) -> tuple[int, str]:
-    """Run it at a pseudo-terminal and type each answer once its question is there; return status, screen."""
+    """Run it at a pseudo-terminal and type each answer when its question appears; return status, screen."""
     child, terminal = pty.fork()
     if child == 0:
         os.execve(

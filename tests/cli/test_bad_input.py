@@ -1,4 +1,4 @@
-"""Bad input through the command line and the embedded engine: a status, a sentence, nothing half done."""
+"""Bad input through the command line and the embedded engine: a status, a message, nothing half done."""
 
 from __future__ import annotations
 

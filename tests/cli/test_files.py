@@ -1,4 +1,4 @@
-"""Files are the old ones or the new ones."""
+"""Files have either the old or the new content."""
 
 from __future__ import annotations
 

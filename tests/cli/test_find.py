@@ -281,7 +281,7 @@ def test_where_nothing_can_be_drawn_is_told_before_any_lookup(
 
 
 def _draw_nothing(monkeypatch: Any) -> None:
-    """The pictures here are none, so neither decode nor draw."""
+    """The files here are not real pictures, so do not decode or draw."""
     import arcli.vision.decoding.decode
     import arcli.vision.drawing.draw
 

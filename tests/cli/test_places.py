@@ -1,4 +1,4 @@
-"""A wrong data folder is visible; what a profile or an account is given is taken whole or not at all."""
+"""A wrong data folder is visible; settings of profiles and accounts are accepted completely or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""arcli among other programs: pipes, terminals, signals, what it loads."""
+"""arcli together with other programs: pipes, terminals, signals, what it loads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`subject`: each gallery in turn, empty. `loaded`: each with some targets, shared by a module's tests."""
+"""`subject`: each gallery in turn, empty.
+
+`loaded`: each with some targets, shared by the tests of a module.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def local(folder: Path) -> Iterator[Gallery]:
 
 @contextmanager
 def vendor(folder: Path) -> Iterator[Gallery]:
-    """Our client at a service that does what the vendor's document says and no more."""
+    """Our client with a service that does only what the vendor's document says."""
     service = FakeVendor(channels=CHANNELS)
     try:
         with ArcloudGallery(HttpTransport(service.url), Credentials(**CREDENTIALS)) as gallery:
@@ -42,7 +42,7 @@ def vendor(folder: Path) -> Iterator[Gallery]:
 
 @contextmanager
 def served(folder: Path) -> Iterator[Gallery]:
-    """Our client at `arcli serve` over the embedded engine."""
+    """Our client with `arcli serve` over the embedded engine."""
     data_dir = folder / "data"
     with Accounts(data_dir) as accounts, LocalGallery(data_dir) as engine:
         secretkey = accounts.add_account(username="shop").secretkey

@@ -20,7 +20,10 @@ CHANNELS = ("default", "posters")
 
 
 class Difference(StrEnum):
-    """What a gallery cannot do, or does otherwise. Where one is declared, its tests expect just that."""
+    """What a gallery cannot do, or does differently.
+
+    If a difference is declared, the tests expect exactly that.
+    """
 
     CHANNEL_MUST_EXIST = "add to an unknown channel is refused instead of making the channel"
     REMOVE_ALWAYS_TRUE = "remove cannot tell whether the target was there"
@@ -57,7 +60,7 @@ class Subject:
 
     @contextmanager
     def unless(self, difference: Difference) -> Iterator[None]:
-        """The body works, or raises NotSupported where that was declared."""
+        """The block succeeds, or raises NotSupported if that is declared."""
         if self.differs(difference):
             with pytest.raises(NotSupported):
                 yield

@@ -114,7 +114,7 @@ def test_candidates_come_with_the_reason_why_they_were_not_accepted(loaded: Subj
 
 
 def weak_clutter() -> Picture:
-    """The photo of clutter from afar and out of focus: found, at a score well below the best there is."""
+    """The photo of clutter from a distance and out of focus: found, with a score well below the best."""
     pixels = cv2.imread(str(SAMPLES / "photos" / "peanuts_in_clutter.png"))
     blurred = cv2.GaussianBlur(cv2.resize(pixels, None, fx=0.35, fy=0.35), (0, 0), 1.0)
     return Picture(name="weak.png", data=bytes(cv2.imencode(".png", blurred)[1]))
@@ -205,7 +205,7 @@ def test_photos_that_matched_nothing_are_counted_too(subject: Subject) -> None:
 def test_a_large_photo_gives_the_same_answer_and_corners_in_its_own_pixels(
     loaded: Subject, tmp_path: Path
 ) -> None:
-    """A client sends less than a phone's 50 megapixels; what it answers is about the photo all the same."""
+    """A client sends less than a phone's 50 megapixels; its answer still refers to the original photo."""
     small = cv2.imread(str(photo("boxes.jpg").path))
     assert small is not None
     height, width = small.shape[:2]

@@ -35,7 +35,7 @@ def poster(seed: int) -> bytes:
 
 
 def photo_of(*seeds: int) -> bytes:
-    """A wall with these posters on it, side by side and a little turned."""
+    """A wall with these posters on it, side by side and slightly rotated."""
     wall = np.full((500, 340 * len(seeds) + 60, 3), 200, np.uint8)
     for place, seed in enumerate(seeds):
         pixels = poster_pixels(seed)

@@ -1,4 +1,4 @@
-"""Made-up pictures whose parts repeat: each kind in many variants, none the picture of another."""
+"""Made-up pictures with repeating parts: each kind in many variants, all of them different pictures."""
 
 from collections.abc import Callable
 
@@ -128,7 +128,7 @@ def variant(kind: str, number: int) -> Pixels:
 
 
 def photo(pixels: Pixels, seed: int) -> Pixels:
-    """Return the picture as a phone sees it: from the side, on a table, a little blurred and noisy."""
+    """Return the picture as a phone shows it: from the side, on a table, a little blurred and noisy."""
     rng = np.random.default_rng(seed)
     corners = np.array([[0, 0], [300, 0], [300, 400], [0, 400]], np.float32)
     seen = corners * 0.9 + [90, 60] + rng.uniform(-28, 28, (4, 2))

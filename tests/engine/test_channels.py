@@ -1,4 +1,4 @@
-"""What the embedded engine does with its channels: settings, removals, and how many it keeps open."""
+"""How the embedded engine manages its channels: settings, removals, and how many it keeps open."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Codes of one family: the registered one is found, another is not answered surely; `check` names the
-kind."""
+"""Codes of one family: the registered one is found, another is no sure answer; `check` names the kind."""
 
 from collections.abc import Callable
 from functools import partial

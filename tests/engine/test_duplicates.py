@@ -1,4 +1,4 @@
-"""Duplicates by what is shown: copies are, other art on one template and another photograph are not."""
+"""Duplicates by content: copies are duplicates, other art on one template and another photograph are not."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from .conftest import cv2, encoded, poster_pixels
 
 
 def kinds(gallery: LocalGallery, data: bytes) -> list[str]:
-    """Add poster 1, 480 px high, and return what another file is said to be of it."""
+    """Add poster 1, 480 px high, and return the verdict about another file."""
     original = Picture(name="original", data=encoded(cv2.resize(poster_pixels(1), (360, 480))))
     gallery.add(channel="default", item=AddItem(picture=original, identifier="original"))
     [result] = gallery.check(pictures=[Picture(name="other", data=data)], channel="default")

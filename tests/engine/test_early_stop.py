@@ -1,4 +1,4 @@
-"""The search ends early only where nothing better supported can wait in the shortlist."""
+"""The search ends early only if the rest of the shortlist cannot have a better supported target."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from .conftest import cv2, encoded, np, poster_pixels
 
 
 class InMemory:
-    """A channel whose votes are given, as in a large channel where many targets divide those of one."""
+    """A channel with given votes, as in a large channel in which many targets share the votes of one."""
 
     name = "default"
 

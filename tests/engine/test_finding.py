@@ -1,4 +1,4 @@
-"""Looking up: in order, over channels, each photo's failure its own, and counted."""
+"""Lookups: in order, over channels, each photo's failure separate, and counted."""
 
 import datetime as dt
 from pathlib import Path
@@ -22,7 +22,7 @@ def photo(*seeds: int) -> Picture:
 
 
 def weak_photo(seed: int, blur: float = 1.6) -> Picture:
-    """A photo from afar and out of focus, whose score is below the best there is."""
+    """A photo from a distance and out of focus, whose score is below the best."""
     pixels = cv2.imdecode(np.frombuffer(photo_of(seed), np.uint8), cv2.IMREAD_COLOR)
     blurred = cv2.GaussianBlur(cv2.resize(pixels, None, fx=0.3, fy=0.3), (0, 0), blur)
     return Picture(name="photo", data=encoded(blurred))

@@ -63,7 +63,7 @@ def test_every_poster_of_a_fan_is_found(posters: LocalGallery) -> None:
 
 
 def test_a_folded_poster_is_found_once(posters: LocalGallery) -> None:
-    """Its look-alike, which has one half of it, must not bring that half back as another copy."""
+    """Its look-alike, which shares one half with it, must not bring that half back as another copy."""
     flat = poster_pixels(3)
     look_alike = flat.copy()
     look_alike[:, :120] = poster_pixels(4)[:, :120]

@@ -1,4 +1,4 @@
-"""Who looks after the index: the adder after it has acknowledged, a server at once, a lookup never."""
+"""Who maintains the index: the adder after it has acknowledged, a server at once, a lookup never."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def folder_of(data_dir: Path) -> Path:
 
 
 def fill(data_dir: Path, count: int, keypoints: int = 4) -> Path:
-    """Add made-up targets behind everybody's back."""
+    """Add made-up targets without any upkeep."""
     with LocalGallery(data_dir) as gallery:
         gallery.create_channel(name=CHANNEL)
     folder = folder_of(data_dir)

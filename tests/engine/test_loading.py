@@ -1,4 +1,4 @@
-"""Adding: what is reported is stored, what is refused says why, nothing is extracted twice."""
+"""Adding: what is reported is stored, refusals say why, nothing is extracted twice."""
 
 import multiprocessing
 import os

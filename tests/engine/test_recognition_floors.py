@@ -1,4 +1,4 @@
-"""The floors of recognition on a part of the photo sets, through the command line: what changes must keep."""
+"""Floors of recognition on a part of the photo sets, through the command line, which changes must keep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures made of parts that repeat: none is taken for another of its kind (`repeated.py` draws them)."""
+"""Pictures made of repeating parts: none is mistaken for another of its kind (`repeated.py` draws them)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -58,7 +58,7 @@ def test_what_shares_parts_is_not_taken_for_another_at_a_high_threshold(gallery:
 
 
 def test_they_are_found_themselves(gallery: LocalGallery) -> None:
-    """Text and sheet music; grids and checkerboards are not: every place of them looks like the next."""
+    """Text and sheet music; grids and checkerboards are not: each place in them looks like the next."""
     results = found(gallery, ["text", "music"], range(3), threshold=0.5)
     right = [result.image for result in results if [m.identifier for m in result.matches] == [result.image]]
     assert len(right) >= 4

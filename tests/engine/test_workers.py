@@ -1,4 +1,4 @@
-"""Work in processes: in order, in batches, and a task that kills its worker takes no other along."""
+"""Work in processes: in order, in batches, and a task that kills its worker affects no other."""
 
 import os
 import signal

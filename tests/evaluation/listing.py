@@ -8,7 +8,7 @@ from ..engine.conftest import photo_of
 
 
 def write_listing(folder: Path, *, unlike: str) -> Path:
-    """Write four photos and photos.csv: of one poster, of two, of a stranger said to be `unlike`, of none."""
+    """Write four photos and photos.csv: of one poster, two, an unregistered one labelled `unlike`, none."""
     lines = ["photo,identifier"]
     for name, seeds, shown in (
         ("one.jpg", [1], "poster1"),

@@ -1,4 +1,4 @@
-"""`arcli eval` against services: one that answers as arcli serve does, one of the seven calls only."""
+"""`arcli eval` against services: one that answers like arcli serve, and one with only the seven calls."""
 
 import json
 from pathlib import Path

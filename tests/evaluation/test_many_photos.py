@@ -1,4 +1,4 @@
-"""An evaluation of many photos holds the answers of a few."""
+"""An evaluation of many photos keeps only a few answers in memory."""
 
 from __future__ import annotations
 

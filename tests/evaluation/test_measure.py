@@ -1,4 +1,4 @@
-"""What judged photos add up to."""
+"""The sums over judged photos."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,6 +1,6 @@
 """The vendor's ARCloud service, written by hand from its document alone: nothing here comes from arcli.
 
-What the document does not say is chosen as unlike our own server as possible: small pages, no extra keys,
+What the document leaves open is as different from our own server as possible: small pages, no extra keys,
 metadata left out where there are none.
 """
 

@@ -1,4 +1,4 @@
-"""A gallery in memory, for tests of what is said and done over the seam. It stands in the contract suite."""
+"""A gallery in memory, for tests of everything above the seam. It is part of the contract suite."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ class FakeGallery(FakeChannels):
         )
 
     def _compared(self, channel: str, data: bytes, threshold: float | None) -> Iterator[Compared]:
-        """A target's own threshold beats what was asked for, and that the channel's."""
+        """A target's own threshold takes precedence over the requested one, and that over the channel's."""
         settings = self._settings[channel]
         usual = (settings.threshold or 0.0) if threshold is None else threshold
         for name, target in self.targets[channel].items():
@@ -279,7 +279,7 @@ class FakeGallery(FakeChannels):
             yield CheckResult(image=picture.name, level=level, hints=hints, duplicates=duplicates)
 
     def _duplicates(self, channel: str | None, data: bytes) -> Sequence[Duplicate]:
-        """Equal pictures only: what is nearly equal is the engine's to tell."""
+        """Equal pictures only: recognising nearly equal ones is the engine's task."""
         return [
             Duplicate(identifier=name, channel=channel, kind="duplicate", score=1.0, inliers=99)
             for name, kept in self.kept.get(channel or "", {}).items()

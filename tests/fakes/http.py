@@ -1,4 +1,4 @@
-"""A service on loopback with the faults that networks and services have."""
+"""A service on loopback that can have the faults of networks and services."""
 
 from __future__ import annotations
 

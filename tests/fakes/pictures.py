@@ -1,4 +1,4 @@
-"""What the gallery in memory makes of pictures: it compares bytes, or keypoints where pictures are real."""
+"""How the gallery in memory compares pictures: by their bytes, or by keypoints if they are real."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fake service knows of recognition: SIFT, ratio test, a homography. Nothing comes from arcli."""
+"""The recognition of a fake service: SIFT, ratio test, a homography. Nothing comes from arcli."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A full disk: what reads goes on, and what removes works with nothing left."""
+"""A full disk: reading continues, and removing works with no space left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user reads when most of an index is gone, and what arcli never does to its databases."""
+"""What a user is told when most of an index is gone, and what arcli never does to its databases."""
 
 from __future__ import annotations
 

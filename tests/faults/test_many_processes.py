@@ -1,4 +1,4 @@
-"""Adders, removers, a compactor and finders as processes: every answer is one that could be true."""
+"""Adders, removers, a compactor and finders as processes: every answer could be true at its time."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def contradictions(changes: Lines, finds: Lines) -> list[str]:
 
 
 def verdicts(name: str, mine: Lines, look: dict[str, Any]) -> list[str]:
-    """Say what of an answer cannot be, after the changes of the target that the photo shows."""
+    """Return what is impossible in an answer, given the changes of the target that the photo shows."""
     seed = look["photo"]
     came = [change for change in mine if change.get("comes") == seed]
     went = [change for change in mine if change.get("goes") in (seed, "*")]

@@ -1,4 +1,4 @@
-"""What a user reads when the data folder is full, closed, damaged or too new; nothing is lost."""
+"""What a user is told when the data folder is full, read-only, damaged or too new; nothing is lost."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ def only_error(answer: dict[str, Any]) -> dict[str, str]:
 
 
 def obey_file_modes() -> None:
-    """Take the right to pass over file modes from root: drop CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
+    """Make file modes apply to root too: drop CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
     libc = ctypes.CDLL(None)
     for capability in (1, 2):
         libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; what runs next no longer has it
 
 
 def small_files() -> None:
-    """Let no file grow beyond 150 kB: a store with one target has 120 kB. Stands for a full disk."""
+    """Let no file grow beyond 150 kB (a store with one target has 120 kB), to simulate a full disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
 
 

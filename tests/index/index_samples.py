@@ -62,7 +62,7 @@ def features(seed: int, count: int = PER_TARGET) -> Features:
 
 
 class Shop:
-    """A channel, and what it was told: identifier → seed of the picture that it should be found by."""
+    """A channel and its content: identifier → seed of the picture by which it should be found."""
 
     @classmethod
     def create(cls, folder: Path) -> Shop:
@@ -77,7 +77,7 @@ class Shop:
         self.shortlister = Shortlister(self.store)
 
     def at(self, folder: Path) -> Shop:
-        """Open a copy of the channel that was told the same."""
+        """Open a copy of the channel with the same content."""
         copy = Shop(folder)
         copy.told = dict(self.told)
         return copy

@@ -1,4 +1,4 @@
-"""Who adds does the small folds itself and has the large ones done in another process."""
+"""A process that adds does small folds itself and leaves large ones to another process."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_removed_channel_needs_no_index(shop: Shop, caplog: pytest.LogCaptureF
 def test_a_builder_leaves_a_merge_beyond_what_it_announced_to_the_next(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, memory: int, left: list[tuple[int, int]]
 ) -> None:
-    """Targets keep coming while it builds, and each builder takes no more memory than it said."""
+    """Targets keep coming while it builds, and no builder takes more memory than it announced."""
     coming = iter([range(100, 300)])
 
     def fold(store: ChannelStore, options: UpkeepOptions) -> bool:

@@ -1,4 +1,4 @@
-"""In a server a search never waits until a merged segment is loaded: what it merges still answers."""
+"""In a server a search never waits for a merged segment to be loaded: what it merges is still searched."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.index.index_samples import Shop
 
 
 class SlowDisk:
-    """Loads nothing until it is told to."""
+    """Loads nothing until it is released."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()
@@ -33,7 +33,7 @@ class SlowDisk:
 
 
 class Pool(ThreadPoolExecutor):
-    """Knows what it was given to do."""
+    """Records the work that it was given."""
 
     begun: ClassVar[list[Future[Any]]] = []
 

@@ -1,4 +1,4 @@
-"""What is dead leaves a neighbour list before it is weighed, and the list is longer by its share."""
+"""Dead rows are removed from a neighbour list before the vote, and the list is longer by their share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS = np.repeat(np.arange(1, TARGETS + 1), PER_TARGET)
 
 
 class Noting(ExactIndex):
-    """Notes how many neighbours it was asked for."""
+    """Records how many neighbours were requested."""
 
     asked: ClassVar[list[int]] = []
 

@@ -1,4 +1,4 @@
-"""What one side writes the other reads; what a vendor may write oddly is understood."""
+"""What one side writes the other reads; odd forms of a vendor are understood."""
 
 from __future__ import annotations
 

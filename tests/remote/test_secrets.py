@@ -1,4 +1,4 @@
-"""Wherever something is told, the secret is not in it: output, logs at any level, URLs, tracebacks, reprs."""
+"""No output contains the secret: neither answers, logs at any level, URLs, tracebacks nor reprs."""
 
 from __future__ import annotations
 

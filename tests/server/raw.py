@@ -1,4 +1,4 @@
-"""Requests made by hand, as an app that never heard of arcli makes them."""
+"""Requests made by hand, as by an app that knows nothing of arcli."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections that say nothing, bodies that stall, requests without measure: others do not notice."""
+"""Silent connections, stalled bodies, floods of requests: others are not affected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A catalog that is damaged while it is served: nobody is told that there is no such channel."""
+"""A catalog that is damaged while it is served: no answer says that there is no such channel."""
 
 from __future__ import annotations
 

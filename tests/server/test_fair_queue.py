@@ -1,4 +1,4 @@
-"""Photos of many callers share the threads: who has used least is next, costly ones stand aside."""
+"""Photos of many callers share the threads: who has used least is next, and costly photos wait."""
 
 from __future__ import annotations
 

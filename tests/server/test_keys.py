@@ -1,4 +1,4 @@
-"""`/arcli/v1/keys`: find-only keys that an owner administers over the wire, and all who may not."""
+"""`/arcli/v1/keys`: find-only keys that an owner administers remotely, and everybody who may not."""
 
 from __future__ import annotations
 

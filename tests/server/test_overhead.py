@@ -1,4 +1,4 @@
-"""What a lookup through the server costs beside one in process, photo by photo in one run."""
+"""The cost of a lookup through the server compared with one in process, photo by photo in one run."""
 
 from __future__ import annotations
 

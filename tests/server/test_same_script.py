@@ -1,4 +1,4 @@
-"""One shell script, run on a local profile and on a served one, prints the same."""
+"""A shell script prints the same on a local profile and on a served one."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start a command of store_worker.py; what still runs is killed after the test."""
+    """Start a command of store_worker.py; it is killed after the test if it still runs."""
     running: list[subprocess.Popen[str]] = []
 
     def begin(*words: object, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:

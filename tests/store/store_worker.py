@@ -1,4 +1,4 @@
-"""What the store tests run in processes of their own: python store_worker.py COMMAND FOLDER ARGUMENT…"""
+"""What the store tests run in separate processes: python store_worker.py COMMAND FOLDER ARGUMENT…"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def say(line: str) -> None:
 
 
 def add(folder: Path, prefix: str, count: str) -> None:
-    """Insert targets one transaction each and say each that is acknowledged."""
+    """Insert targets, one transaction each, and print each that is acknowledged."""
     with ChannelStore.open(folder) as store:
         for number in range(int(count)):
             identifier = f"{prefix}{number:05}"
@@ -106,7 +106,7 @@ def create(data_dir: Path, name: str) -> None:
 
 
 def look(folder: Path) -> None:
-    """Say what a reader without the right to write sees, and what writing answers."""
+    """Print what a reader without write permission sees, and the result of writing."""
     drop_override()
     with ChannelStore.open(folder) as store:
         with store.read() as snapshot:
@@ -141,7 +141,7 @@ def migrate_and_die(folder: Path) -> None:
 
 
 def migrate_without_right(folder: Path) -> None:
-    """Say what an older database answers to who may only read."""
+    """Print how an older database answers a reader without write permission."""
     drop_override()
     try:
         read_once(folder, migration_schema(2))

@@ -1,4 +1,4 @@
-"""Accounts as the operator sees them, and what the server learns of who asks it."""
+"""Accounts as the operator sees them, and what the server learns about its callers."""
 
 from __future__ import annotations
 

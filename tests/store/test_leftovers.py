@@ -1,4 +1,4 @@
-"""What removals and creations leave that are cut short, and channels whose store is a wreck."""
+"""What interrupted removals and creations leave behind, and channels whose store is a wreck."""
 
 from __future__ import annotations
 

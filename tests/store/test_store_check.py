@@ -1,4 +1,4 @@
-"""What `doctor` finds in a store, and what it can put right."""
+"""What `doctor` finds in a store, and what it can repair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is acknowledged is on the disk, and no two processes ever touch the write-ahead log's end at once."""
+"""What is acknowledged is on disk, and no two processes ever change the write-ahead log at the same time."""
 
 from __future__ import annotations
 

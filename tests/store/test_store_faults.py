@@ -1,4 +1,4 @@
-"""Full disks, read-only folders, foreign files and rot: a sentence, and nothing acknowledged lost."""
+"""Full disks, read-only folders, foreign files and rot: a clear error, and nothing acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_what_the_system_refuses_is_told_from_damage(number: int, expected: type
 
 
 def test_too_few_file_handles_are_no_damage(tmp_path: Path) -> None:
-    """Opened with ever fewer handles left: it works, or says what it wants."""
+    """Opened with ever fewer handles left: it works, or says what it needs."""
     script = (
         "import os, resource, sys; from pathlib import Path; from arcli.store.catalog import Catalog;"
         "from arcli.errors import LimitExceeded; from arcli.models import ChannelSettings\n"

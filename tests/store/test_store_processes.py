@@ -1,4 +1,4 @@
-"""Several processes on one store: nothing acknowledged is lost, nobody waits for the dead."""
+"""Several processes on one store: nothing acknowledged is lost, and nobody waits for a dead process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A channel's store: what goes in comes out, row ids are never reused, nothing half is there."""
+"""A channel's store: what goes in comes out, row ids are never reused, nothing is half written."""
 
 from __future__ import annotations
 

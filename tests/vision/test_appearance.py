@@ -1,4 +1,4 @@
-"""Likeness confirms a find of few points, refutes a wrong place, and counts into the score."""
+"""Likeness confirms a find of few points, refutes a wrong place, and counts for the score."""
 
 from dataclasses import replace
 

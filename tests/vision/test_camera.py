@@ -1,4 +1,4 @@
-"""The simulated camera: what it says about where the picture is, and what that says about our geometry."""
+"""The simulated camera: whether its homography is true, and what it shows about our geometry."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Files made to burn time and memory: refused, or decoded, at a cost that is bounded whatever they hold."""
+"""Files made to burn time and memory: refused or decoded, at a bounded cost whatever they contain."""
 
 import io
 import os
@@ -303,7 +303,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_mutated_pictures_are_decoded_or_refused(kind: str) -> None:
-    """Each in a process of limited time and memory; one that was ended is a failure to be looked at."""
+    """Each in a process of limited time and memory; one that was ended is a failure to examine."""
     rng = random.Random(f"{kind} 1")
     ended: list[tuple[int, str]] = []
     for number in range(max(1, MUTATED // len(FORMATS))):

@@ -1,4 +1,4 @@
-"""The level: what it promises about finding a picture, and the reasons that it gives in words."""
+"""The level: what it promises about finding a picture, and its reasons in words."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What vision makes beside features: kept picture, thumbnail, drawing."""
+"""What vision makes besides features: kept picture, thumbnail, drawing."""
 
 import io
 from typing import Any

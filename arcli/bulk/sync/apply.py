@@ -60,7 +60,7 @@ def apply(
 ) -> Iterator[SyncResult]:
     """Yield the result of each action, in order, removals last; they are held when anything failed before.
 
-    Removals wait on the disk until then. `now`: the actions were decided earlier, and this is the present
+    Removals are kept on disk until then. `now`: the actions were decided earlier, and this is the present
     state of their targets; an action whose target or picture has changed since then fails. Raises Unreachable
     and whatever else stops the whole sync: then run it again.
     """
@@ -109,7 +109,7 @@ def _outcome(action: Action, result: AddResult) -> SyncResult:
 def _remove(
     gallery: Gallery, channel: str, removals: Iterator[Action], *, hold: bool
 ) -> Iterator[SyncResult]:
-    """Remove what is due, in the order of `removals`. `hold`: nothing is, because something failed."""
+    """Remove targets in the order of `removals`. `hold`: remove none, because something failed."""
     for action in removals:
         if _is_due(action) and not hold:
             yield from _remove_many(gallery, channel, chain([action], removals))
@@ -118,7 +118,7 @@ def _remove(
 
 
 def _remove_many(gallery: Gallery, channel: str, removals: Iterator[Action]) -> Iterator[SyncResult]:
-    """Remove in one batch; what is not due keeps its place among the results."""
+    """Remove in one batch; actions that remove nothing keep their place among the results."""
     passed: deque[Action] = deque()
 
     def due() -> Iterator[str]:

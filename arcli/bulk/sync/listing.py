@@ -1,4 +1,4 @@
-"""What a channel has, in a temporary file that is asked by identifier: its size needs no memory."""
+"""What a channel has, in a temporary file with access by identifier: a large channel needs no memory."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ class ListingSizes:
     """How much of a listing is in memory at once.
 
     run: targets that are sorted together, 1,000 to 100,000 (400 B each). block: targets that are read
-    together to find one, 8 to 256: their first is in the index, some 100 B a block. blocks: those that were
-    asked last, 1 to 1,000; a source is mostly in the order of its identifiers. All chosen, not measured.
+    together to find one, 8 to 256: the first of them is in the index, some 100 B per block. blocks: how many
+    recently used ones are kept, 1 to 1,000; a source is mostly in the order of its identifiers. All chosen,
+    not measured.
     """
 
     run: int = 20_000
@@ -35,7 +36,8 @@ class ListingSizes:
 class ChannelListing:
     """The targets of a channel by identifier (code points). Close it when done.
 
-    Each has a place, 0 to len - 1, so that a bit a target says which of them a source has (`none_seen`).
+    Each has a place, 0 to len - 1, so that one bit per target records which of them a source has
+    (`none_seen`).
     """
 
     def __init__(self, targets: Iterable[Named], sizes: ListingSizes = ListingSizes()) -> None:
@@ -64,12 +66,12 @@ class ChannelListing:
         self._file.close()
 
     def find(self, identifier: str) -> tuple[int, Known] | None:
-        """Return a target's place and what is known of it; None when the channel does not have it."""
+        """Return a target's place and what is known about it; None when the channel does not have it."""
         number = bisect_right(self._firsts, identifier) - 1
         return None if number < 0 else self._block(number).get(identifier)
 
     def get(self, identifier: str) -> Known | None:
-        """Return what is known of a target; None when the channel does not have it."""
+        """Return what is known about a target; None when the channel does not have it."""
         found = self.find(identifier)
         return None if found is None else found[1]
 
@@ -89,7 +91,7 @@ class ChannelListing:
                 )
 
     def count_missing(self, identifiers: Iterable[str]) -> int:
-        """Return how many targets are none of `identifiers`."""
+        """Return how many targets are not among `identifiers`."""
         seen = self.none_seen()
         for identifier in identifiers:
             if (found := self.find(identifier)) is not None:
@@ -97,7 +99,7 @@ class ChannelListing:
         return seen.count(0)
 
     def _write(self, targets: Iterable[Named]) -> None:
-        """Write the targets by identifier; of one that was listed twice the later listing counts."""
+        """Write the targets by identifier; if one was listed twice, the later one counts."""
         runs: list[IO[bytes]] = []
         try:
             rest = iter(targets)

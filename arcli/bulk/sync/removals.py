@@ -56,7 +56,7 @@ class MaxDelete:
 
 @dataclass(slots=True)
 class Planned:
-    """What a plan that waits on the disk is about. identifiers: those of its first `SIZES.few` actions."""
+    """What a stored plan is about. identifiers: those of its first `SIZES.few` actions."""
 
     identifiers: frozenset[str]
     actions: int

@@ -1,6 +1,6 @@
-"""The rows of a large PNG, some at a time: each lot is decoded by Pillow as a PNG of those rows.
+"""The rows of a large PNG, some at a time: each batch is decoded by Pillow as a PNG of those rows.
 
-The row before them is put on top, unfiltered: the filters of PNG need no more of what came before.
+The row before them is put on top, unfiltered, because the filters of PNG need nothing else from above.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from itertools import chain
 from PIL import Image
 
 _SLICE = 1 << 16  # bytes that are inflated at a time
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # channels by colour type
 _CARRIERS = {1: ("L", 0), 2: ("LA", 4), 3: ("RGB", 2), 4: ("RGBA", 6)}
-"""Mode and colour type of 8-bit PNGs by bytes a pixel: filters know bytes, not what they mean."""
+"""Mode and colour type of 8-bit PNGs by bytes per pixel: filters work on bytes, whatever they mean."""
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Where the pixels of each pass begin and how far they are apart: x, y, step in x, step in y."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What an interlaced PNG holds one after the other; another has one pass of all its pixels.
+    """A pass of an interlaced PNG; any other PNG has one pass with all its pixels.
 
     step: (x, y), how far its pixels are apart. bands: its rows as pictures in the mode of the whole; they
-    have to be taken before those of the next pass.
+    must be read before those of the next pass.
     """
 
     step: tuple[int, int]
@@ -48,7 +48,7 @@ def png_passes(image: Image.Image, data: bytes, area: int) -> Iterator[Pass]:
 
 
 def in_parts(data: bytes) -> bool:
-    """Say whether a PNG can be read so; not 16 bits of RGB: the filters of no PNG of 8 bits step so far."""
+    """Say whether a PNG can be read like this; not 16-bit RGB: filters of 8-bit PNGs never reach that far."""
     return max(1, _bits(data) // 8) in _CARRIERS
 
 
@@ -57,7 +57,7 @@ def is_interlaced(data: bytes) -> bool:
 
 
 def _bits(data: bytes) -> int:
-    """Return the bits of a pixel, 0 for a type that there is not."""
+    """Return the bits of a pixel, 0 for an unknown type."""
     return data[24] * _CHANNELS.get(data[25], 0)
 
 
@@ -95,14 +95,14 @@ def _unfiltered(filtered: bytes, size: tuple[int, int], colour: int) -> Image.Im
 
 
 class _Rows:
-    """The inflated bytes of a PNG's first frame, as many as are asked for."""
+    """The inflated bytes of a PNG's first frame, as many as are requested."""
 
     def __init__(self, data: bytes) -> None:
         self._slices = _slices(memoryview(data))
         self._inflate = zlib.decompressobj()
 
     def take(self, count: int) -> bytes:
-        """Return `count` bytes. Raises OSError where there are fewer, zlib.error."""
+        """Return `count` bytes. Raises OSError if there are fewer, zlib.error."""
         taken: list[bytes] = []
         while count > 0:
             given = self._inflate.unconsumed_tail or next(self._slices, None)
@@ -114,14 +114,14 @@ class _Rows:
 
 
 def _slices(data: memoryview) -> Iterator[memoryview]:
-    """Yield what the chunks of the first frame hold, in pieces: a tail that is handed back is copied."""
+    """Yield the data of the first frame's chunks, in pieces: a tail that is handed back is copied."""
     for kind, start, end in png_chunks(data):
         if kind == b"IDAT":
             yield from (data[at : min(at + _SLICE, end)] for at in range(start, end, _SLICE))
 
 
 def png_chunks(data: bytes | memoryview) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, start and end of what each chunk holds."""
+    """Yield kind, start and end of each chunk's data."""
     at = 8
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)

@@ -1,7 +1,7 @@
-"""Large pictures read a strip at a time and averaged as they come: what is held at once is some megabytes.
+"""Large pictures, read and averaged strip by strip, so that only some megabytes are held at once.
 
-Each strip is decoded by Pillow, as a small picture of its own. A JPEG is decoded small by its own decoder
-instead, and the other formats (and what is said here to be None) only whole.
+Each strip is decoded by Pillow, as a small picture of its own. A JPEG is decoded at a smaller size by its own
+decoder instead; other formats (and those for which a function here returns None) can only be decoded whole.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PIL import Image
 from arcli.vision.decoding.png_rows import in_parts, is_interlaced, png_passes
 from arcli.vision.decoding.tiff_strips import tiff_bands
 
-_BAND = 4_000_000  # pixels held at once, where the file does not hold more of them together
+_BAND = 4_000_000  # pixels held at once, unless the file holds more of them together
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -25,14 +25,16 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture upright, by its EXIF orientation."""
+"""The transposition that makes a picture upright, by its EXIF orientation."""
 
 Prepare = Callable[[Image.Image], Image.Image]
 
 
 @dataclass(frozen=True, slots=True)
 class Strips:
-    """How a picture is read in parts. area: pixels held at once. least: least factor at which it can be.
+    """How a picture is read in parts.
+
+    area: pixels held at once. least: the least factor at which this is possible.
 
     shrunk: averages squares of `factor` pixels, to the last bit as reducing the whole picture does (of an
     interlaced PNG nearly so, by a multiple of 8), after `prepare` has brought them to a mode in which
@@ -45,7 +47,7 @@ class Strips:
 
 
 def strips_of(image: Image.Image, data: bytes) -> Strips | None:
-    """Return how to read a picture, opened from `data`, in parts; None where it is only read whole."""
+    """Return how to read a picture, opened from `data`, in parts; None if it can only be read whole."""
     try:
         if image.format == "PNG":
             return _png(image, data) if in_parts(data) else None
@@ -89,7 +91,7 @@ _RAW_BITS |= {"I;16B": 16, "RGBA": 32, "BGRA": 32, "BGRX": 32, "RGBX": 32, "LA":
 
 
 def _raw(image: Image.Image, data: bytes, tile: Any) -> Strips | None:
-    """BMP, PNM and the TIFF whose pixels stand in one piece."""
+    """BMP, PNM, and TIFF with all pixels in one piece."""
     args = (tile[3], 0, 1) if isinstance(tile[3], str) else tile[3]
     rawmode, stride, direction = args[:3]
     if not stride and rawmode not in _RAW_BITS:
@@ -136,7 +138,7 @@ def _stacked(parts: Sequence[Image.Image]) -> Image.Image:
 
 
 def _from_bands(area: int, bands: Callable[[], Iterator[Image.Image]], image: Image.Image) -> Strips:
-    """Return how a picture is read whose bands are in its own mode; upright where it is a TIFF."""
+    """Return how to read a picture whose bands are in its own mode; a TIFF is made upright."""
 
     def shrunk(factor: int, prepare: Prepare) -> Image.Image:
         small = _averaged(map(prepare, bands()), (factor, factor))
@@ -153,7 +155,7 @@ def _tiff_orientation(image: Image.Image) -> int:
 
 
 def _like(band: Image.Image, image: Image.Image) -> Image.Image:
-    """Give a band the palette and the transparent colour of the picture that it is of."""
+    """Give a band the palette and the transparent colour of its picture."""
     if image.palette is not None and band.mode in ("P", "PA"):
         band.palette = image.palette.copy()
     band.info = dict(image.info)
