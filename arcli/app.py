@@ -35,7 +35,7 @@ def main(
     interrupts: Interruptible | None = None,
     began: float | None = None,
 ) -> int:
-    """Run a command line and return its exit status. `began`: when the process did, by `perf_counter`."""
+    """Run a command line and return its exit status. `began`: when the process began."""
     reserve_standard_streams()
     arguments = _as_options(list(sys.argv[1:] if argv is None else argv))
     session = Session(arguments, os.environ, began)

@@ -74,7 +74,7 @@ def _jobs(settings: Settings) -> int | None:
 
 
 def _positive(settings: Settings, key: str) -> float | None:
-    """Return a setting as a number over 0, None where it is not set. Raises UsageError."""
+    """Return a setting as a number over 0, None if it is not set. Raises UsageError."""
     value = settings.get(key)
     return None if value is None else _number_over_0(key, value)
 
@@ -128,14 +128,14 @@ def scratch(folder: Path) -> Gallery:
 
 
 def channel_admin(gallery: Gallery) -> ChannelAdmin:
-    """Return the gallery's channel administration. Raises NotSupported where it has none."""
+    """Return the gallery's channel administration. Raises NotSupported if it has none."""
     if not isinstance(gallery, ChannelAdmin):
         raise NotSupported(f"{gallery.capabilities().backend} does not administer channels")
     return gallery
 
 
 def maintenance(gallery: Gallery) -> Maintenance:
-    """Return the gallery's maintenance. Raises NotSupported where it has none."""
+    """Return the gallery's maintenance. Raises NotSupported if it has none."""
     if not isinstance(gallery, Maintenance):
         raise NotSupported(f"{gallery.capabilities().backend} keeps no index that could be maintained")
     return gallery

@@ -159,7 +159,7 @@ def _put(aside: Path, path: Path, exclusive: bool) -> None:
 
 
 def folder_of(path: Path) -> Path:
-    """Return the folder that `path` is in, or would be in. Raises UsageError where there is none."""
+    """Return the folder that `path` is in, or would be in. Raises UsageError if there is none."""
     folder = path.resolve().parent
     if not folder.is_dir():
         raise UsageError(f"no such folder: {folder}", item=str(path))
@@ -212,7 +212,7 @@ def file_lock(path: Path, *, timeout: float) -> Iterator[None]:
 def hold(descriptor: int, *, timeout: float) -> bool:
     """Take the exclusive lock of an open file or folder; return False if `timeout` seconds were not enough.
 
-    The lock ends when the descriptor is closed. Raises StorageNotWritable where the file system has no locks.
+    The lock ends when the descriptor is closed. Raises StorageNotWritable if the file system has no locks.
     """
     deadline = time.monotonic() + timeout
     pause = _FIRST_PAUSE

@@ -83,7 +83,7 @@ _TAGS = (
 
 
 def picture_format(head: bytes) -> PictureFormat | None:
-    """Return a picture's format by its first `HEAD_BYTES` bytes, None where arcli does not know it."""
+    """Return a picture's format by its first `HEAD_BYTES` bytes, None if arcli does not know it."""
     head = head[:HEAD_BYTES]
     if head[4:8] == b"ftyp":
         return _container(head)

@@ -244,7 +244,7 @@ class AccountAdmin(Protocol):
         ...
 
     def set_key(self, *, username: str, key_id: str, changes: KeyChanges) -> AccountKey:
-        """Change where, until when and how often a key may be used; return it as it is now.
+        """Change the channels, the expiry or the rate of a key; return it as it is now.
 
         Raises NotFound for a key that is unknown or revoked, InvalidChannelName.
         """

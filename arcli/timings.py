@@ -1,7 +1,7 @@
 """Where the time of a lookup goes, phase by phase.
 
 Code that does the work of a phase marks it with `phase(...)`; `recording()` collects what is marked inside.
-No stopwatch is passed down, and where nothing is being recorded a phase costs a microsecond.
+No stopwatch is passed down, and when nothing is recorded a phase costs a microsecond.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OTHER = "other"
 
 
 class PhaseTimes:
-    """Wall-clock time by phase. A phase inside another one counts for itself alone, so that all add up."""
+    """Wall-clock time by phase. A phase inside another counts only for itself, so that all of them add up."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
@@ -36,7 +36,7 @@ class PhaseTimes:
         self._open.pop()
 
     def milliseconds(self) -> dict[str, float]:
-        """Return what each phase has taken so far, last `other`: what none of them covers."""
+        """Return the time of each phase so far, and finally `other`: time outside all phases."""
         self._turn()
         names = sorted(self._seconds, key=lambda name: name == OTHER)
         return {name: self._seconds[name] * 1000 for name in names}
@@ -52,7 +52,7 @@ _recorded: ContextVar[PhaseTimes | None] = ContextVar("phase_times", default=Non
 
 @contextmanager
 def recording() -> Iterator[PhaseTimes]:
-    """Record the phases of what this thread does inside."""
+    """Record the phases of what this thread does inside the block."""
     times = PhaseTimes()
     token = _recorded.set(times)
     try:
@@ -63,7 +63,7 @@ def recording() -> Iterator[PhaseTimes]:
 
 @contextmanager
 def phase(name: Phase) -> Iterator[None]:
-    """Count the time inside for this phase, where times are recorded."""
+    """Count the time inside the block for this phase, if times are being recorded."""
     times = _recorded.get()
     if times is None:
         yield
@@ -76,7 +76,7 @@ def phase(name: Phase) -> Iterator[None]:
 
 
 class MeanTimes:
-    """The mean of each phase over lookups, in their unit; a phase that a lookup does not have is 0 there."""
+    """The mean of each phase over lookups, in their unit; a phase that a lookup lacks counts as 0."""
 
     def __init__(self) -> None:
         self.number = 0

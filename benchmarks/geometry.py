@@ -33,7 +33,7 @@ SIDE = 800  # px: the long side to which errors refer
 
 @dataclass(slots=True)
 class Placed:
-    """A photo: distances in px of its four corners from the truth, None where it was not found."""
+    """A photo: distances in px of its four corners from the truth, None if it was not found."""
 
     photo: str
     errors: list[float] | None

@@ -120,7 +120,7 @@ def targets(gallery: Gallery, channel: str) -> Iterator[Target]:
 
 
 def all_known(gallery: Gallery, channel: str) -> Iterator[tuple[str, Known]]:
-    """Yield identifier and what is known of each target of a channel, as `targets` does."""
+    """Yield identifier and state of each target of a channel, as `targets` does."""
     return ((target.identifier, Known.of(target)) for target in targets(gallery, channel))
 
 

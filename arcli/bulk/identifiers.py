@@ -37,7 +37,7 @@ def identifier_for(relative: PurePath, rule: IdFrom = IdFrom.STEM) -> str:
 
 
 def original_name(relative: PurePath, rule: IdFrom, identifier: str) -> str | None:
-    """Return the name of a picture's file (with PATH its path), None where `identifier` is the same."""
+    """Return the name of a picture's file (with PATH its path), None if `identifier` is the same."""
     if rule is IdFrom.PATH:
         text = shown = "/".join(_parts(relative))
     else:

@@ -152,7 +152,7 @@ def _matchratio(value: Any) -> MatchRatio | None:
 
 
 def _as_number(text: str) -> MatchRatio:
-    """Return `text` as a number, or unchanged where that number would be written differently (0.50)."""
+    """Return `text` as a number, or unchanged if that number would be written differently (0.50)."""
     for kind in (int, float):
         try:
             if str(kind(text)) == text:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Session:
     """What a command works with.
 
-    `flags`: the common options that were given, as text; `began`: when the process did, by `perf_counter`.
+    `flags`: the common options that were given, as text; `began`: when the process began, by `perf_counter`.
     """
 
     def __init__(

@@ -241,14 +241,14 @@ class Channels:
         return self.get(name)
 
     def renamed(self, old: str, record: ChannelRecord) -> None:
-        """Keep a channel open under its new name: lookups and uncounted matches in it go on."""
+        """Keep a channel open under its new name: lookups and counts that are not yet written go on."""
         with self._guard:
             known = self._open.pop(valid_channel_name(old), None)
             if known is None or known.record.folder != record.folder:
                 return
             known.record = record
             self._open[record.name] = known
-        put_name_right(record, known.store)  # where it was opened in between
+        put_name_right(record, known.store)  # in case it was opened in between
 
     def forget(self, name: str) -> None:
         """Close a channel that was removed; nothing more is done for its index."""

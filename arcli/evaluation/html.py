@@ -155,7 +155,7 @@ def _sweep(report: Report) -> str:
 
 
 def _reasons(report: Report) -> str:
-    """Show why targets were missed, the most frequent reason first; nothing where none was."""
+    """Show why targets were missed, the most frequent reason first; nothing if none was."""
     counts = Counter(miss.reason for miss in report.misses).most_common()
     rows = ((escape(reason.replace("_", " ")), str(count)) for reason, count in counts)
     return "<h2>Why targets were missed</h2>" + _table(("reason", "targets"), rows) if counts else ""

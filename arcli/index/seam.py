@@ -24,7 +24,7 @@ class Neighbours:
     """The nearest stored descriptors of each of Q query descriptors, nearest first.
 
     rows: (Q, k) int64, the row id of the target that owns the descriptor, NO_ROW where there are fewer.
-    distances: (Q, k) float32, squared Euclidean distance of the codes, inf where there are fewer.
+    distances: (Q, k) float32, squared Euclidean distance of the codes, inf if there are fewer.
     """
 
     rows: Rows

@@ -75,7 +75,7 @@ class KeyRequest:
 
 
 class KeyChanges(TypedDict, total=False):
-    """What to change of a key; what is not there stays as it is. Its scope and its secret never change."""
+    """Changes to a key; what is left out stays as it is. Its scope and its secret never change."""
 
     channels: tuple[str, ...] | None
     expires: str | None

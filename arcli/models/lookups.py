@@ -78,7 +78,7 @@ class Candidate:
 class FindResult:
     """What one photo shows. `error`: this photo could not be looked up (only from `find_many`).
 
-    `timings_ms`: of each phase (arcli.timings), which add up to `elapsed_ms`; empty where it is not known.
+    `timings_ms`: the time of each phase (arcli.timings), adding up to `elapsed_ms`; empty if not known.
     """
 
     image: str

@@ -62,7 +62,7 @@ class Picture:
                 what = "is not a regular file" if self.path.exists() else "no such file"
                 raise PictureNotFound(f"{self.name}: {what}", item=self.name)
             with self.path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size  # reading takes at once the memory that it is allowed
+                size = os.fstat(file.fileno()).st_size  # a read allocates all its memory at once
                 return file.read(min(size, limit) + 1)
         except PermissionError as error:
             raise PictureNotFound(f"{self.name}: permission denied", item=self.name) from error

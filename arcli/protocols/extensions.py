@@ -13,7 +13,7 @@ percent-encoded path segments. A failure answers `{"error": {code, message, hint
 | GET, DELETE channels/{channel} | the channel; `{}` |
 | PATCH channels/{channel} `{"settings"}` (those to change) | the channel |
 | GET keys | `{"keys": [key…]}`: the find-only keys of the account that are not revoked |
-| POST keys `{"channels"?, "expires"?, "rate"?}` | 201, the key and, this once, its `secretkey` |
+| POST keys `{"channels"?, "expires"?, "rate"?}` | 201, the key and, only this once, its `secretkey` |
 | PATCH keys/{key_id}, as POST (those to change) | the key |
 | DELETE keys/{key_id} | `{}`; the key is revoked |
 | GET channels/{channel}/targets?… (see `list_parameters`) | `{"totalcount", "targets": [target…]}` |
@@ -62,7 +62,7 @@ CAPABILITIES = f"{PREFIX}/capabilities"
 CHANNELS = f"{PREFIX}/channels"
 CHECK = f"{PREFIX}/check"
 KEYS = f"{PREFIX}/keys"
-RENAME, COPY = "rename", "copy"  # below a channel: it gets the name in the body, or a copy of it does
+RENAME, COPY = "rename", "copy"  # below a channel: the body has its new name, or the name of a copy
 
 
 class Feature(StrEnum):
@@ -78,7 +78,7 @@ class Feature(StrEnum):
     CHECK = "check"  # pictures can be rated without being added
     CHANNELS = "channels"  # channels can be administered
     CHANNEL_NAMES = "channel_names"  # channels can be renamed and copied
-    KEYS = "keys"  # find-only keys of one's own account can be administered
+    KEYS = "keys"  # find-only keys of the caller's account can be administered
 
 
 _STATUS: tuple[tuple[type[ArcliError], int], ...] = (

@@ -52,7 +52,7 @@ class ServeOptions:
     failures_per_account: int = 200  # from addresses that never had the right one; one is forgiven every 2 s
     anonymous_rate: float = 20.0  # GetImage without credentials: requests a second from an address
     account_channels: int = 100  # channels that an account may make through /arcli/v1
-    account_keys: int = 100  # find-only keys in force that an account may make through /arcli/v1
+    account_keys: int = 100  # valid find-only keys that an account may have to make more through /arcli/v1
     time_zone: str | None = None  # time zone of the days in Statistics; None: UTC
     findimage_level: str = "level"  # or "channel", as the vendor's document reads; docs/server.md, "Settings"
     url_pictures: bool = False  # Tupu: fetch pictures given by URL

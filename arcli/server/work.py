@@ -55,16 +55,16 @@ class Workers:
 class FairnessTuning:
     """How the photos of many callers share the threads.
 
-    light_seconds (0.2 to 2): of processor time; a caller whose photos cost less on average is served by the
-    fast threads. A lookup of the photos in samples/ takes 0.05 to 0.31 s, one of noise, tried at every
-    resolution and from every side, 0.46, a thorough one of it 1.1. fast_decoding (0.5 to 2): seconds that a
-    fast thread decodes; what takes longer is tried again by a slow one. A photo of 12 megapixels takes 0.15.
-    half_life (10 to 120 s): in which half of what a caller used is forgotten. weights (0.02 to 1): of the
-    newest photo in a caller's average; a dear one among cheap ones is remembered for some of them (with 0.5,
-    who mixes noise with what is refused at once stays below light_seconds, before honest photos). niceness
-    (5 to 19): of the slow threads; 10 gives them a tenth of a core beside busy fast ones. kill_seconds:
-    charged for a picture that broke its process. patience (5 to 25 s): that a photo may wait; none takes
-    over 30 s.
+    light_seconds (0.2 to 2): processor time; a caller whose photos cost less on average is served by the fast
+    threads. A lookup of the photos in samples/ takes 0.05 to 0.31 s, one of noise, tried at every resolution
+    and from every side, 0.46, a thorough one of it 1.1. fast_decoding (0.5 to 2): seconds that a fast thread
+    decodes; what takes longer is passed to a slow one. A photo of 12 megapixels takes 0.15. half_life (10 to
+    120 s): after this time half of what a caller used is forgotten. weights (0.02 to 1): of the newest photo
+    in a caller's average; an expensive photo among cheap ones is remembered for some of them (with 0.5, a
+    caller who mixes noise with photos that are refused at once would stay below light_seconds, before honest
+    photos). niceness (5 to 19): of the slow threads; 10 gives them a tenth of a core next to busy fast ones.
+    kill_seconds: charged for a picture that crashed its process. patience (5 to 25 s): how long a photo may
+    wait; no request takes over 30 s.
     """
 
     light_seconds: float = 0.4
@@ -80,10 +80,10 @@ class FairnessTuning:
 
 @dataclass(slots=True)
 class _Caller:
-    """What photos cost on average (seconds), and what a caller has running and waiting.
+    """What a caller's photos cost on average (seconds), and which of them are running and waiting.
 
-    tried: one of its photos was looked up, so that its average says something. due: by lane, the place of its
-    next photo on the lane's clock, as it was at the time `at`.
+    tried: one of its photos was looked up, so that its average is meaningful. due: by lane, the position of
+    its next photo on the lane's clock, as of the time `at`.
     """
 
     average: float = 0.0
@@ -106,24 +106,24 @@ class _Job:
 
 
 class PhotoQueue:
-    """Photos at work: who has had least of late is next, and costly ones never stand before cheap ones.
+    """Photos to look up: the caller that has recently used least is next; costly ones never delay cheap ones.
 
-    A lane's clock shows the place of the photo that was started last. Each photo puts its caller's next one
-    behind it by what it cost, dear ones by more; who comes after a pause begins at the clock, not behind all
-    that it ever used (start-time fair queueing, Goyal, Vin and Cheng 1996).
+    A lane's clock shows the position of the photo that was started last. Each photo moves its caller's next
+    one back by its cost, expensive ones by more; a caller that comes after a pause begins at the clock, not
+    behind all that it ever used (start-time fair queueing, Goyal, Vin and Cheng 1996).
 
-    There are two lanes of `threads` each. The fast one serves callers whose photos are cheap on average; the
-    others' photos, and those that ask for much (`slow`), run in the slow one, at a lower priority of the
-    operating system. Callers of whom nothing is known yet leave one fast thread to those whose photos are
-    known to be cheap: a crowd of new addresses does not stand before them. A full queue gives up the last
-    photo of the caller that has most waiting.
+    There are two lanes of `threads` each. The fast one serves callers whose photos are cheap on average;
+    other callers' photos, and costly lookups (`slow`), run in the slow one, at a lower priority of the
+    operating system. Unknown callers leave one fast thread to those whose photos are known to be cheap, so
+    that a crowd of new addresses does not delay them. A full queue drops the last photo of the caller that
+    has most waiting.
     """
 
     def __init__(self, *, threads: int, queue: int, tuning: FairnessTuning = FairnessTuning()) -> None:
         self._tuning, self._queue = tuning, queue
         self._free = {False: threads, True: threads}
         self._clock = {False: 0.0, True: 0.0}
-        self._trials = max(1, threads - 1)  # fast threads that may work for callers who are new
+        self._trials = max(1, threads - 1)  # fast threads that may work for new callers
         self._pools = {
             slow: ThreadPoolExecutor(threads, name, initializer=partial(self._prepare, slow))
             for slow, name in ((False, "photo"), (True, "slow-photo"))
@@ -204,7 +204,7 @@ class PhotoQueue:
             job.late.cancel()
 
     def _start(self) -> None:
-        """Give free threads the first waiting photo of whoever is next."""
+        """Give free threads the first waiting photo of the caller that is next."""
         for slow in (False, True):
             while self._free[slow] and (caller := self._next(slow)) is not None:
                 self._submit(caller.waiting.popleft(), slow)
@@ -218,14 +218,14 @@ class PhotoQueue:
         return min(ready, key=lambda one: self._place(one, slow), default=None)
 
     def _place(self, caller: _Caller, slow: bool) -> float:
-        """Return where on the lane's clock a caller's next photo stands; what was long ago counts less."""
+        """Return the position of a caller's next photo on the lane's clock; use long ago counts less."""
         ahead = max(0.0, caller.due[slow] - self._clock[slow])
         return float(
             self._clock[slow] + ahead * 0.5 ** ((time.monotonic() - caller.at) / self._tuning.half_life)
         )
 
     def _charge(self, caller: _Caller, slow: bool, seconds: float) -> None:
-        """Move a caller's next photo by what one costs (or back, where less); dear photos count more."""
+        """Move a caller's next photo back by a cost (forward if negative); expensive photos count more."""
         place = self._place(caller, slow)
         caller.due[slow], caller.at = place + seconds * max(caller.average, 0.05), time.monotonic()
 

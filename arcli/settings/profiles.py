@@ -33,7 +33,7 @@ def user_folder(what: Literal["config", "data"]) -> Path | None:
 
 
 def expanded(text: str) -> Path:
-    """Return a path whose `~` is the home folder. Raises UsageError where there is none."""
+    """Return a path whose `~` is the home folder. Raises UsageError if there is none."""
     try:
         return Path(text).expanduser()
     except RuntimeError as error:

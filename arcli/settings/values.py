@@ -91,12 +91,12 @@ class Settings:
         return expanded(value)
 
     def get(self, key: str) -> str | None:
-        """Return a setting of the profile's kind, None where it is not set."""
+        """Return a setting of the profile's kind, None if it is not set."""
         setting = self.values.get(key)
         return None if setting is None else setting.value
 
     def need(self, key: str) -> str:
-        """Return a setting of the profile's kind. Raises UsageError where it is not set."""
+        """Return a setting of the profile's kind. Raises UsageError if it is not set."""
         value = self.get(key)
         if value is None:
             option = f"--{key.replace('_', '-')}"
@@ -107,7 +107,7 @@ class Settings:
         return value
 
     def read_secret(self) -> str:
-        """Return the secret. Raises WrongCredentials where there is none, or it cannot be read."""
+        """Return the secret. Raises WrongCredentials if there is none, or it cannot be read."""
         if self.secret is None:
             raise WrongCredentials(
                 f"profile {self.profile.value} has no secret",

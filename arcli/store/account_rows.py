@@ -32,7 +32,7 @@ def insert_grant(connection: sqlite3.Connection, username: str, grant: Grant) ->
 
 
 def insert_binding(connection: sqlite3.Connection, binding: TupuBinding) -> None:
-    """Bind a Tupu secretId to channels. Raises Conflict where another account has it."""
+    """Bind a Tupu secretId to channels. Raises Conflict if another account has it."""
     query = "SELECT username FROM bindings WHERE secret_id = ?"
     owner = connection.execute(query, (binding.secret_id,)).fetchone()
     if owner is not None and owner[0] != binding.username:
@@ -45,7 +45,7 @@ def insert_binding(connection: sqlite3.Connection, binding: TupuBinding) -> None
 
 
 def names_text(channels: tuple[str, ...] | None) -> str | None:
-    """Write channel names as they are stored; None (no limit) stays None. Raises InvalidChannelName."""
+    """Return channel names in their stored form; None (no limit) stays None. Raises InvalidChannelName."""
     return None if channels is None else json.dumps([valid_channel_name(name) for name in channels])
 
 

@@ -60,7 +60,7 @@ def _uptime() -> float:
 
 
 def _boot() -> str:
-    """Return an identifier of the machine's present boot; empty where the system has none."""
+    """Return an identifier of the machine's present boot; empty if the system has none."""
     try:
         return _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:

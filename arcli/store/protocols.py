@@ -115,7 +115,7 @@ class TargetStore(Protocol):
         ...
 
     def write(self) -> AbstractContextManager[TargetWriter]:
-        """Hold a write transaction. Raises Locked where others write for too long."""
+        """Hold a write transaction. Raises Locked if others write for too long."""
         ...
 
     def shrink(self) -> None:

@@ -43,7 +43,7 @@ class SearchedChannel(Protocol):
     def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]: ...
 
     def picture(self, row_id: int) -> bytes | None:
-        """Return a target's picture, None where the channel keeps none."""
+        """Return a target's picture, None if the channel keeps none."""
         ...
 
     def threshold(self, row_id: int, asked: float | None) -> float:
@@ -68,7 +68,7 @@ class GalleryTarget:
 
     @cached_property
     def thumbnail(self) -> Pixels | None:
-        """Its stored thumbnail, (h, w, 3) BGR; None where there is none, or it is damaged."""
+        """Its stored thumbnail, (h, w, 3) BGR; None if there is none, or it is damaged."""
         stored = self.channel.thumbnails([self.row_id]).get(self.row_id)
         return thumbnail_pixels(stored) if stored else None
 
@@ -89,7 +89,7 @@ class VerifiedCandidate:
     """A target after verification against a photo.
 
     quad: in pixels of the displayed photo. appearance: its place in the photo compared with its thumbnail;
-    None where they were not compared. reason: why it is not accepted; None: it is. borderline: a rectified
+    None if they were not compared. reason: why it is not accepted; None: it is. borderline: a rectified
     view could decide, but none was taken. ambiguous: the photo may show a look-alike instead.
     """
 
@@ -113,7 +113,7 @@ class VerifiedCandidate:
 
     @property
     def likeness(self) -> float | None:
-        """Mean correlation with the target's thumbnail, -1 to 1; None where it was not compared."""
+        """Mean correlation with the target's thumbnail, -1 to 1; None if it was not compared."""
         return self.appearance.correlation if self.appearance else None
 
     @property

@@ -47,7 +47,7 @@ def settled(view: PhotoView, one: VerifiedCandidate) -> VerifiedCandidate:
 
 
 def placed(view: PhotoView, query: Features, one: VerifiedCandidate) -> VerifiedCandidate:
-    """Return an accepted candidate with its place refined; unchanged where no better one is found.
+    """Return an accepted candidate with its place refined; unchanged if no better one is found.
 
     query: the keypoints that it was verified against.
     """
@@ -92,7 +92,7 @@ def _placed_target(one: VerifiedCandidate) -> PlacedTarget:
 
 
 def _appearance(view: PhotoView, found: Verification, target: GalleryTarget) -> Appearance | None:
-    """Compare with the stored thumbnail; None where there is none, or the geometry was refused."""
+    """Compare with the stored thumbnail; None if there is none, or the geometry was refused."""
     if found.refusal is not None or found.homography is None or target.thumbnail is None:
         return None
     return appearance(view.pixels, found.homography, target.features.image_size, target.thumbnail)

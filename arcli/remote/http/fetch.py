@@ -29,7 +29,7 @@ _FAILURES = (
     ValueError,
 )
 _SAFE = "/%:=&?~+!$,;'()*@"  # characters that a URL may hold unencoded; RFC 3986
-_MOST_OWN_BYTES = 64 << 20  # of what the user of this shell names
+_MOST_OWN_BYTES = 64 << 20  # bytes, for URLs given by the user of this machine
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 

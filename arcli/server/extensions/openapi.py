@@ -41,7 +41,11 @@ _KEY_FIELDS: Json = {
         "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
         "description": "The moment (UTC) from which it is refused.",
     },
-    "rate": {"type": ["number", "null"], "minimum": 0.01, "description": "Requests a second."},
+    "rate": {
+        "type": ["number", "null"],
+        "minimum": 0.01,
+        "description": "Requests a second that it may make.",
+    },
 }
 _KEY: Json = {
     "key_id": _TEXT,
@@ -52,7 +56,7 @@ _KEY: Json = {
 _SCHEMAS: Json = {
     "AskedKey": _object([], **_KEY_FIELDS),
     "Key": _object(list(_KEY), **_KEY),
-    "NewKey": _object([*_KEY, "secretkey"], secretkey={**_TEXT, "description": "Shown this once."}, **_KEY),
+    "NewKey": _object([*_KEY, "secretkey"], secretkey={**_TEXT, "description": "Shown only once."}, **_KEY),
     "Error": _object(
         ["error"],
         error=_object(["code", "message"], code=_TEXT, message=_TEXT, hint=_TEXT, item=_TEXT),
@@ -182,7 +186,7 @@ _PATHS: Json = {
     f"/{wire.CHANNELS}/{{channel}}/{wire.RENAME}": {
         "parameters": [_CHANNEL],
         "post": _operation(
-            "Give a channel another name; targets, counts, keys and grants go with it; by its owner.",
+            "Rename a channel; targets, counts, keys and grants go with it; by its owner.",
             _answer("The channel.", _ref("Channel")),
             requestBody=_json_body(_object(["name"], name=_TEXT)),
         ),

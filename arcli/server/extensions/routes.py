@@ -131,7 +131,7 @@ class Extensions:
     async def _copy(self, request: Request) -> Response:
         body = await self._object(request)
         principal = await self._admit(request)
-        name = request.path_params["channel"]  # of a large one it takes longer than a question may
+        name = request.path_params["channel"]  # for a large channel this takes longer than a query may
         made = await self._service.fetches.run(self._channel_calls.copy, principal, name, body)
         return JsonAnswer(request, made, 201)
 

@@ -119,9 +119,10 @@ class GuardedProtocol(H11Protocol):
             self.config.guard.used(self, self._address)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, also in the middle of a request: then its call has nobody to answer to.
+        """Refuse input that is not HTTP, even in the middle of a request: its call then has nobody to answer.
 
-        uvicorn would let the call answer where nothing may be sent any more: a traceback in the log for each.
+        uvicorn would let the call answer when nothing may be sent any longer: a traceback in the log each
+        time.
         """
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True

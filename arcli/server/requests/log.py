@@ -1,6 +1,6 @@
-"""What is kept of requests: the log, and photos that matched nothing.
+"""What is kept about requests: the log, and photos that matched nothing.
 
-The log is a line of JSON a request, on stderr, without secrets, query strings or capabilities.
+The log has one line of JSON per request, on stderr, without secrets, query strings or capabilities.
 
 Keys: at (UTC), from, method, path, status, call, code (returncode, Tupu's code or HTTP status), who and key
 (the account and the id of its key, once they are known), bytes (of the body), ms.
@@ -79,11 +79,11 @@ class PlainLines(logging.Formatter):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissLimits:
-    """How many photos the folder of `--save-misses` takes, over all processes that write to it.
+    """Limits of the folder of `--save-misses`, over all processes that write to it.
 
-    most: 1,000 to 100,000 (a day of a busy server; some 3 GB). batch: photos that one of several processes
-    writes between two counts, 10 to 1,000: so many it may be wrong by, which is left free. recount_seconds:
-    between looks at a folder that was full; 10 to 600.
+    most: photos in it, 1,000 to 100,000 (a day of a busy server; some 3 GB). batch: photos that one of
+    several processes writes between two counts, 10 to 1,000: its count may be wrong by that many, which are
+    left free. recount_seconds: between checks of a full folder; 10 to 600.
     """
 
     most: int = 10_000
@@ -92,10 +92,10 @@ class MissLimits:
 
 
 class MissFolder:
-    """Keeps photos that matched nothing, until their folder is full; what fails here fails no request.
+    """Keeps photos that matched nothing, until their folder is full; an error here fails no request.
 
-    A listing of the folder is as long as the folder: it is counted at the first miss, and again when what
-    that count allowed is used up.
+    Listing a full folder takes long: it is counted at the first miss, and again when the places left by that
+    count are used up.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class MissFolder:
             _log.warning("a photo that matched nothing could not be saved: %s", error)
 
     def _take(self) -> bool:
-        """Take one of the places that the last count left. Raises OSError."""
+        """Take one of the places left by the last count. Raises OSError."""
         with self._guard:
             if self._room == 0 and self._clock() >= self._full_until:
                 self._room = self._allowed(self._count(self._folder))

@@ -133,7 +133,7 @@ def _qr_detectors() -> tuple[Any, Any]:
 
 
 def _square_code(gray: Pixels, quad: npt.NDArray[np.float32]) -> Code | None:
-    """Return the code that has its three finder marks at the corners of `quad`; None where there is none.
+    """Return the code that has its three finder marks at the corners of `quad`; None if there is none.
 
     The marks may fit several numbers of modules per side; at the right number no module is half dark.
     """
@@ -197,7 +197,7 @@ def _one_way(gray: Pixels) -> tuple[npt.NDArray[np.bool_], Plane]:
 
 
 def _bar_code(gray: Pixels, here: npt.NDArray[np.bool_], angle: float) -> Code | None:
-    """Return the bar code in a region whose gradients point to `angle`; None where it is not one."""
+    """Return the bar code in a region whose gradients point to `angle`; None if it is not one."""
     y, x = np.nonzero(here)
     along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
     points = np.c_[x, y]

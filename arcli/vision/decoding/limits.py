@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LEAST_MEMORY = 600_000_000
 _PLAIN = {PictureFormat.JPEG, PictureFormat.PNG, PictureFormat.BMP, PictureFormat.WEBP}
 _ORDINARY_MEMORY = 400_000_000
-_ORDINARY_AREA = 60_000_000  # pixels of what is not a JPEG: about a second
+_ORDINARY_AREA = 60_000_000  # pixels of a picture other than JPEG: about a second
 _ORDINARY_SCANS = 1_000_000_000  # pixels x scans of a JPEG: about a second
 
 

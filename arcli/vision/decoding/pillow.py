@@ -51,7 +51,7 @@ _BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
 """Bytes in which Pillow holds a pixel, by its mode; all others take 4."""
 _AT_ONCE = {PictureFormat.WEBP: 12, PictureFormat.AVIF: 12, PictureFormat.JP2: 16, PictureFormat.HEIC: 12}
 """Bytes per pixel that these decoders take, which decode the whole picture at once."""
-_PHOTOMETRIC = 262  # a TIFF's tag: 0 where white is zero
+_PHOTOMETRIC = 262  # a TIFF's tag: 0 if white is zero
 _COPIES = (
     6  # of a strip: filtered, unfiltered, in the picture's mode, with the rest of the last one, averaged
 )
@@ -62,9 +62,9 @@ class PictureHeader:
     """What a file says before it is decoded.
 
     size: (w, h) as stored. mode: Pillow's name of its colours. scans: how many a JPEG has at most.
-    progressive: a JPEG that is held whole before it is scaled. profile: the ICC profile, empty where there is
+    progressive: a JPEG that is held whole before it is scaled. profile: the ICC profile, empty if there is
     none. white_is_zero: of a TIFF, which Pillow turns over for 1 to 8 bits only. strip_area: pixels that are
-    held at once where it is read in strips, 0 where it cannot be; least_factor: by how much it is shrunk at
+    held at once where it is read in strips, 0 if it cannot be; least_factor: by how much it is shrunk at
     least, if so.
     """
 

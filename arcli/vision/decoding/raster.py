@@ -78,9 +78,9 @@ def reduction(header: PictureHeader, max_side: int | None) -> int:
 def _shrunk(
     image: Image.Image, header: PictureHeader, data: bytes, name: str, max_side: int | None
 ) -> Image.Image:
-    """Decode the first frame; of a large one that need not be whole squares of pixels are averaged.
+    """Decode the first frame; if a large one is not needed at full size, squares of pixels are averaged.
 
-    That is done in strips where the file allows it, else after the whole was decoded.
+    That is done in strips if the file allows it, else after decoding all of it.
     """
     scale = reduction(header, max_side)
     factor = 1 if max_side is None or header.area <= _LARGE else max(header.size) // max_side
@@ -95,7 +95,7 @@ def _shrunk(
 
 
 def _with_late_exif(image: Image.Image, header: PictureHeader, data: bytes) -> Image.Image:
-    """Pillow reads the EXIF block of a PNG that stands behind the pixels when it decodes these."""
+    """Give a picture read in strips the EXIF block of a PNG, which may follow the pixels."""
     if header.format is PictureFormat.PNG:
         found = [(start, end) for kind, start, end in png_chunks(data) if kind == b"eXIf"]
         image.info |= {"exif": b"Exif\0\0" + data[slice(*found[0])]} if found else {}
@@ -132,7 +132,7 @@ def _scaled(image: Image.Image, scale: int) -> Image.Image:
 
 
 def _orientation(image: Image.Image, header: PictureHeader) -> int:
-    """Return the EXIF orientation, 1 where there is none and where the decoder has turned the picture."""
+    """Return the EXIF orientation, 1 if there is none or the decoder has turned the picture."""
     if header.format in (PictureFormat.HEIC, PictureFormat.TIFF):
         return 1
     exif = Image.Exif()

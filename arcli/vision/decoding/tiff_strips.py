@@ -1,4 +1,4 @@
-"""The strips or tiles of a large TIFF, some at a time: Pillow decodes each lot as a TIFF of these alone."""
+"""The strips or tiles of a large TIFF, some at a time: Pillow decodes each batch as a TIFF of its own."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _SHORTS, _LONGS, _BYTES = (
     (292, 293, 322, 323),
     347,
 )
-"""Tags that say how pixels are stored, and how their values are written."""
+"""Tags that say how pixels are stored, by the type of their values."""
 _ALONE = (1, 2, 3, 4, 5, 7, 8, 32773, 32946)
-"""Compressions whose strips need not each other: none, Group 3 and 4, LZW, JPEG, deflate, packed."""
+"""Compressions with independent strips: none, Group 3 and 4, LZW, JPEG, deflate, PackBits."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where strips or tiles are: `rows` in each, `across` of them side by side, `down` below each other."""
+    """The layout of strips or tiles: `rows` in each, `across` side by side, `down` below each other."""
 
     size: tuple[int, int]
     rows: int
@@ -53,7 +53,7 @@ def tiff_bands(
 ) -> tuple[int, Callable[[], Iterator[Image.Image]]] | None:
     """Return how to read a TIFF opened from `data` in bands of about `area` pixels, and how many they have.
 
-    None where it holds all in one strip, or strips that cannot be read one without the other.
+    None if it has everything in one strip, or strips that depend on each other.
     """
     tags: Any = image.tag_v2  # type: ignore[attr-defined]
     layout = _layout(tags)
@@ -111,7 +111,7 @@ def _small_tiff(
     return small
 
 
-Entry = tuple[int, str, Any]  # tag, struct's letter of its values, the values
+Entry = tuple[int, str, Any]  # tag, struct's letter for its values, the values
 
 
 def _entry(tag: int, letter: str, value: Any) -> Entry:
@@ -119,7 +119,7 @@ def _entry(tag: int, letter: str, value: Any) -> Entry:
 
 
 def _directory(order: str, entries: Sequence[Entry], at: int) -> bytes:
-    """Return a TIFF directory that will stand at `at`, with the values that find no room in it behind it."""
+    """Return a TIFF directory for the offset `at`, followed by the values that do not fit into it."""
     kinds = {"H": 3, "I": 4, "s": 7}
     table, behind = [struct.pack(order + "H", len(entries))], b""
     end = at + 2 + 12 * len(entries) + 4

@@ -67,7 +67,7 @@ def colours(quads: Sequence[Points]) -> list[Colour]:
 
 
 def place(quads: Sequence[Points], texts: Sequence[str], photo: Size) -> list[Label | None]:
-    """Return a label for each target, None where there is no room even for its number.
+    """Return a label for each target, None if there is no room even for its number.
 
     A label that shows only a number (from 1, in order) belongs to a line of a legend.
     """

@@ -51,7 +51,7 @@ def encode_thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
 
 
 def thumbnail_pixels(data: bytes) -> npt.NDArray[np.uint8] | None:
-    """Decode what `thumbnail` made; None where it is damaged."""
+    """Decode what `thumbnail` made; None if it is damaged."""
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
@@ -69,7 +69,7 @@ def encode_jpeg(pixels: npt.NDArray[np.uint8], *, quality: int) -> bytes:
 def _strip_jpeg(data: bytes) -> bytes | None:
     """Return a JPEG without metadata and without what follows its end marker; its pixels are unchanged.
 
-    None where it has no end marker, or segments that reach beyond its end.
+    None if it has no end marker, or segments that reach beyond its end.
     """
     parts, copied = [data[:2]], 2
     try:

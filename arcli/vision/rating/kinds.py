@@ -146,7 +146,7 @@ def _is_text(gray: Pixels) -> bool:
 
 
 def _ticks(gray: Pixels) -> float:
-    """Return how regularly a circle that fills much of the picture is divided, 0 where there is none."""
+    """Return how regularly a circle that fills much of the picture is divided, 0 if there is none."""
     small = shrink(gray, 256)
     blurred = cv2.GaussianBlur(small, (0, 0), 1)
     least, most = int(0.22 * min(small.shape)), int(0.55 * max(small.shape))

@@ -48,7 +48,7 @@ def enough_features(features: Features) -> bool:
 
 
 def refuse_featureless(features: Features, decoded: Decoded) -> None:
-    """Raise TooFewFeatures, saying what would help, where a picture cannot be found at all."""
+    """Raise TooFewFeatures, saying what would help, if a picture cannot be found at all."""
     if not enough_features(features):
         traits = measure(features, decoded)
         raise TooFewFeatures(

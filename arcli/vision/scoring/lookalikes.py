@@ -72,7 +72,7 @@ Matrix = npt.NDArray[np.float64]
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedTarget:
     """A target and its place in a photo. homography: (3, 3), from its extraction size to the photo's
-    pixels. thumbnail: (h, w, 3) BGR, None where there is none."""
+    pixels. thumbnail: (h, w, 3) BGR, None if there is none."""
 
     features: Features
     thumbnail: Image | None

@@ -124,7 +124,7 @@ def _shown(to_query: Matrix, query: Features, target: Features) -> float:
 
 
 def _upright_fit(query: Features, target: Features, found: Verification) -> Matrix | None:
-    """Return the (3, 3) scaling and shift that takes `target` to `query`; None where that is not exact."""
+    """Return the (3, 3) scaling and shift that takes `target` to `query`; None if that is not exact."""
     seen = query.keypoints[found.matches.query[found.inliers], :2].astype(np.float64)
     known = target.keypoints[found.matches.target[found.inliers], :2].astype(np.float64)
     weight, off = np.ones(len(seen)), np.zeros(len(seen))
