@@ -16,16 +16,16 @@ export PIP_REQUIRE_VIRTUALENV = 1
 .DEFAULT_GOAL = help
 .PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-duplicates bench-bulk bench-index bench-kinds faults faults-full faults-serve lowest audit wheel constraints clean
 
-help: ## say what can be made
+help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
 demo: .venv/ready ## the tour: register sample pictures, find them on photos
 	@PATH="$(CURDIR)/$(BIN):$$PATH" samples/tour.sh
 
-test: .venv/ready ## the tests, in minutes (also: make test ARGS="tests/cli -k find")
+test: .venv/ready ## the tests, some minutes (also: make test ARGS="tests/cli -k find")
 	$(PYTEST) -m "not bench" $(ARGS)
 
-test-full: .venv/ready ## the tests and the long ones, which need ../shared/data
+test-full: .venv/ready ## all tests, also the long ones, which need ../shared/data
 	$(PYTEST) $(ARGS)
 
 check: lint types layers docs demo test faults lowest ## all that CI runs
@@ -41,17 +41,17 @@ types: .venv/ready
 layers: .venv/ready
 	$(BIN)/lint-imports
 
-docs: .venv/ready ## the pages in docs/ agree with the program, and their links lead somewhere
+docs: .venv/ready ## check that docs/ agrees with the program and that its links lead somewhere
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
 
-bench: .venv/ready ## the performance statements, as a table and as JSON in bench-results/
+bench: .venv/ready ## the performance figures, as a table and as JSON in bench-results/
 	$(BIN)/python -m benchmarks.speed $(ARGS)
 
 bench-recognition: .venv/ready ## recognition on the photo sets of ../shared/data/bench, through the CLI
 	$(BIN)/python -m benchmarks.recognition $(ARGS)
 
-bench-geometry: .venv/ready ## how near the corners are to the truth, on oxford_affine of ../shared/data
+bench-geometry: .venv/ready ## how exact the corners are, on oxford_affine of ../shared/data
 	$(BIN)/python -m benchmarks.geometry $(ARGS)
 
 bench-level: .venv/ready ## how often pictures of each level are found by the simulated camera; needs ../shared/data
@@ -60,16 +60,16 @@ bench-level: .venv/ready ## how often pictures of each level are found by the si
 bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery of 10,000: see docs/score.md
 	$(BIN)/python -m benchmarks.openset $(ARGS)
 
-bench-duplicates: .venv/ready ## copies and series told apart by what they show; needs ../shared/data
+bench-duplicates: .venv/ready ## copies and series, distinguished by content; needs ../shared/data
 	$(BIN)/python -m benchmarks.duplicates $(ARGS)
 
-bench-lookalikes: .venv/ready ## look-alikes told apart, and walls full of targets; needs ../shared/data
+bench-lookalikes: .venv/ready ## look-alikes, and walls full of targets; needs ../shared/data
 	$(BIN)/python -m benchmarks.lookalikes $(ARGS)
 
-faults: .venv/ready ## the suites that injure arcli, a part of each: kills, power losses, full disks, hostile input
+faults: .venv/ready ## the fault suites, a part of each: kills, power losses, full disks, hostile input
 	$(BIN)/python -m faults $(ARGS)
 
-faults-full: .venv/ready ## the whole of a suite, an hour at a time; run again to go on: make faults-full PART=crash
+faults-full: .venv/ready ## a whole fault suite, an hour at a time; run again to continue: make faults-full PART=crash
 	$(BIN)/python -m faults --full $(PART) $(ARGS)
 
 faults-serve: .venv/ready ## serve under 16 hostile clients, under load, and for 20 minutes: see docs/server.md
@@ -77,7 +77,7 @@ faults-serve: .venv/ready ## serve under 16 hostile clients, under load, and for
 	$(BIN)/python -m benchmarks.soak --part load
 	$(BIN)/python -m benchmarks.soak --part soak
 .PHONY: bench-versions
-bench-versions: .venv/ready ## versions of one art and labels on bottles told apart; needs ../shared/data
+bench-versions: .venv/ready ## versions of one art, and labels on bottles; needs ../shared/data
 	$(BIN)/python -m benchmarks.versions $(ARGS)
 
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
@@ -86,14 +86,14 @@ bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written
 bench-bulk: .venv/ready ## loads of 3,000 killed 20 times, failing networks, 20,000 pictures: CPU and memory
 	$(BIN)/python -m benchmarks.bulk $(ARGS)
 
-bench-kinds: .venv/ready ## flat, graph and inverted lists side by side: cost, size, recall; needs ../shared/data
+bench-kinds: .venv/ready ## flat, graph and inverted lists compared: cost, size, recall; needs ../shared/data
 	$(BIN)/python -m benchmarks.kinds $(ARGS)
 
-lowest: .venv-lowest/ready ## the tests of what touches libraries, with their lowest declared versions
+lowest: .venv-lowest/ready ## the tests of code that uses libraries, with their lowest declared versions
 	.venv-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not bench" $(LOWEST_TESTS) $(ARGS)
 
-# Not here: what Typer's version writes into help and completions; rivals, a spine, drawn text and drawn dials, of
-# which the keypoints of OpenCV 4.9 are others; a certificate file that is not there, which httpx 0.27 passes over.
+# Left out: what Typer's version writes into help and completions; rivals, a spine, drawn text and drawn dials,
+# whose keypoints differ in OpenCV 4.9; a missing certificate file, which httpx 0.27 ignores.
 LOWEST_TESTS = tests/contract tests/cli tests/vision tests/protocols tests/remote tests/server tests/engine \
 	--deselect tests/cli/test_generated.py --deselect tests/cli/test_tree.py::test_each_option_is_explained \
 	--deselect tests/engine/test_look_alikes.py \
@@ -126,7 +126,7 @@ wheel: .venv/ready ## build dist/*.whl
 	.venv-lowest/bin/python -m pip install -qq -c .venv-lowest/lowest.txt -e '.[$(EXTRAS)]' -r .venv-lowest/dev.txt
 	@touch $@
 
-constraints: ## write constraints.txt anew: the newest versions that pyproject.toml allows
+constraints: ## rewrite constraints.txt: the newest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear .venv-newest
 	.venv-newest/bin/python tools/requirements.py group dev > .venv-newest/dev.txt
 	.venv-newest/bin/python -m pip install -qq -e '.[$(EXTRAS)]' -r .venv-newest/dev.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A tour of arcli in a temporary data folder. Fails when a photo is answered otherwise than photos.csv says.
+# A tour of arcli in a temporary data folder. Fails if a photo's answer differs from photos.csv.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -26,7 +26,7 @@ run arcli ls
 step 'Which of them does a photo show, and where? A thing that is not in the channel is not found.'
 run arcli find photos/peanuts_in_clutter.png photos/shoes.jpg
 
-step 'A photo may show several targets, or one of them twice. Draw where they are.'
+step 'A photo may show several targets, or one of them twice. Have them drawn.'
 run arcli find photos --limit all --draw "$drawings"
 
 step 'For a program, the same as JSON: identifier, score, and the corners in pixels of the photo.'
