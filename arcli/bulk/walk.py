@@ -145,6 +145,7 @@ def _file(name: str, skipped: Skipped, exclude: Sequence[str]) -> Iterator[Found
 
 
 def is_picture_name(name: str) -> bool:
+    """Say whether a file is a picture by the suffix of its name."""
     return PurePath(name).suffix.lower() in PICTURE_SUFFIXES
 
 

@@ -59,6 +59,7 @@ def candidate_json(candidate: Candidate) -> JsonObject:
 
 
 def read_candidate(body: JsonObject) -> Candidate:
+    """Read a candidate; a vendor's answer may lack any of its values."""
     return Candidate(
         identifier=text(body.get("identifier")) or "",
         channel=text(body.get("channel")),

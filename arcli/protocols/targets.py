@@ -60,6 +60,7 @@ def hint_json(hint: Hint) -> JsonObject:
 
 
 def read_hints(value: object) -> tuple[Hint, ...]:
+    """Read a list of hints; without one there are none."""
     return tuple(
         Hint(
             code=text(item.get("code")) or "hint",
@@ -108,6 +109,7 @@ def check_json(result: CheckResult) -> JsonObject:
 
 
 def read_check(body: JsonObject, *, image: str) -> CheckResult:
+    """Read the rating of the picture that the client calls `image`."""
     return CheckResult(
         image=image,
         level=whole(body.get("level")),
