@@ -1,8 +1,8 @@
 """Write what is derived from the program: the pages of commands and exit statuses, the manual, the picture of
-the house, and the completion scripts.
+the architecture, and the completion scripts.
 
 Run it from the root of the repository after a change of a command or an error; with --check it writes
-nothing and fails where a file is not what it would write.
+nothing, and fails if a file is not what it would write.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from house import house
 ROOT = Path(__file__).parent.parent
 DESCRIPTION = (
     "Put pictures into a channel: posters, covers, labels, cards, paintings. Photograph one with a phone:"
-    " arcli answers which picture it is and where it is in the photo, or that it is none of them. The same"
+    " arcli tells which picture it is and where it is in the photo, or that it is none of them. The same"
     " commands work on the engine in the package and on ARCloud and Tupu services; arcli serve offers both."
 )
 STATUSES = {
     0: "done (`find`: at least one photo matched)",
     1: "`find`: nothing matched",
-    2: "the command line, or something named in it, cannot be understood; also a missing `--yes`",
+    2: "the command line, or something named in it, is invalid; also a missing `--yes`",
     3: "finished, but some of several items failed",
     4: "no such target, channel, profile or account",
     5: "not authorized: credentials, ownership, or permissions of files",
-    6: "exists already, or in conflict with what is there",
-    7: "picture refused: unreadable, too large, too few features; or an identifier that is not valid",
-    8: "busy or locked: later it may work",
+    6: "already exists, or conflicts with something that exists",
+    7: "picture refused: unreadable, too large, too few features; or an invalid identifier",
+    8: "busy or locked: it may work later",
     9: "stored data are damaged, or written by a newer arcli",
     10: "unreachable, or timed out",
     11: "a quota, a rate, the disk or the memory is used up",
@@ -54,17 +54,17 @@ def cli_page() -> str:
     root = build()
     parts = [
         "# Commands\n",
-        "Written by `docs/generate.py` from the program itself. What they answer: [json.md](json.md);"
-        " how they end: [exit-codes.md](exit-codes.md).\n",
+        "Written by `docs/generate.py` from the program itself. Their answers: [json.md](json.md);"
+        " their exit statuses: [exit-codes.md](exit-codes.md).\n",
         "## Common options\n",
-        "Every command takes these, before or after its name; after it wins.\n",
+        "Every command takes these, before or after its name; one after it takes precedence.\n",
         options_table([p for p in root.params if p.name in COMMON_NAMES]),
         "Each setting comes from the command line, else from the environment, else from the profile, else"
-        " it has a default; `arcli profile show` says which. Variables: `ARCLI_PROFILE`, `ARCLI_DATA_DIR`,"
+        " from the default; `arcli profile show` says which. Variables: `ARCLI_PROFILE`, `ARCLI_DATA_DIR`,"
         " `ARCLI_CHANNEL`, `ARCLI_URL`, `ARCLI_USERNAME`, `ARCLI_SECRETKEY`, `ARCLI_FORMAT`; `NO_COLOR`"
         " turns colours off, `ARCLI_DEBUG=1` shows tracebacks. `ARCLI_PROGRESS=jsonl` writes progress to"
         " stderr as lines of JSON (`progress, done, total, per_second, seconds_left`), one a second and one"
-        " at the end; without it a bar is shown where stderr is a terminal.\n",
+        " at the end; without it a bar is shown if stderr is a terminal.\n",
     ]
     parts += [command_section(name, command) for name, command in walk("", root)]
     return "\n".join(parts)
@@ -82,7 +82,7 @@ def walk(prefix: str, group: Any) -> Iterator[tuple[str, Any]]:
 
 
 def command_section(name: str, command: Any) -> str:
-    """Return one command's heading, usage, words and tables."""
+    """Return one command's heading, usage, description and tables."""
     own = [p for p in command.params if p.name not in COMMON_NAMES]
     arguments = [p for p in own if p.param_type_name == "argument"]
     options = [p for p in own if p.param_type_name == "option"]
@@ -120,7 +120,7 @@ def meaning(param: Any) -> str:
 
 
 def errors(kind: type[ArcliError] = ArcliError) -> Iterator[type[ArcliError]]:
-    """Yield an error class and all below it that `arcli.errors` defines: others have no code of their own."""
+    """Yield an error class and all its subclasses in `arcli.errors`: others have no code of their own."""
     yield kind
     for child in kind.__subclasses__():
         if child.__module__ == ArcliError.__module__:
@@ -139,15 +139,15 @@ def exit_codes_page() -> str:
             "# How commands end\n",
             "Written by `docs/generate.py` from `arcli/errors.py`.\n",
             "## Exit status\n",
-            "One named item that fails gives its own status; of several, any failure gives 3. When the"
+            "If one named item fails, its own status is returned; if any of several fails, 3. When the"
             " reader of a pipe leaves, commands that only read end quietly with 0, and those that change"
             " something finish their work first.\n",
             "| status | meaning |",
             "| --- | --- |",
             *statuses,
             "\n## Error codes\n",
-            "`errors[].code` in [JSON](json.md). They do not change; new ones may come.\n",
-            "| code | status | hint, unless there is a better one |",
+            "`errors[].code` in [JSON](json.md). They do not change; new ones may be added.\n",
+            "| code | status | hint, unless there is a more specific one |",
             "| --- | --- | --- |",
             *codes,
             "",
@@ -180,7 +180,7 @@ def completion(shell: str) -> str:
 
 
 def roff(text: str) -> str:
-    """Return text as a manual page has it, in ASCII."""
+    """Return text in the form of a manual page, in ASCII."""
     text = text.replace("\\", "\\e").replace("…", "...")
     text = "".join(char if char.isascii() else f"\\[u{ord(char):04X}]" for char in text)
     return re.sub(r"^([.'])", r"\\\&\1", text.replace("-", "\\-"), flags=re.MULTILINE)
@@ -197,7 +197,7 @@ def manual() -> str:
     root = build()
     parts = [
         f'.TH ARCLI 1 "" "arcli {__version__}" "User Commands"',
-        ".SH NAME\narcli \\- image\\-recognition galleries at a shell",
+        ".SH NAME\narcli \\- image\\-recognition galleries on the command line",
         ".SH SYNOPSIS\n.B arcli\n[OPTIONS] COMMAND [ARGS]...",
         ".SH DESCRIPTION\n" + roff(DESCRIPTION),
         ".SH COMMON OPTIONS\nEvery command takes these, before or after its name.",
