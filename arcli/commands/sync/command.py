@@ -75,7 +75,7 @@ def sync(
         typer.Option(
             "--plan",
             metavar="FILE",
-            help="With SOURCE: write what would be done to FILE. Alone: do what FILE says.",
+            help="With SOURCE: write a plan, change nothing. Alone: carry out the plan.",
         ),
     ] = None,
     exclude: ExcludeOption = None,
