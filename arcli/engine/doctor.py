@@ -19,7 +19,7 @@ from arcli.store.repair.check import (
     verify_counts,
     verify_store,
 )
-from arcli.store.repair.rebuild import rebuild_catalog, verify_catalog
+from arcli.store.repair.rebuild import rebuild_catalog, repair_pages, verify_catalog
 
 
 def verify(channels: Channels, name: str | None) -> Iterator[Finding]:
@@ -56,7 +56,9 @@ def _repair(channels: Channels, name: str | None) -> Iterator[Finding]:
         yield from rebuild_catalog(channels.data_dir)
     for each in [name] if name is not None else _names(channels):
         try:
-            yield from repair_store(channels.get(each).store)
+            opened = channels.get(each)
+            yield from repair_pages(opened.store, opened.record)
+            yield from repair_store(opened.store)
             yield from accept_losses(channels.get(each).store.database)
             seal_all(channels.get(each).store)
             yield from repair_index(channels.get(each).store)

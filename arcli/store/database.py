@@ -101,14 +101,15 @@ class Database:
                 translated(self.path),
                 contextlib.closing(open_connection(aside, "mode=rwc")) as connection,
             ):
-                self._build(connection, fill)
+                self.build(connection, fill)
             self.witness.path.unlink(missing_ok=True)  # of one that was there before
         except OSError as error:
             raise of_os(self.path, error) from error
 
-    def _build(
+    def build(
         self, connection: sqlite3.Connection, fill: Callable[[sqlite3.Connection], None] | None
     ) -> None:
+        """Make the tables in an empty file, and what `fill` writes."""
         connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that `shrink` can give space back
         connection.execute("PRAGMA journal_mode = WAL")

@@ -14,6 +14,7 @@ from pathlib import Path
 from arcli.errors import DataDamaged, DataTooNew
 from arcli.store.checksums import SealedTable
 
+_IMPLAUSIBLE = 1000  # no arcli will have changed a format so often: a bit was changed
 Migration = Callable[[sqlite3.Connection], None]
 
 
@@ -45,7 +46,7 @@ def format_of(connection: sqlite3.Connection, schema: Schema, path: Path) -> int
     owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
     if number == 0 and owner == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
         return 0
-    if owner != schema.application_id:
+    if owner != schema.application_id or not 0 <= number <= _IMPLAUSIBLE:
         raise DataDamaged(f"{path} is not the database that arcli expects there", item=str(path))
     if number > schema.format:
         raise DataTooNew(

@@ -25,6 +25,7 @@ RESTORE = "restore this channel from a backup, or add its pictures to a new chan
 LOST_HINT = "add again what was added last, then: arcli doctor --repair"
 _COUNTS_HINT = "restore the counts from a backup"
 _REPLACE = "replace its picture: arcli update --image"
+_HEAD = b"SQLite format 3\0" + bytes((0x20, 0, 2, 2, 0, 64, 32, 32))  # pages of 8192, in WAL mode
 _SHOWN = 10  # lines of SQLite's own check, and names that share a line
 _ORPHANS = "FROM {table} WHERE row_id NOT IN (SELECT row_id FROM targets)"
 _ROW_SUM = of_columns(SUMMED.split(", "))
@@ -57,11 +58,24 @@ def is_damaged(database: Database) -> bool:
     """Say whether a database fails SQLite's own check or cannot be read at all. Raises DataTooNew."""
     try:
         with database.read() as connection:
-            return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",))
+            if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+                return True
+        return not _has_sound_header(database)
     except DataTooNew:
         raise
     except DataDamaged:
         return True
+
+
+def _has_sound_header(database: Database) -> bool:
+    """Compare what never differs in the first 100 bytes: SQLite itself takes some of it as an order.
+
+    The file is only opened while no connection of this process is: closing it drops their locks.
+    """
+    database.close()
+    with database.excluded(), database.path.open("rb") as file:
+        head = file.read(100)
+    return head[:24] == _HEAD and head[44:48] == b"\0\0\0\4" and head[56:60] == b"\0\0\0\1"
 
 
 def verify_counts(counts: Counts) -> Iterator[Finding]:

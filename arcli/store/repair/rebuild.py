@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from arcli.errors import ArcliError, ChannelNotFound, DataDamaged
+from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, DataTooNew
 from arcli.files import of_os
 from arcli.models import Finding
 from arcli.store.catalog import Catalog, ChannelRecord, enter
 from arcli.store.channel import ChannelStore
 from arcli.store.leftovers import DAMAGED, sweep
 from arcli.store.repair.check import RESTORE, accept_losses, advice, is_damaged, verify_database, verify_rows
+from arcli.store.repair.mends import renew_catalog, renew_store
 from arcli.store.schema import CATALOG
 from arcli.store.secret_keys import repair_key_files, verify_key_files
 
@@ -83,7 +85,7 @@ def read_record(folder: Path) -> ChannelRecord:
 def rebuild_catalog(data_dir: Path) -> Iterator[Finding]:
     """Rebuild the catalog from the stores; a catalog that cannot be read is put aside first.
 
-    Accounts and keys live in the catalog alone: those of a catalog that was put aside must be created again.
+    Accounts and keys live in the catalog alone: all that can be read of them is carried over.
     """
     catalog = Catalog(data_dir)
     try:
@@ -100,15 +102,19 @@ def rebuild_catalog(data_dir: Path) -> Iterator[Finding]:
 
 
 def _put_aside(catalog: Catalog) -> Iterator[Finding]:
-    if not catalog.exists():
+    if not catalog.exists() or not (is_damaged(catalog.database) or _is_unreadable(catalog)):
         return
-    if is_damaged(catalog.database) or _is_unreadable(catalog):
+    try:
+        yield from renew_catalog(catalog)
+    except DataTooNew:
+        raise
+    except DataDamaged:
         aside = catalog.database.set_aside()
         yield Finding(
             subject=str(catalog.database.path),
-            ok=True,
-            message=f"the damaged catalog is now {aside.name}",
-            hint="accounts and keys that were in it must be created again: arcli account add",
+            ok=False,
+            message=f"nothing can be read of the catalog; the damaged file is now {aside.name}",
+            hint="accounts and keys that were in it have to be created again: arcli account add",
             repaired=True,
         )
 
@@ -127,7 +133,7 @@ def _enter_all(catalog: Catalog) -> list[Finding]:
         known = {record.folder: record for record in catalog.channels()}
         findings: list[Finding] = []
         for folder, record in list(known.items()):
-            if _is_wreck(folder):
+            if _is_wreck(folder) and not _is_renewed(record, findings):
                 connection.execute("DELETE FROM channels WHERE name = ?", (record.name,))
                 del known[folder]
                 findings.append(_put_away(record))
@@ -135,6 +141,21 @@ def _enter_all(catalog: Catalog) -> list[Finding]:
         for folder in catalog.stores():
             findings += _enter_one(connection, folder, known.get(folder), taken)
     return findings
+
+
+def _is_renewed(record: ChannelRecord, findings: list[Finding]) -> bool:
+    """Write a channel's store anew; say whether something of it could be read."""
+    with contextlib.suppress(ChannelNotFound, DataDamaged):
+        with ChannelStore(record.folder, readonly=False) as store:
+            findings += renew_store(store, record)
+        return not _is_wreck(record.folder)
+    return False
+
+
+def repair_pages(store: ChannelStore, record: ChannelRecord) -> Iterator[Finding]:
+    """Write a store anew in which SQLite finds damage. Raises DataDamaged where nothing can be read."""
+    if is_damaged(store.database):
+        yield from renew_store(store, record)
 
 
 def _is_wreck(folder: Path) -> bool:
