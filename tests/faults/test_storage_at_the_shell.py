@@ -207,7 +207,7 @@ def blob(place: Path, table: str) -> bytes:
         (data,) = connection.execute(f"SELECT data FROM {table}").fetchone()
     connection.close()
     stored = store_of(place).read_bytes()
-    pieces = (bytes(data)[at : at + 32] for at in range(100, len(data), 32))
+    pieces = (bytes(data)[at : at + 32] for at in range(len(data) // 2, len(data), 32))
     return next(piece for piece in pieces if piece in stored)  # one that lies in one page
 
 
