@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import resource
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
-ENROLL_SIDE, ENROLL_KEYPOINTS = 400, 400  # as the engine registers pictures
-QUERY_SIDE, QUERY_KEYPOINTS = 640, 800  # the size that lookups are compared with
+ENROLL_SIDE, ENROLL_KEYPOINTS = 400, 400  # what the engine registers
+QUERY_SIDE, QUERY_KEYPOINTS = 640, 800  # what a lookup is compared with
+_INDEXING = logging.getLogger("arcli.engine.indexing")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,38 @@ class Stopwatch:
 
     def cost(self, items: int) -> Cost:
         return Cost(self.seconds, self.cpu, items)
+
+
+class IndexWork(logging.Handler):
+    """Sums what building the index costs in this process, and what is waited for: from the engine's log.
+
+    seconds: by the clock; cpu: of all processes that were waited for; own_cpu: of this process.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.seconds = self.cpu = self.own_cpu = 0.0
+        self._began = (0.0, 0.0, 0.0)
+
+    def __enter__(self) -> IndexWork:
+        _INDEXING.setLevel(logging.DEBUG)
+        _INDEXING.addHandler(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _INDEXING.removeHandler(self)
+        _INDEXING.setLevel(logging.NOTSET)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take the time at the beginning and the end of each piece of work."""
+        step = getattr(record, "index_work", None)
+        now = perf_counter(), cpu_seconds(), process_time()
+        if step == "begins":
+            self._began = now
+        elif step == "ends":
+            self.seconds += now[0] - self._began[0]
+            self.cpu += now[1] - self._began[1]
+            self.own_cpu += now[2] - self._began[2]
 
 
 def cpu_seconds() -> float:

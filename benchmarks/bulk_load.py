@@ -10,21 +10,19 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Any
 
 import cv2
+import numpy as np
 
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.load import load
 from arcli.bulk.plan import Defaults, plan_words
 from arcli.engine import LocalGallery
-from arcli.engine.indexing import index_builder
-from arcli.engine.indexing.fold_plan import UpkeepOptions
 from arcli.models import AddOptions
 from arcli.parallel import default_jobs, prepare_worker
-from arcli.store.channel import ChannelStore
-from benchmarks.baseline import register_bare
+from benchmarks.baseline import IndexWork, register_bare
 from benchmarks.bulk_processes import watch
 from benchmarks.growth_pictures import distractors, varied
 
@@ -50,7 +48,9 @@ def _path(task: tuple[Path, int, Path]) -> Path:
 
 
 def _make(task: tuple[Path, int, Path]) -> None:
-    pixels = varied(cv2.imread(str(task[0])), task[1])
+    original = cv2.imread(str(task[0]))
+    assert original is not None, "a picture of the bench can be read"
+    pixels = varied(original.astype(np.uint8, copy=False), task[1])
     cv2.imwrite(str(_path(task)), pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])
 
 
@@ -98,30 +98,14 @@ def _over(builders: dict[int, int], announced: list[int]) -> float:
     return max((peak / estimate for peak, estimate in pairs), default=0.0)
 
 
-class InlineFolds:
-    """Counts the CPU of the folds that the loading process does itself."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        fold = index_builder.maybe_fold
-
-        def counted(store: ChannelStore, options: UpkeepOptions) -> None:
-            began = process_time()
-            fold(store, options)
-            self.seconds += process_time() - began
-
-        index_builder.maybe_fold = counted
-
-
 def _load(pictures: Path, data_dir: Path) -> None:
     """Do what `arcli add FOLDER` does, with the builder's log; runs in the measured process."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    folds = InlineFolds()
     plan = plan_words([str(pictures)], IdFrom.STEM, Defaults())
-    with LocalGallery(data_dir) as gallery:
+    with IndexWork() as folds, LocalGallery(data_dir) as gallery:
         results = load(gallery, channel="default", plan=plan, options=AddOptions())
         counts = Counter(result.status.value for result in results)
-    print(f"{dict(counts)} of {plan.total}\ninline index CPU {folds.seconds:.1f}", file=sys.stderr)
+    print(f"{dict(counts)} of {plan.total}\ninline index CPU {folds.own_cpu:.1f}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,29 +7,23 @@ import statistics
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from arcli.engine.indexing.shortlist import Shortlister
 from arcli.errors import Locked
 from arcli.features import Features
-from arcli.store import connections, database
 from arcli.store.channel import ChannelStore
+from arcli.store.connections import Patience
 from arcli.vision.features.presets import ALIKE
 
 
 def finder(folder: Path, pipe: Connection) -> None:
-    """Answer each row id that comes through `pipe` (None ends it), then send the counts."""
+    """Answer each row id that comes through `pipe` (None ends it), then send what was counted.
+
+    Without any patience each lock that would be waited for is an error.
+    """
     waits = 0
-
-    def counted_lock(*args: Any, **options: Any) -> Any:
-        nonlocal waits
-        waits += 1
-        return lock(*args, **options)
-
-    lock, database.file_lock = database.file_lock, counted_lock
-    connections._BUSY_TIMEOUT = 0.0  # a lock for which SQLite would wait is an error
     missed, times = [], []
-    with ChannelStore.open(folder) as store:
+    with ChannelStore.open(folder, patience=Patience(writer=0, recovery=0)) as store:
         search = Shortlister(store)
         pipe.send("ready")
         while (row := pipe.recv()) is not None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def searched(index: DescriptorIndex, photos: Sequence[Query]) -> tuple[float, li
     return spent, [float(np.mean(np.array(places) < rank)) for rank in RANKS]
 
 
-def measured(kind: IndexKind, codes: Sequence[Codes], photos: Sequence[Query]) -> dict[str, object]:
+def measured(kind: IndexKind, codes: Sequence[Codes], photos: Sequence[Query]) -> dict[str, Any]:
     count = sum(map(len, codes))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "index"

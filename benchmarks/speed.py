@@ -12,21 +12,19 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
-from unittest.mock import patch
 
 from arcli.engine import LocalGallery
-from arcli.engine.channels import OpenChannel
 from arcli.models import AddItem, Effort, FindOptions, Picture
 from arcli.parallel import default_jobs
 from benchmarks.baseline import (
     QUERY_KEYPOINTS,
     QUERY_SIDE,
     Cost,
+    IndexWork,
     Stopwatch,
     cpu_seconds,
     decode_and_sift,
@@ -46,39 +44,10 @@ def pictures(role: str) -> list[tuple[Path, str]]:
     return [(BENCH / row["file"], row["id"] or Path(row["file"]).stem) for row in rows]
 
 
-class Indexing:
-    """The cost of building the index: all that happens while the engine folds, or closes and so waits for it.
-
-    The builder is a separate process; one of the two waits for it.
-    """
-
-    seconds = cpu = 0.0
-    _inside = False
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        fold, close = self._timed(OpenChannel.fold), self._timed(OpenChannel.close)
-        with patch.object(OpenChannel, "fold", fold), patch.object(OpenChannel, "close", close):
-            yield
-
-    def _timed(self, method: Callable[[OpenChannel], None]) -> Callable[[OpenChannel], None]:
-        def timed(channel: OpenChannel) -> None:
-            outermost, self._inside = not self._inside, True
-            began, cpu = perf_counter(), cpu_seconds()
-            method(channel)
-            if outermost:
-                self._inside = False
-                self.seconds += perf_counter() - began
-                self.cpu += cpu_seconds() - cpu
-
-        return timed
-
-
-def add(data_dir: Path, entries: Sequence[tuple[Path, str]]) -> tuple[Cost, Indexing]:
-    """Register pictures; refused pictures (too few features) count as done, since they were extracted too."""
+def add(data_dir: Path, entries: Sequence[tuple[Path, str]]) -> tuple[Cost, IndexWork]:
+    """Register pictures; what was refused (too few features) counts as done, for it was extracted too."""
     items = (AddItem(picture=Picture.from_path(path), identifier=name) for path, name in entries)
-    indexing = Indexing()
-    with indexing.counted(), Stopwatch() as watch, LocalGallery(data_dir) as gallery:
+    with IndexWork() as indexing, Stopwatch() as watch, LocalGallery(data_dir) as gallery:
         done = sum(1 for _ in gallery.add_many(channel="default", items=items))
     return watch.cost(done), indexing
 

@@ -30,3 +30,19 @@ def test_a_package_says_what_lives_in_it(path: Path) -> None:
 def test_the_picture_shows_each_wing() -> None:
     picture = (ROOT / "docs" / "house.svg").read_text(encoding="utf-8")
     assert not {path.parent.name for path in PACKAGES if path.parent.name not in picture} - {"arcli"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_benchmarks_reach_the_product_by_its_public_names_and_patch_nothing(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    ours: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("arcli"):
+            names = [alias.name for alias in node.names]
+            assert not [name for name in [*names, *str(node.module).split(".")] if name.startswith("_")]
+            ours |= {alias.asname or alias.name for alias in node.names}
+        assert not (isinstance(node, ast.ImportFrom) and node.module == "unittest.mock")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ours:
+            assert not node.attr.startswith("_"), f"line {node.lineno}"
+            assert isinstance(node.ctx, ast.Load), f"line {node.lineno}: it sets {node.value.id}.{node.attr}"

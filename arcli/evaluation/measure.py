@@ -146,8 +146,8 @@ class Measurement:
         )
 
 
-def share(part: int, whole: int) -> float | None:
-    """Return part / whole, or None if the whole is 0."""
+def share(part: float, whole: float) -> float | None:
+    """Return part / whole, or None where there is no whole."""
     return part / whole if whole else None
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from arcli.errors import ArcliError, ChannelNotFound, StorageNotWritable
 from arcli.models import ChannelSettings
-from arcli.store.database import LOCK_TIMEOUT, Database
+from arcli.store.connections import PATIENCE, Patience
+from arcli.store.database import Database
 from arcli.store.rows import settings_text
 from arcli.store.schema import STORE
 from arcli.store.sealing import seal_next, unsealed
@@ -23,15 +24,15 @@ STORE_FILE = "store.sqlite"
 class ChannelStore:
     """The truth about one channel. Threads and processes may share it; close it when done."""
 
-    def __init__(self, folder: Path, *, readonly: bool) -> None:
+    def __init__(self, folder: Path, *, readonly: bool, patience: Patience = PATIENCE) -> None:
         self.folder = folder
         self.readonly = readonly
-        self.database = Database(folder / STORE_FILE, STORE, missing=self._missing)
+        self.database = Database(folder / STORE_FILE, STORE, missing=self._missing, patience=patience)
 
     @classmethod
-    def open(cls, folder: Path, *, readonly: bool = False) -> ChannelStore:
+    def open(cls, folder: Path, *, readonly: bool = False, patience: Patience = PATIENCE) -> ChannelStore:
         """Open the store in `folder`. Raises ChannelNotFound, DataDamaged, DataTooNew, StorageNotWritable."""
-        store = cls(folder, readonly=readonly)
+        store = cls(folder, readonly=readonly, patience=patience)
         try:
             with store.read() as snapshot:
                 snapshot.info()
@@ -74,10 +75,11 @@ class ChannelStore:
             yield Snapshot(connection, self.database.path)
 
     @contextmanager
-    def write(self, *, timeout: float = LOCK_TIMEOUT) -> Iterator[WriteTransaction]:
+    def write(self, *, timeout: float | None = None) -> Iterator[WriteTransaction]:
         """Hold the one write transaction: durable when the block has ended, void if it raises.
 
-        Raises Locked when others write for `timeout` seconds, StorageNotWritable, DiskFull, ChannelNotFound.
+        Raises Locked when others write for `timeout` seconds (None: those of its patience),
+        StorageNotWritable, DiskFull, ChannelNotFound.
         """
         if self.readonly:
             raise StorageNotWritable(f"{self.folder} was opened for reading only", item=str(self.folder))

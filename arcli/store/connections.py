@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -16,13 +17,32 @@ from arcli.files import out_of_handles
 from arcli.store.checksums import install
 
 OLDEST_SQLITE = (3, 38)  # STRICT tables came with 3.37; json_each is always built in since 3.38
-_BUSY_TIMEOUT = 10.0  # seconds; readers wait only while another process recovers the log of one that died
 _NO_SHARED_MEMORY = {sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP}
 _BLOB_LIMIT = 64 * 1024 * 1024  # bytes; a damaged length field must not take all memory
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a database is waited for, in seconds.
+
+    writer (0 to 120): for whoever writes now; the longest transaction, a migration, takes a few. recovery
+    (0 to 60): readers wait only while another process recovers the log of one that died, which takes less
+    than a second for a log of `LogOptions.limit`.
+    """
+
+    writer: float = 30.0
+    recovery: float = 10.0
+
+
+PATIENCE = Patience()
+
+
 def open_connection(
-    path: Path, parameters: str, *first: str, synchronous: str = "FULL"
+    path: Path,
+    parameters: str,
+    *first: str,
+    synchronous: str = "FULL",
+    timeout: float = PATIENCE.recovery,
 ) -> sqlite3.Connection:
     """Open `path` with the URI `parameters` and read its schema, after the pragmas `first`.
 
@@ -35,7 +55,7 @@ def open_connection(
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{parameters}",
         uri=True,
-        timeout=_BUSY_TIMEOUT,
+        timeout=timeout,
         isolation_level=None,
         check_same_thread=False,
     )
@@ -114,8 +134,8 @@ def idle_limit() -> int:
 class Readers:
     """Connections for reading one database, kept open between snapshots. Threads may share them."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, patience: Patience = PATIENCE) -> None:
+        self._path, self._patience = path, patience
         self._closed = False
 
     def take(self) -> tuple[sqlite3.Connection, int]:
@@ -128,7 +148,7 @@ class Readers:
         if idle is not None:
             return idle, inode
         try:
-            return open_connection(self._path, "mode=ro", "query_only = ON"), inode
+            return self._opened("mode=ro", "query_only = ON"), inode
         except sqlite3.Error as error:
             if not _lacks_shared_memory(error):
                 raise
@@ -147,7 +167,10 @@ class Readers:
         """
         log = self._path.with_name(self._path.name + "-wal")
         way = "vfs=unix-none" if log.exists() and log.stat().st_size else "immutable=1"
-        return open_connection(self._path, f"mode=ro&{way}", "locking_mode = EXCLUSIVE", "query_only = ON")
+        return self._opened(f"mode=ro&{way}", "locking_mode = EXCLUSIVE", "query_only = ON")
+
+    def _opened(self, parameters: str, *first: str) -> sqlite3.Connection:
+        return open_connection(self._path, parameters, *first, timeout=self._patience.recovery)
 
     def give_back(self, connection: sqlite3.Connection, inode: int) -> None:
         """End the snapshot and keep the connection for the next one."""

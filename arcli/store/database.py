@@ -20,12 +20,11 @@ from pathlib import Path
 from arcli.errors import ArcliError, DataDamaged, DiskFull, StorageNotWritable
 from arcli.files import FolderGone, built_aside, file_lock, of_os, sync
 from arcli.store.checksums import seal
-from arcli.store.connections import Readers, open_connection
+from arcli.store.connections import PATIENCE, Patience, Readers, open_connection
 from arcli.store.faults import translated
 from arcli.store.migrations import Schema, format_of, migrate
 from arcli.store.witness import Note, Progress, Witness
 
-LOCK_TIMEOUT = 30.0  # seconds a writer waits for the others
 _PAGE_SIZE = 8192  # features are 22-29 kB: three or four pages instead of seven
 _INCREMENTAL = 2  # what SQLite answers to PRAGMA auto_vacuum
 
@@ -58,12 +57,14 @@ class Database:
         *,
         missing: Callable[[], ArcliError],
         synchronous: str = "FULL",
+        patience: Patience = PATIENCE,
     ) -> None:
         self.path = path
         self.schema = schema
         self._missing = missing
         self._synchronous = synchronous
-        self._readers = Readers(path)
+        self._patience = patience
+        self._readers = Readers(path, patience)
         self.witness = Witness(path)
         self._wrote = False
         self._checkpoint_from = LOG.target
@@ -84,13 +85,13 @@ class Database:
             raise of_os(self.path, error) from error
 
     def create(
-        self, fill: Callable[[sqlite3.Connection], None] | None = None, *, timeout: float = LOCK_TIMEOUT
+        self, fill: Callable[[sqlite3.Connection], None] | None = None, *, timeout: float | None = None
     ) -> None:
         """Make the database with its tables and what `fill` writes, unless it exists.
 
         It is built aside and renamed, so that it is never seen half built.
         """
-        with self._locked(timeout):
+        with self._locked(self._patience.writer if timeout is None else timeout):
             if not self.exists():
                 self._create(fill)
 
@@ -166,11 +167,14 @@ class Database:
         return number
 
     @contextmanager
-    def excluded(self, *, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
-        """Keep every writer out. Raises Locked after `timeout` seconds, StorageNotWritable."""
+    def excluded(self, *, timeout: float | None = None) -> Iterator[None]:
+        """Keep every writer out.
+
+        Raises Locked after `timeout` seconds (None: those of its patience), StorageNotWritable.
+        """
         if not self.exists():
             raise self._missing()
-        with self._locked(timeout):
+        with self._locked(self._patience.writer if timeout is None else timeout):
             if not self.exists():  # it was removed while we waited
                 raise self._missing()
             yield
@@ -199,11 +203,12 @@ class Database:
         return aside
 
     @contextmanager
-    def write(self, *, timeout: float = LOCK_TIMEOUT) -> Iterator[sqlite3.Connection]:
+    def write(self, *, timeout: float | None = None) -> Iterator[sqlite3.Connection]:
         """Hold one write transaction; it is durable when the block has ended, and void if it raises.
 
-        Raises Locked after `timeout` seconds, StorageNotWritable, DiskFull.
+        Raises Locked after `timeout` seconds (None: those of its patience), StorageNotWritable, DiskFull.
         """
+        timeout = self._patience.writer if timeout is None else timeout
         with self.excluded(timeout=timeout), translated(self.path):
             if not os.access(self.path, os.W_OK):
                 raise StorageNotWritable(f"{self.path}: permission denied", item=str(self.path))

@@ -189,7 +189,8 @@ def test_charts_have_a_title_the_whole_range_and_a_legend_beside_them(
     assert [tick.get_text() for tick in full.get_xticklabels()][::30] == ["2026-01-01", "2026-01-31"]
     legend = drawn[0].legends[0].get_window_extent()
     assert not legend.overlaps(full.get_window_extent())
-    assert not legend.overlaps(drawn[0]._suptitle.get_window_extent())
+    (title,) = (text for text in drawn[0].texts if text.get_text() == drawn[0].get_suptitle())
+    assert not legend.overlaps(title.get_window_extent())
     assert [text.get_text() for text in empty.texts] == ["nothing was found"]
     assert drawn[1].legends == []
     assert [tick.get_text() for tick in top.get_xticklabels()] == ["p0_", "p1_"]

@@ -22,7 +22,8 @@ def dial(rng: np.random.Generator) -> Pixels:
     for tick in range(ticks):
         way = np.array([np.sin(2 * np.pi * tick / ticks), -np.cos(2 * np.pi * tick / ticks)])
         inner, outer = centre + way * radius * 0.88, centre + way * radius * 0.97
-        cv2.line(page, *(np.rint(end).astype(int).tolist() for end in (inner, outer)), (20, 20, 20), 2)
+        begins, ends = (np.rint(end).astype(int).tolist() for end in (inner, outer))
+        cv2.line(page, begins, ends, (20, 20, 20), 2)
         if ticks <= 12 and rng.random() < 0.8:
             place = np.rint(centre + way * radius * 0.72 - [10, -8]).astype(int).tolist()
             cv2.putText(page, str(begin + tick), place, font, 0.7, (20, 20, 20), 2, cv2.LINE_AA)

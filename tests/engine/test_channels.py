@@ -235,6 +235,7 @@ def test_counts_that_a_full_disk_refused_are_kept(
     today = dt.datetime.now(dt.UTC).date()
     assert [(count.identifier, count.count) for count in counts.read(today, today)] == [("*", 1), ("one", 1)]
     assert counts.knows("one")
+    assert isinstance(counts, Counts)
     with counts.database.read() as connection:
         plan = connection.execute("EXPLAIN QUERY PLAN SELECT 1 FROM counts WHERE identifier = 'one' LIMIT 1")
         assert "counts_of" in plan.fetchone()[3]

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from arcli.engine import LocalGallery
 from arcli.errors import Locked, TargetNotFound
-from arcli.models import AddItem, AddOptions, Picture, TargetChanges
+from arcli.models import AddItem, AddOptions, AddStatus, Picture, TargetChanges
 from tests.engine.conftest import encoded
 
 CHANNEL = "default"
@@ -65,18 +66,22 @@ def add(gallery: LocalGallery, log: Log, first: str, count: str) -> None:
         name = f"poster{seed}"
         new = AddItem(picture=picture_of(seed), identifier=name)
         log(
-            lambda new=new: gallery.add(channel=CHANNEL, item=new, options=AddOptions(jobs=1)).status,
+            partial(add_one, gallery, new),
             target=name,
             comes=seed,
         )
         if seed % 3 == 0:
             changes = TargetChanges(picture=picture_of(seed + REPLACED))
             log(
-                lambda name=name, changes=changes: replace(gallery, name, changes),
+                partial(replace, gallery, name, changes),
                 target=name,
                 comes=seed + REPLACED,
                 goes=seed,
             )
+
+
+def add_one(gallery: LocalGallery, new: AddItem) -> AddStatus:
+    return gallery.add(channel=CHANNEL, item=new, options=AddOptions(jobs=1)).status
 
 
 def replace(gallery: LocalGallery, name: str, changes: TargetChanges) -> bool:
@@ -94,7 +99,7 @@ def remove(gallery: LocalGallery, log: Log, first: str, count: str) -> None:
         for seed in sorted(left):
             name = f"poster{seed}"
             if target_is_there(gallery, name):
-                log(lambda name=name: gallery.remove(channel=CHANNEL, identifier=name), target=name, goes="*")
+                log(partial(gallery.remove, channel=CHANNEL, identifier=name), target=name, goes="*")
                 left.discard(seed)
 
 
@@ -115,7 +120,7 @@ def find(gallery: LocalGallery, log: Log, step: str, *seeds: str) -> None:
         for seed in order:
             if sys.stdin.buffer.read(1) is not None:
                 return
-            log(lambda seed=seed: found(gallery, photos[seed]), photo=seed)
+            log(partial(found, gallery, photos[seed]), photo=seed)
 
 
 def found(gallery: LocalGallery, photo: Picture) -> list[str]:

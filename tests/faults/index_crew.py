@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from arcli.engine.indexing.fold_plan import UpkeepOptions
@@ -45,11 +46,11 @@ def add(store: ChannelStore, log: Log, first: str, count: str) -> None:
         if stopped():
             return
         name = f"poster{seed}"
-        log(lambda n=name, s=seed: write(store, n, s, replacing=False), target=name, comes=seed)
+        log(partial(write, store, name, seed, replacing=False), target=name, comes=seed)
         if seed % 3 == 0:
             other = seed + REPLACED
             log(
-                lambda n=name, s=other: write(store, n, s, replacing=True),
+                partial(write, store, name, other, replacing=True),
                 target=name,
                 comes=other,
                 goes=seed,
@@ -66,7 +67,7 @@ def remove(store: ChannelStore, log: Log, first: str, count: str) -> None:
             with store.read() as snapshot:
                 there = snapshot.target(name) is not None
             if there:
-                log(lambda n=name: removed(store, n), target=name, goes="*")
+                log(partial(removed, store, name), target=name, goes="*")
                 left.discard(seed)
 
 
@@ -85,7 +86,7 @@ def find(store: ChannelStore, log: Log, step: str, *seeds: str) -> None:
         for seed in [seed for seed in order if seed % BLOCK < soon]:
             if stopped():
                 return
-            log(lambda s=seed: found(store, search, s), photo=seed)
+            log(partial(found, store, search, seed), photo=seed)
 
 
 def found(store: ChannelStore, search: Shortlister, seed: int) -> list[str]:

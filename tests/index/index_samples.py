@@ -13,6 +13,7 @@ from arcli.features import Features
 from arcli.models import ChannelSettings
 from arcli.store import segments
 from arcli.store.channel import ChannelStore
+from arcli.store.connections import PATIENCE, Patience
 from arcli.store.rows import NewTarget
 
 PER_TARGET = 50
@@ -70,8 +71,8 @@ class Shop:
         ChannelStore.create(folder, name="shop", settings=ChannelSettings(), preset=1, created="")
         return cls(folder)
 
-    def __init__(self, folder: Path) -> None:
-        self.store = ChannelStore.open(folder)
+    def __init__(self, folder: Path, patience: Patience = PATIENCE) -> None:
+        self.store = ChannelStore.open(folder, patience=patience)
         self.folder = folder
         self.told: dict[str, int] = {}
         self.shortlister = Shortlister(self.store)

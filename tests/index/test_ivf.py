@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from arcli.index.ivf import IvfBuilder, IvfIndex, list_bytes
 from arcli.index.seam import NO_ROW
 from tests.index.index_samples import PER_TARGET, Codes
 
-SCANNERS = {"faiss": FaissScanner, "numpy": NumpyScanner}
+SCANNERS: dict[str, type[FaissScanner] | type[NumpyScanner]] = {"faiss": FaissScanner, "numpy": NumpyScanner}
 
 
 @pytest.fixture(params=list(SCANNERS), autouse=True)
@@ -28,7 +29,7 @@ def scanner(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(ivf, "scanner", lambda number=1: chosen)
 
 
-def built(sample: Codes, path: Path, **options: object) -> IvfIndex:
+def built(sample: Codes, path: Path, **options: Any) -> IvfIndex:
     builder = IvfBuilder(path.parent, (int(sample.rows[0]), int(sample.rows[-1])), **options)
     half = len(sample.codes) // 2 // PER_TARGET * PER_TARGET
     builder.add(sample.codes[:half], sample.rows[:half])
@@ -187,8 +188,9 @@ def test_both_scanners_read_the_same_from_the_same_lists(sample: Codes, tmp_path
         distances, places = scan.scan(scan.lists(tmp_path / "lists", table), sample.queries, 5, cells)
         assert np.isin(places[places >= 0] >> 32, cells).all()
         found.append(np.where(places >= 0, distances, -1))
-    np.testing.assert_allclose(*found, rtol=1e-4)
-    np.testing.assert_array_equal(*(kind(codebook()).encode(sample.codes) for kind in SCANNERS.values()))
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
+    one, other = (kind(codebook()).encode(sample.codes) for kind in SCANNERS.values())
+    np.testing.assert_array_equal(one, other)
 
 
 def test_a_codebook_of_a_later_arcli_is_named() -> None:

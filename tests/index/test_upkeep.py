@@ -11,6 +11,7 @@ import pytest
 
 from arcli.engine.indexing import fold_plan, upkeep
 from arcli.engine.indexing.fold_plan import UpkeepOptions
+from arcli.engine.indexing.index_builder import IndexBuilder
 from arcli.engine.indexing.shortlist import INDEX_FOLDER, Shortlister
 from arcli.engine.indexing.upkeep import LOCK_FILE, compact, compacting, maybe_fold
 from arcli.errors import Locked, MemoryLimit
@@ -20,7 +21,8 @@ from arcli.index.codebook import Bytes
 from arcli.index.ivf import IvfIndex
 from arcli.index.seam import Rows
 from arcli.models import ChannelSettings, IndexKind, SegmentFile, TargetChanges
-from arcli.store import connections, database, segments
+from arcli.store import database, segments
+from arcli.store.connections import Patience
 from arcli.store.rows import NewTarget
 from arcli.store.snapshot import Snapshot
 from tests.index.index_samples import ALIKE, PER_TARGET, Shop, blurred, features
@@ -263,8 +265,7 @@ def test_a_search_waits_for_nobody(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     with compacting(shop.store), shop.store.write() as txn:
         txn.remove("pic3")  # not yet committed
         monkeypatch.setattr(database, "file_lock", refused)
-        monkeypatch.setattr(connections, "_BUSY_TIMEOUT", 0.0)
-        fresh = Shop(shop.folder)
+        fresh = Shop(shop.folder, Patience(writer=0, recovery=0))
         assert [fresh.votes(seed)[0] for seed in (3, 12)] == ["pic3", "pic12"]
         monkeypatch.undo()
     assert fresh.votes(3)[0] != "pic3"
@@ -344,3 +345,15 @@ def first_answers(shop: Shop) -> list[bool]:
             rows = snapshot.rows([votes[0].row_id])
         answers.append(rows[votes[0].row_id].identifier == identifier)
     return answers
+
+
+def test_the_log_says_when_work_on_the_index_begins_and_ends(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    builder = IndexBuilder(shop.store)
+    with caplog.at_level("DEBUG", "arcli.engine.indexing"):
+        shop.add(*range(3))
+        builder.nudge()
+        builder.finish()
+    steps = [record.index_work for record in caplog.records if hasattr(record, "index_work")]
+    assert steps == ["begins", "ends"] * 3

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def test_who_has_used_least_is_next() -> None:
         go_on = threading.Event()
         held = asyncio.create_task(queue.run("busy", lambda: go_on.wait(60)))
         await asyncio.sleep(0)
-        waiting = [queue.run("busy", lambda n=n: order.append(f"busy{n}")) for n in range(3)]
+        waiting = [queue.run("busy", partial(order.append, f"busy{n}")) for n in range(3)]
         waiting.append(queue.run("other", lambda: order.append("other")))
         tasks = [asyncio.create_task(one) for one in waiting]
         await asyncio.sleep(0)

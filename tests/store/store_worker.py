@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 from arcli.errors import ArcliError
 from arcli.models import ChannelSettings
@@ -126,7 +127,14 @@ def migration_schema(steps: int) -> Schema:
         "ALTER TABLE things ADD size INT",
         "ALTER TABLE things ADD colour TEXT",
     )
-    return Schema(0x74657374, tuple(lambda c, s=script: c.execute(s) for script in scripts[:steps]))
+    return Schema(0x74657374, tuple(map(_executing, scripts[:steps])))
+
+
+def _executing(script: str) -> Callable[[sqlite3.Connection], None]:
+    def migrate(connection: sqlite3.Connection) -> None:
+        connection.execute(script)
+
+    return migrate
 
 
 def migrate_and_die(folder: Path) -> None:
@@ -157,8 +165,8 @@ def read_once(folder: Path, schema: Schema) -> None:
 
 def add_unsafely(folder: Path, prefix: str, count: str) -> None:
     """Do what `add` does on a build that does not wait for the disk."""
-    channel.Database = functools.partial(Database, synchronous="OFF")
-    add(folder, prefix, count)
+    with patch.object(channel, "Database", functools.partial(Database, synchronous="OFF")):
+        add(folder, prefix, count)
 
 
 def drop_override() -> None:

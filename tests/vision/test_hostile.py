@@ -209,6 +209,19 @@ GOOD: dict[str, object] = {
 }
 
 
+WRONG: tuple[dict[str, object], ...] = (
+    {"width": -2, "height": -1},
+    {"width": 3},
+    {"size": [0, 1]},
+    {"size": []},
+    {"size": "ab"},
+    {"format": "exe"},
+    {"ground": []},
+    {"width": 1e999},
+    {"orientation": {}},
+)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -218,20 +231,7 @@ GOOD: dict[str, object] = {
         {"seconds": "x", "raster": GOOD},
         {"seconds": 1},
         {"seconds": 1, "raster": None},
-        *(
-            {"seconds": 1, "raster": GOOD | change}
-            for change in (
-                {"width": -2, "height": -1},
-                {"width": 3},
-                {"size": [0, 1]},
-                {"size": []},
-                {"size": "ab"},
-                {"format": "exe"},
-                {"ground": []},
-                {"width": 1e999},
-                {"orientation": {}},
-            )
-        ),
+        *({"seconds": 1, "raster": GOOD | change} for change in WRONG),
         {"seconds": 1, "error": None},
         {"seconds": 1, "error": {"code": "interrupted", "message": "stop"}},
         {"seconds": 1, "error": {"code": "unreadable_picture", "message": 5}},

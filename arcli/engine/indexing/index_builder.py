@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +74,8 @@ class IndexBuilder:
         if not self._lock.acquire(blocking=False):
             return  # another thread is doing it
         try:
-            self._nudge(self._options(closing))
+            with _noted():
+                self._nudge(self._options(closing))
         except ChannelNotFound:
             return
         except ArcliError as error:
@@ -98,7 +100,8 @@ class IndexBuilder:
     def finish(self) -> None:
         """Wait until what is due is done; where no call may wait, end it."""
         if self._inline_rows:
-            self._join()
+            with _noted():
+                self._join()
             self.nudge(closing=True)
         elif self._process is not None:
             self._process.kill()
@@ -148,6 +151,16 @@ class IndexBuilder:
             raise
         if process.exitcode:
             _log.warning("the index builder ended early (%s); the next add tries again", process.exitcode)
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    """Log when work on an index begins and ends, to who measures what it costs (attribute `index_work`)."""
+    _log.debug("looking after the index", extra={"index_work": "begins"})
+    try:
+        yield
+    finally:
+        _log.debug("looked after the index", extra={"index_work": "ends"})
 
 
 def _build(folder: Path, options: UpkeepOptions, memory: int) -> None:

@@ -33,7 +33,7 @@ from arcli.index.segment import write_segment
 from arcli.models import IndexKind, SegmentFile
 from arcli.store import segments
 from arcli.store.channel import ChannelStore
-from arcli.store.database import LOCK_TIMEOUT
+from arcli.store.connections import PATIENCE
 from arcli.store.segments import SegmentRecord
 from arcli.store.snapshot import Snapshot
 
@@ -108,7 +108,7 @@ def repair(store: ChannelStore) -> list[str]:
 
     Raises what `compact` raises.
     """
-    with compacting(store, timeout=LOCK_TIMEOUT):
+    with compacting(store, timeout=PATIENCE.writer):
         return _Compactor(store).repair()
 
 
