@@ -93,6 +93,22 @@ def test_too_few_handles_are_said_and_what_to_do(tmp_path: Path, handles: int) -
     assert ran.returncode == 0 or "ulimit -n" in ran.stderr
 
 
+MEGABYTES = (60, 90, 110, 150, 220, 300, 380, 450, 550, 650)
+
+
+@pytest.mark.parametrize("megabytes", MEGABYTES)
+def test_too_little_memory_is_said_and_never_ends_as_no_match(tmp_path: Path, megabytes: int) -> None:
+    """Libraries that are loaded would end the process themselves: by status 1, by a segmentation fault."""
+    data = str(tmp_path / "data")
+    assert bare("--data-dir", data, "add", SAMPLES / "gallery" / "peanuts.png").returncode == 0
+    photo = SAMPLES / "photos" / "peanuts_in_clutter.png"
+    for words in (["find", photo], ["check", photo]):
+        limited = ["sh", "-c", f'ulimit -v {megabytes * 1000} && exec "$@"', "sh"]
+        ran = bare("--data-dir", data, *words, prefix=limited)
+        assert ran.returncode == 11 or (ran.returncode == 0 and not ran.stderr.startswith("error")), ran
+        assert ran.returncode == 0 or "memory" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [

@@ -1,14 +1,26 @@
 """Duplicates by content: copies are duplicates, other art on one template and another photograph are not."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from arcli.engine import LocalGallery
-from arcli.models import AddItem, Picture
+from arcli.models import AddItem, ChannelSettings, Picture
 from benchmarks.camera import Camera, photograph
 from benchmarks.duplicates import KINDS, copy
 
 from .conftest import cv2, encoded, poster_pixels
+
+
+@pytest.fixture(params=["pictures", "thumbnails"])
+def gallery(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalGallery]:
+    """A gallery whose channel keeps pictures, or only the thumbnails that each target has."""
+    with LocalGallery(tmp_path / "data") as opened:
+        settings = ChannelSettings(keep_pictures=request.param == "pictures")
+        opened.create_channel(name="default", settings=settings)
+        yield opened
 
 
 def kinds(gallery: LocalGallery, data: bytes) -> list[str]:
