@@ -102,9 +102,9 @@ def test_too_little_memory_is_said_and_never_ends_as_no_match(tmp_path: Path, me
     data = str(tmp_path / "data")
     assert bare("--data-dir", data, "add", SAMPLES / "gallery" / "peanuts.png").returncode == 0
     photo = SAMPLES / "photos" / "peanuts_in_clutter.png"
-    for words in (["find", photo], ["check", photo]):
-        limited = ["sh", "-c", f'ulimit -v {megabytes * 1000} && exec "$@"', "sh"]
-        ran = bare("--data-dir", data, *words, prefix=limited)
+    limited = ["sh", "-c", f'ulimit -v {megabytes * 1000} && exec "$@"', "sh"]
+    for verb in ("find", "check"):
+        ran = bare("--data-dir", data, verb, photo, prefix=limited)
         assert ran.returncode == 11 or (ran.returncode == 0 and not ran.stderr.startswith("error")), ran
         assert ran.returncode == 0 or "memory" in ran.stderr
 
