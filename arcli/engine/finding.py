@@ -231,7 +231,7 @@ def _why(one: VerifiedCandidate) -> str:
         "below_threshold": f"its score {one.score:.3f} is below {one.target.threshold:.3f}",
         "rival": "another target at the same place fits better",
         "other_code": "its code has other modules than the one in the photo",
-        "beyond_limit": "it was found too, but --limit allows no more",
+        "beyond_limit": "it was found too, but the limit allows no more",
         "untried": "it had too few votes to be tried, and was verified only to be listed",
     }
     return sentences[str(one.reason)]

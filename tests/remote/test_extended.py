@@ -106,6 +106,7 @@ def test_the_servers_own_words_arrive_about_the_users_picture(
     (result,) = gallery.add_many(channel="default", items=[item(1)])
     assert isinstance(result.error, errors.DuplicatePicture)
     assert (result.error.message, result.error.item) == ("1.jpg: shows what lion shows", "1.jpg")
+    assert "--no-duplicates" in str(result.error.hint), "here somebody is at a shell"
     with pytest.raises(errors.UnreadablePicture, match=r"^1.jpg: shows"):
         gallery.find(picture=picture(1), channels=None)
 

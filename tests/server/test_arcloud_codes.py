@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from arcli.engine import LocalGallery
+from arcli.errors import TargetNotFound
 from arcli.models import AddItem, Picture
 from arcli.protocols.arcloud.codes import Call
+from arcli.protocols.reading import error_json
 from tests.engine.conftest import encoded, poster, poster_pixels
 from tests.server.conftest import Served
 from tests.server.raw import MULTIPART, URLENCODED, call, code, multipart, send, urlencoded
@@ -84,6 +86,18 @@ def test_add_image_refuses(
     assert code(served.url, "AddImage", fields, images[image]) == expected
     listing = call(served.url, "GetImages", served.login(channel="posters"))
     assert "new.one" not in [image["identifier"] for image in listing["images"]]
+
+
+def test_hints_are_for_who_calls_and_not_for_a_shell(served: Served, picture: bytes) -> None:
+    fields = served.login(channel="posters", identifier="poster1")
+    hint = call(served.url, "AddImage", fields, picture)["error"]["hint"]
+    assert ("replace" in hint, "--" in hint) == (True, False)
+    fields = served.login(channel="posters", identifier="poster_9", noduplicates="1")
+    error = call(served.url, "AddImage", fields, picture)["error"]
+    assert (error["code"], "--" in error["hint"]) == ("duplicate_picture", False)
+    for command in ("run: arcli doctor --repair", "choose another --port", "ulimit -n 1024"):
+        assert "hint" not in error_json(TargetNotFound("no such target", hint=command))
+    assert error_json(TargetNotFound("no such target", hint="is it spelt so?"))["hint"] == "is it spelt so?"
 
 
 def test_a_full_channel_answers_20012(served: Served) -> None:

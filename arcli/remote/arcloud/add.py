@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 
-from arcli.errors import ArcliError, NotSupported, TargetExists, TargetNotFound
+from arcli.errors import ArcliError, DuplicatePicture, NotSupported, TargetExists, TargetNotFound
 from arcli.models import (
     AddItem,
     AddOptions,
@@ -25,6 +25,8 @@ from arcli.remote.arcloud.calls import ArcloudClient
 from arcli.remote.arcloud.presence import Presence
 from arcli.remote.http.batches import about
 from arcli.remote.pictures import rated, refuse_low_level, upload
+
+_SAY_WHAT = "use --on-exists replace or skip"
 
 
 class Adding:
@@ -100,7 +102,9 @@ class Adding:
         except TargetExists as error:
             if any(lost):
                 return self._after_lost_answer(item, error, absent=absent)
-            return self._overtaken(item, data, error)
+            return self._overtaken(item, data, error.hinting(_SAY_WHAT))
+        except DuplicatePicture as error:
+            raise error.hinting("leave it out, or add it without --no-duplicates") from None
         self._presence.note(item.identifier)
         if any(lost) and absent and result.status in (AddStatus.REPLACED, AddStatus.SKIPPED):
             return dataclasses.replace(result, status=AddStatus.ADDED)
@@ -134,7 +138,7 @@ class Adding:
 
     def _taken(self, item: AddItem) -> AddResult:
         if self._options.on_exists is OnExists.FAIL:
-            raise TargetExists(f"{item.identifier} exists already", hint="use --on-exists replace or skip")
+            raise TargetExists(f"{item.identifier} exists already", hint=_SAY_WHAT)
         level = self._calls.get(self._channel, item.identifier).level
         return _result(item, AddStatus.WOULD_SKIP if self._options.dry_run else AddStatus.SKIPPED, level)
 
