@@ -177,12 +177,15 @@ def local_data_dir(settings: Settings) -> Path:
     return settings.data_path
 
 
-def served_gallery(data_dir: Path) -> LocalGallery:
-    """Open the embedded engine for a server: strangers' pictures are decoded in processes of their own."""
+def served_gallery(data_dir: Path, *, index_memory: int | None) -> LocalGallery:
+    """Open the embedded engine for a server: strangers' pictures are decoded in processes of their own.
+
+    index_memory: bytes that opened indexes take together.
+    """
     from arcli.engine import LocalGallery
     from arcli.vision.decoding.limits import SERVE
 
-    return LocalGallery(data_dir=data_dir, background=True, limits=SERVE)
+    return LocalGallery(data_dir=data_dir, background=True, limits=SERVE, index_memory=index_memory)
 
 
 def gatekeeper(data_dir: Path) -> Gatekeeper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arcli.console.session import Session
-from arcli.errors import NotSupported, extra_hint
+from arcli.errors import NotSupported, UsageError, extra_hint
 
 if TYPE_CHECKING:
     from arcli.server.process.serve import Started
@@ -60,6 +61,15 @@ def serve(
         int | None,
         typer.Option("--metrics-port", min=0, max=65535, metavar="N", help="Default: --port + 1; 0: none."),
     ] = None,
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--memory-limit",
+            metavar="SIZE",
+            help="Memory for opened indexes, as 512M or 4G; those used longest ago make room."
+            " Default: half of the machine's.",
+        ),
+    ] = None,
     save_misses: Annotated[
         PathOption,
         typer.Option(
@@ -92,6 +102,7 @@ def serve(
         "tls_key": tls_key,
         "cors_origins": tuple(cors_origin) if cors_origin else None,
         "metrics_port": metrics_port,
+        "memory_limit": None if memory_limit is None else _bytes(memory_limit),
         "save_misses": save_misses,
         "time_zone": time_zone,
         "access_log": True if session.verbose else None,
@@ -104,6 +115,14 @@ def serve(
     chosen = {name: value for name, value in given.items() if value is not None}
     options = load_options(config, chosen | {"data_dir": local_data_dir(session.settings)})
     run(options, lambda started: _announce(session, started))
+
+
+def _bytes(size: str) -> int:
+    """Return how many bytes a size means: 4G is 4 GiB. Raises UsageError."""
+    read = re.fullmatch(r"([0-9]{1,9})([KMGT]?)(?:I?B)?", size.strip().upper(), re.ASCII)
+    if read is None or not int(read[1]):
+        raise UsageError(f"--memory-limit {size!r} is not a size", hint="a number with M or G: 512M, 4G")
+    return int(read[1]) << {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}[read[2]]
 
 
 def _require_server() -> None:

@@ -30,13 +30,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelLimits:
-    """kept_indexes (1..10,000): how many opened indexes stay in memory: those of the channels used last.
+    """What a process keeps of its channels, and does beside their changes.
 
-    sealed_rows (1..1,000): targets of an earlier arcli that get their checksum after each change: 64 take
-    some 20 ms.
+    kept_indexes (1..10,000): how many opened indexes stay in memory, those of the channels used last. memory:
+    bytes that they take together (None: no limit), the one in use apart; pages of mapped files do not count,
+    for the system takes those back. sealed_rows (1..1,000): targets of an earlier arcli that get their
+    checksum after each change: 64 take some 20 ms.
     """
 
     kept_indexes: int = 256
+    memory: int | None = None
     sealed_rows: int = 64
 
 
@@ -109,6 +112,12 @@ class OpenChannel:
         if owing:
             self.fold()
 
+    @property
+    def index_memory(self) -> int:
+        """Bytes of memory that the opened index takes; 0 while it is not open."""
+        shortlister = self._shortlister
+        return 0 if shortlister is None else shortlister.memory
+
     def rest(self) -> None:
         """Release the opened index; the next lookup opens it again."""
         with self._guard:
@@ -170,6 +179,8 @@ class Channels:
         record = self.catalog().channel(name)
         known = self._known(record)
         if known is not None:
+            if self._limits.memory is not None:
+                self._rest_others()
             return known
         opened = OpenChannel(record, background=self._background)
         put_name_right(record, opened.store)
@@ -179,13 +190,11 @@ class Channels:
             if known is None:
                 outdated = self._open.pop(record.name, None)
                 self._open[record.name] = opened
-                resting = [*self._open.values()][: -self._limits.kept_indexes]
             else:  # another thread was faster
-                outdated, opened, resting = opened, known, []
+                outdated, opened = opened, known
         if outdated is not None:
             outdated.close()
-        for channel in resting:
-            channel.rest()
+        self._rest_others()
         return opened
 
     def _say_what_was_lost(self, opened: OpenChannel) -> None:
@@ -193,6 +202,18 @@ class Channels:
         lost = opened.store.database.lost()
         if lost is not None:
             _log.warning("channel %r: %s; %s", opened.name, loss_message(lost), LOST_HINT)
+
+    def _rest_others(self) -> None:
+        """Release the indexes of the channels used longest ago, as the limits say; never the last one's."""
+        with self._guard:
+            recent = [*reversed(self._open.values())]
+        left = self._limits.memory
+        for number, channel in enumerate(recent):
+            taken = channel.index_memory if left is not None else 0
+            if number and (number >= self._limits.kept_indexes or (left is not None and taken > left)):
+                channel.rest()
+            elif left is not None:
+                left -= taken
 
     def _known(self, record: ChannelRecord) -> OpenChannel | None:
         """Return the channel if it is open, and mark it as the most recently used."""

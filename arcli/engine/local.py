@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from arcli import __version__
 from arcli.engine.admin import LocalAdmin
-from arcli.engine.channels import Channels, OpenChannel
+from arcli.engine.channels import ChannelLimits, Channels, OpenChannel
 from arcli.engine.counting import FLUSH_PATIENCE, flush, statistics
 from arcli.errors import ChannelExists, PictureNotKept, TargetNotFound
 from arcli.models import (
@@ -45,13 +45,22 @@ class LocalGallery(LocalAdmin):
     """The galleries of one data folder. Processes and threads may share it; close it when done.
 
     background: separate processes maintain the index, so that no call waits for it (a server). limits: what a
-    picture may cost to decode.
+    picture may cost to decode. index_memory: bytes that opened indexes take together, the one in use apart;
+    None: as many as there are.
     """
 
-    def __init__(self, data_dir: Path, *, background: bool = False, limits: DecodeLimits = LOCAL) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        background: bool = False,
+        limits: DecodeLimits = LOCAL,
+        index_memory: int | None = None,
+    ) -> None:
         self._limits = limits
         multiply_in_one_thread()
-        super().__init__(Channels(data_dir, background=background))
+        opened = ChannelLimits(memory=index_memory)
+        super().__init__(Channels(data_dir, background=background, limits=opened))
 
     def __enter__(self) -> LocalGallery:
         return self
@@ -62,6 +71,11 @@ class LocalGallery(LocalAdmin):
     def close(self) -> None:
         self.flush_counts(patience=FLUSH_PATIENCE)
         self._channels.close()
+
+    @property
+    def index_memory(self) -> int:
+        """Bytes of memory that the opened indexes take together."""
+        return sum(channel.index_memory for channel in self._channels.opened())
 
     def flush_counts(self, *, patience: float = 0.0) -> None:
         """Write the match counts so far; what cannot be written at once is kept for the next time."""

@@ -47,6 +47,10 @@ class ExactIndex:
     def descriptors(self) -> int:
         return len(self.codes)
 
+    @property
+    def memory(self) -> int:
+        return self.codes.nbytes + self.rows.nbytes
+
     def search(self, queries: Codes, k: int, bounds: Distances | None = None) -> Neighbours:
         """Return the k nearest descriptors of each query.
 

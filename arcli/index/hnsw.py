@@ -163,6 +163,10 @@ class HnswIndex:
     def descriptors(self) -> int:
         return int(self._graph.get_current_count())
 
+    @property
+    def memory(self) -> int:
+        return graph_memory(self.descriptors, int(self._graph.dim))
+
     def search(self, queries: Codes, k: int) -> Neighbours:
         usable = min(k, self.descriptors)
         found = Neighbours.none(len(queries), k)

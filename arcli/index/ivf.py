@@ -99,6 +99,11 @@ class IvfIndex:
     def descriptors(self) -> int:
         return int(self._table.counts.sum())
 
+    @property
+    def memory(self) -> int:
+        kept = (self._table.counts, self._table.offsets, self._checks, self._sound, self._damaged)
+        return sum(array.nbytes for array in kept)
+
     def search(self, queries: Codes, k: int, settings: IvfSettings = IvfSettings()) -> Neighbours:
         """Return the k nearest of each of the (Q, dim) queries, as exactly as codes of 16 bytes allow."""
         found = Neighbours.none(len(queries), k)

@@ -44,6 +44,11 @@ class DescriptorIndex(Protocol):
         """How many descriptors it holds."""
         ...
 
+    @property
+    def memory(self) -> int:
+        """Bytes that it keeps in memory, pages of a mapped file not counted: the system takes those back."""
+        ...
+
     def search(self, queries: Codes, k: int) -> Neighbours:
         """Return the k nearest of each of the (Q, dim) queries; k may exceed the number held."""
         ...

@@ -57,17 +57,27 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
+        self._indexes = Gauge(
+            "arcli_index_bytes",
+            "Bytes of memory that opened indexes take, mapped files apart.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
         self._watched: Callable[[], int] = lambda: 0
         self._watched_bodies: Callable[[], int] = lambda: 0
+        self._watched_indexes: Callable[[], int] = lambda: 0
 
-    def watch(self, *, photos: Callable[[], int], body_bytes: Callable[[], int]) -> None:
+    def watch(
+        self, *, photos: Callable[[], int], body_bytes: Callable[[], int], index_bytes: Callable[[], int]
+    ) -> None:
         """Set the functions that `sample` reads the gauges from."""
-        self._watched, self._watched_bodies = photos, body_bytes
+        self._watched, self._watched_bodies, self._watched_indexes = photos, body_bytes, index_bytes
 
     def sample(self) -> None:
         """Read the gauges; the server does this every second."""
         self._jobs.set(self._watched())
         self._bodies.set(self._watched_bodies())
+        self._indexes.set(self._watched_indexes())
 
     def answered(self, call: str, returncode: str, seconds: float) -> None:
         self._requests.labels(call, returncode).inc()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import os
 import tomllib
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -40,6 +41,7 @@ class ServeOptions:
     access_log: bool = False
     threads: int | None = None  # recognition threads a process; None: as many as its share of the cores
     queue: int = 64  # photos that may wait for a thread in each process; one more answers 20015
+    memory_limit: int | None = None  # bytes of the indexes opened by all workers; None: half of the machine's
     body_memory: int = 512 * MIB  # bytes of all the request bodies that a process holds at a time
     picture_bytes: int = 10 * MIB  # docs/protocols.md, "Every ARCloud call"
     tupu_body_bytes: int = 30 * MIB  # docs/protocols.md, "Tupu"
@@ -65,6 +67,12 @@ class ServeOptions:
         return None if self.time_zone is None else dt.datetime.now(_zone(self.time_zone)).date()
 
     @property
+    def index_memory(self) -> int:
+        """Bytes of memory that the opened indexes of one process may take."""
+        whole = self.memory_limit if self.memory_limit is not None else _machine_memory() // 2
+        return whole // self.workers
+
+    @property
     def scheme(self) -> str:
         return "https" if self.tls_cert else "http"
 
@@ -80,6 +88,13 @@ class ServeOptions:
     def link_url(self) -> str:
         """The beginning of links to pictures; "" for a server on all addresses without a `public_url`."""
         return self.base_url if self.public_url or self.host not in _LOOPBACK else ""
+
+
+def _machine_memory() -> int:
+    """Return the bytes of memory that the machine has; 8 GiB where it does not say."""
+    if not hasattr(os, "sysconf"):
+        return 8 * 2**30
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @cache
@@ -146,6 +161,7 @@ _LEAST: dict[str, float] = {
     "workers": 1,
     "threads": 1,
     "queue": 1,
+    "memory_limit": 1,
     "body_memory": 1,
     "picture_bytes": 1,
     "tupu_body_bytes": 1,

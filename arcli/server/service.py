@@ -49,6 +49,7 @@ class Backend:
     signing_key: Callable[[], str]
     flush: Callable[[], None]
     upkeep: Callable[[], None]
+    index_bytes: Callable[[], int]
     ready: Callable[[], object]
     close: Callable[[], None]
 
@@ -76,7 +77,11 @@ class Service:
         self.memory = Memory(options.body_memory)
         folder = options.save_misses
         self.misses = None if folder is None else MissFolder(folder, workers=options.workers)
-        metrics.watch(photos=lambda: self.photos.jobs, body_bytes=lambda: self.memory.held)
+        metrics.watch(
+            photos=lambda: self.photos.jobs,
+            body_bytes=lambda: self.memory.held,
+            index_bytes=backend.index_bytes,
+        )
 
     @property
     def gallery(self) -> Gallery:

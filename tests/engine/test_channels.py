@@ -254,3 +254,23 @@ def test_only_the_channels_used_last_keep_their_index_open(data_dir: Path) -> No
     assert opened[0].shortlister() is kept[0], "a was used after b"
     assert opened[1].shortlister() is not kept[1], "b has let go of its index, and opens it again"
     channels.close()
+
+
+def test_opened_indexes_stay_within_their_memory_and_every_channel_is_still_searched(data_dir: Path) -> None:
+    names = ("a", "b", "c", "d")
+    with LocalGallery(data_dir) as gallery:
+        for name in names:
+            gallery.add(channel=name, item=item(1))
+            gallery.find(picture=Picture(name="photo", data=photo_of(1)), channels=[name])
+        one = gallery.index_memory // len(names)
+    assert one > 0, "an index in use takes memory"
+    with LocalGallery(data_dir, index_memory=2 * one) as gallery:
+        for name in names * 2:
+            found = gallery.find(picture=Picture(name="photo", data=photo_of(1)), channels=[name])
+            assert [match.channel for match in found.matches] == [name]
+            assert gallery.index_memory <= 3 * one, "two, and the one in use"
+    with LocalGallery(data_dir, index_memory=1) as gallery:
+        found = gallery.find(picture=Picture(name="photo", data=photo_of(1)), channels=None)
+        assert found.matched, "whatever the limit, what is asked for is searched"
+        gallery.find(picture=Picture(name="photo", data=photo_of(1)), channels=["a"])
+        assert gallery.index_memory <= one

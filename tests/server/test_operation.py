@@ -20,6 +20,7 @@ import pytest
 from starlette.requests import Request
 
 from arcli.app import main
+from arcli.commands.serve import _bytes
 from arcli.engine import LocalGallery
 from arcli.errors import ArcliError
 from arcli.models import AddItem, Picture
@@ -434,3 +435,25 @@ def test_the_access_log_tells_no_secret(data_dir: Path, caplog: pytest.LogCaptur
     assert (second["method"], second["path"], second["code"]) == ("GET", "/GetImages", "29001")
     assert (third["path"], third["status"]) == ("/pictures/…/posters/poster1", 404)
     assert secret not in caplog.text
+
+
+def test_the_memory_of_indexes_is_shared_by_the_workers(tmp_path: Path) -> None:
+    options = load_options(None, {"data_dir": tmp_path, "workers": 4, "memory_limit": 4 * 2**30})
+    assert options.index_memory == 2**30
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert load_options(None, {"data_dir": tmp_path, "workers": 2}).index_memory == machine // 4
+    with pytest.raises(ArcliError, match="memory_limit is a number of at least 1"):
+        load_options(None, {"data_dir": tmp_path, "memory_limit": 0})
+
+
+@pytest.mark.parametrize("size", ["", "0", "0G", "-1", "1.5G", "4X", "٣G", "many"])
+def test_a_memory_limit_that_is_no_size_is_refused(size: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", f"--memory-limit={size}"]) == 2
+    assert f"--memory-limit {size!r} is not a size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("size", "number"), [("1", 1), ("2k", 2048), ("512M", 2**29), ("4GiB", 2**32), (" 1TB", 2**40)]
+)
+def test_sizes_are_read_as_people_write_them(size: str, number: int) -> None:
+    assert _bytes(size) == number

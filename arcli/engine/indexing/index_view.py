@@ -105,6 +105,12 @@ class IndexView:
         recent = self.delta_index.search(queries, k, found.distances[:, -1])
         return merged([found, recent], k)
 
+    @property
+    def memory(self) -> int:
+        """Bytes that the view keeps in memory; a file that is mapped does not count."""
+        delta = sum(codes.nbytes for codes in self.delta.values()) + self.delta_index.memory
+        return sum(segment.index.memory for segment in self.opened) + self.dead.nbytes + delta
+
     def less(self, rows: Collection[int]) -> IndexView:
         """Return the view in which some rows count as removed."""
         dead = np.union1d(self.dead, np.array([*rows], np.int64))

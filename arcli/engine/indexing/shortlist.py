@@ -53,6 +53,12 @@ class Shortlister:
             view = view.less(left_out)
         return shortlist(view.search(codes[:, :INDEX_DIM], neighbours), limit, alike=alike)
 
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the opened index takes, as far as the last search opened it."""
+        view = self._view
+        return 0 if view is None else view.memory
+
     def close(self) -> None:
         with self._lock:
             self._view = None

@@ -57,7 +57,7 @@ def serve(options: ServeOptions, announce: Callable[[Started], None]) -> None:
 
 def _channels(options: ServeOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the public and the private channels; fail early if the data cannot be served."""
-    backend = open_backend(options.data_dir)
+    backend = open_backend(options.data_dir, index_memory=options.index_memory)
     try:
         settings = backend.channels.settings()
         backend.signing_key()  # made at the first start, so that its public half can be given to clients

@@ -43,11 +43,14 @@ _SWITCH_SECONDS = 0.001  # that a photo's thread waits for the interpreter lock,
 _KEEP_ALIVE = 30  # seconds that an idle connection stays open
 
 
-def open_backend(data_dir: Path) -> Backend:
-    """Open the data folder, making it if there is none; the caller closes it."""
+def open_backend(data_dir: Path, *, index_memory: int | None = None) -> Backend:
+    """Open the data folder, making it if there is none; the caller closes it.
+
+    index_memory: bytes of memory that opened indexes take together; None: as many as there are.
+    """
     gatekeeper = connect.gatekeeper(data_dir)
     accounts = connect.accounts_of(data_dir)
-    gallery = connect.served_gallery(data_dir)
+    gallery = connect.served_gallery(data_dir, index_memory=index_memory)
 
     def flush() -> None:
         gallery.flush_counts()
@@ -67,6 +70,7 @@ def open_backend(data_dir: Path) -> Backend:
         signing_key=lambda: connect.server_signing_key(data_dir),
         flush=flush,
         upkeep=gallery.look_after_indexes,
+        index_bytes=lambda: gallery.index_memory,
         ready=lambda: gatekeeper.binding(""),
         close=close,
     )
@@ -112,7 +116,7 @@ def check_tls(options: ServeOptions) -> None:
 def run_process(options: ServeOptions, listener: socket.socket, metrics: Metrics) -> None:
     """Serve in this process until SIGTERM or SIGINT; running requests end, counts are written."""
     _log_to_stderr(options)
-    backend = open_backend(options.data_dir)
+    backend = open_backend(options.data_dir, index_memory=options.index_memory)
     table = None if options.shared_table is None else BucketTable(options.shared_table)
     service = Service(backend, options, metrics, table)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signals again when it has stopped
