@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-duplicates bench-bulk bench-index bench-kinds faults faults-full faults-serve lowest audit wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-duplicates bench-bulk bench-index bench-kinds bench-size faults faults-full faults-serve lowest audit wheel constraints clean
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -85,6 +85,9 @@ bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written
 
 bench-bulk: .venv/ready ## loads of 3,000 killed 20 times, failing networks, 20,000 pictures: CPU and memory
 	$(BIN)/python -m benchmarks.bulk $(ARGS)
+
+bench-size: .venv/ready ## what a channel costs at each size: build, disk, memory, lookups; needs ../shared/data
+	$(BIN)/python -m benchmarks.size $(ARGS)
 
 bench-kinds: .venv/ready ## flat, graph and inverted lists compared: cost, size, recall; needs ../shared/data
 	$(BIN)/python -m benchmarks.kinds $(ARGS)
