@@ -104,7 +104,7 @@ class LocalAdmin:
 
 
 def seal_all(store: ChannelStore) -> None:
-    """Give every target of an earlier arcli its checksum, some 20 MB a transaction."""
+    """Give every target of an earlier arcli its checksum, some 20 MB per transaction."""
     while store.seal(rows=256):
         pass
 

@@ -94,7 +94,7 @@ class OpenChannel:
                 inline_rows = 0 if self._background else BUILDER.inline_rows
                 self._builder = IndexBuilder(self.store, inline_rows=inline_rows)
         self._builder.nudge()
-        with contextlib.suppress(ArcliError):  # what cannot be written now gets its checksum another time
+        with contextlib.suppress(ArcliError):  # what cannot be written now gets its checksum later
             self.store.seal(rows=LIMITS.sealed_rows)
 
     def fold_later(self) -> None:
@@ -198,7 +198,7 @@ class Channels:
         return opened
 
     def _say_what_was_lost(self, opened: OpenChannel) -> None:
-        """Warn, once a process, of a channel that lacks what was acknowledged."""
+        """Warn, once per process, about a channel in which acknowledged changes are missing."""
         lost = opened.store.database.lost()
         if lost is not None:
             _log.warning("channel %r: %s; %s", opened.name, loss_message(lost), LOST_HINT)

@@ -87,7 +87,7 @@ class StoredChannel:
             return snapshot.thumbnails(row_ids)
 
     def picture(self, row_id: int) -> bytes | None:
-        """Return a target's picture; None also where it is damaged, which `doctor` reports."""
+        """Return a target's picture; None also if it is damaged, which `doctor` reports."""
         with phase("load"), self._read() as snapshot, suppress(DataDamaged):
             return snapshot.picture(row_id)
         return None

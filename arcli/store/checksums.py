@@ -1,9 +1,9 @@
-"""Checksums of rows, kept in the rows themselves: what a medium has changed is noticed when it is read.
+"""Checksums of rows, kept in the rows themselves: data that the disk has changed are noticed when read.
 
-`checksum` is a function of Python and, by the same name, of every connection's SQL. A table that is sealed
-has a column `crc32`. Any UPDATE sets it to NULL, by a trigger that knows no function, and so does an INSERT
-that does not name it; a transaction fills in what is NULL before it commits. NULL in a row at rest means
-that an arcli without checksums wrote it.
+`checksum` is a Python function and, under the same name, a function of every connection's SQL. A sealed table
+has a column `crc32`. Any UPDATE sets it to NULL, by a trigger that needs no function, as does an INSERT that
+does not name it; a transaction fills in what is NULL before it commits. NULL in a row at rest means that an
+arcli without checksums wrote it.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ class SealedTable:
         return of_columns(self.columns)
 
     def sound(self, alias: str | None = None) -> str:
-        """Return an SQL condition that holds for the rows which are as they were written."""
+        """Return an SQL condition that holds for rows that are as they were written."""
         table = alias or self.name
         return f"({table}.crc32 IS NULL OR {table}.crc32 = {of_columns(self.columns, table)})"
 
 
 def checksum(*values: Value) -> int | None:
-    """Return the CRC-32 of a row's values; of one blob it is that of its bytes, of one NULL it is NULL."""
+    """Return the CRC-32 of a row's values; for one blob that of its bytes, for one NULL NULL."""
     if len(values) == 1:
         return None if values[0] is None else zlib.crc32(_bytes(values[0]))
     return zlib.crc32(b"\0".join(map(_bytes, values)))
 
 
 def _bytes(value: Value) -> bytes:
-    """Return what `CAST(value AS BLOB)` gives, of NULL something that is no text."""
+    """Return what `CAST(value AS BLOB)` gives; for NULL bytes that are no text."""
     if isinstance(value, bytes):
         return value
     if value is None:
@@ -61,13 +61,13 @@ def install(connection: sqlite3.Connection) -> None:
 
 
 def of_columns(columns: Sequence[str], table: str | None = None) -> str:
-    """Return the SQL of a row's checksum. Text that is no longer Unicode has one, too."""
+    """Return the SQL of a row's checksum. Text that is no longer Unicode has one too."""
     prefix = f"{table}." if table else ""
     return f"checksum({', '.join(f'CAST({prefix}{name} AS BLOB)' for name in columns)})"
 
 
 def add_column(connection: sqlite3.Connection, tables: Iterable[SealedTable]) -> None:
-    """Give tables the column, the trigger that empties it, and an index of the rows without a checksum."""
+    """Give tables the column, the trigger that empties it, and an index of rows without a checksum."""
     for table in tables:
         name, same = table.name, " AND ".join(f"{column} = NEW.{column}" for column in table.key)
         connection.execute(f"ALTER TABLE {name} ADD COLUMN crc32 INTEGER")
@@ -79,7 +79,7 @@ def add_column(connection: sqlite3.Connection, tables: Iterable[SealedTable]) ->
 
 
 def seal(connection: sqlite3.Connection, tables: Iterable[SealedTable]) -> None:
-    """Give each row its checksum that has none."""
+    """Give a checksum to each row that has none."""
     for table in tables:
         connection.execute(f"UPDATE {table.name} SET crc32 = {table.sum} WHERE crc32 IS NULL")  # noqa: S608
 

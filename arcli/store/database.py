@@ -232,14 +232,14 @@ class Database:
                 self._checkpoint_if_large(connection)
 
     def _progress(self, connection: sqlite3.Connection) -> Progress | None:
-        """Return how far the database has come; None for a kind that has no witness."""
+        """Return how many changes and rows the database has; None for a kind without a witness."""
         if self.schema.progress is None:
             return None
         changes, rows = connection.execute(self.schema.progress).fetchone() or (0, 0)
         return Progress(changes or 0, rows or 0)
 
     def lost(self) -> Note | None:
-        """Return what the witness says was acknowledged and is not there; None when all is there."""
+        """Return what is missing although the witness says that it was acknowledged; None if nothing is."""
         note = self.witness.read()  # first: a commit between this and the snapshot is no loss
         if note is None or self.schema.progress is None:
             return None
@@ -248,7 +248,7 @@ class Database:
         return note.missing(found) if found is not None else None
 
     def accept_loss(self) -> None:
-        """Forget what was lost, once it was said: from now on the database counts as it is."""
+        """Forget a loss that was reported: from now on the database is taken as it is."""
         with self.write() as connection:
             found = self._progress(connection)
             if found is not None:

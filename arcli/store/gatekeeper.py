@@ -16,7 +16,7 @@ from arcli.store.rows import now as now_text
 from arcli.store.schema import BINDINGS, CHANNELS, GRANTS, KEYS
 from arcli.store.secret_keys import DigestKind, SecretDigests, pepper
 
-# what fails its checksum gives no right to anything
+# a row that fails its checksum gives no rights
 _KEYS = f"""
 SELECT key_id, kind, digest, scope, channels, rate FROM keys
 WHERE username = ? AND revoked IS NULL AND (expires IS NULL OR expires > ?) AND {KEYS.sound()}

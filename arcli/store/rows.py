@@ -15,7 +15,7 @@ COLUMNS = "row_id, identifier, metadata, matchratio, level, active, picture_hash
 BLOBS = {"features": "features_crc", "pictures": "picture_crc", "thumbnails": "thumbnail_crc"}
 """Tables of blobs, and the columns of `targets` that hold their checksums."""
 SUMMED = f"{COLUMNS}, {', '.join(BLOBS.values())}"
-"""What a target's own checksum covers, `crc32`."""
+"""The columns that a target's own checksum, `crc32`, covers."""
 DAMAGED_TARGET = "remove it and add it again, or restore a backup; arcli doctor names all of them"
 
 

@@ -1,6 +1,6 @@
-"""Checksums for targets that an arcli without them wrote: some at a time, from the latest to the first.
+"""Checksums for targets that an arcli without checksums wrote: some at a time, from the newest on.
 
-`meta` keeps the highest row id that may be without (`unsealed`), so that it goes on where it was interrupted.
+`meta` keeps the highest row id that may lack one (`unsealed`), so that it continues where it was interrupted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _MARK = "unsealed"
 
 
 def seal_targets(connection: sqlite3.Connection, first: int, last: int) -> None:
-    """Give the rows in [first, last] the checksums of what they hold; those of blobs only where missing."""
+    """Give the rows in [first, last] the checksums of their content; those of blobs only where missing."""
     between = "WHERE row_id BETWEEN ? AND ?"
     for table, column in BLOBS.items():
         data = f"(SELECT checksum(data) FROM {table} WHERE {table}.row_id = targets.row_id)"  # noqa: S608
@@ -25,13 +25,13 @@ def seal_targets(connection: sqlite3.Connection, first: int, last: int) -> None:
 
 
 def unsealed(connection: sqlite3.Connection) -> int:
-    """Return the highest row id that may be without a checksum, 0 when all have one."""
+    """Return the highest row id that may lack a checksum, 0 if all have one."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (_MARK,)).fetchone()
     return int(row[0]) if row and str(row[0]).isdecimal() else 0
 
 
 def seal_next(connection: sqlite3.Connection, rows: int) -> int:
-    """Give the next `rows` targets their checksums, in the transaction at hand; return how many are left."""
+    """Give the next `rows` targets their checksums, in the current transaction; return how many are left."""
     select = "SELECT row_id FROM targets WHERE row_id <= ? AND crc32 IS NULL ORDER BY row_id DESC LIMIT ?"
     found = [row for (row,) in connection.execute(select, (unsealed(connection), rows))]
     for row in found:

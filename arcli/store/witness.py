@@ -1,10 +1,10 @@
-"""How far a database has come, noted outside it: a log that was cut or changed is noticed.
+"""The progress of a database, recorded outside it, so that a log that was cut or changed is noticed.
 
-SQLite takes a write-ahead log up to the first frame whose checksum is wrong, and what comes after that is
-gone without a word. So each commit is followed by a note of how many changes and rows there are now, before
-the transaction is acknowledged. A process that dies between the two leaves a note that says less than there
-is, which is never an alarm. The note is synced at most once a second: a power loss may take the last second
-of it, and it would take a damaged log too for that to matter.
+SQLite uses a write-ahead log up to the first frame with a wrong checksum, and silently drops what comes after
+it. So after each commit, before the transaction is acknowledged, a note records how many changes and rows
+there are. A process that dies between the two leaves a note with less than there is, which is never an alarm.
+The note is synced at most once a second: a power loss may lose the last second of it, which matters only if
+the log is damaged too.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 
 from arcli.files import sync
 
-_BYTES = 512  # one sector: written whole or not at all
+_BYTES = 512  # one sector: written completely or not at all
 _SYNC_EVERY = 1.0  # seconds: one sync takes as long as the commit itself, 4 to 8 ms
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A number that grows with each change that is acknowledged, and how many rows there are."""
+    """A number that grows with each acknowledged change, and the number of rows."""
 
     changes: int
     rows: int
@@ -33,7 +33,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a witness knows: the progress, and what was missing when it was compared before."""
+    """The content of a witness: the progress, and what was missing when it was compared earlier."""
 
     changes: int
     rows: int
@@ -41,7 +41,7 @@ class Note:
     lost_rows: int = 0
 
     def missing(self, found: Progress) -> Note | None:
-        """Return this note with what `found` lacks among the losses; None when nothing ever was lost."""
+        """Return this note, counting what `found` lacks as lost; None if nothing was ever lost."""
         behind = max(self.changes - found.changes, 0)
         fewer = max(self.rows - found.rows, 0) if behind else 0
         known = replace(self, lost_changes=self.lost_changes + behind, lost_rows=self.lost_rows + fewer)
@@ -49,7 +49,7 @@ class Note:
 
 
 class Witness:
-    """The note beside the database at `path`."""
+    """The note next to the database at `path`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(f"{path.name}.count")
@@ -57,7 +57,7 @@ class Witness:
         self._owing = False
 
     def read(self) -> Note | None:
-        """Return what was noted; None where nothing was, or it cannot be read."""
+        """Return the note; None if there is none, or it cannot be read."""
         try:
             text, _, digest = self.path.read_bytes().rstrip(b" \n").rpartition(b" ")
             if int(digest, 16) != zlib.crc32(text):
@@ -67,13 +67,13 @@ class Witness:
             return None
 
     def is_damaged(self) -> bool:
-        """Say whether there is a note that cannot be read."""
+        """Say whether there is an unreadable note."""
         return self.path.exists() and self.read() is None
 
     def advance(self, before: Progress, after: Progress) -> None:
-        """Note what a transaction, which began at `before`, has committed. Its writer holds the lock.
+        """Record what a transaction, which began at `before`, has committed. Its writer holds the lock.
 
-        What was lost before it began stays noted. Raises nothing: what is committed is committed.
+        Earlier losses stay recorded. Raises nothing: what is committed is committed.
         """
         known = self.read()
         lost = known.missing(before) if known else None
@@ -83,11 +83,11 @@ class Witness:
         self._write(note)
 
     def forget(self, present: Progress) -> None:
-        """Take `present` as it is: what was lost is known by now."""
+        """Accept `present` as it is: losses are known by now."""
         self._write(Note(present.changes, present.rows))
 
     def close(self) -> None:
-        """Bring to the medium what is not there yet."""
+        """Sync what is not yet on disk."""
         if self._owing:
             with suppress(OSError):
                 sync(self.path)

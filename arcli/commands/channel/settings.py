@@ -92,7 +92,7 @@ def named_settings(
 
 
 def with_settings(verb: Callable[[typer.Context, str, SettingsChanges], None]) -> Callable[..., None]:
-    """Make a command of `verb`, which has the options of `named_settings` and gets what they name."""
+    """Make a command of `verb` with the options of `named_settings`, whose settings `verb` gets."""
 
     @wraps(verb)
     def command(ctx: typer.Context, name: str, **given: Any) -> None:

@@ -272,7 +272,7 @@ class _Compactor:
 
 
 def verify_before_joining(folder: Path, file: SegmentFile) -> None:
-    """Compare what is not compared while it is joined, as lists are. Raises FileGone, DataDamaged."""
+    """Compare a base that is not compared while it is joined, as lists are. Raises FileGone, DataDamaged."""
     if file.kind == IndexKind.IVF:
         checked_path(folder, file)
     else:

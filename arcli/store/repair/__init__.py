@@ -1,1 +1,1 @@
-"""What `doctor` finds in a data folder and puts right; what backups are made of."""
+"""What `doctor` finds in a data folder and repairs; what backups are made of."""

@@ -88,13 +88,13 @@ def verify_counts(counts: Counts) -> Iterator[Finding]:
 
 
 def verify_rows(database: Database, tables: Sequence[SealedTable], *, hint: str) -> Iterator[Finding]:
-    """Name the rows that fail their checksum, and what the witness misses."""
+    """Yield the rows that fail their checksum, and what is missing according to the witness."""
     subject = str(database.path)
     try:
         with database.read() as connection:
             if database.format_of(connection) == database.schema.format:
                 bad = [*failing(connection, tables)]
-            else:  # an older one in a folder that may only be read
+            else:  # an older one in a read-only folder
                 bad = []
         lost = database.lost()
     except ArcliError as error:
@@ -111,21 +111,21 @@ def _witnessed(database: Database, lost: Note | None) -> Iterator[Finding]:
     if lost is not None:
         yield Finding(subject=subject, ok=False, message=loss_message(lost), hint=LOST_HINT)
     if database.witness.is_damaged():
-        message = f"{database.witness.path.name} is damaged; the next change writes it anew"
+        message = f"{database.witness.path.name} is damaged; the next change writes it again"
         yield Finding(subject=subject, ok=False, message=message, hint=_REPAIR)
 
 
 def loss_message(lost: Note) -> str:
-    """Say what was acknowledged and is not there."""
+    """Return in words what is missing although it was acknowledged."""
     rows = f", with {lost.lost_rows:,} rows" if lost.lost_rows else ""
     return (
         f"the last {lost.lost_changes:,} changes that were acknowledged are missing{rows}: "
-        "the log was cut or damaged, or an older state was put back"
+        "the log was cut or damaged, or an older state was restored"
     )
 
 
 def accept_losses(database: Database) -> Iterator[Finding]:
-    """Say what was lost for the last time: from now on the database counts as it is."""
+    """Report a loss for the last time: from now on the database is taken as it is."""
     lost = database.lost() if database.exists() else None
     if lost is None and not database.witness.is_damaged():
         return
@@ -168,7 +168,7 @@ def verify_store(store: ChannelStore, decode: Decode, *, full: bool = True) -> I
 
 
 def _without_checksum(snapshot: Snapshot) -> str:
-    """Say how many targets an earlier arcli wrote, without checksums."""
+    """Return in words how many targets an earlier arcli wrote without checksums."""
     if not unsealed(snapshot.connection):
         return ""
     count = _number(snapshot.connection, "FROM targets WHERE crc32 IS NULL")
@@ -208,7 +208,7 @@ def _number(connection: sqlite3.Connection, what: str) -> int:
 
 
 def _unreadable(snapshot: Snapshot, decode: Decode) -> Iterator[tuple[str, str, str]]:
-    """Yield (identifier, why, hint) of each target and blob that is not as it was written."""
+    """Yield (identifier, why, hint) for each target and blob that is not as it was written."""
     yield from _bad_rows(snapshot)
     for table, column in BLOBS.items():
         of = f"FROM targets LEFT JOIN {table} USING (row_id)"
@@ -220,10 +220,10 @@ def _unreadable(snapshot: Snapshot, decode: Decode) -> Iterator[tuple[str, str, 
 
 
 def _fault(table: str, data: object, crc: int | None, decode: Decode | None) -> str | None:
-    """Say what is wrong with a target's features, picture or thumbnail; None when they are sound."""
+    """Return what is wrong with a target's features, picture or thumbnail; None if they are sound."""
     one = table.removesuffix("s") if table != "features" else table
     if not isinstance(data, bytes):
-        gone = data is not None or (crc is not None and table != "features")  # those are named together
+        gone = data is not None or (crc is not None and table != "features")  # these are reported together
         return f"its {one} is gone" if gone else None
     if crc is not None and crc != checksum(data):
         return f"its {one} was changed since it was written: wrong checksum"
@@ -246,7 +246,7 @@ def _bad_rows(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
                 target_row(channel, run(_WHOLE_ROW, (row_id,)).fetchone())
         except ArcliError as error:
             why = error.message
-        except sqlite3.OperationalError as error:  # text that is none
+        except sqlite3.OperationalError as error:  # text that is not Unicode
             why = f"what is stored of it cannot be read: {error}"
         if why is not None:
             yield identifier.decode("utf-8", "replace"), why, DAMAGED_TARGET

@@ -18,7 +18,7 @@ from arcli.store.repair.mends import renew_catalog, renew_store
 from arcli.store.schema import CATALOG
 from arcli.store.secret_keys import repair_key_files, verify_key_files
 
-_ROW = "make anew what it stands for (key, grant, setting), or restore a backup; until then it gives no right"
+_ROW = "create again what it held (key, grant, setting), or restore a backup; until then it gives no rights"
 _REPAIR = "run: arcli doctor --repair"
 _GONE = "restore the channel's folder, or take it off the list with: arcli doctor --repair"
 
