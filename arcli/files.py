@@ -193,7 +193,7 @@ def file_lock(path: Path, *, timeout: float) -> Iterator[None]:
     """Hold the exclusive lock of the file `path` (made when absent), waiting at most `timeout` seconds.
 
     The system releases it when its holder dies. Threads exclude each other too, since each call opens the
-    file anew. Raises Locked, StorageNotWritable, DiskFull, FolderGone.
+    file itself. Raises Locked, StorageNotWritable, DiskFull, FolderGone.
     """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)

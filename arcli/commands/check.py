@@ -76,7 +76,8 @@ def check(
     images: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="IMAGE…", help="Pictures, folders or URLs; - is stdin: a picture, or paths of pictures."
+            metavar="IMAGE…",
+            help="Pictures, folders or URLs; - reads stdin: a picture, or paths of pictures.",
         ),
     ] = None,
     manifest: Annotated[
@@ -98,7 +99,7 @@ def check(
         bool,
         typer.Option(
             "--complete",
-            help="The channel shall hold just these pictures, as with sync --delete: they are compared"
+            help="The channel shall have just these pictures, as with sync --delete: they are compared"
             " only with each other.",
         ),
     ] = False,

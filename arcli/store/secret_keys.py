@@ -101,7 +101,7 @@ def kept(connection: sqlite3.Connection, path: Path, make: Callable[[], bytes]) 
 
 
 def pepper(catalog: Catalog, connection: sqlite3.Connection | None = None) -> bytes:
-    """Return the server's own secret, from which it keys what must not be guessed.
+    """Return the server's own secret: the key of digests that must not be guessed.
 
     `connection`: a write transaction of the catalog that is held. Raises what `key_file` raises.
     """
@@ -113,7 +113,7 @@ def pepper(catalog: Catalog, connection: sqlite3.Connection | None = None) -> by
 
 
 def verify_key_files(catalog: Catalog) -> Iterator[Finding]:
-    """Compare the server's own files with what the catalog knows of them."""
+    """Compare the server's own files with what the catalog knows about them."""
     with catalog.database.read() as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM key_files ORDER BY name")]
         keys = connection.execute("SELECT 1 FROM keys LIMIT 1").fetchone()
@@ -130,9 +130,9 @@ def verify_key_files(catalog: Catalog) -> Iterator[Finding]:
 
 
 def repair_key_files(catalog: Catalog) -> Iterator[Finding]:
-    """Take the server's own files as they are now; what is gone is made anew when it is needed.
+    """Accept the server's own files as they are now; missing ones are made again when they are needed.
 
-    With another pepper no imported key is accepted any more: they are named.
+    With a new pepper imported keys are no longer accepted: they are named.
     """
     for finding in [*verify_key_files(catalog)]:
         if finding.ok:

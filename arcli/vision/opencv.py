@@ -18,7 +18,7 @@ _MALLOPT = {"M_TRIM_THRESHOLD": (-1, 256 << 20), "M_MMAP_THRESHOLD": (-3, 32 << 
 @cache
 def prepare() -> None:
     """Set OpenCV up for this process, once. `decode` calls it: no pixels come from anywhere else."""
-    # A damaged picture is reported by an error of ours, not by a line on stderr.
+    # A damaged picture is reported by our own error, not by a line on stderr.
     if hasattr(cv2, "setLogLevel"):
         cv2.setLogLevel(0)
     else:  # OpenCV 5 has moved it

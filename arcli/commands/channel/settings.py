@@ -74,7 +74,7 @@ def named_settings(
     any_format: FormatsOption = None,
     owner: OwnerOption = None,
 ) -> SettingsChanges:
-    """Return the settings that were named. Raises UsageError for a threshold or quota that is not valid."""
+    """Return the given settings. Raises UsageError for an invalid threshold or quota."""
     others = {
         "kind": kind,
         "index": index,

@@ -58,7 +58,7 @@ def show(ctx: typer.Context, name: NameArgument) -> None:
 @app.command("set", cls=ArcliCommand)
 @with_settings
 def set_(ctx: typer.Context, name: NameArgument, changes: SettingsChanges) -> None:
-    """Change settings of a channel; what is not named stays as it is.
+    """Change settings of a channel; what is not given stays as it is.
 
     Example: arcli channel set posters --threshold 0.6 --private
     """

@@ -53,7 +53,7 @@ class ChannelCalls:
             raise UsageError("name is missing", item="name")
         settings = asked_settings(body.get("settings", {}))
         if settings.owner not in (None, principal.username):
-            raise NotYourChannel("only the operator makes channels for others")
+            raise NotYourChannel("only the operator can make channels for others")
         self._refuse_too_many(principal)
         owned = replace(settings, owner=principal.username, quota=None)
         made = self._channels.create_channel(name=name, settings=owned)

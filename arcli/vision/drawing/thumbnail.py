@@ -1,4 +1,4 @@
-"""The two small pictures that a gallery keeps of a target: one to look at, one to compare look-alikes by."""
+"""The two small pictures that a gallery keeps of a target: one to look at, one for comparing look-alikes."""
 
 from __future__ import annotations
 
