@@ -16,9 +16,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from arcli.bulk.add_plan import Defaults, plan_words
 from arcli.bulk.identifiers import IdFrom
-from arcli.bulk.load import load
-from arcli.bulk.plan import Defaults, plan_words
+from arcli.bulk.plan_run import load
 from arcli.engine import LocalGallery
 from arcli.models import AddOptions
 from arcli.parallel import default_jobs, prepare_worker

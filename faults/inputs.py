@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from arcli.bulk.add_plan import Defaults, PlanEntry, plan_manifest
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_changes, open_manifest
-from arcli.bulk.plan import Defaults, PlanEntry, plan_manifest
 from arcli.bulk.report import ADDITIONS, ReportFile
 from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head
 from arcli.errors import ArcliError, PictureRefused

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from arcli.__main__ import main as program
+from arcli.bulk.add_plan import Defaults, plan_words
 from arcli.bulk.channel_state import Known, targets
 from arcli.bulk.identifiers import IdFrom
-from arcli.bulk.plan import Defaults, plan_words
 from arcli.bulk.sync.apply import apply
 from arcli.bulk.sync.compare import Tally, compare
 from arcli.bulk.sync.listing import ChannelListing

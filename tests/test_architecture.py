@@ -5,8 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from arcli.app import main
+from arcli.console.answer import Sink
+from arcli.console.formats import SINKS
+from arcli.engine import LocalGallery
+from arcli.settings import Format, Kind
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -46,3 +53,62 @@ def test_benchmarks_reach_the_product_by_its_public_names_and_patch_nothing(path
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ours:
             assert not node.attr.startswith("_"), f"line {node.lineno}"
             assert isinstance(node.ctx, ast.Load), f"line {node.lineno}: it sets {node.value.id}.{node.attr}"
+
+
+HOMES = {
+    "picture format": "arcli/vision/decoding",
+    "return code": "arcli/protocols/arcloud",
+    "kind of index": "arcli/index",
+    "output format": "arcli/console",
+    "backend": "arcli/remote",
+}
+
+
+@pytest.mark.parametrize("thing", HOMES)
+def test_what_may_be_added_has_one_folder_that_says_how(thing: str) -> None:
+    home = HOMES[thing]
+    (row,) = [line for line in PAGE.splitlines() if re.match(rf"\| an? {thing} \|", line)]
+    assert f"`{home}`" in row.split("|")[2]
+    said = ast.get_docstring(ast.parse((ROOT / home / "__init__.py").read_text(encoding="utf-8"))) or ""
+    assert re.search(rf"new\s+({thing.replace(' ', chr(92) + 's+')})", said)
+    for name in re.findall(r"`([A-Z][A-Za-z]+)`", row):
+        assert re.search(rf"^(class )?{name}\b", _sources(), re.MULTILINE), name
+
+
+def _sources() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "arcli").rglob("*.py"))
+
+
+def test_no_kind_of_index_is_known_by_name_outside_its_folder_and_the_command_line() -> None:
+    kinds = re.compile(r"IndexKind\.(FLAT|HNSW|IVF)")
+    places = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "arcli").rglob("*.py")
+        if kinds.search(path.read_text(encoding="utf-8"))
+    }
+    assert places == {"arcli/index/segment.py"}
+
+
+def test_each_output_format_and_each_backend_is_registered_once() -> None:
+    assert set(SINKS) == set(Format)
+    connect = (ROOT / "arcli" / "connect.py").read_text(encoding="utf-8")
+    assert {kind for kind in Kind if f"Kind.{kind.name}: _" in connect} == set(Kind)
+    named = re.compile(r"^ *from arcli\.(remote\.arcloud|remote\.tupu|engine)\b", re.MULTILINE)
+    for path in [*(ROOT / "arcli" / "commands").rglob("*.py"), *(ROOT / "arcli" / "bulk").rglob("*.py")]:
+        assert not named.search(path.read_text(encoding="utf-8")), f"{path} names a backend"
+
+
+def test_a_made_up_output_format_needs_its_line_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Shouting(Sink[Any]):
+        """Writes the names of items in capitals."""
+
+        def item(self, item: Any, /) -> None:
+            self.write("".join(f"{name.upper()}!\n" for name in self.view.names(item)))
+
+    monkeypatch.setitem(SINKS, Format.IDS, lambda view, streams, _: Shouting(view, streams.write))
+    monkeypatch.setenv("ARCLI_DATA_DIR", str(tmp_path / "data"))
+    with LocalGallery(tmp_path / "data") as gallery:
+        gallery.create_channel(name="posters")
+    assert (main(["channel", "ls", "-f", "ids"]), capsys.readouterr().out) == (0, "POSTERS!\n")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from arcli.bulk.plan import PlanEntry
+from arcli.bulk.add_plan import PlanEntry
 from arcli.errors import BadAnswer, ChannelNotFound, Conflict, TargetNotFound
 from arcli.files import write_atomically
 from arcli.gallery import Gallery

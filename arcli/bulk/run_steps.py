@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from arcli.bulk.add_plan import PlanEntry, located
 from arcli.bulk.channel_state import SIZES
-from arcli.bulk.plan import PlanEntry, located
 from arcli.errors import ArcliError, NotSupported, Unreachable
 from arcli.gallery import Gallery
 from arcli.models import WOULD, AddOptions, AddResult, AddStatus, Hint, TargetChanges

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from arcli.bulk.add_plan import resolved
 from arcli.bulk.manifest import Manifest, Row
-from arcli.bulk.plan import resolved
 from arcli.bulk.walk import picture_named
 from arcli.errors import ArcliError, ChannelNotFound, EmptyInput, InvalidManifest, Unreachable
 from arcli.gallery import Gallery

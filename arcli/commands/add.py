@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from arcli.bulk.add_plan import Defaults, Plan, plan_manifest, plan_words
 from arcli.bulk.identifiers import IdFrom
-from arcli.bulk.load import load
 from arcli.bulk.manifest import open_manifest
-from arcli.bulk.plan import Defaults, Plan, plan_manifest, plan_words
+from arcli.bulk.plan_run import load
 from arcli.bulk.report import ADDITIONS, ReportFile, item_object
 from arcli.console.faults import interruptible
 from arcli.console.inputs import match_ratio, metadata_text, with_stdin

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from arcli.bulk.check import Gates, entries_of
-from arcli.bulk.check import check as judged
+from arcli.bulk.add_plan import Defaults, PlanEntry, plan_manifest
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
-from arcli.bulk.plan import Defaults, PlanEntry, plan_manifest
+from arcli.bulk.picture_checks import Gates, entries_of
+from arcli.bulk.picture_checks import check as judged
 from arcli.console.items import ItemView, Record
 from arcli.console.options import (
     EncodingOption,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from arcli.bulk.encoding import guarded
 from arcli.console.answer import ENVELOPE_VERSION, Ending, Sink, Write, envelope, to_json
@@ -155,6 +156,22 @@ class TableSink(Sink[Item]):
         self._lines, self._begun = [], True
 
 
+def _table(view: ItemView[Any], streams: Streams, most: int | None) -> Sink[Any]:
+    bold, width = streams.colour("stdout"), streams.width()
+    table = Table(view.table_headings(), width=width, bold=bold, wrap=view.wrap)
+    return TableSink(view, streams.write, table, most=most)
+
+
+SINKS: dict[Format, Callable[[ItemView[Any], Streams, int | None], Sink[Any]]] = {
+    Format.TABLE: _table,
+    Format.JSON: lambda view, streams, _: JsonSink(view, streams.write),
+    Format.JSONL: lambda view, streams, _: JsonlSink(view, streams.write),
+    Format.CSV: lambda view, streams, _: CsvSink(view, streams.write_raw, safe=streams.terminal("stdout")),
+    Format.IDS: lambda view, streams, _: IdsSink(view, streams.write_raw, safe=streams.terminal("stdout")),
+}
+"""What writes each format: a new one gets its name in `Format` and a line here."""
+
+
 def make_sink(
     format: Format,  # noqa: A002
     view: ItemView[Item],
@@ -163,17 +180,4 @@ def make_sink(
     most: int | None = None,
 ) -> Sink[Item]:
     """Return the sink of a format, writing to stdout. `most`: see TableSink."""
-    safe = streams.terminal("stdout")
-    match format:
-        case Format.JSON:
-            return JsonSink(view, streams.write)
-        case Format.JSONL:
-            return JsonlSink(view, streams.write)
-        case Format.CSV:
-            return CsvSink(view, streams.write_raw, safe=safe)
-        case Format.IDS:
-            return IdsSink(view, streams.write_raw, safe=safe)
-        case Format.TABLE:
-            bold, width = streams.colour("stdout"), streams.width()
-            table = Table(view.table_headings(), width=width, bold=bold, wrap=view.wrap)
-            return TableSink(view, streams.write, table, most=most)
+    return SINKS[format](view, streams, most)

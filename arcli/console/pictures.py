@@ -54,7 +54,7 @@ def _not_empty(pictures: Iterator[Picture], skipped: Skipped) -> Iterator[Pictur
     first = next(pictures, None)
     if first is not None:
         return chain([first], pictures)
-    from arcli.bulk.plan import no_pictures
+    from arcli.bulk.add_plan import no_pictures
 
     raise no_pictures(skipped)
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from arcli.errors import DataDamaged
 from arcli.files import ASIDE, FaultPoint, built_aside, reached
-from arcli.models import SegmentFile
+from arcli.models import IndexKind, SegmentFile
 
-_NAME = re.compile(r"[0-9]{1,19}-[0-9]{1,19}-[0-9a-f]{16}\.(flat|hnsw|ivf)")
+_KINDS = "|".join(kind for kind in IndexKind if kind is not IndexKind.AUTO)
+_NAME = re.compile(rf"[0-9]{{1,19}}-[0-9]{{1,19}}-[0-9a-f]{{16}}\.({_KINDS})")
 _BLOCK = 1 << 20
 _OWN_FOLDERS = 2  # above an index's own folder: the channel's, and the folder of all channels
 

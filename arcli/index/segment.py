@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from arcli.errors import DataDamaged
@@ -16,7 +17,81 @@ from arcli.index.ivf import IvfBuilder, IvfIndex
 from arcli.index.seam import Chunk, DescriptorIndex, IndexWriter, Rows
 from arcli.models import IndexKind, SegmentFile
 
-FLAT_LIMIT = 20_000  # descriptors up to which `auto` takes flat: about 20 ms a query, and no graph to load
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSegment:
+    """What a builder is made for: a file of `folder` for the rows first..last.
+
+    capacity: descriptors at most. bases: segments of the same kind in `folder` to begin with. dead: sorted
+    row ids that were removed.
+    """
+
+    folder: Path
+    rows: tuple[int, int]
+    dim: int
+    capacity: int
+    bases: Sequence[SegmentFile]
+    dead: Rows | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentKind:
+    """A kind of segment: what opens its file, what builds one, and what upkeep must know of it.
+
+    joins: any of its files are joined without dead rows; its parts are compared with checksums of their own
+    when they are used, and while they are joined. grows: one file without dead rows is added to. memory:
+    bytes that an opened file of so many descriptors takes beside what is mapped.
+    """
+
+    load: Callable[[Path, SegmentFile], DescriptorIndex]
+    builder: Callable[[NewSegment], IndexWriter]
+    joins: bool = False
+    grows: bool = False
+    memory: Callable[[int], int] = lambda _: 0
+
+
+def _graph(new: NewSegment) -> IndexWriter:
+    start = [(checked_path(new.folder, base), base.descriptors) for base in new.bases]
+    return HnswBuilder(new.capacity, new.dim, HnswSettings(), base=start[0] if start else None)
+
+
+def _lists(new: NewSegment) -> IndexWriter:
+    bases = [_load_lists(checked_path(new.folder, base), base) for base in new.bases]
+    return IvfBuilder(new.folder, new.rows, bases=bases, dead=new.dead)
+
+
+def _load_lists(path: Path, file: SegmentFile) -> IvfIndex:
+    return IvfIndex.load(path, dim=file.dim, descriptors=file.descriptors)
+
+
+KINDS: dict[str, SegmentKind] = {
+    IndexKind.FLAT: SegmentKind(
+        load=lambda path, file: flat.load(path, dim=file.dim, descriptors=file.descriptors),
+        builder=lambda _: flat.FlatBuilder(),
+    ),
+    IndexKind.HNSW: SegmentKind(
+        load=lambda path, file: HnswIndex.load(path, dim=file.dim, descriptors=file.descriptors, ef=file.ef),
+        builder=_graph,
+        grows=True,
+        memory=lambda descriptors: graph_memory(descriptors, INDEX_DIM),
+    ),
+    IndexKind.IVF: SegmentKind(load=_load_lists, builder=_lists, joins=True),
+}
+"""Each kind by its name in `IndexKind`: a new one gets a line here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindOptions:
+    """How `auto` chooses.
+
+    flat_limit: descriptors up to which it takes flat, 2,000 to 100,000: about 20 ms a query, and nothing to
+    load (docs/index.md, "Kinds").
+    """
+
+    flat_limit: int = 20_000
+
+
+SIZES = KindOptions()
 
 
 def kind_for(setting: IndexKind, descriptors: int) -> IndexKind:
@@ -27,7 +102,7 @@ def kind_for(setting: IndexKind, descriptors: int) -> IndexKind:
     """
     if setting is not IndexKind.AUTO:
         return setting
-    if descriptors <= FLAT_LIMIT:
+    if descriptors <= SIZES.flat_limit:
         return IndexKind.FLAT
     over = graph_memory(descriptors, INDEX_DIM) > memory_limit()
     return IndexKind.IVF if over or installed() else IndexKind.HNSW
@@ -38,24 +113,16 @@ def open_segment(folder: Path, file: SegmentFile) -> DescriptorIndex:
 
     Raises FileGone, DataDamaged, OSError.
     """
-    lazy = file.kind == IndexKind.IVF
-    path = checked_path(folder, file) if lazy else verify_content(folder, file)
+    kind = KINDS.get(file.kind)
+    path = checked_path(folder, file) if kind is None or kind.joins else verify_content(folder, file)
+    if kind is None:
+        raise DataDamaged(f"{file.name}: a kind of segment that this arcli does not know: {file.kind}")
     try:
-        return _load(path, file)
+        return kind.load(path, file)
     except (DataDamaged, OSError) as error:
         if not path.exists():  # the file was collected between check and loading
             raise FileGone(file.name) from error
         raise
-
-
-def _load(path: Path, file: SegmentFile) -> DescriptorIndex:
-    if file.kind == IndexKind.FLAT:
-        return flat.load(path, dim=file.dim, descriptors=file.descriptors)
-    if file.kind == IndexKind.HNSW:
-        return HnswIndex.load(path, dim=file.dim, descriptors=file.descriptors, ef=file.ef)
-    if file.kind == IndexKind.IVF:
-        return IvfIndex.load(path, dim=file.dim, descriptors=file.descriptors)
-    raise DataDamaged(f"{file.name}: a kind of segment that this arcli does not know: {file.kind}")
 
 
 def write_segment(
@@ -77,18 +144,8 @@ def write_segment(
     durable and has its name when this returns. Raises MemoryLimit, OverflowError, OSError; DataDamaged and
     FileGone for the bases.
     """
-    name = new_name(*rows, kind)
-    settings = HnswSettings()
-    content: IndexWriter
-    if kind is IndexKind.FLAT:
-        content = flat.FlatBuilder()
-    elif kind is IndexKind.IVF:
-        joined = [_load(checked_path(folder, base), base) for base in bases]
-        lists = [index for index in joined if isinstance(index, IvfIndex)]
-        content = IvfBuilder(folder, rows, bases=lists, dead=dead)
-    else:
-        start = [(checked_path(folder, base), base.descriptors) for base in bases]
-        content = HnswBuilder(capacity, dim, settings, base=start[0] if start else None)
+    new = NewSegment(folder=folder, rows=rows, dim=dim, capacity=capacity, bases=bases, dead=dead)
+    name, content = new_name(*rows, kind), KINDS[kind].builder(new)
     for codes, owners in chunks:
         content.add(codes, owners)
     if not content.descriptors:
@@ -100,7 +157,7 @@ def write_segment(
         name=name,
         kind=kind,
         dim=dim,
-        ef=settings.ef_for(content.descriptors),
+        ef=HnswSettings().ef_for(content.descriptors),
         descriptors=content.descriptors,
         bytes=(folder / name).stat().st_size,
         crc32=crc32,

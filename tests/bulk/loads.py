@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from arcli.bulk.add_plan import Defaults, Plan, plan_words
 from arcli.bulk.identifiers import IdFrom
-from arcli.bulk.load import load
-from arcli.bulk.plan import Defaults, Plan, plan_words
+from arcli.bulk.plan_run import load
 from arcli.bulk.report import ADDITIONS, ReportFile
 from arcli.models import AddItem, AddOptions, AddResult, OnExists
 from tests.fakes.gallery import FakeGallery

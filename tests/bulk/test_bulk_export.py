@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from arcli.bulk.add_plan import Defaults, plan_manifest
 from arcli.bulk.export import export
 from arcli.bulk.identifiers import IdFrom
-from arcli.bulk.load import load
 from arcli.bulk.manifest import open_manifest
-from arcli.bulk.plan import Defaults, plan_manifest
+from arcli.bulk.plan_run import load
 from arcli.errors import ChannelNotFound, FileExists
 from arcli.models import AddItem, AddOptions, MatchRatio, Picture, Target, TargetChanges
 from tests.fakes.gallery import FakeGallery

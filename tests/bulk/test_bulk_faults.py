@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from arcli.bulk.add_plan import Defaults, plan_words
 from arcli.bulk.identifiers import IdFrom
-from arcli.bulk.load import load
-from arcli.bulk.plan import Defaults, plan_words
+from arcli.bulk.plan_run import load
 from arcli.bulk.report import ADDITIONS, ReportFile
 from arcli.models import AddOptions
 from arcli.protocols.arcloud.requests import Credentials

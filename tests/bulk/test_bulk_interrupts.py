@@ -52,7 +52,7 @@ def test_an_interrupted_load_says_what_is_in(
 def test_an_interrupted_sync_and_export_say_so_too(
     arcli: Arcli, posters: Path, pressed: Callable[[str, str], None]
 ) -> None:
-    pressed("arcli.commands.sync.apply", "apply")
+    pressed("arcli.commands.sync.sync_run", "apply")
     ran = arcli("sync", posters)
     assert (ran.status, "interrupted: 2 added" in ran.err) == (130, True)
     assert "the same command continues" in ran.err

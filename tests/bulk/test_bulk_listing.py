@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arcli.bulk.add_plan import PlanEntry
 from arcli.bulk.channel_state import Known
-from arcli.bulk.plan import PlanEntry
 from arcli.bulk.sync.actions import Action, Do
 from arcli.bulk.sync.apply import apply
 from arcli.bulk.sync.compare import Tally, compare

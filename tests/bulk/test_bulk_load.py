@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from arcli.bulk.add_plan import Defaults, plan_manifest, plan_words
 from arcli.bulk.identifiers import IdFrom
-from arcli.bulk.load import load
 from arcli.bulk.manifest import open_manifest
-from arcli.bulk.plan import Defaults, plan_manifest, plan_words
+from arcli.bulk.plan_run import load
 from arcli.models import AddOptions, OnExists
 from tests.bulk.loads import Draw, many, plan_of, run, statuses
 from tests.fakes.gallery import FakeGallery

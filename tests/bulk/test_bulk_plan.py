@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from arcli.bulk.add_plan import Defaults, Plan, plan_manifest, plan_words
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
-from arcli.bulk.plan import Defaults, Plan, plan_manifest, plan_words
 from arcli.errors import Conflict, InvalidIdentifier, PictureNotFound, UsageError
 
 Draw = Callable[..., Path]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from arcli.bulk.add_plan import Defaults, plan_manifest
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
-from arcli.bulk.plan import Defaults, plan_manifest
 from arcli.bulk.report import ADDITIONS, ReportFile, start_path
 from arcli.errors import Conflict, FileExists, Locked, Unreachable
 from arcli.models import AddItem, OnExists

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from arcli.bulk.add_plan import Defaults, PlanEntry, plan_manifest, plan_words
 from arcli.bulk.channel_state import all_known, known_of, targets
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
-from arcli.bulk.plan import Defaults, PlanEntry, plan_manifest, plan_words
 from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head
 from arcli.bulk.sync.apply import apply, planned_result
 from arcli.bulk.sync.compare import Tally, compare

@@ -10,8 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from arcli.bulk.add_plan import PlanEntry
 from arcli.bulk.channel_state import Known
-from arcli.bulk.plan import PlanEntry
 from arcli.bulk.report import json_line
 from arcli.bulk.table import LINE_LIMIT
 from arcli.errors import ArcliError, InvalidManifest

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
+from arcli.bulk.add_plan import PlanEntry
 from arcli.bulk.channel_state import Known, hash_of
-from arcli.bulk.plan import PlanEntry
 from arcli.bulk.run_steps import Reword, Send, Settled, Step, run_steps
 from arcli.bulk.sync.actions import Action, Do, action_line, read_action
 from arcli.errors import ArcliError, Conflict, PictureNotFound, Unreachable

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from arcli.bulk.add_plan import PlanEntry, located
 from arcli.bulk.channel_state import Known, hash_of
-from arcli.bulk.plan import PlanEntry, located
 from arcli.bulk.sync.actions import Action, Do
 from arcli.bulk.sync.listing import ChannelListing
 from arcli.errors import ArcliError, NotSupported, PictureNotKept, Unreachable

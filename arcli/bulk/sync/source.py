@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from arcli.bulk.add_plan import PlanEntry
 from arcli.bulk.channel_state import targets
-from arcli.bulk.plan import PlanEntry
 from arcli.bulk.sync.actions import Action
 from arcli.errors import ArcliError, NotSupported, PictureNotKept
 from arcli.gallery import Gallery

@@ -1,6 +1,6 @@
 """`arcli account …`: who may use `serve`.
 
-`verbs` has its commands, `given` reads their arguments, `view` shows accounts.
+`verbs` has its commands, `account_inputs` reads their arguments, `account_views` shows accounts.
 """
 
 from arcli.commands.account.verbs import app as app

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from arcli.commands.account.given import end_of, named_channels, read_binding, read_secret
-from arcli.commands.account.view import ACCOUNTS, CHANGES, account_lines, account_record
+from arcli.commands.account.account_inputs import end_of, named_channels, read_binding, read_secret
+from arcli.commands.account.account_views import ACCOUNTS, CHANGES, account_lines, account_record
 from arcli.console.command import ArcliCommand, ArcliGroup, new_app
 from arcli.console.names import accounts, channels
 from arcli.console.options import YesOption

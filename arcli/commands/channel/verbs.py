@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from arcli.commands.channel.settings import with_settings
-from arcli.commands.channel.view import CHANNELS, channel_lines, channel_record
+from arcli.commands.channel.channel_views import CHANNELS, channel_lines, channel_record
+from arcli.commands.channel.settings_options import with_settings
 from arcli.console.command import ArcliCommand, ArcliGroup, new_app
 from arcli.console.names import channels
 from arcli.console.options import YesOption

@@ -1,7 +1,7 @@
 """`arcli eval`: how well are one's own photos recognised?
 
-`command` has the options and looks the photos up, `searched` opens the channels to search, `view` shows the
-numbers.
+`command` has the options and looks the photos up, `searched_channels` opens the channels to search,
+`report_views` shows the numbers.
 """
 
 from arcli.commands.eval.command import eval as eval  # noqa: A004 (the verb is fixed)

@@ -15,8 +15,8 @@ import typer
 from arcli import __version__
 from arcli.bulk.table import open_table
 from arcli.bulk.walk import as_on_disk
-from arcli.commands.eval.searched import Searched, label_faults, registered_of, searched_in
-from arcli.commands.eval.view import report_lines, report_record
+from arcli.commands.eval.report_views import report_lines, report_record
+from arcli.commands.eval.searched_channels import Searched, label_faults, registered_of, searched_in
 from arcli.console.answer import to_json
 from arcli.console.files import write_file
 from arcli.console.items import record_view

@@ -12,7 +12,7 @@ import typer
 from arcli.bulk.lookups import LOOKUPS, look_up
 from arcli.bulk.report import ReportFile
 from arcli.commands.find.draw import Drawings, drawn
-from arcli.commands.find.view import RESULTS
+from arcli.commands.find.result_views import RESULTS
 from arcli.console.faults import interruptible
 from arcli.console.names import elsewhere
 from arcli.console.options import (

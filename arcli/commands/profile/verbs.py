@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from arcli.commands.profile.add import add
-from arcli.commands.profile.view import PROFILES, SETTINGS, Listed, shown
+from arcli.commands.profile.profile_views import PROFILES, SETTINGS, Listed, shown
 from arcli.console.command import ArcliCommand, ArcliGroup, new_app
 from arcli.console.names import profiles
 from arcli.console.session import Session

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from arcli.bulk.statistics import Period, append_statistics, summed
+from arcli.commands.stats.count_views import Order, bars, bars_by_name, chosen, iso, series, view
 from arcli.commands.stats.days import Range, asked_range
-from arcli.commands.stats.view import Order, bars, bars_by_name, chosen, iso, series, view
 from arcli.console.files import rendered, write_file
 from arcli.console.names import identifiers
 from arcli.console.session import Session

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from arcli.bulk.add_plan import Defaults, Plan, PlanEntry, plan_manifest, plan_words
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
-from arcli.bulk.plan import Defaults, Plan, PlanEntry, plan_manifest, plan_words
 from arcli.bulk.sync.source import ChannelSource
 from arcli.console.session import Session
 from arcli.errors import PictureNotFound, UsageError

@@ -14,10 +14,9 @@ from pathlib import Path
 
 from arcli.engine.indexing.coverage import INDEX_KEYPOINTS, gaps
 from arcli.errors import DataDamaged, MemoryLimit
-from arcli.features import INDEX_DIM
 from arcli.index.files import FileGone, checked_path
-from arcli.index.hnsw import graph_memory, memory_limit
-from arcli.index.segment import kind_for
+from arcli.index.hnsw import memory_limit
+from arcli.index.segment import KINDS, kind_for
 from arcli.models import IndexKind
 from arcli.store import segments
 from arcli.store.segments import SegmentRecord
@@ -89,9 +88,9 @@ class Job:
         """Return the pieces whose segments are reused: all inverted lists, which are joined without what
         was removed; or the largest graph from which nothing was removed, which is added to."""
         same = [piece for piece in self.pieces if piece.segment and piece.segment.file.kind == kind]
-        if kind is IndexKind.IVF:
+        if KINDS[kind].joins:
             return same
-        graphs = [piece for piece in same if kind is IndexKind.HNSW and not piece.dead]
+        graphs = [piece for piece in same if KINDS[kind].grows and not piece.dead]
         return sorted(graphs, key=lambda piece: piece.rows)[-1:]
 
     def inserted(self, setting: IndexKind) -> int:
@@ -167,11 +166,7 @@ def check_memory(pieces: Sequence[Piece], jobs: Sequence[Job], setting: IndexKin
     """Raise MemoryLimit when the channel's graphs would need more memory than an index may take."""
     taken = {piece for job in jobs for piece in job.pieces}
     sizes = [*_after(pieces, taken), *(job.rows * INDEX_KEYPOINTS for job in jobs)]
-    need = sum(
-        graph_memory(descriptors, INDEX_DIM)
-        for descriptors in sizes
-        if kind_for(setting, descriptors) is IndexKind.HNSW
-    )
+    need = sum(KINDS[kind_for(setting, descriptors)].memory(descriptors) for descriptors in sizes)
     if need > memory_limit():
         raise MemoryLimit(
             f"an index of {sum(piece.rows for piece in pieces):,} targets needs {need / 2**30:.1f} GiB of"

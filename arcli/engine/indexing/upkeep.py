@@ -29,7 +29,7 @@ from arcli.index.files import (
     verify_content,
     verify_digest,
 )
-from arcli.index.segment import write_segment
+from arcli.index.segment import KINDS, write_segment
 from arcli.models import IndexKind, SegmentFile
 from arcli.store import segments
 from arcli.store.channel import ChannelStore
@@ -87,7 +87,7 @@ def work_due(store: ChannelStore, options: UpkeepOptions = UpkeepOptions()) -> W
     return Work(
         inserted=sum(job.inserted(setting) for job in jobs),
         largest=max((job.rows for job in jobs), default=0),
-        graph=max((job.rows for job in jobs if job.kind(setting) is IndexKind.HNSW), default=0),
+        graph=max((job.rows for job in jobs if KINDS[job.kind(setting)].grows), default=0),
         uncovered=sum(piece.rows for piece in pieces if piece.segment is None),
     )
 
@@ -199,7 +199,7 @@ class _Compactor:
         try:
             self._rebuild(job, kind, verify_before_joining)
         except (DataDamaged, FileGone):
-            if kind is not IndexKind.IVF:
+            if not KINDS[kind].joins:
                 raise
             self._rebuild(job, kind, verify_content)
 
@@ -273,7 +273,7 @@ class _Compactor:
 
 def verify_before_joining(folder: Path, file: SegmentFile) -> None:
     """Compare a base that is not compared while it is joined, as lists are. Raises FileGone, DataDamaged."""
-    if file.kind == IndexKind.IVF:
+    if file.kind in KINDS and KINDS[file.kind].joins:
         checked_path(folder, file)
     else:
         verify_content(folder, file)

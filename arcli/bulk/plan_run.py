@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from arcli.bulk.add_plan import Plan, PlanEntry
 from arcli.bulk.channel_state import Known, known_of, read_start, save_start
-from arcli.bulk.decide import Decider
-from arcli.bulk.plan import Plan, PlanEntry
+from arcli.bulk.entry_decisions import Decider
 from arcli.bulk.report import ReportFile, start_path
 from arcli.bulk.run_steps import run_steps
 from arcli.errors import Busy, Conflict, LimitExceeded, Unreachable

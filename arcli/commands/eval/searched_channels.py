@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from arcli.bulk.add_plan import Defaults, plan_words
 from arcli.bulk.channel_state import known_of
 from arcli.bulk.identifiers import IdFrom
-from arcli.bulk.load import load
-from arcli.bulk.plan import Defaults, plan_words
+from arcli.bulk.plan_run import load
 from arcli.console.session import Session
 from arcli.errors import ArcliError, NotSupported, TargetInactive, TargetNotFound
 from arcli.models import AddOptions

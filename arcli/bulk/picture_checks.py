@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import tee
 
+from arcli.bulk.add_plan import PlanEntry
 from arcli.bulk.identifiers import IdFrom, identifier_for
-from arcli.bulk.plan import PlanEntry
 from arcli.bulk.walk import named_path
 from arcli.errors import ArcliError, DuplicatePicture, PictureRefused
 from arcli.gallery import Gallery

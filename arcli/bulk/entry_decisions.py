@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from arcli.bulk.add_plan import PlanEntry
 from arcli.bulk.channel_state import Known
-from arcli.bulk.plan import PlanEntry
 from arcli.bulk.run_steps import Reword, Send, Settled, Step
 from arcli.errors import PictureRefused
 from arcli.models import AddStatus, OnExists
