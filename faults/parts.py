@@ -89,7 +89,7 @@ PARTS: dict[str, Part] = {
         "killed (SIGKILL) before a call, at a fault point, at a random moment",
         partial(on_folder, crash.trials),
         0.02,
-        0.4,
+        0.25,
     ),
     "power": Part(
         "power lost after a call, what was not synced kept by chance",

@@ -76,7 +76,7 @@ def carry_out(
     """Do trials until all are done, or `most` or `minutes` are over; save every half a minute."""
     began = saved = time.monotonic()
     before, phases = progress.seconds, Counter(progress.phases)
-    progress.complete = True
+    complete = True
     for number, trial in trials:
         if number < progress.done:
             continue
@@ -84,7 +84,7 @@ def carry_out(
         if most is not None and number >= most:
             break
         if now - began > 60 * minutes:
-            progress.complete = False
+            complete = False
             break
         phase = trial.phase
         try:
@@ -100,5 +100,6 @@ def carry_out(
         if now - saved > 30:
             progress.save(path)
             saved = now
+    progress.complete = complete
     progress.save(path)
     return progress

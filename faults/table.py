@@ -1,0 +1,165 @@
+"""docs/faults.md and docs/results/faults.json, from what the suites left: python -m faults.table [DIR]
+
+Each part of DIR replaces that part of the JSON; the page is written from the JSON alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from faults.harness import ROOT
+from faults.parts import PARTS
+
+RESULTS, PAGE = ROOT / "docs" / "results" / "faults.json", ROOT / "docs" / "faults.md"
+FOLDER_PARTS = ("crash", "power", "disk")
+
+FOUND: tuple[tuple[str, str, str], ...] = (
+    (
+        "crash",
+        "`channel compact` ended with `data_damaged` for every channel that an earlier arcli made",
+        "VACUUM may attach the database that it writes to",
+    ),
+    (
+        "requests",
+        "a body that stops being HTTP (a bad chunk) left a traceback in the log, each time",
+        "its call ends with the connection",
+    ),
+    (
+        "hostile",
+        "an honest client was refused at the beginning of an attack: 16 new addresses went before it",
+        "turns are taken by a clock; new senders leave one fast thread to others",
+    ),
+    (
+        "inputs",
+        "TOML nested a thousand times deep in a profile or in serve's settings was a bug (exit status 70)",
+        "it is a usage error that names the file",
+    ),
+)
+MARK = "<!-- results -->\n"  # of the page, after which it is written
+
+
+def merged(folder: Path) -> dict[str, Any]:
+    """Return the results with what is in `folder`."""
+    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"parts": {}}
+    for path in sorted(folder.glob("*.json")):
+        found = json.loads(path.read_text())
+        if "sabotages" in found:
+            results["sabotage"] = found
+        elif not path.stem.endswith("-tenth"):
+            results["parts"][path.stem] = found
+    return results
+
+
+def page(results: dict[str, Any]) -> str:
+    """Return docs/faults.md: as it is up to the mark, then what the results say."""
+    parts, head = results["parts"], PAGE.read_text(encoding="utf-8").partition(MARK)[0]
+    blocks = [head + MARK, "## What was done\n", table(_HEADS, _rows(parts))]
+    blocks += [_ends(parts), "## What was injured\n", table(*_by_operation(parts))]
+    blocks += ["Kills by what was about to be done:\n", table(("phase", "kills"), _by_phase(parts))]
+    blocks += ["## Found and fixed\n", table(("suite", "what", "now"), FOUND)]
+    blocks += ["## Sabotaged builds\n", _SABOTAGE]
+    blocks += [table(_BROKEN, _sabotages(results.get("sabotage", {})))]
+    return "\n".join(blocks)
+
+
+_HEADS = ("suite", "what", "number", "minutes", "problems left", "date", "commit")
+_BROKEN = ("what was broken", "suite", "noticed", "what it said")
+_SABOTAGE = (
+    "`python -m faults.sabotage` breaks a copy of the tree on purpose and runs the suite that answers for it, which"
+    " must fail.\n"
+)
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    heads = list(heads)
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(parts: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+    for name in sorted(parts, key=lambda one: list(PARTS).index(one.partition("-")[0])):
+        found = parts[name]
+        part = PARTS[name.partition("-")[0]]
+        title = part.title + ("" if found["complete"] else " (to be continued)")
+        number, minutes = f"{found['done']:,}", f"{found['seconds'] / 60:.0f}"
+        date, commit = found["run"]["date"][:10], found["run"]["commit"][:10]
+        yield name, title, number, minutes, len(found["problems"]), date, commit
+
+
+def _ends(parts: dict[str, Any]) -> str:
+    """Say what the figures of the parts come to."""
+    requests = parts.get("requests", {}).get("figures", {})
+    lines = []
+    if requests:
+        lines.append(
+            f"The dearest request took {requests['dearest_cpu_s']} s of processor time, the slowest"
+            f" {requests['slowest_s']} s by the clock."
+        )
+    if attack := parts.get("hostile", {}).get("figures"):
+        lines.append(
+            f"Beside 16 hostile clients the median lookup of an honest one took {attack['ratio']} times its"
+            f" idle time ({attack['attacked_ms']:.0f} ms, {attack['idle_ms']:.0f} ms idle); {attack['refused']} of"
+            f" {attack['lookups']} were refused."
+        )
+    if soak := parts.get("soak", {}).get("figures"):
+        first, last = soak["footprint"][len(soak["footprint"]) // 4], soak["footprint"][-1]
+        lines.append(
+            f"Under load for {parts['soak']['seconds'] / 60:.0f} minutes the server went from"
+            f" {first['rss_mb']} to {last['rss_mb']} MB and from {first['handles']} to {last['handles']}"
+            f" handles; counts were {'exact' if soak['counts_exact'] else 'WRONG'}, the longest request took"
+            f" {soak['longest_s']} s."
+        )
+    lines += _loads(parts.get("load", {}).get("figures", {}).get("load", []))
+    return "\n".join(f"- {line}" for line in lines) + "\n"
+
+
+def _loads(loads: list[dict[str, Any]]) -> list[str]:
+    each = [
+        f"{one['clients']}: {one['per_second']} a second, median {one['median_ms']} ms,"
+        f" {one['refused']} refused at once"
+        for one in loads
+    ]
+    return [f"Clients that call one request after the other: {'; '.join(each)}."] if each else []
+
+
+def _by_operation(parts: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    columns = [name for name in parts if name.partition("-")[0] in FOLDER_PARTS]
+    counts = {name: Counter[str]() for name in columns}
+    for name in columns:
+        for phase, number in parts[name]["phases"].items():
+            counts[name][phase.partition(":")[0]] += number
+    operations = sorted({operation for count in counts.values() for operation in count})
+    rows = [(operation, *(counts[name][operation] for name in columns)) for operation in operations]
+    return ("operation", *columns), rows
+
+
+def _by_phase(parts: dict[str, Any]) -> list[tuple[str, int]]:
+    sums = Counter[str]()
+    for name, found in parts.items():
+        if name.startswith("crash"):
+            for phase, number in found["phases"].items():
+                sums[phase.partition(": ")[2]] += number
+    return sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _sabotages(found: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    for name, one in found.get("sabotages", {}).items():
+        said = one["said"].removeprefix("FAILED ")[:110].replace("|", "/").replace("`", "'")
+        yield name, f"`{one['suite']}`", "yes" if one["noticed"] else "NO", f"`{said}`"
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        text = json.dumps(merged(Path(sys.argv[1])), indent=1)
+        RESULTS.write_text(text + "\n", encoding="utf-8")
+    PAGE.write_text(page(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
