@@ -161,13 +161,14 @@ def run(
     return found
 
 
-def sound(found: dict[str, Any]) -> bool:
-    """Say whether all requirements are met."""
+def sound(found: dict[str, Any], *, timed: bool = True) -> bool:
+    """Say whether all requirements are met; `timed`: also what depends on the machine."""
     bugs = [code for code in found["codes"] if code.endswith((" 29000", " 29001"))]
     steady = found["footprint"][len(found["footprint"]) // 4 :]
     grown = steady[-1]["rss_mb"] - steady[0]["rss_mb"] if steady else 0
     more = steady[-1]["handles"] - steady[0]["handles"] if steady else 0
-    return bool(found["counts_exact"] and found["longest_s"] <= 30 and not bugs and grown < 100 and more < 50)
+    steady_now = found["longest_s"] <= 30 and grown < 100 and more < 50
+    return bool(found["counts_exact"] and not bugs and (steady_now or not timed))
 
 
 def main() -> int:

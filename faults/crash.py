@@ -14,6 +14,7 @@ from faults.operations import chosen
 from faults.report import NotReached, Progress, Trial
 from faults.worker import Arms
 
+SMALL = 0.1  # a share below which not every phase of every operation is tried
 _UNSEEN = ("shared", "lock")  # what holds nothing that lasts
 
 
@@ -60,7 +61,7 @@ def _trials(harness: Harness, share: float, seed: int, names: Sequence[str]) -> 
         known = rehearse(harness, name)
         for number, phase in spread(known.calls, share, chance):
             yield Trial(f"{name}: before {phase}", partial(kill, harness, name, Arms(kill_at=number)))
-        for point in known.points if share == 1 else known.points[:: max(1, round(share**-0.5))]:
+        for point in chance.sample(known.points, 2 if share < SMALL and known.points else len(known.points)):
             assert point in set(FaultPoint)
             yield Trial(f"{name}: at {point}", partial(kill, harness, name, Arms(point=point)))
         for _ in range(max(1, round(20 * share))):
@@ -69,16 +70,19 @@ def _trials(harness: Harness, share: float, seed: int, names: Sequence[str]) -> 
 
 
 def spread(calls: list[tuple[int, str]], share: float, chance: random.Random) -> list[tuple[int, str]]:
-    """Return a share of the calls: of each phase at least one, and not only the first of it."""
+    """Return a share of the calls: one of each phase at least, or of three where the share is small."""
     by_phase: dict[str, list[int]] = defaultdict(list)
     for number, phase in calls:
         by_phase[phase].append(number)
-    kept = [
+    small = share < SMALL
+    phases = chance.sample(sorted(by_phase), min(3, len(by_phase))) if small else by_phase
+    return sorted(
         (number, phase)
-        for phase, numbers in by_phase.items()
-        for number in chance.sample(numbers, max(1, round(share * len(numbers))))
-    ]
-    return sorted(kept)
+        for phase in phases
+        for number in chance.sample(
+            by_phase[phase], 1 if small else max(1, round(share * len(by_phase[phase])))
+        )
+    )
 
 
 def kill(harness: Harness, name: str, arms: Arms, seconds: float | None = None) -> list[str]:

@@ -20,7 +20,10 @@ Run = Callable[[Progress, Path, float, int | None], Progress]
 
 @dataclass(frozen=True)
 class Part:
-    """One suite. tenth, full: which share of all that could be tried CI and the full run do."""
+    """One suite. tenth, full: which share of all that could be tried CI and the full run do.
+
+    What depends on how fast the machine is fails only a full run.
+    """
 
     title: str
     run: Run
@@ -62,7 +65,9 @@ def loaded(part: str, progress: Progress, path: Path, minutes: float, _: int | N
         "8 clients": sum(found["codes"].values())
     }
     progress.figures, progress.done = found, sum(found["codes"].values())
-    progress.problems = [] if soak.sound(found) else [f"what must hold did not: {found}"]
+    progress.problems = (
+        [] if soak.sound(found, timed=progress.share == 1) else [f"what must hold did not: {found}"]
+    )
     return finished(progress, path, 60 * soaking if part == "soak" else 4 * seconds)
 
 
@@ -110,8 +115,8 @@ PARTS: dict[str, Part] = {
         partial(with_inputs, inputs.PICTURES, 20_000),
         0.1,
     ),
-    "requests": Part("requests that no client should send, and what is hardly HTTP", requests, 0.02, 100_000),
-    "hostile": Part("lookups beside 16 hostile clients", attacked, 0.1),
+    "requests": Part("requests that no client should send, and what is hardly HTTP", requests, 0.1, 100_000),
+    "hostile": Part("lookups beside 16 hostile clients", attacked, 0.0),
     "load": Part("mixed calls from 1, 8, 32 and 128 clients", partial(loaded, "load"), 0.1),
     "soak": Part("mixed calls from 8 clients for a long time", partial(loaded, "soak"), 0.05),
 }

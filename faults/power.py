@@ -216,7 +216,7 @@ def _trials(harness: Harness, share: float, seed: int, names: Sequence[str]) -> 
         assert done.ended == "well"
         assert followed(harness, done.events) == [], "the trace has everything"
         cuts = [number for number, event in enumerate(done.events, start=1) if _matters(event)]
-        for cut in sorted(chance.sample(cuts, max(4, round(share * len(cuts))))):
+        for cut in sorted(chance.sample(cuts, max(2, round(share * len(cuts))))):
             for kept in (0.0, 1.0, 0.5, 0.9):
                 phase = f"{name}: after {done.events[cut - 1].phase}"
                 drawn = chance.getrandbits(32)

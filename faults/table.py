@@ -70,8 +70,8 @@ def page(results: dict[str, Any]) -> str:
 _HEADS = ("suite", "what", "number", "minutes", "problems left", "date", "commit")
 _BROKEN = ("what was broken", "suite", "noticed", "what it said")
 _SABOTAGE = (
-    "`python -m faults.sabotage` breaks a copy of the tree on purpose and runs the suite that answers for it, which"
-    " must fail.\n"
+    "`python -m faults.sabotage` breaks a copy of the tree on purpose and runs the suite that answers for"
+    " it, which must fail.\n"
 )
 
 
@@ -104,8 +104,8 @@ def _ends(parts: dict[str, Any]) -> str:
     if attack := parts.get("hostile", {}).get("figures"):
         lines.append(
             f"Beside 16 hostile clients the median lookup of an honest one took {attack['ratio']} times its"
-            f" idle time ({attack['attacked_ms']:.0f} ms, {attack['idle_ms']:.0f} ms idle); {attack['refused']} of"
-            f" {attack['lookups']} were refused."
+            f" idle time ({attack['attacked_ms']:.0f} ms, {attack['idle_ms']:.0f} ms idle); of its"
+            f" {attack['lookups']} lookups {attack['refused']} were refused."
         )
     if soak := parts.get("soak", {}).get("figures"):
         first, last = soak["footprint"][len(soak["footprint"]) // 4], soak["footprint"][-1]

@@ -23,7 +23,7 @@ from arcli.store import audit
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.database import Database
 from arcli.store.leftovers import DAMAGED, REMOVED, discard, leaving, sweep
-from arcli.store.reserve import Reserve
+from arcli.store.reserve import Reserve, warn_of_network
 from arcli.store.rows import now, settings_from, settings_text
 from arcli.store.schema import CATALOG
 
@@ -60,6 +60,7 @@ class Catalog:
         there), DataTooNew.
         """
         catalog = cls(data_dir)
+        warn_of_network(data_dir)
         try:
             if not catalog.exists() and catalog.stores() and not catalog.exists():  # made just now?
                 raise catalog._missing()

@@ -1,9 +1,11 @@
-"""Space reserved in a data folder, so that something can be removed when the disk is full."""
+"""The disk under a data folder: space reserved for removals, and whether it is that of a network."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,16 @@ _BYTES = (
     384 * 1024
 )  # bytes: twice the log of one removal (some 15 pages of 8 KiB) and SQLite's shared memory (32 KiB)
 _ROOM = 4 * _BYTES  # free bytes below which nothing is reserved: such a disk is nearly full already
+_NETWORKS = {
+    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs"),
+    *("coda", "glusterfs", "davfs", "ocfs2", "gfs2", "orangefs", "pvfs2", "fuse.sshfs", "fuse.rclone"),
+    *("fuse.glusterfs", "fuse.s3fs", "fuse.davfs2", "fuse.ceph", "fuse.juicefs", "fuse.goofys"),
+    *("fuse.gcsfuse", "fuse.curlftpfs"),
+}
+_OCTAL = re.compile(r"\\([0-7]{3})")  # how a space is written there
+_MOUNTS = Path("/proc/self/mountinfo")  # proc(5); other systems have none, and nothing is said there
+_log = logging.getLogger(__name__)
+_noticed: set[Path] = set()  # folders of which a warning was given
 
 
 class Reserve:
@@ -45,3 +57,36 @@ class Reserve:
             yield
         finally:
             self.keep()
+
+
+def warn_of_network(folder: Path) -> None:
+    """Warn, once a process, where `folder` is on a file system that other machines may write to as well."""
+    if folder in _noticed:
+        return
+    _noticed.add(folder)
+    kind = network_file_system(folder)
+    if kind is not None:
+        _log.warning(
+            "%s is on a network file system (%s): its locks and shared memory may not hold, and a channel may"
+            " be damaged (use it from one machine at a time, or a folder on a local disk: --data-dir)",
+            *(folder, kind),
+        )
+
+
+def network_file_system(path: Path) -> str | None:
+    """Return the kind of the network file system that `path` is on, or would be; None for a local one."""
+    try:
+        lines = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        place = path.resolve()
+    except OSError:
+        return None
+    deepest, kind = -1, ""
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        fields, type_ = before.split(" "), after.partition(" ")[0]
+        if len(fields) < 5 or not type_:
+            continue
+        mount = Path(_OCTAL.sub(lambda found: chr(int(found[1], 8)), fields[4]))
+        if place.is_relative_to(mount) and len(mount.parts) >= deepest:  # of two at one place the later
+            deepest, kind = len(mount.parts), type_
+    return kind if kind in _NETWORKS else None

@@ -26,9 +26,12 @@ from arcli.errors import (
     StorageNotWritable,
 )
 from arcli.files import of_os
-from arcli.models import Finding, ListQuery, TargetChanges
+from arcli.models import ChannelSettings, Finding, ListQuery, TargetChanges
+from arcli.store import reserve
+from arcli.store.catalog import Catalog
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.repair.check import verify_store
+from arcli.store.reserve import network_file_system
 from arcli.store.rows import NewTarget
 from tests.store.store_worker import Start
 
@@ -230,3 +233,49 @@ def test_too_few_file_handles_are_no_damage(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert 1 <= int(done.stdout) <= 6
+
+
+MOUNTS = """\
+22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+30 22 0:40 / /srv rw shared:7 master:1 - nfs4 server:/export rw,vers=4.2
+31 30 8:2 / /srv/local rw - xfs /dev/sdb1 rw
+32 22 0:41 / /mnt/with\\040space rw - fuse.sshfs me@there:/ rw
+33 22 0:42 / /home/shop rw - cifs //server/share rw
+34 22 8:3 / /home/shop rw - ext4 /dev/sdc1 rw
+broken line
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/srv/gallery", "nfs4"),
+        ("/srv", "nfs4"),
+        ("/srvx", None),
+        ("/srv/local/gallery", None),
+        ("/mnt/with space/deep/er", "fuse.sshfs"),
+        ("/home/shop/data", None),
+        ("/", None),
+    ],
+)
+def test_a_network_file_system_is_known_by_its_mount(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, kind: str | None
+) -> None:
+    (tmp_path / "mounts").write_text(MOUNTS)
+    monkeypatch.setattr(reserve, "_MOUNTS", tmp_path / "mounts")
+    assert network_file_system(Path(path)) == kind
+    monkeypatch.setattr(reserve, "_MOUNTS", tmp_path / "none")
+    assert network_file_system(Path(path)) is None
+
+
+def test_a_gallery_on_a_network_file_system_is_warned_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "mounts").write_text(f"1 0 0:1 / {tmp_path.resolve()} rw - nfs4 server:/ rw\n")
+    monkeypatch.setattr(reserve, "_MOUNTS", tmp_path / "mounts")
+    for _ in range(2):
+        with Catalog.open(tmp_path / "data", create=True) as catalog:
+            catalog.create_channel("a", ChannelSettings(), 1) if not catalog.channels() else None
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) == 1
+    assert "network file system (nfs4)" in warnings[0]
