@@ -35,8 +35,13 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "turns are taken by a clock; new senders leave one fast thread to others",
     ),
     (
+        "crash",
+        "after a killed `channel create` `doctor` told of damage until the next channel was made",
+        "it says that a creation was interrupted, and ends well",
+    ),
+    (
         "inputs",
-        "TOML nested a thousand times deep in a profile or in serve's settings was a bug (exit status 70)",
+        "TOML nested a thousand times deep, or with a number of 5,000 digits, was a bug (exit status 70)",
         "it is a usage error that names the file",
     ),
 )

@@ -138,7 +138,7 @@ class ProfileFile:
             data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
             return {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # of the decoding, a number of 5,000 digits
             raise UsageError(f"{self.path}: {error}", hint="repair the file, or move it away") from error
         except OSError as error:
             raise UsageError(f"{self.path}: {error.strerror}") from error

@@ -69,6 +69,11 @@ def _is_unborn(folder: Path) -> bool:
             pass
     except Locked:
         return False
+    return is_unfinished(folder)
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Say whether a folder that the catalog does not know looks like an interrupted creation."""
     if not (folder / STORE_FILE).exists():
         return all(path.name.startswith((STORE_FILE, f".{STORE_FILE}")) for path in folder.iterdir())
     try:

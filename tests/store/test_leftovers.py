@@ -75,6 +75,7 @@ def test_what_a_killed_creation_left_is_swept(data: Path, monkeypatch: pytest.Mo
                 patched.setattr(f"arcli.store.catalog.{step}", cut_short)
                 with pytest.raises(KeyboardInterrupt):
                     catalog.create_channel("new", PLAIN, preset=1)
+            assert [finding for finding in verify_catalog(data) if not finding.ok] == [], "nothing is damaged"
         (data / "channels" / "half-1" / "x").parent.mkdir()
         (data / "channels" / "half-1" / ".store.sqlite.1234.aside").touch()
         assert folders(data) == ["cards", "half", "new", "posters"], "each creation sweeps what is older"

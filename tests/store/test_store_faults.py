@@ -240,8 +240,8 @@ MOUNTS = """\
 30 22 0:40 / /srv rw shared:7 master:1 - nfs4 server:/export rw,vers=4.2
 31 30 8:2 / /srv/local rw - xfs /dev/sdb1 rw
 32 22 0:41 / /mnt/with\\040space rw - fuse.sshfs me@there:/ rw
-33 22 0:42 / /home/shop rw - cifs //server/share rw
-34 22 8:3 / /home/shop rw - ext4 /dev/sdc1 rw
+33 22 0:42 / /users/shop rw - cifs //server/share rw
+34 22 8:3 / /users/shop rw - ext4 /dev/sdc1 rw
 broken line
 """
 
@@ -254,7 +254,7 @@ broken line
         ("/srvx", None),
         ("/srv/local/gallery", None),
         ("/mnt/with space/deep/er", "fuse.sshfs"),
-        ("/home/shop/data", None),
+        ("/users/shop/data", None),
         ("/", None),
     ],
 )

@@ -12,7 +12,7 @@ from arcli.files import of_os
 from arcli.models import Finding
 from arcli.store.catalog import Catalog, ChannelRecord, enter
 from arcli.store.channel import ChannelStore
-from arcli.store.leftovers import DAMAGED, sweep
+from arcli.store.leftovers import DAMAGED, is_unfinished, sweep
 from arcli.store.repair.check import RESTORE, accept_losses, advice, is_damaged, verify_database, verify_rows
 from arcli.store.repair.mends import renew_catalog, renew_store
 from arcli.store.schema import CATALOG
@@ -68,6 +68,9 @@ def _differences(catalog: Catalog) -> Iterator[Finding]:
             continue
         if real == record:
             yield Finding(subject=subject, ok=True, message="the catalog agrees with the channel")
+        elif record is None and is_unfinished(folder):
+            message = f"the creation of channel {real.name!r} was interrupted; the next creation removes this"
+            yield Finding(subject=subject, ok=True, message=message)
         else:
             what = "differs from the channel itself" if record else f"does not know the channel {real.name!r}"
             yield Finding(subject=subject, ok=False, message=f"the catalog {what}", hint=_REPAIR)
