@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks import hostile, soak
 from faults import crash, disk, inputs, power
 from faults.harness import Harness, harness
+from faults.openapi import described
 from faults.report import Progress, Trial, Trials, carry_out
 from faults.requests import requests
 
@@ -116,6 +117,7 @@ PARTS: dict[str, Part] = {
         0.1,
     ),
     "requests": Part("requests that no client should send, and what is hardly HTTP", requests, 0.1, 100_000),
+    "openapi": Part("requests that schemathesis makes of our OpenAPI description", described, 0.1),
     "hostile": Part("lookups beside 16 hostile clients", attacked, 0.0),
     "load": Part("mixed calls from 1, 8, 32 and 128 clients", partial(loaded, "load"), 0.1),
     "soak": Part("mixed calls from 8 clients for a long time", partial(loaded, "soak"), 0.05),

@@ -11,6 +11,7 @@ from arcli.protocols import extensions as wire
 Json = dict[str, Any]
 
 _TEXT: Json = {"type": "string"}
+_NAME: Json = {"type": "string", "minLength": 1, "maxLength": 64, "description": "Printable, of any script."}
 _WHOLE: Json = {"type": "integer"}
 _NUMBER: Json = {"type": "number"}
 _FLAG: Json = {"type": "boolean"}
@@ -18,6 +19,11 @@ _FLAG: Json = {"type": "boolean"}
 
 def _object(required: list[str], **properties: Json) -> Json:
     return {"type": "object", "required": required, "properties": properties}
+
+
+def _asked(required: list[str], **properties: Json) -> Json:
+    """Describe what a request may hold: a key that is not known is refused."""
+    return {**_object(required, **properties), "additionalProperties": False}
 
 
 def _list(items: Json) -> Json:
@@ -54,19 +60,19 @@ _KEY: Json = {
     **_KEY_FIELDS,
 }
 _SCHEMAS: Json = {
-    "AskedKey": _object([], **_KEY_FIELDS),
+    "AskedKey": _asked([], **_KEY_FIELDS),
     "Key": _object(list(_KEY), **_KEY),
     "NewKey": _object([*_KEY, "secretkey"], secretkey={**_TEXT, "description": "Shown only once."}, **_KEY),
     "Error": _object(
         ["error"],
         error=_object(["code", "message"], code=_TEXT, message=_TEXT, hint=_TEXT, item=_TEXT),
     ),
-    "Settings": _object(
+    "Settings": _asked(
         [],
         kind={"type": "string", "enum": [kind.value for kind in ListKind]},
         threshold={"type": ["number", "null"], "minimum": 0, "maximum": 1},
         index={"type": "string", "enum": [kind.value for kind in IndexKind]},
-        quota={"type": ["integer", "null"]},
+        quota={"type": ["integer", "null"], "minimum": 0},
         keep_pictures=_FLAG,
         private=_FLAG,
         any_format=_FLAG,
@@ -168,7 +174,7 @@ _PATHS: Json = {
             "Make a channel that the account owns.",
             _answer("The channel.", _ref("Channel")),
             status="201",
-            requestBody=_json_body(_object(["name"], name=_TEXT, settings=_ref("Settings"))),
+            requestBody=_json_body(_asked(["name"], name=_NAME, settings=_ref("Settings"))),
         ),
     },
     f"/{wire.CHANNELS}/{{channel}}": {
@@ -177,7 +183,7 @@ _PATHS: Json = {
         "patch": _operation(
             "Change the given settings of a channel; by its owner.",
             _answer("The channel.", _ref("Channel")),
-            requestBody=_json_body(_object(["settings"], settings=_ref("Settings"))),
+            requestBody=_json_body(_asked(["settings"], settings=_ref("Settings"))),
         ),
         "delete": _operation(
             "Remove a channel and everything in it; by its owner.", _answer("Done.", {"type": "object"})
@@ -188,7 +194,7 @@ _PATHS: Json = {
         "post": _operation(
             "Rename a channel; targets, counts, keys and grants go with it; by its owner.",
             _answer("The channel.", _ref("Channel")),
-            requestBody=_json_body(_object(["name"], name=_TEXT)),
+            requestBody=_json_body(_asked(["name"], name=_NAME)),
         ),
     },
     f"/{wire.CHANNELS}/{{channel}}/{wire.COPY}": {
@@ -197,7 +203,7 @@ _PATHS: Json = {
             "Copy a channel's settings and targets to a new one; its counts start at zero; by its owner.",
             _answer("The new channel.", _ref("Channel")),
             status="201",
-            requestBody=_json_body(_object(["name"], name=_TEXT)),
+            requestBody=_json_body(_asked(["name"], name=_NAME)),
         ),
     },
     f"/{wire.CHANNELS}/{{channel}}/targets": {
