@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from arcli.engine.channels import Channels
 from arcli.engine.indexing.shortlist import Shortlister
 from arcli.errors import ArcliError
 from arcli.features import Features
-from arcli.models import AddItem, ListQuery, Picture, StatisticsQuery
+from arcli.models import AddItem, FindOptions, ListQuery, Picture, StatisticsQuery
 from arcli.store.accounts import Accounts
 from arcli.vision.features.presets import load_preset
 
@@ -165,6 +165,19 @@ def examine(data: Path) -> dict[str, Any]:
     except ArcliError as error:
         return {"state": {}, "unsound": [f"{type(error).__name__}: {error.message}"], "astray": []}
     return {"state": state, "unsound": unsound, "astray": wrong}
+
+
+def ask(data: Path) -> dict[str, str]:
+    """Look up the pictures of `base`; return what each is found as, "" for none or an error."""
+    found: dict[str, str] = {}
+    quiet = FindOptions(count=False)
+    with suppress(ArcliError), LocalGallery(data) as gallery:
+        for seed in (*range(5), 30, 31, 32):
+            with suppress(ArcliError):
+                photo = Picture(name=f"{seed}.png", data=picture(seed))
+                matches = gallery.find(picture=photo, channels=[CHANNEL], options=quiet).matches
+                found[f"poster{seed}"] = matches[0].identifier if matches else ""
+    return found
 
 
 def astray(channels: Channels, name: str) -> Iterator[str]:

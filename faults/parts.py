@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import hostile, soak
-from faults import crash, disk, inputs, power
+from faults import crash, damage, disk, inputs, power
 from faults.harness import Harness, harness
 from faults.openapi import described
 from faults.report import Progress, Trial, Trials, carry_out
@@ -106,6 +106,7 @@ PARTS: dict[str, Part] = {
     "disk": Part(
         "disk full from a call on, or an I/O error at it", partial(on_folder, disk.trials), 0.01, 0.2
     ),
+    "damage": Part("files flipped, zeroed, exchanged, cut", partial(on_folder, damage.trials), 0.05),
     "inputs": Part(
         "files and messages torn, given to their readers",
         partial(with_inputs, inputs.READERS, 100_000),

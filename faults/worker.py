@@ -20,7 +20,7 @@ from typing import Any
 
 from arcli import files
 from arcli.errors import ArcliError
-from faults.model import Diary, examine, picture_hash
+from faults.model import Diary, ask, examine, picture_hash
 from faults.operations import OPERATIONS, Place, prepared
 
 
@@ -89,12 +89,22 @@ def check(order: dict[str, Any]) -> None:
     Path(order["answer"]).write_text(json.dumps(found))
 
 
+def answers(order: dict[str, Any]) -> None:
+    found = ask(Path(order["folder"]) / "disk" / "data")
+    Path(order["answer"]).write_text(json.dumps(found))
+
+
 def prepare(order: dict[str, Any]) -> None:
     state = prepared(order["name"], Path(order["folder"]))
     Path(order["answer"]).write_text(json.dumps(state))
 
 
-ORDERS: dict[str, Callable[[dict[str, Any]], None]] = {"operate": operate, "check": check, "prepare": prepare}
+ORDERS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "operate": operate,
+    "check": check,
+    "ask": answers,
+    "prepare": prepare,
+}
 
 
 def in_child(order: dict[str, Any]) -> int:
