@@ -40,6 +40,11 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "it says that a creation was interrupted, and ends well",
     ),
     (
+        "damage",
+        "two pages of the catalog exchanged: a value of the wrong kind was a bug (exit status 70)",
+        "it is `data_damaged`, and names the channel or account",
+    ),
+    (
         "inputs",
         "TOML nested a thousand times deep, or with a number of 5,000 digits, was a bug (exit status 70)",
         "it is a usage error that names the file",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 
-from arcli.errors import AccountNotFound, ChannelNotFound, Conflict, NotFound, UsageError
+from arcli.errors import AccountNotFound, ChannelNotFound, Conflict, DataDamaged, NotFound, UsageError
 from arcli.models import Account, AccountKey, Grant, Scope, TupuBinding, valid_channel_name
 from arcli.store.secret_keys import DigestKind
 
@@ -58,7 +58,15 @@ def created(connection: sqlite3.Connection, username: str) -> str:
 
 
 def read_account(connection: sqlite3.Connection, username: str, created: str) -> Account:
-    """Return an account with its keys, channels, grants and bindings."""
+    """Return an account with its keys, channels, grants and bindings. Raises DataDamaged."""
+    try:
+        return _account(connection, username, created)
+    except (TypeError, ValueError) as error:  # a value of another kind than was ever stored there
+        message = f"what the catalog has of account {username!r} cannot be read"
+        raise DataDamaged(message, item=str(username)) from error
+
+
+def _account(connection: sqlite3.Connection, username: str, created: str) -> Account:
     owned = connection.execute(OWNED, (username,)).fetchall()
     grants = "SELECT channel, scope FROM grants WHERE username = ? ORDER BY channel"
     bindings = "SELECT secret_id, username, channels, public_key FROM bindings WHERE username = ?"

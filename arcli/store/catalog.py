@@ -225,6 +225,8 @@ class Catalog:
 
     def _record(self, row: tuple[str, str, str, int, str]) -> ChannelRecord:
         name, folder, settings, preset, created = row
+        if not all(isinstance(text, str) for text in (name, folder, settings, created)):
+            raise DataDamaged(f"the catalog's row of channel {name!r} cannot be read", item=str(name))
         if Path(folder).name != folder or folder in ("", ".", ".."):
             raise DataDamaged(f"the catalog gives channel {name!r} the folder {folder!r}", item=name)
         return ChannelRecord(

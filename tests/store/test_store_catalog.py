@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from arcli.errors import (
     InvalidChannelName,
     StorageNotWritable,
 )
-from arcli.models import ChannelSettings, Finding, IndexKind, ListKind, valid_channel_name
+from arcli.models import ChannelSettings, Finding, IndexKind, ListKind, Scope, valid_channel_name
+from arcli.store.accounts import Accounts
 from arcli.store.catalog import CATALOG_FILE, Catalog
 from arcli.store.channel import ChannelStore
 from arcli.store.repair.rebuild import rebuild_catalog, verify_catalog
@@ -204,3 +207,26 @@ def test_who_reads_a_channel_that_is_removed_is_told_so(data: Path) -> None:
         catalog.remove_channel("cards")
         with pytest.raises(ChannelNotFound, match="was removed"):
             snapshot.info()
+
+
+def test_a_row_of_another_kind_than_was_ever_stored_is_damage(tmp_path: Path) -> None:
+    """As pages that were exchanged leave it; no bug of arcli's."""
+    with Catalog.open(tmp_path, create=True) as catalog:
+        catalog.create_channel("a", ChannelSettings(), 1)
+    with Accounts(tmp_path) as accounts:
+        accounts.add_account(username="shop")
+        accounts.grant(username="shop", channel="a", scope=Scope.FIND)
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_schema SET sql = replace(replace(sql, 'NOT NULL', ''), 'STRICT,', '')"
+        )
+        connection.commit()
+    with closing(sqlite3.connect(tmp_path / "catalog.sqlite")) as connection:
+        connection.execute("UPDATE channels SET created = NULL")
+        connection.execute("UPDATE grants SET scope = 'everything'")
+        connection.commit()
+    with Catalog.open(tmp_path, create=False) as catalog, pytest.raises(DataDamaged, match="'a'"):
+        catalog.channels()
+    with Accounts(tmp_path) as accounts, pytest.raises(DataDamaged, match="'shop'"):
+        accounts.accounts()
