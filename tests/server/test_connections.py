@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from arcli.server.process import worker
 from arcli.server.process.connections import ConnectionTuning
 from arcli.server.requests.limits import Buckets, BucketTable, Memory, Pacer, PaceTuning
 from arcli.store.accounts import Accounts
+from faults.site import site
+from faults.sockets import exchange
 from tests.server.conftest import Served, populate, serving
 from tests.server.raw import MULTIPART, code, multipart, send
 from tests.server.threaded import threaded_folder
@@ -202,3 +205,24 @@ def test_changes_over_the_wire_are_in_the_audit_trail(served: Served) -> None:
     assert [one.what for one in added][:2] == ["account added", "key added"]
     assert added[0].who.startswith("local:")
     assert login["secretkey"] not in str(added)
+
+
+def test_a_server_out_of_handles_logs_that_once_and_serves_again_when_it_has_some() -> None:
+    with site() as place:
+        port = int(place.url.rstrip("/").rpartition(":")[2])
+        assert send(place.url, "/healthz", None, None, method="GET")[0] == 200
+        soft, hard = resource.prlimit(place.pid, resource.RLIMIT_NOFILE)
+        taken = len(list(Path(f"/proc/{place.pid}/fd").iterdir()))
+        resource.prlimit(place.pid, resource.RLIMIT_NOFILE, (taken + 3, hard))
+        with crowd(place.url, 40, source="127.0.0.9"):
+            for _ in range(100):
+                exchange(("127.0.0.1", port), b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", patience=0.2)
+                if "out of system resource" in place.log.read_text():
+                    break
+            for _ in range(10):
+                exchange(("127.0.0.1", port), b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", patience=0.2)
+        resource.prlimit(place.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        assert send(place.url, "/healthz", None, None, method="GET")[0] == 200
+        said = place.log.read_text()
+    assert said.count("out of system resource") == 1
+    assert len(said) < 5_000
