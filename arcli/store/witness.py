@@ -67,8 +67,13 @@ class Witness:
             return None
 
     def is_damaged(self) -> bool:
-        """Say whether there is an unreadable note."""
-        return self.path.exists() and self.read() is None
+        """Say whether there is an unreadable note; an empty one was never written to."""
+        try:
+            return bool(self.path.read_bytes().strip(b"\0")) and self.read() is None
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
 
     def advance(self, before: Progress, after: Progress) -> None:
         """Record what a transaction, which began at `before`, has committed. Its writer holds the lock.
