@@ -74,12 +74,6 @@ class Witness:
             return False
         except OSError:
             return True
-        try:
-            return bool(self.path.read_bytes().strip(b"\0")) and self.read() is None
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
 
     def advance(self, before: Progress, after: Progress) -> None:
         """Record what a transaction, which began at `before`, has committed. Its writer holds the lock.
