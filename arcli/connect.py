@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from arcli.settings import Kind, Settings
 if TYPE_CHECKING:
     from arcli.engine import LocalGallery
     from arcli.remote.http.transport import HttpTransport
+    from arcli.store.repair.backup_folder import Backups
 
 
 def open_gallery(settings: Settings) -> Gallery:
@@ -175,6 +176,28 @@ def local_data_dir(settings: Settings) -> Path:
             hint="use a local profile, on the machine whose data folder is served",
         )
     return settings.data_path
+
+
+def backups(settings: Settings) -> Backups:
+    """Open the backups of a local profile's data folder. Raises NotSupported for another profile."""
+    from arcli.features import Features
+    from arcli.store.repair.backup_folder import Backups
+
+    if settings.kind.value != Kind.LOCAL:
+        raise NotSupported(
+            f"profile {settings.profile.value} is a remote service: it is backed up on its own machine",
+            hint="use a local profile there; arcli export writes a channel's pictures and metadata",
+        )
+    return Backups(settings.data_path, Features.from_bytes)
+
+
+def build_indexes(settings: Settings, channels: Sequence[str]) -> None:
+    """Build the indexes of channels that were restored into a local profile's data folder."""
+    from arcli.engine import LocalGallery
+
+    with LocalGallery(data_dir=settings.data_path) as gallery:
+        for channel in channels:
+            gallery.compact(channel=channel)
 
 
 def served_gallery(data_dir: Path, *, index_memory: int | None) -> LocalGallery:

@@ -27,6 +27,8 @@ VERBS = {
     "export": "Write a channel's targets and pictures into a folder.",
     "stats": "Show how often targets were found, by day (UTC).",
     "channel": "Make, show, change and remove channels.",
+    "backup": "Write all channels, accounts and keys into a folder, checked; what has not changed, once.",
+    "restore": "Make an empty data folder from what `backup` wrote: all of it, or nothing.",
     "account": "Administer who may use `serve`: accounts, keys, grants.",
     "serve": "Serve the data folder over the ARCloud and Tupu protocols.",
     "profile": "Keep settings under a name.",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from arcli.console.progress import Advance
     from arcli.gallery import ChannelAdmin, Gallery, Maintenance
     from arcli.models import Finding
+    from arcli.store.repair.backup_folder import Backups
 
 
 class Session:
@@ -98,6 +99,18 @@ class Session:
         from arcli.connect import maintenance
 
         return maintenance(self.gallery)
+
+    @property
+    def backups(self) -> Backups:
+        from arcli.connect import backups
+
+        return backups(self.settings)
+
+    def index(self, channels: Sequence[str]) -> None:
+        """Build the indexes of channels that were restored."""
+        from arcli.connect import build_indexes
+
+        build_indexes(self.settings, channels)
 
     def examine(self, channel: str | None, *, repair: bool) -> Iterator[Finding]:
         from arcli.connect import examine

@@ -44,6 +44,17 @@ class ChannelStore:
     @classmethod
     def create(cls, folder: Path, *, name: str, settings: ChannelSettings, preset: int, created: str) -> None:
         """Make an empty store in the existing `folder`."""
+
+        def fill(connection: sqlite3.Connection) -> None:
+            cls.describe(connection, name, settings, preset, created)
+
+        cls(folder, readonly=False).database.create(fill)
+
+    @staticmethod
+    def describe(
+        connection: sqlite3.Connection, name: str, settings: ChannelSettings, preset: int, created: str
+    ) -> None:
+        """Write what a store says of itself, with an identity of its own."""
         meta = {
             "name": name,
             "settings": settings_text(settings),
@@ -53,11 +64,7 @@ class ChannelStore:
             "epoch": secrets.token_hex(8),
             "home": "",  # the first write transaction fills it in: a rename keeps the inode, but not the name
         }
-
-        def fill(connection: sqlite3.Connection) -> None:
-            connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", meta.items())
-
-        cls(folder, readonly=False).database.create(fill)
+        connection.executemany("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", meta.items())
 
     def __enter__(self) -> ChannelStore:
         return self

@@ -37,7 +37,7 @@ def rename_channel(catalog: Catalog, old: str, new: str) -> ChannelRecord:
     new = valid_channel_name(new)
     record = catalog.channel(old)
     with catalog.database.write() as connection:
-        _expect_free(connection, new)
+        expect_free(connection, new)
         _name_store(record.folder, new)
         connection.execute("PRAGMA defer_foreign_keys = ON")  # until the commit below
         connection.execute("UPDATE channels SET name = ? WHERE name = ?", (new, record.name))
@@ -64,7 +64,7 @@ def copy_channel(catalog: Catalog, old: str, new: str) -> ChannelRecord:
     new = valid_channel_name(new)
     record = catalog.channel(old)
     with catalog.database.read() as connection:
-        _expect_free(connection, new)
+        expect_free(connection, new)
     folder = catalog.make_folder(new)
     try:
         with being_made(folder):
@@ -82,12 +82,13 @@ def _copy_into(catalog: Catalog, record: ChannelRecord, new: str, folder: Path) 
     with built_aside(folder / STORE_FILE) as aside:
         _copy_store(record.folder, aside, copied)
     with catalog.database.write() as connection:
-        _expect_free(connection, new)
+        expect_free(connection, new)
         enter(connection, copied)
     return copied
 
 
-def _expect_free(connection: sqlite3.Connection, name: str) -> None:
+def expect_free(connection: sqlite3.Connection, name: str) -> None:
+    """Raise ChannelExists where there is a channel of that name."""
     if connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
         raise ChannelExists(f"channel {name!r} exists already", item=name)
 

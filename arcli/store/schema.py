@@ -241,6 +241,11 @@ def _counts_3(connection: sqlite3.Connection) -> None:
     connection.execute(f"UPDATE counts SET crc32 = {COUNTED.sum}")  # noqa: S608 - constants
 
 
+def _backup_1(connection: sqlite3.Connection) -> None:
+    for step in (_store_1, _store_2, _store_3, _counts_1, _counts_2, _counts_3):
+        step(connection)
+
+
 def _nonces_1(connection: sqlite3.Connection) -> None:
     run(connection, _NONCE_TABLES)
 
@@ -251,6 +256,11 @@ STORE = Schema(
     migrations=(_store_1, _store_2, _store_3),
     sealed=_STORE_SEALED,
     progress="SELECT changes, targets FROM state",
+)
+BACKUP = Schema(
+    application_id=0x61724635,
+    migrations=(_backup_1,),
+    sealed=_STORE_SEALED,
 )
 CATALOG = Schema(
     application_id=0x61724632,

@@ -19,6 +19,7 @@ from arcli.server.process.serve import Started
 from arcli.settings import Format
 from arcli.store.accounts import Accounts
 from arcli.store.catalog import Catalog
+from arcli.store.repair.backup_folder import Backups
 from tests.cli.conftest import Run
 from tests.cli.tree import walk
 from tests.fakes.gallery import FakeGallery
@@ -43,6 +44,8 @@ CALLS = {
     "channel compact": "channel compact default",
     "channel rename": "channel rename default films",
     "channel copy": "channel copy default films",
+    "channel backup": "channel backup default NEW",
+    "channel restore": "channel restore BACKUP films",
     "channel ls": "channel ls",
     "profile add": "profile add shop",
     "profile ls": "profile ls",
@@ -63,10 +66,19 @@ CALLS = {
     "serve": "serve",
     "sync": "sync FOLDER",
     "export": "export NEW",
+    "backup": "backup NEW",
+    "restore": "restore ALL --verify",
 }
 # Whose second call finds another state:
-CHANGING = ("rm", "add", "rotate", "revoke", "create", "export", "rename", "copy")
-NO_CHANNEL = ("profile", "channel", "account", "serve")  # --channel means little or nothing to these
+CHANGING = ("rm", "add", "rotate", "revoke", "create", "export", "rename", "copy", "backup", "restore")
+NO_CHANNEL = (
+    "profile",
+    "channel",
+    "account",
+    "serve",
+    "backup",
+    "restore",
+)  # --channel means little or nothing to these
 UNKNOWN_TARGET = ["get nobody", "update nobody --inactive", "rm nobody --yes"]
 
 
@@ -85,7 +97,12 @@ def words(tmp_path: Path, filled: FakeGallery, run: Run, monkeypatch: pytest.Mon
     posters = tmp_path / "posters"
     posters.mkdir()
     (posters / "alpha.jpg").write_bytes(b"alpha")
+    backups = Backups(tmp_path / "data" / "arcli", lambda data: None)
+    kept, whole = tmp_path / "default.arcli", tmp_path / "all"
+    backups.write_channel("default", kept)
+    assert len([*backups.write(whole)]) == 1
     files = {"PHOTO": photo, "PHOTOS": listing, "FOLDER": posters, "NEW": tmp_path / "new"}
+    files |= {"BACKUP": kept, "ALL": whole}
     return lambda text: [str(files.get(word, word)) for word in shlex.split(text)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -124,6 +125,46 @@ def compact(ctx: typer.Context, name: NameArgument) -> None:
     """
     session = Session.of(ctx)
     _show(session, session.maintenance.compact(channel=valid_channel_name(name)))
+
+
+@app.command(cls=ArcliCommand)
+def backup(
+    ctx: typer.Context,
+    name: NameArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that is not there yet.")],
+) -> None:
+    """Write a channel to one file: targets, pictures, features, settings and counts, checked.
+
+    Others may add and find meanwhile: the file holds the channel as it was at one moment. Only its owner can
+    read it. `channel restore` makes a channel of it.
+
+    Example: arcli channel backup posters posters.arcli
+    """
+    session = Session.of(ctx)
+    done = session.backups.write_channel(valid_channel_name(name), file)
+    record = {"name": done.channel, "file": str(file), "targets": done.targets, "bytes": done.bytes}
+    session.record(record, name=done.channel, lines=())
+    session.say(f"channel {done.channel} with {plural(done.targets, 'target')} written to {file}")
+
+
+@app.command(cls=ArcliCommand)
+def restore(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `channel backup` wrote.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The channel's new name; its own by default.")
+    ] = None,
+) -> None:
+    """Make a channel from a file that `channel backup` wrote, once all of the file was checked.
+
+    Example: arcli channel restore posters.arcli posters_yesterday
+    """
+    session = Session.of(ctx)
+    made = session.backups.restore_channel(file, None if name is None else valid_channel_name(name))
+    session.index([made.channel])
+    record = {"name": made.channel, "file": str(file), "targets": made.targets, "bytes": made.bytes}
+    session.record(record, name=made.channel, lines=())
+    session.say(f"channel {made.channel} with {plural(made.targets, 'target')} restored from {file}")
 
 
 @app.command(cls=ArcliCommand)

@@ -175,6 +175,11 @@ def _without_checksum(snapshot: Snapshot) -> str:
     return f"; {count:,} have no checksum yet: arcli channel compact gives them one" if count else ""
 
 
+def problems_of(snapshot: Snapshot, decode: Decode) -> Iterator[Finding]:
+    """Yield what is wrong with what a snapshot holds."""
+    return _problems(snapshot, decode, full=True)
+
+
 def _problems(snapshot: Snapshot, decode: Decode, *, full: bool) -> Iterator[Finding]:
     subject = snapshot.info().name
     for message, hint in _inconsistencies(snapshot.connection, snapshot.count()):
