@@ -457,3 +457,33 @@ def test_a_memory_limit_that_is_no_size_is_refused(size: str, capsys: pytest.Cap
 )
 def test_sizes_are_read_as_people_write_them(size: str, number: int) -> None:
     assert _bytes(size) == number
+
+
+def test_the_gauges_of_an_ended_worker_leave_the_sum_and_its_counts_stay(tmp_path: Path) -> None:
+    """Each process writes its own files; the supervisor forgets one that has ended."""
+    worker = (
+        "import os\nfrom arcli.server.metrics import Metrics\n"
+        "metrics = Metrics()\nmetrics.watch(photos=lambda: 5, body_bytes=lambda: 7)\n"
+        "metrics.answered('FindImage', '0', 0.1)\nmetrics.sample()\nprint(os.getpid())\n"
+    )
+    summed = (
+        "import os, sys\nfrom prometheus_client import CollectorRegistry, generate_latest\n"
+        "from prometheus_client.multiprocess import MultiProcessCollector\n"
+        "from arcli.server.metrics import MULTIPROCESS, forget_process\n"
+        "[forget_process(int(pid)) for pid in sys.argv[1:]]\n"
+        "registry = CollectorRegistry()\nMultiProcessCollector(registry, path=os.environ[MULTIPROCESS])\n"
+        "print(generate_latest(registry).decode())\n"
+    )
+
+    def run(script: str, *words: str) -> str:
+        environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+        command = [sys.executable, "-c", script, *words]
+        return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+
+    first, second = run(worker).strip(), run(worker).strip()
+    assert "arcli_photo_jobs 10.0" in run(summed)
+    left = run(summed, first)
+    assert "arcli_photo_jobs 5.0" in left
+    assert "arcli_body_bytes 7.0" in left
+    assert 'arcli_requests_total{call="FindImage",returncode="0"} 2.0' in left
+    assert "arcli_photo_jobs" not in run(summed, second)
