@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import socket
 from importlib.util import find_spec
 
 import pytest
 
-from arcli.errors import UsageError
+from arcli.errors import Unreachable, UsageError
 from arcli.remote.http.proxies import proxy_for
 from arcli.remote.http.transport import HttpTransport
 from tests.fakes.arcloud import FakeVendor
@@ -102,3 +103,14 @@ def test_credentials_with_any_character_reach_the_proxy(
     connect("http://arcloud.invalid").list(channel="default")
     expected = "Basic " + base64.b64encode(b"me:p#w").decode()
     assert vendor.requests[0].headers["proxy-authorization"] == expected
+
+
+def test_a_proxy_that_is_not_there_is_named(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setenv("http_proxy", f"http://me:secret@{place}")
+        with pytest.raises(Unreachable, match=f"through the proxy http://{place}") as caught:
+            connect("http://arcloud.invalid").list(channel="default")
+    assert "http_proxy" in str(caught.value.hint)
+    assert "secret" not in f"{caught.value.message}{caught.value.hint}"

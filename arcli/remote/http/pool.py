@@ -33,7 +33,7 @@ class CoreTransport(httpx.BaseTransport):
     def __init__(self, url: str, *, connections: int, clock: Callable[[], float]) -> None:
         self.deadlines = Deadlines()
         backend = DeadlineBackend(lambda: self.deadlines.until - clock())
-        proxy = proxy_for(url, os.environ)
+        self.proxy = proxy = proxy_for(url, os.environ)
         try:
             self._pool = _pool(proxy, connections, backend)
         except (ValueError, ImportError, OSError, RuntimeError) as error:  # an unusable authority or proxy

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import httpx
 
     from arcli.remote.http.pool import CoreTransport
+    from arcli.remote.http.proxies import Proxy
 
 LARGEST_ANSWER = 64 * 1024 * 1024  # bytes
 _logger = logging.getLogger("arcli.remote")
@@ -171,7 +172,8 @@ class HttpTransport:
             why: ArcliError = TimedOut(f"{self.url}: no connection in {self._timeouts.connect:g} s")
             return Failed(why, brief=not self._answered)
         if isinstance(error, httpcore.ConnectError | httpcore.ProxyError | httpcore.UnsupportedProtocol):
-            return Failed(_not_connected(self.url, error), brief=not self._answered)
+            cause = _not_connected(self.url, error, self._connections.proxy)
+            return Failed(cause, brief=not self._answered)
         if isinstance(error, httpcore.TimeoutException):
             return Failed(TimedOut(f"{self.url}: no answer in {self._timeouts.idle:g} s"), unsure=True)
         if isinstance(error, httpx.DecodingError):
@@ -218,12 +220,14 @@ def _refusal(status: int, url: str) -> ArcliError:
     return BadAnswer(f"{url}: HTTP {status}")
 
 
-def _not_connected(url: str, error: Exception) -> ArcliError:
+def _not_connected(url: str, error: Exception, proxy: Proxy | None) -> ArcliError:
     said = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in said:
         hint = "name the certificate authority's file in SSL_CERT_FILE"
         return Unreachable(f"{url}: its certificate is not trusted", hint=hint)
-    return Unreachable(f"{url}: cannot connect ({said or type(error).__name__})")
+    way = "" if proxy is None else f" through the proxy {proxy.url}"
+    hint = None if proxy is None else f"{proxy.variable} names the proxy; NO_PROXY has hosts without one"
+    return Unreachable(f"{url}: cannot connect{way} ({said or type(error).__name__})", hint=hint)
 
 
 def _client(
