@@ -226,8 +226,8 @@ def _not_connected(url: str, error: Exception, proxy: Proxy | None) -> ArcliErro
         hint = "name the certificate authority's file in SSL_CERT_FILE"
         return Unreachable(f"{url}: its certificate is not trusted", hint=hint)
     way = "" if proxy is None else f" through the proxy {proxy.url}"
-    hint = None if proxy is None else f"{proxy.variable} names the proxy; NO_PROXY has hosts without one"
-    return Unreachable(f"{url}: cannot connect{way} ({said or type(error).__name__})", hint=hint)
+    advice = None if proxy is None else f"{proxy.variable} names the proxy; NO_PROXY has hosts without one"
+    return Unreachable(f"{url}: cannot connect{way} ({said or type(error).__name__})", hint=advice)
 
 
 def _client(
