@@ -55,6 +55,44 @@ def sign(number: int) -> np.ndarray:
     return page
 
 
+def printed(dark: np.ndarray, size: int) -> np.ndarray:
+    """Modules, `size` px each, with white around them."""
+    page = np.pad(np.where(dark, 0, 255).astype(np.uint8), 4, constant_values=255)
+    return np.kron(page, np.ones((size, size), np.uint8))[..., None].repeat(3, 2)
+
+
+def data_matrix(number: int) -> np.ndarray:
+    """The marks of a Data Matrix, two sides dark and two by turns, around data at random."""
+    dark = np.random.default_rng(number).random((22, 22)) < 0.5
+    even = np.arange(22) % 2 == 0
+    dark[:, -1], dark[0], dark[:, 0], dark[-1] = ~even, even, True, True
+    return printed(dark, 14)
+
+
+def aztec(number: int) -> np.ndarray:
+    """The rings of an Aztec code and the marks at their corners, in data at random."""
+    dark = np.random.default_rng(number).random((27, 27)) < 0.5
+    rings = np.maximum(*np.abs(np.mgrid[-5:6, -5:6]))
+    dark[8:19, 8:19] = (rings % 2 == 0) & (rings < 5)
+    dark[8, 8:10] = dark[9, 8] = dark[8:10, 18] = dark[17, 18] = True
+    return printed(dark, 12)
+
+
+def pdf417(number: int) -> np.ndarray:
+    """Rows of PDF417: its first and last bars, between them words of four bars and four gaps."""
+    rng = np.random.default_rng(number)
+
+    def word() -> np.ndarray:
+        widths = np.ones(8, int)
+        for _ in range(9):
+            widths[rng.choice(np.flatnonzero(widths < 6))] += 1
+        return np.repeat(np.arange(8) % 2 == 0, widths)
+
+    first, last = ([bit == "1" for bit in bits] for bits in ("11111111010101000", "111111101000101001"))
+    rows = [np.r_[first, word(), word(), word(), word(), last] for _ in range(14)]
+    return printed(np.repeat(np.array(rows), 3, axis=0), 5)
+
+
 Draw = Callable[[int], np.ndarray]
 FAMILIES: dict[str, Draw] = {
     "small": partial(qr, version=2),
@@ -62,6 +100,9 @@ FAMILIES: dict[str, Draw] = {
     "large": partial(qr, version=10),
     "ean": lambda number: ean(133_000 + number),
     "sign": sign,
+    "data matrix": data_matrix,
+    "aztec": aztec,
+    "pdf417": pdf417,
 }
 
 
@@ -96,6 +137,9 @@ CHECKED = [
     "ean",
     "sign",
     "poster",
+    "data matrix",
+    "aztec",
+    "pdf417",
 ]  # bars at random are no bar code: "ean" is
 
 
@@ -105,12 +149,15 @@ def test_check_names_kinds_that_are_taken_for_each_other(kind: str, gallery: Loc
         "qr": (qr, {"qr_code"}),
         "ean": (ean, {"bar_code"}),
         "sign": (sign, {"qr_code"}),
+        "data matrix": (data_matrix, {"matrix_code"}),
+        "aztec": (aztec, {"matrix_code"}),
+        "pdf417": (pdf417, {"matrix_code"}),
         "poster": (poster_pixels, set()),
     }
     expected = {"dial": {"dial"}, "grid": {"grid"}, "checkerboard": {"grid"}, "text": {"text"}}
     make, hint = made.get(kind) or (partial(variant, kind), expected.get(kind, set()))
     pictures = [Picture(name=str(number), data=encoded(make(number))) for number in (1, 2, 3)]
-    named = {"qr_code", "bar_code", "text", "dial", "grid"}
+    named = {"qr_code", "bar_code", "matrix_code", "text", "dial", "grid"}
     for result in gallery.check(pictures=pictures, channel=None):
         assert result.error is not None or {each.code for each in result.hints} & named == hint
 

@@ -463,7 +463,7 @@ def test_the_gauges_of_an_ended_worker_leave_the_sum_and_its_counts_stay(tmp_pat
     """Each process writes its own files; the supervisor forgets one that has ended."""
     worker = (
         "import os\nfrom arcli.server.metrics import Metrics\n"
-        "metrics = Metrics()\nmetrics.watch(photos=lambda: 5, body_bytes=lambda: 7)\n"
+        "metrics = Metrics()\nmetrics.watch(photos=lambda: 5, body_bytes=lambda: 7, index_bytes=lambda: 9)\n"
         "metrics.answered('FindImage', '0', 0.1)\nmetrics.sample()\nprint(os.getpid())\n"
     )
     summed = (

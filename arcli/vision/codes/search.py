@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arcli.vision import geometry
+from arcli.vision.codes.matrix import matrix_codes
 from arcli.vision.opencv import cv2
 
 Pixels = npt.NDArray[np.uint8]
@@ -58,7 +59,7 @@ OPTIONS = CodeOptions()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Code:
-    """A code in a picture. kind: "qr" or "bar". quad: (4, 2) px of the picture, from its top-left on.
+    """A code in a picture. kind: "qr", "bar", "matrix". quad: (4, 2) px of the picture, from its top-left on.
 
     modules: (rows, columns) bool, True where dark; a bar code has one row. clear: the same shape, True where
     the picture itself resolves the module.
@@ -105,7 +106,13 @@ _SMALL_WINDOW = 16  # px, in a thumbnail of 128
 def find_codes(pixels: Pixels) -> list[Code]:
     """Return the codes in (H, W, 3) BGR of 300 to 640 px."""
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
-    return [*_square_codes(gray), *_bar_codes(gray)]
+    usual = [*_square_codes(gray), *_bar_codes(gray)]
+    return usual or [_of_matrix(found.quad, found.gray) for found in matrix_codes(gray)]
+
+
+def _of_matrix(quad: geometry.Points, gray: Plane) -> Code:
+    apart = apart_from_middle(gray)
+    return Code("matrix", quad, apart < 0, np.abs(apart) > OPTIONS.sure)
 
 
 def apart_from_middle(gray: Plane) -> Plane:

@@ -31,6 +31,11 @@ BAR_CODE = Hint(
     message="a bar code: those of one family share most of their bars",
     advice="put a picture beside it, or give it a match ratio of 0.999",
 )
+MATRIX_CODE = Hint(
+    code="matrix_code",
+    message="a Data Matrix, Aztec or PDF417 code: those of one family share their marks",
+    advice="put a picture beside it, or give it a match ratio of 0.999",
+)
 TEXT = Hint(
     code="text",
     message="a page of nothing but text: letters repeat, and are lost at a distance",
@@ -109,11 +114,12 @@ def _codes(pixels: Pixels, features: Features) -> Iterator[Hint]:
     within = np.zeros(len(features), bool)
     for code in codes:
         within |= geometry.inside(
-            features.keypoints[:, :2], code.moved(scale).around(0.1 if code.kind == "qr" else 1.2)
+            features.keypoints[:, :2], code.moved(scale).around(1.2 if code.kind == "bar" else 0.1)
         )
     if codes and within.mean() >= OPTIONS.in_code:
         kinds = {code.kind for code in codes}
-        yield from (hint for kind, hint in (("qr", QR_CODE), ("bar", BAR_CODE)) if kind in kinds)
+        hints = {"qr": QR_CODE, "bar": BAR_CODE, "matrix": MATRIX_CODE}
+        yield from (hint for kind, hint in hints.items() if kind in kinds)
 
 
 def _crossing(gray: Pixels) -> float:
