@@ -14,7 +14,7 @@ from pathlib import Path
 from arcli.errors import DataDamaged, DataTooNew
 from arcli.store.checksums import SealedTable
 
-_IMPLAUSIBLE = 1000  # no arcli will have changed a format so often: a bit was changed
+_IMPLAUSIBLE = 1000  # no arcli has so many formats: a bit was changed
 Migration = Callable[[sqlite3.Connection], None]
 
 

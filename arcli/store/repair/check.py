@@ -68,9 +68,9 @@ def is_damaged(database: Database) -> bool:
 
 
 def _has_sound_header(database: Database) -> bool:
-    """Compare what never differs in the first 100 bytes: SQLite itself takes some of it as an order.
+    """Check those of the first 100 bytes that never differ: SQLite takes some of them as instructions.
 
-    The file is only opened while no connection of this process is: closing it drops their locks.
+    The file is opened only while this process has no connection to it: closing it would drop their locks.
     """
     database.close()
     with database.excluded(), database.path.open("rb") as file:

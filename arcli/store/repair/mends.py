@@ -1,4 +1,4 @@
-"""What is put right in a store or catalog that was written anew: rows whose neighbours tell of them."""
+"""Repairs in a rewritten store or catalog: lost rows that other rows still give evidence of."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _OF_ACCOUNTS = ("keys", "grants", "bindings")
 
 
 def renew_catalog(catalog: Catalog) -> Iterator[Finding]:
-    """Write a damaged catalog anew. Raises DataDamaged where nothing of it can be read."""
+    """Rewrite a damaged catalog. Raises DataDamaged if nothing of it can be read."""
     yield from renew(catalog.database, _mend_catalog).findings(str(catalog.database.path))
 
 
 def _mend_catalog(_: sqlite3.Connection, new: sqlite3.Connection, carried: Sequence[Carried]) -> None:
-    """Make accounts again whose row is lost, from their keys, grants and bindings."""
+    """Make accounts whose row is lost again, from their keys, grants and bindings."""
     (accounts,) = [table for table in carried if table.table == "accounts"]
     for table in _OF_ACCOUNTS:
         known = "SELECT username FROM accounts"
@@ -36,9 +36,9 @@ def _mend_catalog(_: sqlite3.Connection, new: sqlite3.Connection, carried: Seque
 
 
 def renew_store(store: ChannelStore, record: ChannelRecord | None) -> Iterator[Finding]:
-    """Write a damaged store anew; what it no longer says of itself is taken from the catalog's `record`.
+    """Rewrite a damaged store; settings that it has lost are taken from the catalog's `record`.
 
-    Raises DataDamaged where nothing of it can be read.
+    Raises DataDamaged if nothing of it can be read.
     """
     noted = store.database.witness.read()
     changes = noted.changes if noted else 0
@@ -59,7 +59,7 @@ def renew_store(store: ChannelStore, record: ChannelRecord | None) -> Iterator[F
 
 
 def _name_lost_targets(old: sqlite3.Connection, new: sqlite3.Connection, targets: Carried) -> None:
-    """Name lost rows by the identifiers that the index has; with features they are made again."""
+    """Name lost rows by the identifiers in the index; rows with features are made again."""
     identifiers: dict[int, bytes] = {}
     for order in ("ASC", "DESC"):
         select = f"{_INDEXED} ORDER BY identifier {order}"
@@ -76,7 +76,7 @@ def _name_lost_targets(old: sqlite3.Connection, new: sqlite3.Connection, targets
 
 
 def _name_lost_blobs(new: sqlite3.Connection, carried: Sequence[Carried]) -> None:
-    """Name the targets whose own checksums tell of a blob that is not there."""
+    """Name the targets whose checksums mention a blob that is missing."""
     tables = {table.table: table for table in carried}
     for table, column in BLOBS.items():
         there = f"SELECT row_id FROM {table}"  # noqa: S608 - constants
@@ -97,7 +97,7 @@ def _made_again(new: sqlite3.Connection, row_id: int, identifier: bytes) -> bool
 
 
 def _describe(new: sqlite3.Connection, record: ChannelRecord | None) -> None:
-    """Put into `meta` what is missing there or fails its checksum."""
+    """Restore values of `meta` that are missing or fail their checksum."""
     if record is not None:
         meta = {
             "name": record.name,

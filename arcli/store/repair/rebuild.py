@@ -117,7 +117,7 @@ def _put_aside(catalog: Catalog) -> Iterator[Finding]:
             subject=str(catalog.database.path),
             ok=False,
             message=f"nothing can be read of the catalog; the damaged file is now {aside.name}",
-            hint="accounts and keys that were in it have to be created again: arcli account add",
+            hint="accounts and keys that were in it must be created again: arcli account add",
             repaired=True,
         )
 
@@ -147,7 +147,7 @@ def _enter_all(catalog: Catalog) -> list[Finding]:
 
 
 def _is_renewed(record: ChannelRecord, findings: list[Finding]) -> bool:
-    """Write a channel's store anew; say whether something of it could be read."""
+    """Rewrite a channel's store; return whether anything of it could be read."""
     with contextlib.suppress(ChannelNotFound, DataDamaged):
         with ChannelStore(record.folder, readonly=False) as store:
             findings += renew_store(store, record)
@@ -156,7 +156,7 @@ def _is_renewed(record: ChannelRecord, findings: list[Finding]) -> bool:
 
 
 def repair_pages(store: ChannelStore, record: ChannelRecord) -> Iterator[Finding]:
-    """Write a store anew in which SQLite finds damage. Raises DataDamaged where nothing can be read."""
+    """Rewrite a store in which SQLite finds damage. Raises DataDamaged if nothing can be read."""
     if is_damaged(store.database):
         yield from renew_store(store, record)
 

@@ -1,4 +1,4 @@
-"""A damaged database is written anew from what can be read of it, and the damaged file stays beside it."""
+"""Rewrites a damaged database from what can be read of it, and keeps the damaged file next to it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from arcli.store.database import Database
 from arcli.store.faults import translated
 from arcli.store.repair.rescue import Carried, carry
 
-_HEADER = 100  # bytes of page 1 that say what the file is; the rest of the page says where its tables are
+_HEADER = 100  # bytes of page 1 that describe the file; the rest of the page says where its tables are
 _PAGE = 8192
 _BLOB_LIMIT = 64 << 20
 _HARMLESS = (
     *("ok", "reelist", "never used", "ptr map", "pointer map", "*** in database", "missing from index"),
     *("entries in index", "non-unique entry"),
 )
-_SHOWN = 20  # keys that are named in one sentence
+_SHOWN = 20  # keys that one message names
 _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 
 Mend = Callable[[sqlite3.Connection, sqlite3.Connection, Sequence[Carried]], None]
-"""What is put right from what the new database holds: (old, new, what became of each table)."""
+"""A repair from the content of the new database: (old, new, what became of each table)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Renewed:
     complaints: tuple[str, ...]
 
     def findings(self, subject: str) -> Iterator[Finding]:
-        """Say what was done, and name what was lost."""
+        """Yield findings on what was done, with the names of what was lost."""
         rows = sum(table.rows for table in self.tables)
         message = f"{rows:,} rows were carried over into a new file; the damaged one is now {self.aside.name}"
         yield Finding(subject=subject, ok=True, message=message, repaired=True)
@@ -64,9 +64,9 @@ def _lost(table: Carried) -> str:
 
 
 def renew(database: Database, mend: Mend) -> Renewed:
-    """Write the database anew, under its lock, and put it in its place when SQLite finds nothing wrong in it.
+    """Rewrite the database under its lock; the new one replaces it if SQLite finds nothing wrong with it.
 
-    Raises DataDamaged where nothing can be read, Locked, StorageNotWritable, DiskFull; then it is as it was.
+    Raises DataDamaged if nothing can be read, Locked, StorageNotWritable, DiskFull; then nothing is changed.
     """
     with database.excluded():
         database.close()
@@ -84,7 +84,7 @@ def _fill(
     database: Database, new: sqlite3.Connection, fresh: Path, mend: Mend
 ) -> tuple[tuple[Carried, ...], tuple[str, ...]]:
     database.build(new, None)
-    new.execute("PRAGMA journal_mode = MEMORY")  # nobody else knows the file; it is synced as a whole
+    new.execute("PRAGMA journal_mode = MEMORY")  # nobody else knows this file yet; it is synced at the end
     new.execute("PRAGMA foreign_keys = OFF")
     with _opened(database.path, fresh) as old:
         new.execute("BEGIN IMMEDIATE")
@@ -104,7 +104,7 @@ def _fill(
 
 
 def _complaints(old: sqlite3.Connection) -> Iterator[str]:
-    """Yield what SQLite says of the trees of tables; indexes and free pages are made anew."""
+    """Yield SQLite's complaints about the tables' trees; indexes and free pages are rebuilt anyway."""
     with suppress(sqlite3.Error):
         for (line,) in old.execute("PRAGMA integrity_check(20)"):
             for part in line.decode("utf-8", "replace").splitlines():
@@ -114,7 +114,7 @@ def _complaints(old: sqlite3.Connection) -> Iterator[str]:
 
 @contextmanager
 def _opened(path: Path, fresh: Path) -> Iterator[sqlite3.Connection]:
-    """Open the damaged file; where SQLite refuses it, a copy whose first bytes are those of a new one."""
+    """Open the damaged file; if SQLite refuses it, a copy that begins with the first bytes of a new one."""
     copy = path.with_name(f".{path.name}.{secrets.token_hex(4)}{ASIDE}")
     try:
         connection = _connected(path, "mode=ro")
@@ -132,7 +132,7 @@ def _opened(path: Path, fresh: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _connected(path: Path, mode: str) -> sqlite3.Connection | None:
-    """Open without looking at the content; texts come as bytes. None where SQLite sees no tables."""
+    """Open without checking the content; texts come as bytes. None if SQLite sees no tables."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
     connection.text_factory = bytes
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _BLOB_LIMIT)
@@ -146,7 +146,7 @@ def _connected(path: Path, mode: str) -> sqlite3.Connection | None:
 
 
 def _mended_copy(path: Path, fresh: Path, copy: Path, length: int) -> None:
-    """Copy the file and its log, with `length` bytes of a new database at its beginning."""
+    """Copy the file and its log, replacing the first `length` bytes by those of a new database."""
     shutil.copyfile(path, copy)
     log = path.with_name(path.name + "-wal")
     if log.exists():
@@ -160,7 +160,7 @@ def _mended_copy(path: Path, fresh: Path, copy: Path, length: int) -> None:
 
 
 def _keep(database: Database) -> Path:
-    """Give the damaged file a second name, and take its log out of the way of the new one."""
+    """Give the damaged file a second name, and move its log out of the new file's way."""
     path = database.path
     aside = path.with_name(f"{path.name}.damaged-{secrets.token_hex(4)}")
     connection = _connected(path, "mode=rw")
@@ -183,7 +183,7 @@ def _keep(database: Database) -> Path:
 
 
 def _numbers_go_on(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-    """No row id or number is given a second time."""
+    """Keep row ids and numbers from being given a second time."""
     with suppress(sqlite3.Error):
         for name, last in old.execute("SELECT name, seq FROM sqlite_sequence").fetchall():
             values = (name.decode(), last)

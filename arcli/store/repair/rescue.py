@@ -1,4 +1,4 @@
-"""Reads what SQLite still can of a damaged table, from both ends and between the damaged places."""
+"""Reads what SQLite can still read of a damaged table, from both ends and between damaged places."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 Key = tuple[bytes | int, ...]
 Row = tuple[object, ...]
 _NOT_DAMAGE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT}
-_BEYOND = 10_000  # row ids that are tried after the last one known, where nothing says which was given last
+_BEYOND = 10_000  # row ids that are tried after the last known one, if nothing says which was given last
 
 
 @dataclass(slots=True)
 class Carried:
-    """What became of a table: rows that are in the new database, and the keys known to be missing there.
+    """The result for a table: how many rows are in the new database, and the keys known to be missing.
 
     places: damaged places in which there may have been rows that no index names. refused: rows that could be
-    read and break the table's rules.
+    read but break the table's rules.
     """
 
     table: str
@@ -51,12 +51,12 @@ class Layout:
 
     @property
     def marks(self) -> str:
-        """Bytes that SQLite takes for text as they are, even if they are none any more."""
+        """SQL marks that store bytes as text unchanged, even if they are no longer valid text."""
         return ", ".join("CAST(? AS TEXT)" if kind == "TEXT" else "?" for _, kind in self.columns)
 
     @classmethod
     def of(cls, old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> Layout:
-        """Raises sqlite3.Error where the old database does not know the table."""
+        """Return the table's layout. Raises sqlite3.Error if the old database does not know the table."""
         there = {_text(row[1]) for row in old.execute(f"PRAGMA table_info({table})")}
         if not there:
             raise sqlite3.OperationalError(f"no such table: {table}")
@@ -67,7 +67,7 @@ class Layout:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Say whether the file is to blame."""
+    """Say whether an error means that the file is damaged."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _NOT_DAMAGE
 
 
@@ -79,7 +79,7 @@ class TableReader:
         self._at = [[name for name, _ in layout.columns].index(name) for name in layout.key]
         self.known = self._known_keys()
         self.places = 0
-        self._stopped = 0  # scans that met something they could not read
+        self._stopped = 0  # scans that came upon something unreadable
 
     def key_of(self, row: Row) -> Key:
         return tuple(row[at] for at in self._at)  # type: ignore[misc]
@@ -97,7 +97,7 @@ class TableReader:
             yield from self.one(key)
 
     def _others(self, seen: set[Key]) -> Iterator[Key]:
-        """Yield the keys that no scan met: all numbers up to the last one given, or what an index names."""
+        """Yield the keys that no scan found: all numbers up to the last one given, or those in an index."""
         if not self._layout.by_row_id:
             yield from self.known
             return
@@ -115,7 +115,7 @@ class TableReader:
             self._stopped += 1
 
     def one(self, key: Key) -> Iterator[Row]:
-        """Yield the row of that key, if there is one that can be read."""
+        """Yield the row of that key, if it exists and can be read."""
         types = dict(self._layout.columns)
         marks = {"TEXT": "CAST(? AS TEXT)"}
         terms = " AND ".join(f"{name} = {marks.get(types[name], '?')}" for name in self._layout.key)
@@ -128,7 +128,7 @@ class TableReader:
             self.places += 1
 
     def _last_given(self) -> int:
-        """Return the highest row id that was ever given; a guess where nothing says it."""
+        """Return the highest row id that was ever given; a guess if nothing records it."""
         known = [int(key[0]) for key in self.known]
         with contextlib.suppress(sqlite3.Error):
             select = "SELECT max(seq) FROM sqlite_sequence"
@@ -137,7 +137,7 @@ class TableReader:
         return max(known, default=0) + _BEYOND
 
     def _known_keys(self) -> dict[Key, None]:
-        """Return the keys that the table's indexes name, those that can be read."""
+        """Return the readable keys in the table's indexes."""
         found: dict[Key, None] = {}
         names = ", ".join(self._layout.key)
         with contextlib.suppress(sqlite3.Error):
@@ -163,7 +163,7 @@ def _text(value: object) -> str:
 
 
 def carry(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> Carried:
-    """Copy what can be read of a table into the new database, and say what could not be."""
+    """Copy what can be read of a table into the new database, and return what could not."""
     carried = Carried(table)
     try:
         layout = Layout.of(old, new, table)
@@ -177,7 +177,7 @@ def carry(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> Carri
         key, content = reader.key_of(row), hash(row)
         if there.get(key) == content:
             continue
-        twice = key in there  # two rows say that they are it: that one counts which is found under it
+        twice = key in there  # two rows have the key: the one found by it counts
         try:
             new.execute(insert, next(reader.one(key), row) if twice else row)
         except (sqlite3.IntegrityError, sqlite3.DataError):
