@@ -33,8 +33,8 @@ R = TypeVar("R")
 class WorkerOptions:
     """When worker processes are used.
 
-    inline_tasks (0..32): up to so many tasks run without workers; starting a worker costs as much as
-    extracting eight pictures (measured). ahead (2..16): tasks in flight for each worker.
+    inline_tasks (0 to 32): up to so many tasks run without workers; starting a worker costs as much as
+    extracting eight pictures (measured). ahead (2 to 16): tasks in flight for each worker.
     """
 
     inline_tasks: int = 8

@@ -20,10 +20,10 @@ PHOTO = (800, 600)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """share: long side of the picture as a share of the photo's height (.1..1). tilt: degrees out of the
-    plane (0..75). roll: degrees in the plane. blur: sigma in px of the photo. noise: sigma in gray levels.
-    light: gain (.1..1.5). glare: strength of a white spot (0..1). quality: JPEG (5..95). clutter: shapes on
-    the background around the picture (0..200)."""
+    """share: long side of the picture as a share of the photo's height (.1 to 1). tilt: degrees out of the
+    plane (0 to 75). roll: degrees in the plane. blur: sigma in px of the photo. noise: sigma in gray levels.
+    light: gain (.1 to 1.5). glare: strength of a white spot (0 to 1). quality: JPEG (5 to 95). clutter:
+    shapes on the background around the picture (0 to 200)."""
 
     share: float = 0.7
     tilt: float = 15.0

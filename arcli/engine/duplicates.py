@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateOptions:
-    """shortlist: targets that a picture is compared with (5..30).
+    """shortlist: targets that a picture is compared with (5 to 30).
 
     What it would be mistaken for is at the top: R@5 of the vote is .99 (docs/recognition.md, step 3).
     """

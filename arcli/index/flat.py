@@ -23,8 +23,8 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOptions:
-    """block (2048..8192; all equally fast): codes compared at once; 500 queries x 4096 float32 are 8 MB.
-    groups (16..256): the maxima of so many interleaved parts of a block are a lower bound of its k best
+    """block (2048 to 8192; all equally fast): codes compared at once; 500 queries x 4096 float32 are 8 MB.
+    groups (16 to 256): the maxima of so many interleaved parts of a block are a lower bound of its k best
     scores.
     """
 

@@ -33,9 +33,9 @@ _INCREMENTAL = 2  # what SQLite answers to PRAGMA auto_vacuum
 class LogOptions:
     """How large the write-ahead log grows.
 
-    target (1..64 MB): from there on a commit checkpoints. limit (target..256 MB): from there on the
-    checkpoint waits `patience` milliseconds (100..10,000) for readers to move on; a find takes about 100.
-    pages (16..8192, of 8 KiB): how many `shrink` gives back at a time before it empties the log.
+    target (1 to 64 MB): from there on a commit checkpoints. limit (target to 256 MB): from there on the
+    checkpoint waits `patience` milliseconds (100 to 10,000) for readers to move on; a find takes about 100.
+    pages (16 to 8192, of 8 KiB): how many `shrink` gives back at a time before it empties the log.
     """
 
     target: int = 4 << 20

@@ -25,12 +25,12 @@ from arcli.store.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpkeepOptions:
-    """delta_rows (20..500): the delta is folded beyond so many; they cost a search about 20 ms, 1,000
+    """delta_rows (20 to 500): the delta is folded beyond so many; they cost a search about 20 ms, 1,000
     descriptors 1 ms (measured).
 
-    ratio (1..8): the larger, the fewer segments and the more bytes written. small_ratio (1..8): the same for
-    segments of up to small_rows rows. dead_share (0.1..0.5): a segment is rewritten when a larger share of
-    its rows was removed.
+    ratio (1 to 8): the larger, the fewer segments and the more bytes written. small_ratio (1 to 8): the same
+    for segments of up to small_rows rows. dead_share (0.1 to 0.5): a segment is rewritten when a larger share
+    of its rows was removed.
     """
 
     delta_rows: int = 100

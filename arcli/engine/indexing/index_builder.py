@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 class BuilderOptions:
     """When to index at once, and when in a separate process. Rows are targets.
 
-    inline_rows (0..2000): up to so many are inserted while the caller waits, some 2.5 s; a process takes half
-    a second to start. 0: no call waits. backlog_rows (100..20,000): when so many have no segment (.2 s a
-    photo), adding waits for the process. bulk_rows (64..1000): when so many were added beyond the first
-    batch, the last fold merges segments. rounds (1..100): folds in a row; what was added during one is folded
-    by the next. process_bytes: memory of an interpreter with numpy and 400 targets at a time (measured: 77
-    MiB with 37 of graph, 231 with 183).
+    inline_rows (0 to 2000): up to so many are inserted while the caller waits, some 2.5 s; a process takes
+    half a second to start. 0: no call waits. backlog_rows (100 to 20,000): when so many have no segment (.2 s
+    a photo), adding waits for the process. bulk_rows (64 to 1000): when so many were added beyond the first
+    batch, the last fold merges segments. rounds (1 to 100): folds in a row; what was added during one is
+    folded by the next. process_bytes: memory of an interpreter with numpy and 400 targets at a time
+    (measured: 77 MiB with 37 of graph, 231 with 183).
     """
 
     inline_rows: int = 500

@@ -25,10 +25,10 @@ from arcli.store.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewLimits:
-    """uncovered_rows (1000..100,000): with more targets without a segment a channel is busy: 500 MB of
-    features to read, and some 3 s a photo. catch_up_rows (100..5000): how many of them are searched as delta
-    while a merged segment is loaded, some .2 s. widest (2..64): times k, up to which a list of neighbours is
-    widened where dead rows fill it.
+    """uncovered_rows (1000 to 100,000): with more targets without a segment a channel is busy: 500 MB of
+    features to read, and some 3 s a photo. catch_up_rows (100 to 5000): how many of them are searched as
+    delta while a merged segment is loaded, some .2 s. widest (2 to 64): times k, up to which a list of
+    neighbours is widened where dead rows fill it.
     """
 
     uncovered_rows: int = 20_000

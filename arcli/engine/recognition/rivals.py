@@ -16,12 +16,12 @@ from arcli.vision.geometry import quad_overlap
 class RivalOptions:
     """Which candidates compete (docs/recognition.md, step 7).
 
-    inliers: an accepted candidate with this share of the best one's inliers may be a look-alike of it
-    (.1...5). nearly_inliers: the same for one that is below its threshold (.2...8). same_place: two quads
-    with this intersection over union are one place (.2...6). covered: with this one, only one of two targets
-    can be seen (.3...8). shared: share of a candidate's inliers that the best has too, above which they are
-    look-alikes (.05...3). least_likeness: the least that likeness counts: a folded or glossy target
-    correlates with nothing (.01...2). sure: log-odds against a rival from which the choice is sure: 95 of
+    inliers: an accepted candidate with this share of the best one's inliers may be a look-alike of it (.1 to
+    .5). nearly_inliers: the same for one that is below its threshold (.2 to .8). same_place: two quads with
+    this intersection over union are one place (.2 to .6). covered: with this one, only one of two targets can
+    be seen (.3 to .8). shared: share of a candidate's inliers that the best has too, above which they are
+    look-alikes (.05 to .3). least_likeness: the least that likeness counts: a folded or glossy target
+    correlates with nothing (.01 to .2). sure: log-odds against a rival from which the choice is sure: 95 of
     100.
     """
 

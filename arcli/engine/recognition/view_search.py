@@ -24,20 +24,20 @@ from arcli.vision.geometry import area, inside
 class RecognizeOptions:
     """What can be tuned in the recipe; measured in docs/recognition.md unless another place is named.
 
-    shortlist: targets taken from one view (20..60); shortlist_many: when several targets in a photo are
-    wanted (40..100). crowd: when so many targets are found, the photo is searched again for more (2..6), with
-    a shortlist of shortlist_crowd (60..200). per_extra_channel: how much a shortlist grows for each channel
-    beyond the first (5..30). min_keypoints: a photo with fewer has hardly anything to match (4..20).
-    certain_inliers: with so many, looking further changes nothing (20..60); chance reaches about 12.
-    likely_inliers (10..30) together with likely_likeness (.3...8) are as certain. rival_votes: a candidate
-    with this share of the votes of a certain one may be a look-alike of it (.2...8). relatives: how many
-    targets at most are tried in addition to an answer (10..100), because they get the share relative_votes
-    (.1...5) of the votes of its relative_voters strongest keypoints (16..100). first_candidates: how many are
-    tried before later steps (10..30): of 380 right targets none was beyond rank 8 at 400 px. side_candidates:
-    the same in a view from the side (4..15). rectified_views: how many are taken at most where nothing is
-    accepted (1..6). small_voters: how many keypoints of a photo vote where one resolution is enough
-    (250..500): at 400 px 99.0 % of 407 are in the shortlist. fills: a certain target that takes this share of
-    the photo ends the search (.2...8).
+    shortlist: targets taken from one view (20 to 60); shortlist_many: when several targets in a photo are
+    wanted (40 to 100). crowd: when so many targets are found, the photo is searched again for more (2 to 6),
+    with a shortlist of shortlist_crowd (60 to 200). per_extra_channel: how much a shortlist grows for each
+    channel beyond the first (5 to 30). min_keypoints: a photo with fewer has hardly anything to match (4 to
+    20). certain_inliers: with so many, looking further changes nothing (20 to 60); chance reaches about 12.
+    likely_inliers (10 to 30) together with likely_likeness (.3 to .8) are as certain. rival_votes: a
+    candidate with this share of the votes of a certain one may be a look-alike of it (.2 to .8). relatives:
+    how many targets at most are tried in addition to an answer (10 to 100), because they get the share
+    relative_votes (.1 to .5) of the votes of its relative_voters strongest keypoints (16 to 100).
+    first_candidates: how many are tried before later steps (10 to 30): of 380 right targets none was beyond
+    rank 8 at 400 px. side_candidates: the same in a view from the side (4 to 15). rectified_views: how many
+    are taken at most where nothing is accepted (1 to 6). small_voters: how many keypoints of a photo vote
+    where one resolution is enough (250 to 500): at 400 px 99.0 % of 407 are in the shortlist. fills: a
+    certain target that takes this share of the photo ends the search (.2 to .8).
     """
 
     shortlist: int = 30

@@ -23,18 +23,18 @@ Mask = npt.NDArray[np.bool_]
 class CodeOptions:
     """How codes are found and compared (docs/score.md, "Codes").
 
-    finders: share of the modules of each finder mark of a QR code that must be right (.85..1). modules: the
+    finders: share of the modules of each finder mark of a QR code that must be right (.85 to 1). modules: the
     fewest and the most modules along a side of a QR code. window: px within which bars run in one direction
-    (16..40), coherence: how strictly they do (.8...98); contrast: standard deviation of gray from bar to gap
-    (20..60). bars: the fewest dark and light bars of a bar code (20..40: an EAN-8 has 43). ragged: how far
-    widths may be from whole numbers of modules on average (.1...2): striped shirts have .19 and more. single:
-    the least and the greatest share of bars one module wide. oversampled: photo pixels read per module
-    (3..6). shifts: how many modules a place may be off (0..1). sure: share of the contrast by which a module
-    must differ from the middle to count as resolved (.1...4). resolved: share of modules that must be
-    resolved (.5...8). differing: share of resolved modules that differ from which it may be another code
-    (.008...02), other: from which it is another (.04...1). Of photos of the code itself none had .005 where
-    .6 were resolved; of other codes the least was .023, in a code of 57 x 57 modules, most of them padding.
-    dense: a thumbnail with a smaller share of black and white detail holds no code (.02...1).
+    (16 to 40), coherence: how strictly they do (.8 to .98); contrast: standard deviation of gray from bar to
+    gap (20 to 60). bars: the fewest dark and light bars of a bar code (20 to 40: an EAN-8 has 43). ragged:
+    how far widths may be from whole numbers of modules on average (.1 to .2): striped shirts have .19 and
+    more. single: the least and the greatest share of bars one module wide. oversampled: photo pixels read per
+    module (3 to 6). shifts: how many modules a place may be off (0 to 1). sure: share of the contrast by
+    which a module must differ from the middle to count as resolved (.1 to .4). resolved: share of modules
+    that must be resolved (.5 to .8). differing: share of resolved modules that differ from which it may be
+    another code (.008 to .02), other: from which it is another (.04 to .1). Of photos of the code itself none
+    had .005 where .6 were resolved; of other codes the least was .023, in a code of 57 x 57 modules, most of
+    them padding. dense: a thumbnail with a smaller share of black and white detail holds no code (.02 to .1).
     """
 
     finders: float = 0.9

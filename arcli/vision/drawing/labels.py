@@ -31,8 +31,8 @@ _COLOURS: tuple[Colour, ...] = (
 class LabelOptions:
     """Sizes in 1/640 of the photo's long side; text as OpenCV scales its font (22 px high at 1).
 
-    smallest: text that can be read without zooming (.35..5). largest: .6..1. share: of a target's height that
-    its label takes (.1..3). pad: around a text (2..6).
+    smallest: text that can be read without zooming (.35 to .5). largest: .6 to 1. share: of a target's height
+    that its label takes (.1 to .3). pad: around a text (2 to 6).
     """
 
     smallest: float = 0.42

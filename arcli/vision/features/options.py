@@ -11,10 +11,10 @@ from arcli.models import Effort
 class SiftOptions:
     """What a preset's keypoints are (docs/recognition.md, step 2).
 
-    target_contrast: SIFT drops keypoints of a target below it (.005...04); OpenCV's default of .04 loses dim
-    pictures. photo_contrast: the same for photos: where they are blurred or dim, weak keypoints are better
-    than none. edge: OpenCV's default (5..20). smallest: px, the smallest picture in which SIFT finds anything
-    stable.
+    target_contrast: SIFT drops keypoints of a target below it (.005 to .04); OpenCV's default of .04 loses
+    dim pictures. photo_contrast: the same for photos: where they are blurred or dim, weak keypoints are
+    better than none. edge: OpenCV's default (5 to 20). smallest: px, the smallest picture in which SIFT finds
+    anything stable.
     """
 
     target_contrast: float = 0.02
@@ -29,11 +29,10 @@ CONTRAST, FAINT = SIFT.target_contrast, SIFT.photo_contrast
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOptions:
-    """max_side: long side in px that SIFT sees (64..1023; a smaller picture is not enlarged).
-
-    max_keypoints: the strongest by response that are kept (50..4000). voters: how many of them, the
-    strongest, search the index (100..max_keypoints; None: all). contrast: SIFT drops keypoints below it
-    (.005...04); makes no difference where there are more than `max_keypoints`.
+    """max_side: long side in px that SIFT sees (64 to 1023; a smaller picture is not enlarged).
+    max_keypoints: the strongest by response that are kept (50 to 4000). voters: how many of them, the
+    strongest, search the index (100 to max_keypoints; None: all). contrast: SIFT drops keypoints below it
+    (.005 to .04); makes no difference where there are more than `max_keypoints`.
     """
 
     max_side: int
@@ -76,9 +75,9 @@ keypoints (docs/recognition.md, step 11)."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TiltOptions:
-    """A view of a photo from the side. max_side: long side in px before squeezing (400..800). factor: of
-    squeezing (1.4..3; 2 corresponds to 60 degrees). direction: degrees (0..180). max_keypoints, voters: as
-    above. blur: px per factor of squeezing, in quadrature: the averaging over an area of that size."""
+    """A view of a photo from the side. max_side: long side in px before squeezing (400 to 800). factor: of
+    squeezing (1.4 to 3; 2 corresponds to 60 degrees). direction: degrees (0 to 180). max_keypoints, voters:
+    as above. blur: px per factor of squeezing, in quadrature: the averaging over an area of that size."""
 
     max_side: int
     factor: float

@@ -17,9 +17,9 @@ Mask = npt.NDArray[np.bool_]
 class AgreementOptions:
     """How far a match may be from what another predicts.
 
-    base: px (3..12), plus slope px for each px of distance from the predicting match (.1...4), because a
-    similarity approximates a perspective view. angle: degrees (15..45). scale: factor (1.3..2.5). most: how
-    many matches are considered, those with the best ratios (100..400).
+    base: px (3 to 12), plus slope px for each px of distance from the predicting match (.1 to .4), because a
+    similarity approximates a perspective view. angle: degrees (15 to 45). scale: factor (1.3 to 2.5). most:
+    how many matches are considered, those with the best ratios (100 to 400).
     """
 
     base: float = 6.0

@@ -26,12 +26,12 @@ Matrix = npt.NDArray[np.float64]
 class RectifiedOptions:
     """When a place is rectified, and what counts in the rectified view (docs/recognition.md, steps 6 and 10).
 
-    tilted: a place counts as tilted when a small circle becomes an ellipse with this ratio of axes
-    (1.1..1.5). few: a place with fewer inliers is rectified (30..80); with more the corners hardly move.
-    keypoints: the most that are extracted (300..800). first, last: px that a match may be off in the first
-    and in the last fit (2..5): less than in a photo. finer: with more px of the photo per px of the target,
-    the photo is shrunk first (1.2..2). same: least intersection over union with the place that was known
-    (.6...9).
+    tilted: a place counts as tilted when a small circle becomes an ellipse with this ratio of axes (1.1 to
+    1.5). few: a place with fewer inliers is rectified (30 to 80); with more the corners hardly move.
+    keypoints: the most that are extracted (300 to 800). first, last: px that a match may be off in the first
+    and in the last fit (2 to 5): less than in a photo. finer: with more px of the photo per px of the target,
+    the photo is shrunk first (1.2 to 2). same: least intersection over union with the place that was known
+    (.6 to .9).
     """
 
     tilted: float = 1.2

@@ -20,10 +20,10 @@ Matrix = npt.NDArray[np.float64]
 class RefineOptions:
     """The last fit of a place (docs/recognition.md, step 10; chosen on oxford_affine).
 
-    ratio: nearest to second nearest distance (.9..1): once the place is known, nearly every nearest neighbour
-    that lies there is right. fewest: with fewer correspondences the first fit is kept (6..20). noise,
-    noise_of_size: px, and px for each px of diameter (.1..1, 0...1): coarse keypoints are located less
-    exactly. rounds: of reweighting (3..12); every third one selects the nearby matches again.
+    ratio: nearest to second nearest distance (.9 to 1): once the place is known, nearly every nearest
+    neighbour that lies there is right. fewest: with fewer correspondences the first fit is kept (6 to 20).
+    noise, noise_of_size: px, and px for each px of diameter (.1 to 1, 0 to .1): coarse keypoints are located
+    less exactly. rounds: of reweighting (3 to 12); every third one selects the nearby matches again.
     """
 
     ratio: float = 0.97

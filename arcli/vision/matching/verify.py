@@ -19,11 +19,11 @@ from arcli.vision.opencv import cv2
 class VerifyOptions:
     """What can be tuned; measured in docs/recognition.md, step 4.
 
-    ratio: nearest to second nearest distance, at most (0.7..0.95; .85 measured). ransac_th: px at query
-    extraction size (2..8; 5 measured). min_matches: with fewer no homography is tried (4..12). min_inliers:
-    with fewer the candidate is refused (4..20). min_area: of the quad, as a share of the photo (>= 0).
-    max_stretch: longest to shortest of two opposite sides of the quad. cell: px within which keypoints count
-    as one place (1..4): SIFT repeats a point for each orientation.
+    ratio: nearest to second nearest distance, at most (0.7 to 0.95; .85 measured). ransac_th: px at query
+    extraction size (2 to 8; 5 measured). min_matches: with fewer no homography is tried (4 to 12).
+    min_inliers: with fewer the candidate is refused (4 to 20). min_area: of the quad, as a share of the photo
+    (>= 0). max_stretch: longest to shortest of two opposite sides of the quad. cell: px within which
+    keypoints count as one place (1 to 4): SIFT repeats a point for each orientation.
     """
 
     ratio: float = 0.85

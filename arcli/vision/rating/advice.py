@@ -15,9 +15,9 @@ class AdviceOptions:
     """When a trait is a reason (docs/level.md, "The level").
 
     places, contrast, scale, narrowness: the medians of pictures of level 5, with which others are compared.
-    telling: log-odds that a trait must cost before it is given as a reason (.2..1). small_side: px of the
-    long side below which a file is small (150..400). blurred: px at extraction size (3..6): in sharp pictures
-    a tenth of the keypoints are below 2.4.
+    telling: log-odds that a trait must cost before it is given as a reason (.2 to 1). small_side: px of the
+    long side below which a file is small (150 to 400). blurred: px at extraction size (3 to 6): in sharp
+    pictures a tenth of the keypoints are below 2.4.
     """
 
     places: int = 300

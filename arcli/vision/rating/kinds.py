@@ -57,17 +57,17 @@ GRID = Hint(
 class KindOptions:
     """When a picture is of a kind (docs/score.md, "Kinds of pictures").
 
-    dense: share of black and white detail from which a thumbnail is searched for codes (.05...2): an EAN
-    alone had .33, a sign with a QR code .17. in_code: share of the keypoints that lie in codes (.3...8).
-    plain: share of a thumbnail near its most frequent gray, below which it is no page (.4...8), plainer: no
-    dial. repeated: share of keypoints that look like others, below which it is neither (.1...4),
-    repeated_letters: no page (.5...98: a printed shirt had .8). side: px of the long side at which letters
-    are counted (320..640), levels: of gray from paper to ink (30..80). letters, lines: the fewest on a page
-    (80..300, 5..15); gaps: share of rows without ink (.3...6); large: share of the ink that may be in larger
-    things (.02...1): covers of books with few pictures had .1 or 114 letters. ticks: share of the changes
-    around a circle that repeat 8 to 60 times, beyond chance: dials had at least .56, checkerboards .33,
-    others at most .2. crossing: share of a picture's variance that rows and columns alone explain: grids had
-    1.00, bars .96, others at most .99.
+    dense: share of black and white detail from which a thumbnail is searched for codes (.05 to .2): an EAN
+    alone had .33, a sign with a QR code .17. in_code: share of the keypoints that lie in codes (.3 to .8).
+    plain: share of a thumbnail near its most frequent gray, below which it is no page (.4 to .8), plainer: no
+    dial. repeated: share of keypoints that look like others, below which it is neither (.1 to .4),
+    repeated_letters: no page (.5 to .98: a printed shirt had .8). side: px of the long side at which letters
+    are counted (320 to 640), levels: of gray from paper to ink (30 to 80). letters, lines: the fewest on a
+    page (80 to 300, 5 to 15); gaps: share of rows without ink (.3 to .6); large: share of the ink that may be
+    in larger things (.02 to .1): covers of books with few pictures had .1 or 114 letters. ticks: share of the
+    changes around a circle that repeat 8 to 60 times, beyond chance: dials had at least .56, checkerboards
+    .33, others at most .2. crossing: share of a picture's variance that rows and columns alone explain: grids
+    had 1.00, bars .96, others at most .99.
     """
 
     dense: float = 0.12

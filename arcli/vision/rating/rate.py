@@ -19,8 +19,8 @@ class LevelOptions:
     """What the levels mean (docs/level.md, "The level").
 
     recalls: the expected shares of the camera's views from which the level is 2, 3, 4, 5. min_places: the
-    fewest distinct places with keypoints (5..12): an inlier is worth at most 3.5 of the 18 that a match takes
-    at the default threshold (arcli.vision.scoring.score), so with five a picture is never found.
+    fewest distinct places with keypoints (5 to 12): an inlier is worth at most 3.5 of the 18 that a match
+    takes at the default threshold (arcli.vision.scoring.score), so with five a picture is never found.
     """
 
     recalls: tuple[float, ...] = (0.15, 0.4, 0.65, 0.85)

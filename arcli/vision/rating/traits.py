@@ -19,13 +19,13 @@ from arcli.vision.opencv import cv2
 class TraitOptions:
     """How traits are measured (docs/level.md, "The level").
 
-    grid: cells per side for the spread (4..10). compared: how many of the strongest keypoints are compared
-    with each other (60..200; 120 take .4 ms). side: px of the long side at which contrast is measured, about
-    the size of a picture far away (64..256), in windows of `window` px (5..15). even: share of the picture
-    that details should cover (.3..1). apart: share of the long side from which keypoints are at different
-    places (.01...05). like: squared distance, as a share of a typical code's, below which they look alike
-    (.1...3). least_scale: percent of the long side, the least size that the mean keypoint is taken to have
-    (.1...5).
+    grid: cells per side for the spread (4 to 10). compared: how many of the strongest keypoints are compared
+    with each other (60 to 200; 120 take .4 ms). side: px of the long side at which contrast is measured,
+    about the size of a picture far away (64 to 256), in windows of `window` px (5 to 15). even: share of the
+    picture that details should cover (.3 to 1). apart: share of the long side from which keypoints are at
+    different places (.01 to .05). like: squared distance, as a share of a typical code's, below which they
+    look alike (.1 to .3). least_scale: percent of the long side, the least size that the mean keypoint is
+    taken to have (.1 to .5).
     """
 
     grid: int = 6
@@ -47,7 +47,7 @@ class Traits:
 
     places: distinct places with keypoints. repeated: share of keypoints that look like one elsewhere in the
     picture. covered: share of a 6 x 6 grid that has keypoints. contrast: standard deviation of gray levels
-    around a typical keypoint (0..127). scale: mean diameter of the keypoints, in percent of the long side.
+    around a typical keypoint (0 to 127). scale: mean diameter of the keypoints, in percent of the long side.
     finest: px, the diameter that a tenth of the keypoints stays below. side: px of the long side. narrowness:
     long side by short side (>= 1).
     """

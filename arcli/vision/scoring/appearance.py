@@ -22,12 +22,12 @@ Plane = npt.NDArray[np.float32]
 class AppearanceOptions:
     """How a place is compared with a thumbnail (docs/recognition.md, step 5).
 
-    block: px of a 128 px thumbnail (8..32). fine, coarse: px of the two blurs between which detail lies
-    (1..2, 3..8): at finer detail the homography of few points is off; coarser are outlines and shadows, which
-    any two shirts or sheets share. oversampled: the photo is read at so many times the thumbnail's size, then
-    averaged (1..3). texture: a block of the thumbnail with less variance of detail is not used (1..10). dim:
-    the least variance in the photo that a block counts with (.5..4). seen: share of a block that must lie in
-    the photo (.5..1). fewest: how many usable blocks a comparison needs (1..10).
+    block: px of a 128 px thumbnail (8 to 32). fine, coarse: px of the two blurs between which detail lies (1
+    to 2, 3 to 8): at finer detail the homography of few points is off; coarser are outlines and shadows,
+    which any two shirts or sheets share. oversampled: the photo is read at so many times the thumbnail's
+    size, then averaged (1 to 3). texture: a block of the thumbnail with less variance of detail is not used
+    (1 to 10). dim: the least variance in the photo that a block counts with (.5 to 4). seen: share of a block
+    that must lie in the photo (.5 to 1). fewest: how many usable blocks a comparison needs (1 to 10).
     """
 
     block: int = 16

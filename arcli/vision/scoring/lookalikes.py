@@ -29,19 +29,19 @@ from arcli.vision.scoring.tones import in_tones_of
 class LookAlikeOptions:
     """How a photo votes between two look-alikes (docs/recognition.md, "Look-alikes, and many targets").
 
-    detail, colour, inliers: weights of the log-odds (0..30), by logistic regression on 1,550 pairs of look-
+    detail, colour, inliers: weights of the log-odds (0 to 30), by logistic regression on 1,550 pairs of look-
     alikes on real photos, one half of the photos predicting the other. noise_detail, noise_colour: squared
-    levels by which a photo differs even from the thumbnail of what it shows (5..60). strange_detail,
-    strange_colour: levels at which a place that is unlike both counts for half (3..20). laid_by_photo: weight
-    of detail where only the photo tells how one lies on the other (0..1). min_alike: with so many inliers the
-    targets themselves tell it (8..30). gain: the least and the greatest contrast of a photo relative to the
-    thumbnail's. cast: levels of colour that two pictures may differ by where they reveal the photo's colour
-    cast (1..10). cast_unknown: share of the visible pixels assumed to have no cast (0..1). colour_blur: px
-    (1..4). min_pixels: how many of a thumbnail must be visible (50..1000). most_by_inliers: the most that
-    inliers count for where the pictures can be compared (0..2.5): a stronger print has more of them,
-    whichever is seen. copy: levels (RMS) by which a copy of a picture differs from its thumbnail at most
-    (3..8; photos differ by 14 and more); copy_noise: by which any copy differs (.2..2); by_copy: weight of
-    the logarithm of the ratio of squares (2..6).
+    levels by which a photo differs even from the thumbnail of what it shows (5 to 60). strange_detail,
+    strange_colour: levels at which a place that is unlike both counts for half (3 to 20). laid_by_photo:
+    weight of detail where only the photo tells how one lies on the other (0 to 1). min_alike: with so many
+    inliers the targets themselves tell it (8 to 30). gain: the least and the greatest contrast of a photo
+    relative to the thumbnail's. cast: levels of colour that two pictures may differ by where they reveal the
+    photo's colour cast (1 to 10). cast_unknown: share of the visible pixels assumed to have no cast (0 to 1).
+    colour_blur: px (1 to 4). min_pixels: how many of a thumbnail must be visible (50 to 1000).
+    most_by_inliers: the most that inliers count for where the pictures can be compared (0 to 2.5): a stronger
+    print has more of them, whichever is seen. copy: levels (RMS) by which a copy of a picture differs from
+    its thumbnail at most (3 to 8; photos differ by 14 and more); copy_noise: by which any copy differs (.2 to
+    2); by_copy: weight of the logarithm of the ratio of squares (2 to 6).
     """
 
     detail: float = 12.0

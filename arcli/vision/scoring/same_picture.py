@@ -25,14 +25,14 @@ Matrix = npt.NDArray[np.float64]
 class SamePictureOptions:
     """What makes a copy (docs/recognition.md, "Duplicates").
 
-    rounds: of the reweighted fit (4..12). off: px, at the size of features, by which half of the inliers may
-    miss a copy's place (.4..1): copies had at most .41, two photographs of one heap at least .65. aspect:
-    factor by which one side may be scaled more than the other (1.01..1.1). least_part: share of the larger
-    picture that a crop shows (.3...8). side: px of the long side at which they are compared (96..192). blur:
-    px (.5..2). block: blocks a side (8..16). light, cast: levels by which the whole may differ in lightness
-    and colour. colour: weight of a level of colour relative to one of lightness (1..2). noise: levels by
-    which a block may differ (8..20), and variance: a further allowance, as a share of its own variance
-    (.1...6). differing: share of the blocks that may differ (.01...06).
+    rounds: of the reweighted fit (4 to 12). off: px, at the size of features, by which half of the inliers
+    may miss a copy's place (.4 to 1): copies had at most .41, two photographs of one heap at least .65.
+    aspect: factor by which one side may be scaled more than the other (1.01 to 1.1). least_part: share of the
+    larger picture that a crop shows (.3 to .8). side: px of the long side at which they are compared (96 to
+    192). blur: px (.5 to 2). block: blocks a side (8 to 16). light, cast: levels by which the whole may
+    differ in lightness and colour. colour: weight of a level of colour relative to one of lightness (1 to 2).
+    noise: levels by which a block may differ (8 to 20), and variance: a further allowance, as a share of its
+    own variance (.1 to .6). differing: share of the blocks that may differ (.01 to .06).
     """
 
     rounds: int = 8

@@ -20,8 +20,9 @@ Vector = npt.NDArray[np.float64]
 class TonesOptions:
     """How tones are fitted (docs/recognition.md, "Look-alikes, and many targets"); fractions of full scale.
 
-    strange: the distance from the fit at which a place counts for half (.03...2): there the targets differ in
-    more than tones. ridge: of the regression (1e-7..1e-4). blur: px (1..4). steps: of the fit (1..5).
+    strange: the distance from the fit at which a place counts for half (.03 to .2): there the targets differ
+    in more than tones. ridge: of the regression (1e-7 to 1e-4). blur: px (1 to 4). steps: of the fit (1 to
+    5).
     """
 
     strange: float = 0.05
