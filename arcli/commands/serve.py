@@ -66,7 +66,7 @@ def serve(
         typer.Option(
             "--memory-limit",
             metavar="SIZE",
-            help="Memory for opened indexes, as 512M or 4G; those used longest ago make room."
+            help="Memory for opened indexes, such as 512M or 4G; least recently used ones are released."
             " Default: half of the machine's.",
         ),
     ] = None,

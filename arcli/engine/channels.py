@@ -30,12 +30,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelLimits:
-    """What a process keeps of its channels, and does beside their changes.
+    """What a process keeps of its channels, and does in addition to their changes.
 
-    kept_indexes (1..10,000): how many opened indexes stay in memory, those of the channels used last. memory:
-    bytes that they take together (None: no limit), the one in use apart; pages of mapped files do not count,
-    for the system takes those back. sealed_rows (1..1,000): targets of an earlier arcli that get their
-    checksum after each change: 64 take some 20 ms.
+    kept_indexes (1 to 10,000): how many opened indexes stay in memory, those of the channels used last.
+    memory: bytes that they take together (None: no limit), without the one in use; pages of mapped files do
+    not count, since the system takes those back. sealed_rows (1 to 1,000): targets of an earlier arcli that
+    get their checksum after each change: 64 take some 20 ms.
     """
 
     kept_indexes: int = 256
@@ -204,7 +204,7 @@ class Channels:
             _log.warning("channel %r: %s; %s", opened.name, loss_message(lost), LOST_HINT)
 
     def _rest_others(self) -> None:
-        """Release the indexes of the channels used longest ago, as the limits say; never the last one's."""
+        """Release the indexes of the least recently used channels beyond the limits; never the last."""
         with self._guard:
             recent = [*reversed(self._open.values())]
         left = self._limits.memory

@@ -45,7 +45,7 @@ class LocalGallery(LocalAdmin):
     """The galleries of one data folder. Processes and threads may share it; close it when done.
 
     background: separate processes maintain the index, so that no call waits for it (a server). limits: what a
-    picture may cost to decode. index_memory: bytes that opened indexes take together, the one in use apart;
+    picture may cost to decode. index_memory: bytes that opened indexes take together, without the one in use;
     None: as many as there are.
     """
 

@@ -46,7 +46,7 @@ class DescriptorIndex(Protocol):
 
     @property
     def memory(self) -> int:
-        """Bytes that it keeps in memory, pages of a mapped file not counted: the system takes those back."""
+        """Bytes that it keeps in memory, not counting pages of a mapped file, which the system takes back."""
         ...
 
     def search(self, queries: Codes, k: int) -> Neighbours:

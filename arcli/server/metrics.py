@@ -59,7 +59,7 @@ class Metrics:
         )
         self._indexes = Gauge(
             "arcli_index_bytes",
-            "Bytes of memory that opened indexes take, mapped files apart.",
+            "Bytes of memory that opened indexes take, without mapped files.",
             registry=self.registry,
             multiprocess_mode="livesum",
         )

@@ -23,7 +23,7 @@ _BLOB_LIMIT = 64 * 1024 * 1024  # bytes; a damaged length field must not take al
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a database is waited for, in seconds.
+    """How long to wait for a database, in seconds.
 
     writer (0 to 120): for whoever writes now; the longest transaction, a migration, takes a few. recovery
     (0 to 60): readers wait only while another process recovers the log of one that died, which takes less
