@@ -155,6 +155,25 @@ def examine(gallery: Gallery, *, channel: str | None, repair: bool) -> Iterator[
     return gallery.probe(channel=channel)
 
 
+def compare_samples(settings: Settings, channel: str | None) -> Iterator[Finding]:
+    """Compare a sample of kept pictures with stored features. Raises NotSupported for a service."""
+    from arcli.engine.channels import Channels
+    from arcli.engine.doctor import compare_samples
+
+    channels = Channels(local_data_dir(settings))
+    try:
+        yield from compare_samples(channels, channel)
+    finally:
+        channels.close()
+
+
+def salvage(settings: Settings, channel: str | None, folder: Path) -> Iterator[Finding]:
+    """Write what can be read of damaged channels into a folder. Raises NotSupported for a service."""
+    from arcli.store.repair.salvage import salvage
+
+    yield from salvage(local_data_dir(settings), channel, folder)
+
+
 def account_admin(settings: Settings) -> AccountAdmin:
     """Open the accounts of the profile's data folder; the caller closes them. Raises NotSupported."""
     return accounts_of(local_data_dir(settings))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from arcli.console.items import ItemView
 from arcli.console.session import Session
 from arcli.console.text import plural
-from arcli.errors import ArcliError, DataDamaged, NotFound
+from arcli.errors import ArcliError, DataDamaged, NotFound, UsageError
 from arcli.models import Finding
 from arcli.settings import Kind, examine_settings
 
@@ -30,8 +31,22 @@ FINDINGS: ItemView[Finding] = ItemView(
 def doctor(
     ctx: typer.Context,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Rebuild damaged indexes and other derived data.")
+        bool,
+        typer.Option("--repair", help="Rebuild what is derived; carry over what can be read of the rest."),
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Extract features of some kept pictures again, and compare."),
+    ] = False,
+    salvage: Annotated[
+        Path | None,
+        typer.Option(
+            "--salvage",
+            metavar="DIR",
+            help="Write what damaged channels still hold into a new folder, as pictures and manifests"
+            " that add --manifest reads; change nothing.",
+        ),
+    ] = None,
 ) -> None:
     """Check stores, indexes and settings, of all channels or of --channel.
 
@@ -42,7 +57,13 @@ def doctor(
     """
     session = Session.of(ctx)
     channel = session.channel if session.named("channel") else None
+    if salvage is not None and repair:
+        raise UsageError("--salvage changes nothing, --repair does: one after the other")
     findings = session.examine(channel, repair=repair)
+    if verify:
+        findings = chain(findings, session.compare_samples(channel))
+    if salvage is not None:
+        findings = session.salvage(channel, salvage)
     answer = session.answer(FINDINGS, changes=repair)
     bad = 0
     for finding in chain(examine_settings(session.settings), _data_folder(session), findings):

@@ -19,6 +19,8 @@ from arcli.errors import ArcliError, NotFound, UsageError
 from arcli.settings import Format, Kind, Settings, resolve
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from arcli.console.faults import WarningHandler
     from arcli.console.progress import Advance
     from arcli.gallery import ChannelAdmin, Gallery, Maintenance
@@ -105,6 +107,16 @@ class Session:
         from arcli.connect import backups
 
         return backups(self.settings)
+
+    def compare_samples(self, channel: str | None) -> Iterator[Finding]:
+        from arcli.connect import compare_samples
+
+        return compare_samples(self.settings, channel)
+
+    def salvage(self, channel: str | None, folder: Path) -> Iterator[Finding]:
+        from arcli.connect import salvage
+
+        return salvage(self.settings, channel, folder)
 
     def index(self, channels: Sequence[str]) -> None:
         """Build the indexes of channels that were restored."""

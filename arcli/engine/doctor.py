@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from arcli.engine.admin import seal_all
-from arcli.engine.channels import Channels
+from arcli.engine.channels import Channels, OpenChannel
 from arcli.engine.indexing.index_check import repair_index, verify_index
-from arcli.errors import ArcliError
+from arcli.errors import ArcliError, DataDamaged, PictureRefused
 from arcli.features import Features
 from arcli.models import Finding
 from arcli.store.counts import Counts
@@ -20,6 +21,11 @@ from arcli.store.repair.check import (
     verify_store,
 )
 from arcli.store.repair.rebuild import rebuild_catalog, repair_pages, verify_catalog
+from arcli.store.snapshot import Snapshot
+from arcli.vision.decoding.limits import LOCAL
+
+_OFF = 0.05  # of the longer side: how far off the corners may be; both show the whole picture
+_SAMPLE = 20  # pictures of a channel, evenly spread: some 3 s
 
 
 def verify(channels: Channels, name: str | None) -> Iterator[Finding]:
@@ -66,6 +72,60 @@ def _repair(channels: Channels, name: str | None) -> Iterator[Finding]:
         except ArcliError as error:
             yield Finding.of(each, error, hint=advice(error))
     yield from _verify(channels, name)
+
+
+def compare_samples(channels: Channels, name: str | None) -> Iterator[Finding]:
+    """Extract features of a sample of kept pictures again and compare them with the stored ones."""
+    for each in [name] if name is not None else _names(channels):
+        try:
+            yield from _compare_sample(channels.get(each))
+        except ArcliError as error:
+            yield Finding.of(each, error, hint=advice(error))
+
+
+def _compare_sample(channel: OpenChannel) -> Iterator[Finding]:
+    with channel.store.read() as snapshot:
+        select = "SELECT row_id FROM pictures ORDER BY row_id"
+        kept = [row for (row,) in snapshot.connection.execute(select)]
+        sample = kept[:: max(1, -(-len(kept) // _SAMPLE))]
+        rows, features = snapshot.rows(sample), snapshot.features(sample)
+        bad = [
+            row
+            for row_id, row in rows.items()
+            if row_id in features and not _agrees(snapshot, row_id, features[row_id], channel.preset)
+        ]
+    for row in bad:
+        message = "its kept picture does not show what its features are of"
+        hint = "replace its picture: arcli update --image"
+        yield Finding(subject=f"{channel.name}/{row.identifier}", ok=False, message=message, hint=hint)
+    if not bad:
+        message = f"features of {len(rows):,} of {len(kept):,} kept pictures agree with what is stored"
+        yield Finding(subject=channel.name, ok=True, message=message)
+
+
+def _agrees(snapshot: Snapshot, row_id: int, stored: bytes, preset: int) -> bool:
+    """Say whether features of the kept picture, which is smaller than the one that was added, match.
+
+    A picture that fails its checksum is reported elsewhere.
+    """
+    from arcli.vision.geometry import corners
+    from arcli.vision.matching.verify import verify
+    from arcli.vision.rating.enrolment import enrolled
+
+    with contextlib.suppress(DataDamaged):
+        data = snapshot.picture(row_id)
+        if data is None:
+            return True
+        try:
+            again = enrolled(data, name=str(row_id), limits=LOCAL, keep_picture=False, preset=preset)
+        except PictureRefused:
+            return False
+        found = verify(again.features, Features.from_bytes(stored))
+        if found.refusal is not None or found.quad is None:
+            return False
+        off = abs(found.quad - corners(again.features.image_size)).max()
+        return bool(off <= _OFF * max(again.features.image_size))
+    return True
 
 
 def _names(channels: Channels) -> Sequence[str]:

@@ -260,3 +260,80 @@ def test_a_lost_log_is_said_by_each_command_until_it_is_accepted(place: Path) ->
     assert "with 1 rows" in only_error(answer)["message"]
     assert arcli(crashed, "doctor", "--repair")[0] == 9
     assert arcli(crashed, "doctor")[0] == 0
+
+
+def test_what_a_damaged_store_holds_is_salvaged_and_can_be_added_again(place: Path) -> None:
+    """Of three targets one lost its picture; the page of free space and the store itself stay as they are."""
+    arcli(place, "add", "poster2.png", "--metadata", '{"a": "ä"}')
+    store = store_of(place)
+    flip(store, blob(place, "pictures"))
+    data = bytearray(store.read_bytes())
+    data[39] ^= 4  # the list of free pages: SQLite finds damage
+    store.write_bytes(data)
+    status, answer = arcli(place, "doctor", "--salvage", "out")
+    assert status in (3, 9)
+    assert any("poster1" in str(error["item"]) for error in answer["errors"])
+    assert store.read_bytes() == bytes(data)
+    (manifest,) = place.glob("out/*/manifest.jsonl")
+    rows = {row["identifier"]: row for row in map(json.loads, manifest.read_text("utf-8").splitlines())}
+    assert rows.keys() == {"poster1", "poster2"}
+    assert rows["poster2"]["metadata"] == '{"a": "ä"}'
+    assert rows["poster1"]["image"] is None
+    status, answer = arcli(place, "add", "--manifest", str(manifest), "-c", "again")
+    assert {item["identifier"]: item["status"] for item in answer["data"]["items"]}["poster2"] == "added"
+    assert arcli(place, "find", "poster2.png", "-c", "again")[0] == 0
+    assert arcli(place, "doctor", "--salvage", "out")[0] == 6, "a folder that is not empty is not touched"
+
+
+def test_doctor_compares_kept_pictures_with_features(place: Path) -> None:
+    arcli(place, "add", "poster2.png")
+    assert arcli(place, "doctor", "--verify")[0] == 0
+    with sqlite3.connect(store_of(place)) as connection:  # a picture of another target, with its own checksum
+        connection.execute(
+            "UPDATE pictures SET data = (SELECT data FROM pictures WHERE row_id = 2) WHERE row_id = 1"
+        )
+        connection.execute("UPDATE targets SET crc32 = NULL, picture_crc = NULL WHERE row_id = 1")
+    connection.close()
+    assert arcli(place, "doctor")[0] == 0, "each row by itself is sound"
+    status, answer = arcli(place, "doctor", "--verify")
+    assert status == 9
+    assert only_error(answer)["item"] == "default/poster1"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("backup", "out"),
+        ("restore", "out"),
+        ("channel", "backup", "default", "out"),
+        ("channel", "restore", "out"),
+        ("doctor", "--salvage", "out"),
+    ],
+)
+def test_a_service_is_backed_up_on_its_own_machine(place: Path, words: tuple[str, ...]) -> None:
+    config = {"XDG_CONFIG_HOME": str(place / "config")}
+    for call in (["profile", "add", "shop", "--kind", "arcloud", "--url", "http://127.0.0.1:9"], words):
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "arcli",
+                *(["--profile", "shop"] if call is words else []),
+                *call,
+                "--json",
+            ],
+            cwd=place,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "ARCLI_USERNAME": "a",
+                "ARCLI_SECRETKEY": "b",
+                **config,
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 13, done.stdout
+    assert not (place / "out").exists()
