@@ -61,17 +61,23 @@ def printed(dark: np.ndarray, size: int) -> np.ndarray:
     return np.kron(page, np.ones((size, size), np.uint8))[..., None].repeat(3, 2)
 
 
+def data_of(number: int, side: int) -> np.ndarray:
+    """Modules at random, of which a third belongs to the number; the family shares the others."""
+    shared, own = (np.random.default_rng(seed).random((side, side)) < 0.5 for seed in (0, number))
+    return np.where(np.random.default_rng(1).random((side, side)) < 1 / 3, own, shared)
+
+
 def data_matrix(number: int) -> np.ndarray:
-    """The marks of a Data Matrix, two sides dark and two by turns, around data at random."""
-    dark = np.random.default_rng(number).random((22, 22)) < 0.5
+    """The marks of a Data Matrix, two sides dark and two by turns, around data."""
+    dark = data_of(number, 22)
     even = np.arange(22) % 2 == 0
     dark[:, -1], dark[0], dark[:, 0], dark[-1] = ~even, even, True, True
     return printed(dark, 14)
 
 
 def aztec(number: int) -> np.ndarray:
-    """The rings of an Aztec code and the marks at their corners, in data at random."""
-    dark = np.random.default_rng(number).random((27, 27)) < 0.5
+    """The rings of an Aztec code and the marks at their corners, in data."""
+    dark = data_of(number, 27)
     rings = np.maximum(*np.abs(np.mgrid[-5:6, -5:6]))
     dark[8:19, 8:19] = (rings % 2 == 0) & (rings < 5)
     dark[8, 8:10] = dark[9, 8] = dark[8:10, 18] = dark[17, 18] = True
@@ -80,16 +86,16 @@ def aztec(number: int) -> np.ndarray:
 
 def pdf417(number: int) -> np.ndarray:
     """Rows of PDF417: its first and last bars, between them words of four bars and four gaps."""
-    rng = np.random.default_rng(number)
 
-    def word() -> np.ndarray:
+    def word(row: int, column: int) -> np.ndarray:
+        rng = np.random.default_rng((row, column, number if row % 3 == 0 else 0))
         widths = np.ones(8, int)
         for _ in range(9):
             widths[rng.choice(np.flatnonzero(widths < 6))] += 1
         return np.repeat(np.arange(8) % 2 == 0, widths)
 
     first, last = ([bit == "1" for bit in bits] for bits in ("11111111010101000", "111111101000101001"))
-    rows = [np.r_[first, word(), word(), word(), word(), last] for _ in range(14)]
+    rows = [np.r_[first, *(word(row, column) for column in range(4)), last] for row in range(14)]
     return printed(np.repeat(np.array(rows), 3, axis=0), 5)
 
 
