@@ -1,15 +1,17 @@
 """Versions of one art: which of them a file or a photo shows, and how often a sure answer is wrong.
 
 Each picture is registered with eleven versions of itself: other tones, inks and papers, a second scan, a
-title elsewhere. Looked up are their own files, copies saved again, and photos by the simulated camera in
-coloured light; then labels of one series on bottles. Each row of the table is for one half of the pictures.
-Run it by `make bench-versions`; ARGS: --pictures N (each with its versions), --output FILE.json.
+title elsewhere. Asked are their own files, copies saved anew, and photos by the simulated camera in coloured
+light; and labels of one series on bottles. Each row of the table is of one half of the pictures. Run it by
+`make bench-versions`; ARGS: --pictures N (each with its versions), --minutes N, --output FILE.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +27,7 @@ from benchmarks.results import ROOT, describe_run, print_table, write_json
 from benchmarks.versions_pictures import SEEN, on_a_bottle, saved_anew, versions
 
 PICTURES = 180
+TOGETHER = 6  # pictures whose families are in one gallery
 SETS = ("smvs_book_covers", "smvs_museum_paintings", "ar_pairs", "banknotes_iran")
 
 Rows = dict[str, Counter[str]]
@@ -50,25 +53,33 @@ class Asked(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=PICTURES)
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="begin no further pictures after these"
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "bench-results" / "versions.json")
     asked = parser.parse_args()
     need_photo_sets()
     chosen = pictures(asked.pictures)
     others = [one.pixels for one in chosen]
     rows: Rows = defaultdict(Counter)
-    _measure(chosen, lambda one: versions(one.pixels, one.name), _shown, rows)
-    _measure(chosen, lambda one: _look_alikes(one.name, one.pixels, others), _on_bottles, rows)
+    end, done = time.monotonic() + 60 * asked.minutes, 0
+    while done < len(chosen) and time.monotonic() < end:
+        some = chosen[done : done + TOGETHER]
+        _measure(some, lambda one: versions(one.pixels, one.name), _shown, rows, done)
+        _measure(some, lambda one: _look_alikes(one.name, one.pixels, others), _on_bottles, rows, done)
+        done += len(some)
     print_table(["shown", *OUTCOMES], [[row, *(rows[row][o] for o in OUTCOMES)] for row in sorted(rows)])
-    write_json(asked.output, describe_run() | {"pictures": len(chosen), "rows": rows})
+    write_json(asked.output, describe_run() | {"pictures": done, "rows": rows})
 
 
 def pictures(number: int) -> list[Chosen]:
-    """Return pictures from all over the sets."""
+    """Return pictures from all over the sets, in an order of chance, so that a first part is fair."""
     entries = [entry for entry in manifest() if entry["role"] == "gallery" and entry["set"] in SETS]
     step = max(1, len(entries) // number)
+    some = sorted(entries[::step][:number], key=lambda entry: sha256(entry["id"].encode()).digest())
     return [
         Chosen(entry["id"], _read(entry), "B" if sha256(entry["file"].encode()).digest()[0] % 2 else "A")
-        for entry in entries[::step][:number]
+        for entry in some
     ]
 
 
@@ -77,9 +88,13 @@ def _measure(
     make: Callable[[Chosen], Family],
     show: Callable[[str, Family, int], Iterator[Asked]],
     rows: Rows,
+    before: int,
 ) -> None:
-    """Register the families of all pictures, look up each member, count the outcomes."""
-    number = 0
+    """Register the families of all pictures, ask for each member, count the outcomes.
+
+    before: pictures that were measured before these: no two photos have the same light and noise.
+    """
+    number = before * len(make(chosen[0]))
     with tempfile.TemporaryDirectory() as folder, LocalGallery(Path(folder) / "data") as gallery:
         for one in chosen:
             _add(gallery, make(one).items())

@@ -1,6 +1,7 @@
 """Look-alikes share most of their picture; copies are one target several times in a photo."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -239,3 +240,31 @@ def test_what_is_asked_for_besides_never_changes_the_answer(
         assert [(m.identifier, m.inliers, m.ambiguous, m.quad) for m in besides.matches] == [
             (m.identifier, m.inliers, m.ambiguous, m.quad) for m in plain.matches
         ]
+
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGallery]:
+    with LocalGallery(tmp_path_factory.mktemp("samples") / "data") as gallery:
+        items = [
+            AddItem(picture=Picture(name=path.name, data=path.read_bytes()), identifier=path.stem)
+            for path in sorted((SAMPLES / "gallery").iterdir())
+        ]
+        assert all(result.error is None for result in gallery.add_many(channel="default", items=items))
+        yield gallery
+
+
+@pytest.mark.parametrize("photo", sorted((SAMPLES / "photos").iterdir()), ids=lambda path: path.stem)
+def test_the_first_answer_is_the_same_with_a_limit_and_with_candidates(
+    samples: LocalGallery, photo: Path
+) -> None:
+    picture = Picture(name=photo.name, data=photo.read_bytes())
+    first = [
+        [match.identifier for match in samples.find(picture=picture, channels=None, options=options).matches][
+            :1
+        ]
+        for options in (FindOptions(), FindOptions(limit=3), FindOptions(candidates=20))
+    ]
+    assert first[1:] == [first[0]] * 2

@@ -20,6 +20,7 @@ from arcli.vision.geometry import pixel_size, project, scale_points, scaling
 
 Points = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
+FINE_SIDE = 1024  # px: a place that takes a quarter of the photo is then twice the size of a thumbnail
 
 
 class PhotoView:
@@ -46,6 +47,16 @@ class PhotoView:
     def pixels(self) -> Pixels:
         """(h, w, 3) BGR of the view."""
         return self._lazy_pixels()
+
+    @cached_property
+    def fine(self) -> Pixels:
+        """(h, w, 3) BGR of the photo, at a size that shows what differs between look-alikes."""
+        return shrink(self.photo, FINE_SIDE)
+
+    @property
+    def to_fine(self) -> Points:
+        """(3, 3), from pixels of the view to those of `fine`."""
+        return np.asarray(scaling(pixel_size(self.photo), pixel_size(self.fine)) @ self.to_photo)
 
     def displayed(self, place: Points | None) -> Quad | None:
         """Move a quad from pixels of the view to pixels of the displayed photo."""

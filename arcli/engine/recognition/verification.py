@@ -80,15 +80,15 @@ def checked(view: PhotoView, query: Features, one: VerifiedCandidate) -> Verifie
 
 def rival_log_odds(view: PhotoView, one: VerifiedCandidate, other: VerifiedCandidate) -> float:
     """Return the log-odds that `one` is seen, given that one of two accepted candidates is."""
-    first, second = _placed_target(one), _placed_target(other)
+    first, second = (_placed_target(view, each) for each in (one, other))
     copied = copy_log_odds(view.photo, first, second)
-    return log_odds(view.pixels, first, second) if copied is None else copied
+    return log_odds(view.fine, first, second) if copied is None else copied
 
 
-def _placed_target(one: VerifiedCandidate) -> PlacedTarget:
+def _placed_target(view: PhotoView, one: VerifiedCandidate) -> PlacedTarget:
     homography = one.verification.homography
     assert homography is not None, "accepted candidates have one"
-    return PlacedTarget(one.target.features, one.target.thumbnail, homography, one.inliers)
+    return PlacedTarget(one.target.features, one.target.thumbnail, view.to_fine @ homography, one.inliers)
 
 
 def _appearance(view: PhotoView, found: Verification, target: GalleryTarget) -> Appearance | None:

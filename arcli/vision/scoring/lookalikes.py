@@ -1,10 +1,10 @@
 """Which of two look-alikes is in the photo, decided by what differs between them and by nothing else.
 
 Look-alikes (editions, flavours, denominations) share most keypoints, so counts of inliers say little, and
-likeness says as much about how well each was aligned as about which one it is. Here both thumbnails are laid
-over each other and over the photo, and the photo votes, by detail and by colour, only where they differ.
-Tones and overall colour, which light and cameras change too, are no difference that a photo can show; only a
-copy of the picture itself can.
+likeness says as much about how well each was aligned as about which it is. Here the second thumbnail and the
+photo are laid upon the first, and the photo is asked how much of the difference it has, in detail and in
+colour, that neither light nor camera explain (`tones.py`, `difference.py`). Only a copy of the picture itself
+can tell tones and the colour of the whole.
 """
 
 from __future__ import annotations
@@ -17,47 +17,42 @@ import numpy.typing as npt
 
 from arcli.features import Features
 from arcli.vision.drawing.thumbnail import encode_thumbnail, thumbnail_pixels
-from arcli.vision.features.extract import shrink
-from arcli.vision.geometry import Size, pixel_size, scaling
+from arcli.vision.geometry import Size, area, corners, pixel_size, project, scaling
 from arcli.vision.matching.verify import verify
 from arcli.vision.opencv import cv2
-from arcli.vision.scoring.appearance import Image, Plane, blurred, covered, detail, rectified, warped
-from arcli.vision.scoring.tones import in_tones_of
+from arcli.vision.scoring.appearance import Image, Plane, covered, rectified, warped
+from arcli.vision.scoring.difference import Share, share_of
+from arcli.vision.scoring.registration import BETWEEN_TARGETS, OF_A_PHOTO, Layer, laid_upon
+from arcli.vision.scoring.tones import Laid, compared_by_colour, compared_by_detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookAlikeOptions:
     """How a photo votes between two look-alikes (docs/recognition.md, "Look-alikes, and many targets").
 
-    detail, colour, inliers: weights of the log-odds (0 to 30), by logistic regression on 1,550 pairs of look-
-    alikes on real photos, one half of the photos predicting the other. noise_detail, noise_colour: squared
-    levels by which a photo differs even from the thumbnail of what it shows (5 to 60). strange_detail,
-    strange_colour: levels at which a place that is unlike both counts for half (3 to 20). laid_by_photo:
-    weight of detail where only the photo tells how one lies on the other (0 to 1). min_alike: with so many
-    inliers the targets themselves tell it (8 to 30). gain: the least and the greatest contrast of a photo
-    relative to the thumbnail's. cast: levels of colour that two pictures may differ by where they reveal the
-    photo's colour cast (1 to 10). cast_unknown: share of the visible pixels assumed to have no cast (0 to 1).
-    colour_blur: px (1 to 4). min_pixels: how many of a thumbnail must be visible (50 to 1000).
-    most_by_inliers: the most that inliers count for where the pictures can be compared (0 to 2.5): a stronger
-    print has more of them, whichever is seen. copy: levels (RMS) by which a copy of a picture differs from
-    its thumbnail at most (3 to 8; photos differ by 14 and more); copy_noise: by which any copy differs (.2 to
-    2); by_copy: weight of the logarithm of the ratio of squares (2 to 6).
+    weight: of what a photo shows of the difference (.3 to 1). hidden: share of the difference, up or down,
+    that says nothing (0 to .25: .5 is expected); neither: one that is neither's (.9 to 1.5). unsure:
+    standard deviation that a share has anyway (.05 to .2); scatter: weight of the blocks' disagreement (1
+    to 3). laid_by_photo: worth where only the photo says how one lies on the other (0 to 1). min_alike:
+    inliers from which the targets themselves say it (8 to 30). inliers: weight of the logarithm of their
+    ratio (0 to 5); most_by_inliers: what they count for at most where the pictures can be compared (0 to
+    1): a stronger print has more of them, whichever is seen. finer: px of the photo for one of the
+    thumbnail, above which the photo is shrunk first (2 to 3). min_pixels: of a thumbnail that have to be
+    visible (50 to 1000). copy: levels (RMS) that a copy of a picture is off its thumbnail at most (3 to 8;
+    photos are off by 14 and more); copy_noise: that a copy is off anyway (.2 to 2); by_copy: weight of the
+    logarithm of the ratio of squares (2 to 6).
     """
 
-    detail: float = 12.0
-    colour: float = 3.4
-    inliers: float = 3.0
-    most_by_inliers: float = 2.0
-    noise_detail: float = 26.0
-    noise_colour: float = 20.0
-    strange_detail: float = 10.0
-    strange_colour: float = 5.0
+    weight: float = 0.8
+    hidden: float = 0.2
+    neither: float = 1.2
+    unsure: float = 0.1
+    scatter: float = 2.0
     laid_by_photo: float = 0.5
     min_alike: int = 12
-    gain: tuple[float, float] = (0.2, 1.5)
-    cast: float = 3.0
-    cast_unknown: float = 0.1
-    colour_blur: float = 2.0
+    inliers: float = 3.0
+    most_by_inliers: float = 0.5
+    finer: float = 2.4
     min_pixels: int = 200
     copy: float = 5.0
     copy_noise: float = 0.5
@@ -96,22 +91,11 @@ def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
     trust = 1.0 if between is not None else OPTIONS.laid_by_photo
     if between is None:
         between = np.linalg.inv(other.homography) @ one.homography
-    size = pixel_size(one.thumbnail)
-    seen, inside = rectified(photo, one.homography, one.features.image_size, size)
-    laid, there = _laid(
-        other.thumbnail, other.features.image_size, between @ scaling(size, one.features.image_size), size
-    )
-    visible = cv2.erode(inside * there, np.ones((3, 3), np.uint8)).astype(np.float32)
-    if visible.sum() < OPTIONS.min_pixels:
+    laid = _laid(photo, (one, one.thumbnail), (other, other.thumbnail), between)
+    if laid.visible.sum() < OPTIONS.min_pixels:
         return found
-    toned = in_tones_of(one.thumbnail, laid, visible)
-    layers = (seen, inside), (one.thumbnail, np.ones_like(inside)), (toned, there)
-    colours = [_colour(*layer) for layer in layers]
-    casts = [_uncast([colour[k] for colour in colours], visible) for k in (0, 1)]
-    details = [detail(*layer) for layer in layers]
-    by_detail = _vote([details], visible, OPTIONS.noise_detail, OPTIONS.strange_detail)
-    by_colour = _vote(casts, visible, OPTIONS.noise_colour, OPTIONS.strange_colour)
-    return found + trust * OPTIONS.detail * by_detail + OPTIONS.colour * by_colour
+    shares = share_of(compared_by_detail(laid)), share_of(compared_by_colour(laid))
+    return found + trust * OPTIONS.weight * sum(_vote(share) for share in shares)
 
 
 def copy_log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float | None:
@@ -130,10 +114,10 @@ def _apart(photo: Image, thumbnail: Image | None) -> float:
     """Return how many levels (RMS) a shrunken photo is from a thumbnail; infinity for other shapes."""
     if thumbnail is None:
         return math.inf
-    small = shrink(photo, max(thumbnail.shape[:2]))
-    if np.abs(np.subtract(small.shape, thumbnail.shape)).max() > 1:
+    size, whole = pixel_size(thumbnail), pixel_size(photo)
+    smaller = max(size) / max(*whole, *size)
+    if np.abs(np.multiply(whole, smaller) - size).max() > 1.5:
         return math.inf
-    size = pixel_size(thumbnail)
     again = thumbnail_pixels(
         encode_thumbnail(np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8))
     )
@@ -149,53 +133,47 @@ def _between(one: Features, other: Features) -> Matrix | None:
     return found.homography
 
 
-def _laid(thumbnail: Image, extracted: Size, between: Matrix, size: Size) -> tuple[Image, Plane]:
-    """Return a thumbnail laid over another of `size`, and 1 where it covers that one.
+def _laid(
+    photo: Image, first: tuple[PlacedTarget, Image], second: tuple[PlacedTarget, Image], between: Matrix
+) -> Laid:
+    """Return the photo and the second thumbnail as they lie upon the first.
 
-    between: (3, 3), from there to the pixels of the thumbnail's target, whose size was `extracted`.
+    between: (3, 3), from pixels of the features of the first target to those of the second.
     """
-    to_thumbnail = scaling(extracted, pixel_size(thumbnail)) @ between
-    laid, mask = warped(thumbnail, to_thumbnail, size)
-    return laid, covered(mask)
+    (one, thumbnail), (other, laid) = first, second
+    size = pixel_size(thumbnail)
+    upon = Layer(_unit(thumbnail), np.ones(thumbnail.shape[:2], np.float32))
+    to_laid = scaling(other.features.image_size, pixel_size(laid)) @ between
+    pixels, mask = warped(laid, to_laid @ scaling(size, one.features.image_size), size)
+    beside = laid_upon(Layer(_unit(pixels), covered(mask)), upon.gray, upon.inside, BETWEEN_TARGETS)
+    both = np.where(beside.inside > 0, (upon.gray + beside.gray) / 2, upon.gray)
+    pixels, inside = _seen(photo, one, size)
+    seen = laid_upon(Layer(_unit(pixels), inside), both, upon.inside, OF_A_PHOTO)
+    together = np.asarray(seen.inside * beside.inside, np.float32)
+    visible = cv2.erode(together, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    return Laid(seen, upon, beside, together, np.asarray(visible, np.float32))
 
 
-def _colour(pixels: Image, inside: Plane) -> tuple[Plane, Plane]:
-    """Return the blurred a and b of CIE Lab, 0 for gray."""
-    lab = cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB).astype(np.float32) - 128
-    a, b = (blurred(np.ascontiguousarray(lab[..., k]), inside, OPTIONS.colour_blur) for k in (1, 2))
-    return a, b
+def _seen(photo: Image, target: PlacedTarget, size: Size) -> tuple[Image, Plane]:
+    """Return the target's place in the photo at the size of its thumbnail, and 1 where that is inside."""
+    quad, _ = project(target.homography, corners(target.features.image_size))
+    finer = math.sqrt(max(area(quad), 1.0) / (size[0] * size[1])) / OPTIONS.finer
+    homography = target.homography
+    if finer > 1:  # warping would leave pixels out
+        whole = pixel_size(photo)
+        smaller = max(1, round(whole[0] / finer)), max(1, round(whole[1] / finer))
+        photo = np.asarray(cv2.resize(photo, smaller, interpolation=cv2.INTER_AREA), np.uint8)
+        homography = scaling(whole, smaller) @ homography
+    return rectified(photo, homography, target.features.image_size, size)
 
 
-def _uncast(planes: list[Plane], visible: Plane) -> list[Plane]:
-    """Remove the colour cast from the photo's plane: its excess where both targets are alike."""
-    photo, one, other = planes
-    alike = visible / (1 + ((other - one) / OPTIONS.cast) ** 2)
-    cast = (alike * (photo - (one + other) / 2)).sum() / (alike.sum() + OPTIONS.cast_unknown * visible.sum())
-    return [photo - np.float32(cast), one, other]
+def _unit(pixels: Image) -> Plane:
+    return pixels.astype(np.float32) / np.float32(255)
 
 
-def _vote(groups: list[list[Plane]], visible: Plane, noise: float, strange: float) -> float:
-    """Return how much closer the photo is to the first than to the second, in units of the noise.
-
-    groups: planes of photo, first and second. strange: levels at which a place that is unlike both counts for
-    half: glare, and things lying on the target, say nothing.
-    """
-    misses = [_misses(photo, one, other, visible) for photo, one, other in groups]
-    first, second = (np.sum(which, axis=0) for which in zip(*misses, strict=True))
-    weight = visible / (1 + np.minimum(first, second) / strange**2)
-    by_first, by_second = float((weight * first).sum()), float((weight * second).sum())
-    apart = sum(float((weight * (one - other) ** 2).sum()) for _, one, other in groups)
-    excess = abs(by_second - by_first)
-    worth = math.sqrt(excess / (min(by_first, by_second) + noise * float(weight.sum())))
-    # a photo of one is as far from the other as the two are apart; what hides both is far from both
-    return math.copysign(worth * min(1.0, excess / max(apart, 1e-6)), by_second - by_first)
-
-
-def _misses(photo: Plane, one: Plane, other: Plane, visible: Plane) -> tuple[Plane, Plane]:
-    """Return the squared differences of the photo from both, after matching its contrast to theirs."""
-    gains = [
-        float((visible * photo * plane).sum() / max(float((visible * plane * plane).sum()), 1e-6))
-        for plane in (one, other)
-    ]
-    even = photo / np.float32(np.clip(max(gains), *OPTIONS.gain))
-    return (even - one) ** 2, (even - other) ** 2
+def _vote(share: Share) -> float:
+    """Return what a share says for the first target: the likelihood ratio of two normal distributions."""
+    size = abs(share.value)
+    told = max(0.0, min(0.5, size, OPTIONS.neither - size) - OPTIONS.hidden)
+    variance = share.noise**2 + (OPTIONS.scatter * share.scatter) ** 2 + OPTIONS.unsure**2
+    return math.copysign(told / variance, share.value)
