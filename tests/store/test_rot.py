@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import random
 import shutil
@@ -30,6 +31,7 @@ from arcli.store.schema import STORE
 from arcli.store.secret_keys import PEPPER_FILE
 
 RANDOM = random.Random(14)
+YEAR = dt.datetime.now(dt.UTC).strftime("%%%Y-").encode()  # an account's name, and when it was made
 FEATURES, PICTURE, THUMBNAIL = (RANDOM.randbytes(size) for size in (25_000, 9_000, 700))
 
 
@@ -327,7 +329,7 @@ def exchange(path: Path, old: bytes, new: bytes) -> None:
     [
         ("keys", b"2099-01-01", b"2999-01-01"),
         ("grants", b"bobcardsall", b"bobcardsalm"),
-        ("accounts", b"eve2", b"evf2"),
+        ("accounts", YEAR.replace(b"%", b"eve"), YEAR.replace(b"%", b"evf")),
         ("channels", b'"quota": 77', b'"quota": 78'),
         ("audit", b"account added", b"account bdded"),
     ],
