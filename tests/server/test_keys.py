@@ -56,8 +56,8 @@ def test_a_key_from_its_making_to_its_end(own: Served, photo: bytes) -> None:
     assert find(own, secret, "posters", photo) == 20004
     status, listed = ask(own, "GET", "/keys")
     assert key["key_id"] in [one["key_id"] for one in listed["keys"]]
-    made = [one["created"] for one in listed["keys"]]
-    assert made == sorted(made), "the oldest first; keys of one second in any order"
+    dates = [one["created"] for one in listed["keys"]]
+    assert dates == sorted(dates), "the oldest first; keys of one second in any order"
     assert secret not in json.dumps(listed)
 
     assert ask(own, "DELETE", f"/keys/{key['key_id']}") == (200, {})
