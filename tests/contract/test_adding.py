@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -170,3 +171,26 @@ def test_a_level_that_is_too_low_is_refused(subject: Subject) -> None:
         subject.gallery.add(channel="default", item=sample("card.png"), options=AddOptions(min_level=5))
     with pytest.raises(TargetNotFound):
         subject.gallery.get(channel="default", identifier="card")
+
+
+def test_a_large_picture_is_found_like_the_small_one(subject: Subject, tmp_path: Path) -> None:
+    """A client sends less than 50 megapixels; the target is the same, and so are its corners in a photo."""
+    small = sample("peanuts.png", "small")
+    pixels = cv2.imread(str(small.picture.path))
+    assert pixels is not None
+    factor = 8160 / max(pixels.shape)
+    large = tmp_path / "print.jpg"
+    cv2.imwrite(str(large), cv2.resize(pixels, None, fx=factor, fy=factor), [cv2.IMWRITE_JPEG_QUALITY, 97])
+    subject.gallery.add(channel="default", item=small)
+    item = AddItem(picture=Picture.from_path(large), identifier="large")
+    assert subject.gallery.add(channel="posters", item=item).error is None
+    clutter = photo("peanuts_in_clutter.png")
+    found = [
+        subject.gallery.find(picture=clutter, channels=[name]).matches[0] for name in ("default", "posters")
+    ]
+    assert [match.identifier for match in found] == ["small", "large"]
+    if not subject.differs(Difference.NO_GEOMETRY):
+        first, second = (np.array(match.quad) for match in found)
+        seen = cv2.imread(str(clutter.path))
+        assert seen is not None
+        assert np.abs(first - second).max() < 0.01 * max(seen.shape)
