@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePath
 
-from faults.crash import rehearse
+from faults.crash import SMALL, rehearse
 from faults.harness import Call, Event, Harness
 from faults.operations import OPERATIONS, chosen
 from faults.report import Progress, Trial
@@ -217,7 +217,7 @@ def _trials(harness: Harness, share: float, seed: int, names: Sequence[str]) -> 
         assert followed(harness, done.events) == [], "the trace has everything"
         cuts = [number for number, event in enumerate(done.events, start=1) if _matters(event)]
         for cut in sorted(chance.sample(cuts, max(2, round(share * len(cuts))))):
-            for kept in (0.0, 1.0, 0.5, 0.9):
+            for kept in (0.0, 0.5) if share < SMALL else (0.0, 1.0, 0.5, 0.9):
                 phase = f"{name}: after {done.events[cut - 1].phase}"
                 drawn = chance.getrandbits(32)
                 yield Trial(phase, partial(lose, harness, name, done.events[:cut], kept, drawn))
