@@ -69,7 +69,7 @@ def page(results: dict[str, Any]) -> str:
     """Return docs/faults.md: as it is up to the mark, then what the results say."""
     parts, head = results["parts"], PAGE.read_text(encoding="utf-8").partition(MARK)[0]
     blocks = [head + MARK, "## What was done\n", table(_HEADS, _rows(parts))]
-    blocks += [_ends(parts), "## What was injured\n", table(*_by_operation(parts))]
+    blocks += [_NOTE, _ends(parts), "## What was injured\n", table(*_by_operation(parts))]
     blocks += ["Kills by what was about to be done:\n", table(("phase", "kills"), _by_phase(parts))]
     blocks += ["## Found and fixed\n", table(("suite", "what", "now"), FOUND)]
     blocks += ["## Sabotaged builds\n", _SABOTAGE]
@@ -77,8 +77,12 @@ def page(results: dict[str, Any]) -> str:
     return "\n".join(blocks)
 
 
-_HEADS = ("suite", "what", "number", "minutes", "problems left", "date", "commit")
+_HEADS = ("suite", "what", "number", "minutes", "problems", "date", "commit")
 _BROKEN = ("what was broken", "suite", "noticed", "what it said")
+_NOTE = (
+    "What the suites found is named below. The problems of `crash` are the creation that was killed; with"
+    " `crash-channels` that operation was done again after it was mended.\n"
+)
 _SABOTAGE = (
     "`python -m faults.sabotage` breaks a copy of the tree on purpose and runs the suite that answers for"
     " it, which must fail.\n"
