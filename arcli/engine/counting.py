@@ -6,6 +6,7 @@ import datetime as dt
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arcli.errors import ArcliError, ChannelNotFound, TargetNotFound
@@ -16,7 +17,16 @@ if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
 
 _log = logging.getLogger(__name__)
-FLUSH_PATIENCE = 1.0  # seconds that closing waits for other processes to write their counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountTiming:
+    """patience: seconds that closing waits for other processes to write their counts, 0 to 10 (chosen)."""
+
+    patience: float = 1.0
+
+
+TIMING = CountTiming()
 
 
 def note(result: FindResult, channels: Sequence[OpenChannel], day: dt.date | None = None) -> None:

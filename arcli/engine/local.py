@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from arcli import __version__
 from arcli.engine.admin import LocalAdmin
 from arcli.engine.channels import ChannelLimits, Channels, OpenChannel
-from arcli.engine.counting import FLUSH_PATIENCE, flush, statistics
+from arcli.engine.counting import TIMING, flush, statistics
 from arcli.errors import ChannelExists, PictureNotKept, TargetNotFound
 from arcli.models import (
     AddItem,
@@ -69,7 +69,7 @@ class LocalGallery(LocalAdmin):
         self.close()
 
     def close(self) -> None:
-        self.flush_counts(patience=FLUSH_PATIENCE)
+        self.flush_counts(patience=TIMING.patience)
         self._channels.close()
 
     @property
@@ -231,7 +231,7 @@ class LocalGallery(LocalAdmin):
         yield from check(pictures, opened, jobs, self._limits)
 
     def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
-        self.flush_counts(patience=FLUSH_PATIENCE)
+        self.flush_counts(patience=TIMING.patience)
         if query.channel is not None:
             return statistics([self._channels.get(query.channel)], query)
         return statistics(self._channels.sound(self._channels.names()), query)

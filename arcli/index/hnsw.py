@@ -25,7 +25,6 @@ _HEADER = struct.Struct("<QQQQQQiIQQQdQ")  # hnswlib's own, see hnswalg.h saveIn
 _LINK_BYTES = 4
 _NODE_OVERHEAD = 108  # 321 B a descriptor in memory (PSS of 150,000), 213 on disk
 _SEED = 100
-LARGE = 1_000_000  # descriptors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,18 +34,20 @@ class HnswSettings:
     m: links per node (4 to 32). ef_construction: candidates while building (20 to 200). ef: candidates while
     searching (10 to 100), never below k: of 404 photos in a gallery of 3,274 the right target is in the
     shortlist of an 800 px photo 400 times with 12, 402 with 20 for 6 ms more, no more with 32. ef_large: the
-    same beyond LARGE descriptors, where a fixed number finds less: on the dev photos the right target was
-    among the first five of 20,000 .963 of the time with 12, .975 with 32 for 10 ms more, .980 with 200.
+    same beyond `large` descriptors (100,000 to 10,000,000), where a fixed number finds less: on the dev
+    photos the right target was among the first five of 20,000 .963 of the time with 12, .975 with 32 for
+    10 ms more, .980 with 200.
     """
 
     m: int = 8
     ef_construction: int = 40
     ef: int = 20
     ef_large: int = 32
+    large: int = 1_000_000
 
     def ef_for(self, descriptors: int) -> int:
         """Return the ef for a graph of so many descriptors."""
-        return self.ef if descriptors <= LARGE else self.ef_large
+        return self.ef if descriptors <= self.large else self.ef_large
 
 
 def graph_bytes(descriptors: int, dim: int, settings: HnswSettings = HnswSettings()) -> int:

@@ -34,18 +34,28 @@ _HEADER = struct.Struct(
 )  # magic, format, codebook, dim, code size, lists, descriptors, first row, rows
 _CHECK = struct.Struct("<I")
 _ALIGNED = 64
-_RUN = 1_000_000  # descriptors collected before they are spilled to a file
-RUN_BYTES = 3 * _RUN * 32
-"""The most bytes that a builder takes: cell, code and row of each descriptor, twice that more for sorting."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IvfSettings:
-    """cells: lists probed for each query (1 to 64; docs/index.md, "Kinds")."""
+    """How lists are searched and built.
+
+    cells: lists probed for each query (1 to 64; docs/index.md, "Kinds"). run: descriptors collected before
+    they are spilled to a file, 100,000 to 10,000,000: 96 MB with a million.
+    """
 
     cells: int = 8
+    run: int = 1_000_000
+
+    @property
+    def run_bytes(self) -> int:
+        """The most bytes that a builder takes: cell, code, row of each descriptor, twice more to sort."""
+        return 3 * self.run * 32
+
+
+IVF = IvfSettings()
 
 
 def list_bytes(descriptors: int, rows: int) -> int:
@@ -104,7 +114,7 @@ class IvfIndex:
         kept = (self._table.counts, self._table.offsets, self._checks, self._sound, self._damaged)
         return sum(array.nbytes for array in kept)
 
-    def search(self, queries: Codes, k: int, settings: IvfSettings = IvfSettings()) -> Neighbours:
+    def search(self, queries: Codes, k: int, settings: IvfSettings = IVF) -> Neighbours:
         """Return the k nearest of each of the (Q, dim) queries, as exactly as codes of 16 bytes allow."""
         found = Neighbours.none(len(queries), k)
         if not len(queries):
@@ -168,7 +178,9 @@ class IvfBuilder:
         *,
         bases: Sequence[IvfIndex] = (),
         dead: Rows | None = None,
+        settings: IvfSettings = IVF,
     ) -> None:
+        self._settings = settings
         self._folder, self._rows, self._bases = folder, rows, bases
         self._dead = np.zeros(0, np.int64) if dead is None else dead
         self._collected: list[tuple[Cells, Bytes, Rows]] = []
@@ -185,7 +197,7 @@ class IvfBuilder:
         self._collected.append((cells[:, 0], scan.encode(codes), rows))
         self._count += len(codes)
         self.descriptors += len(codes)
-        if self._count >= _RUN:
+        if self._count >= self._settings.run:
             self._spill()
 
     def save(self, path: Path) -> int:

@@ -81,7 +81,7 @@ KINDS: dict[str, SegmentKind] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KindOptions:
+class SegmentSizes:
     """How `auto` chooses.
 
     flat_limit: descriptors up to which it takes flat, 2,000 to 100,000: about 20 ms a query, and nothing to
@@ -91,7 +91,7 @@ class KindOptions:
     flat_limit: int = 20_000
 
 
-SIZES = KindOptions()
+SIZES = SegmentSizes()
 
 
 def kind_for(setting: IndexKind, descriptors: int) -> IndexKind:

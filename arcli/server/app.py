@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -24,9 +25,23 @@ from arcli.server.service import Service
 from arcli.server.tupu.calls import TupuRoutes
 
 _log = logging.getLogger(__name__)
-_UPKEEP_SECONDS = 10.0  # seconds; checking whether an index needs work costs about a millisecond per channel
-_PACE_SECONDS = 0.25
-_FLUSH_SECONDS = 1.0  # a crash loses the counts of this time; docs/on-disk-format.md, "What is promised"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """Seconds between what a server does by itself.
+
+    upkeep (1 to 600): asking whether an index needs work costs about a millisecond a channel. pace (0.1 to
+    1): measuring how busy the process is. flush (0.1 to 10): a crash loses the counts of this moment
+    (docs/on-disk-format.md, "What is promised").
+    """
+
+    upkeep: float = 10.0
+    pace: float = 0.25
+    flush: float = 1.0
+
+
+RHYTHM = Rhythm()
 
 
 def build_app(service: Service) -> Starlette:
@@ -94,7 +109,7 @@ def _middleware(service: Service) -> list[Middleware]:
 
 async def _keep_flushing(service: Service) -> None:
     while True:
-        await asyncio.sleep(_FLUSH_SECONDS)
+        await asyncio.sleep(RHYTHM.flush)
         service.metrics.sample()
         try:
             await service.quick.run(service.backend.flush)
@@ -106,7 +121,7 @@ async def _keep_pace(service: Service) -> None:
     """Report to the pacer how busy this thread is."""
     worked, at = time.thread_time(), time.monotonic()
     while True:
-        await asyncio.sleep(_PACE_SECONDS)
+        await asyncio.sleep(RHYTHM.pace)
         now, clock = time.thread_time(), time.monotonic()
         service.pacer.adjust((now - worked) / (clock - at))
         worked, at = now, clock
@@ -114,7 +129,7 @@ async def _keep_pace(service: Service) -> None:
 
 async def _keep_up(service: Service) -> None:
     while True:
-        await asyncio.sleep(_UPKEEP_SECONDS)
+        await asyncio.sleep(RHYTHM.upkeep)
         try:
             await service.quick.run(service.backend.upkeep)
         except Exception as error:

@@ -24,11 +24,25 @@ from arcli.server.requests.limits import BucketTable, Memory, Pacer, PaceTuning
 from arcli.server.requests.log import MissFolder, noted
 from arcli.server.work import PhotoQueue, Workers
 
-_QUICK_THREADS = 8  # database queries, below a millisecond each
-_QUICK_QUEUE = 512
-_FETCH_THREADS = 4  # pictures given by URL: threads for photos never wait for a stranger's server
 _FORMATS = ("jpeg", "png")
 Work = TypeVar("Work", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadCounts:
+    """Threads beside those that recognise photos.
+
+    quick (2 to 32): questions to the database, below a millisecond each; quick_queue (64 to 4,096) wait for
+    one. fetch (1 to 16): pictures given by URL, so that no thread for photos waits for a stranger's server.
+    All chosen, not measured.
+    """
+
+    quick: int = 8
+    quick_queue: int = 512
+    fetch: int = 4
+
+
+THREADS = ThreadCounts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +84,8 @@ class Service:
         self.photos = PhotoQueue(threads=threads, queue=options.queue)
         self.table = table or BucketTable()
         self.pacer = Pacer(options.request_rate, PaceTuning())
-        self.quick = Workers("quick", threads=_QUICK_THREADS, queue=_QUICK_QUEUE)
-        self.fetches = Workers("fetch", threads=_FETCH_THREADS, queue=options.queue)
+        self.quick = Workers("quick", threads=THREADS.quick, queue=THREADS.quick_queue)
+        self.fetches = Workers("fetch", threads=THREADS.fetch, queue=options.queue)
         self.admission = Admission(backend.gatekeeper, options, self.quick, self.table)
         self.address = ClientAddress(options.trusted_proxies)
         self.memory = Memory(options.body_memory)

@@ -58,7 +58,7 @@ def test_a_server_says_busy_and_rebuilds_the_index_by_itself(
     photo, index = photo_of(1), store_of(place).parent / "index"
     with threaded_folder(place / "data") as url:
         assert code(url, "FindImage", login, photo) == 20015
-    monkeypatch.setattr(app, "_UPKEEP_SECONDS", 0.1)
+    monkeypatch.setattr(app, "RHYTHM", app.Rhythm(upkeep=0.1))
     with threaded_folder(place / "data") as url:
         answers = (code(url, "FindImage", login, photo) for _ in range(2000))
         assert next(answer for answer in answers if answer != 20015) == 0

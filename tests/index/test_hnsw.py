@@ -147,7 +147,8 @@ def test_the_effort_of_a_search_is_that_of_the_record(sample: Codes, graph: Path
 
 
 def test_a_large_graph_is_searched_with_more_effort() -> None:
-    assert HnswSettings().ef_for(hnsw.LARGE) < HnswSettings().ef_for(hnsw.LARGE + 1)
+    settings = HnswSettings()
+    assert settings.ef_for(settings.large) < settings.ef_for(settings.large + 1)
 
 
 def test_hnswlib_says_nothing_to_the_user(

@@ -13,7 +13,7 @@ from arcli.errors import DataDamaged
 from arcli.index import codebook as codebooks
 from arcli.index import ivf
 from arcli.index.codebook import FaissScanner, ListTable, NumpyScanner, codebook
-from arcli.index.ivf import IvfBuilder, IvfIndex, list_bytes
+from arcli.index.ivf import IvfBuilder, IvfIndex, IvfSettings, list_bytes
 from arcli.index.seam import NO_ROW
 from tests.index.index_samples import PER_TARGET, Codes
 
@@ -97,12 +97,9 @@ def test_the_removed_leave_when_files_are_joined(sample: Codes, tmp_path: Path) 
     assert (found != NO_ROW).any()
 
 
-def test_what_does_not_fit_into_memory_is_spilled_and_leaves_nothing(
-    sample: Codes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_does_not_fit_into_memory_is_spilled_and_leaves_nothing(sample: Codes, tmp_path: Path) -> None:
     built(sample, tmp_path / "whole")
-    monkeypatch.setattr(ivf, "_RUN", 1000)
-    built(sample, tmp_path / "spilled")
+    built(sample, tmp_path / "spilled", settings=IvfSettings(run=1000))
     assert (tmp_path / "spilled").read_bytes() == (tmp_path / "whole").read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"whole", "spilled"}
 

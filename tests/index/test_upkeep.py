@@ -170,7 +170,7 @@ def test_without_faiss_lists_take_over_where_a_graph_would_take_too_much_memory(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segment, "installed", lambda: False)
-    monkeypatch.setattr(segment, "SIZES", segment.KindOptions(flat_limit=100))
+    monkeypatch.setattr(segment, "SIZES", segment.SegmentSizes(flat_limit=100))
     shop.add(*range(6))
     compact(shop.store)
     assert {name.rpartition(".")[2] for name in shop.files()} == {"hnsw"}

@@ -118,7 +118,7 @@ ALL = {**PNG, **TIFF, **RAW}
 
 @pytest.fixture
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raster, "_LARGE", 1000)
+    monkeypatch.setattr(raster, "RASTER", raster.RasterOptions(large=1000))
     monkeypatch.setattr(strips, "_BAND", 5000)
 
 

@@ -17,7 +17,7 @@ from arcli.engine.indexing.upkeep import Work, compacting, maybe_fold, work_due
 from arcli.errors import ArcliError, ChannelNotFound, Locked
 from arcli.features import INDEX_DIM
 from arcli.index.hnsw import graph_memory
-from arcli.index.ivf import RUN_BYTES
+from arcli.index.ivf import IVF
 from arcli.parallel import deaf_children, prepare_worker
 from arcli.store.channel import ChannelStore
 
@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 def memory_estimate(work: Work) -> int:
     """Return the most bytes of memory that the builder takes for `work`."""
-    lists = RUN_BYTES if work.largest > work.graph else 0
+    lists = IVF.run_bytes if work.largest > work.graph else 0
     return BUILDER.process_bytes + lists + graph_memory(work.graph * INDEX_KEYPOINTS, INDEX_DIM)
 
 

@@ -9,12 +9,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from arcli.errors import TargetNotFound
 from arcli.models import Target, TargetPage
 
-_SINGLE = 32  # items requested one by one before the whole listing is fetched: a page holds about 100
-_LARGEST = 100_000  # targets, the largest channel that is listed; in a larger one every item is requested
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceSizes:
+    """When a listing is cheaper than asking for each item.
+
+    single (1 to 100): items requested one by one before the whole listing is fetched; a page holds about 100.
+    largest (10,000 to 1,000,000): targets, the largest channel that is listed; in a larger one every item is
+    requested. Chosen, not measured.
+    """
+
+    single: int = 32
+    largest: int = 100_000
+
+
+SIZES = PresenceSizes()
 
 
 class Presence:
@@ -25,7 +39,7 @@ class Presence:
         get: Callable[[str], Target],
         pages: Callable[[], Iterator[TargetPage]],
         *,
-        single: int = _SINGLE,
+        single: int = SIZES.single,
     ) -> None:
         self._get, self._pages, self._single = get, pages, single
         self._known: set[str] | None = None
@@ -70,7 +84,7 @@ class Presence:
     def _listing(self) -> set[str] | None:
         known: set[str] = set()
         for page in self._pages():
-            if page.totalcount > _LARGEST:
+            if page.totalcount > SIZES.largest:
                 return None
             known.update(target.identifier for target in page.targets)
         return known

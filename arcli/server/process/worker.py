@@ -10,7 +10,7 @@ import socket
 import ssl
 import sys
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -36,11 +36,27 @@ from arcli.server.requests.log import PlainLines
 from arcli.server.service import Backend, Service
 
 _log = logging.getLogger(__name__)
-_BACKLOG = 256
-_TICKS = 10  # ticks of uvicorn (0.1 s each) between checks of the certificate's files
-_DECODE_SECONDS = 1.0  # that a picture may still be decoded after SIGTERM; a photo takes a tenth of this
-_SWITCH_SECONDS = 0.001  # that a photo's thread waits for the interpreter lock, instead of Python's 5 ms
-_KEEP_ALIVE = 30  # seconds that an idle connection stays open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessTuning:
+    """How a server process waits.
+
+    backlog (16 to 4,096): connections that wait to be accepted. ticks (1 to 600): of uvicorn (0.1 s each)
+    between checks of the certificate's files. decode_seconds (0 to 10): that a picture may still be decoded
+    after SIGTERM; a photo takes a tenth of this. switch_seconds (0.0005 to 0.005): that a photo's
+    thread waits for the interpreter lock, instead of Python's 5 ms. keep_alive (5 to 300): seconds that an
+    idle connection stays open. Chosen, not measured.
+    """
+
+    backlog: int = 256
+    ticks: int = 10
+    decode_seconds: float = 1.0
+    switch_seconds: float = 0.001
+    keep_alive: int = 30
+
+
+PROCESS = ProcessTuning()
 
 
 def open_backend(data_dir: Path, *, index_memory: int | None = None) -> Backend:
@@ -83,7 +99,7 @@ def listen(options: ServeOptions) -> tuple[ServeOptions, socket.socket]:
     """
     try:
         family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-        listener = socket.create_server((options.host, options.port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((options.host, options.port), family=family, backlog=PROCESS.backlog)
     except PermissionError as error:
         raise StorageNotWritable(
             f"port {options.port} needs privileges", hint="choose another --port"
@@ -121,7 +137,7 @@ def run_process(options: ServeOptions, listener: socket.socket, metrics: Metrics
     service = Service(backend, options, metrics, table)
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signals again when it has stopped
         signal.signal(number, lambda *_: None)
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(PROCESS.switch_seconds)
     ServerProcess(uvicorn_config(build_app(service), options), service).run(sockets=[listener])
 
 
@@ -145,7 +161,7 @@ class ServerProcess(uvicorn.Server):
         self._stamps = _stamps(service.options)
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % _TICKS == 0:
+        if counter % PROCESS.ticks == 0:
             self._renew_certificate()
         return await super().on_tick(counter)
 
@@ -165,7 +181,9 @@ class ServerProcess(uvicorn.Server):
             _log.error("the new certificate is not used: %s", error)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        ending = asyncio.get_running_loop().call_later(_DECODE_SECONDS, self._service.photos.end_decoding)
+        ending = asyncio.get_running_loop().call_later(
+            PROCESS.decode_seconds, self._service.photos.end_decoding
+        )
         await super().shutdown(sockets)
         ending.cancel()
 
@@ -190,8 +208,8 @@ def uvicorn_config(app: ASGIApp, options: ServeOptions) -> GuardedConfig:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=_KEEP_ALIVE,
+        backlog=PROCESS.backlog,
+        timeout_keep_alive=PROCESS.keep_alive,
         timeout_graceful_shutdown=options.grace_seconds,
         ssl_certfile=options.tls_cert,
         ssl_keyfile=options.tls_key,

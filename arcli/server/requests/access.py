@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from starlette.requests import Request
 
@@ -17,9 +18,22 @@ from arcli.server.options import ServeOptions
 from arcli.server.requests.limits import Buckets, BucketTable
 from arcli.server.work import Workers
 
-_MOST_KNOWN = 10_000
-_FORGIVEN = 0.5  # failures a second
-_FEW = 3  # wrong secrets that a new address may send for an account whose secret is being guessed
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionTuning:
+    """How wrong secrets are counted, beside what an operator sets (docs/server.md, "Settings").
+
+    known (1,000 to 100,000): pairs of account and address that had been right before. forgiven (0.05 to 5):
+    failures a second. few (1 to 10): wrong secrets that a new address may send for an account that is being
+    guessed at. All chosen, not measured.
+    """
+
+    known: int = 10_000
+    forgiven: float = 0.5
+    few: int = 3
+
+
+ADMISSION = AdmissionTuning()
 
 
 class Admission:
@@ -36,9 +50,11 @@ class Admission:
     ) -> None:
         self._gatekeeper, self._workers, self._table = gatekeeper, workers, table
         many, all_ = options.failures_per_address, options.failures_per_account
-        self._addresses = Buckets("address", burst=many, rate=_FORGIVEN, table=table)
-        self._guessed = Buckets("guessed", burst=min(_FEW, many), rate=_FORGIVEN / 10, table=table)
-        self._accounts = Buckets("account", burst=all_, rate=_FORGIVEN, table=table)
+        self._addresses = Buckets("address", burst=many, rate=ADMISSION.forgiven, table=table)
+        self._guessed = Buckets(
+            "guessed", burst=min(ADMISSION.few, many), rate=ADMISSION.forgiven / 10, table=table
+        )
+        self._accounts = Buckets("account", burst=all_, rate=ADMISSION.forgiven, table=table)
         rate = options.anonymous_rate
         self._anonymous = Buckets("anonymous", burst=5 * rate, rate=rate, table=table)
         self._signed = Buckets("signed", burst=100, rate=2.0, table=table)
@@ -103,7 +119,7 @@ class Admission:
     def _remember(self, pair: tuple[str, str]) -> None:
         self._known[pair] = None
         self._known.move_to_end(pair)
-        if len(self._known) > _MOST_KNOWN:
+        if len(self._known) > ADMISSION.known:
             self._known.popitem(last=False)
 
 

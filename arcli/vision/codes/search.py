@@ -34,7 +34,10 @@ class CodeOptions:
     that must be resolved (.5 to .8). differing: share of resolved modules that differ from which it may be
     another code (.008 to .02), other: from which it is another (.04 to .1). Of photos of the code itself none
     had .005 where .6 were resolved; of other codes the least was .023, in a code of 57 x 57 modules, most of
-    them padding. dense: a thumbnail with a smaller share of black and white detail holds no code (.02 to .1).
+    them padding. dense: a thumbnail with a smaller share of black and white detail holds no code (.02 to .1). Such
+    detail, in windows of small_window (8 to 24) px, has black_to_white gray levels between its darkest and
+    lightest (80 to 160), a share of dark pixels, two_levels: share of the variance between the two (.3 to
+    .7), and busy edges from pixel to pixel, as a share of the contrast (.05 to .3).
     """
 
     finders: float = 0.9
@@ -52,6 +55,11 @@ class CodeOptions:
     differing: float = 0.01
     other: float = 0.06
     dense: float = 0.05
+    small_window: int = 16
+    black_to_white: float = 110.0
+    dark: tuple[float, float] = (0.25, 0.75)
+    two_levels: float = 0.45
+    busy: float = 0.13
 
 
 OPTIONS = CodeOptions()
@@ -88,7 +96,7 @@ def may_hold_code(thumbnail: Pixels) -> bool:
 def black_and_white(thumbnail: Pixels) -> float:
     """Return the share of a thumbnail, (h, w, 3) BGR, that is black and white detail. Takes .5 ms."""
     gray = cv2.cvtColor(thumbnail, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    box = (_SMALL_WINDOW, _SMALL_WINDOW)
+    box = (OPTIONS.small_window, OPTIONS.small_window)
     high, low = (op(gray, np.ones(box, np.uint8)) for op in (cv2.dilate, cv2.erode))
     contrast = high - low
     dark = cv2.boxFilter((gray < (high + low) / 2).astype(np.float32), -1, box)
@@ -96,11 +104,14 @@ def black_and_white(thumbnail: Pixels) -> float:
     two_levels = (squares - mean * mean) / np.maximum(contrast**2 * dark * (1 - dark), 1)
     edges = np.maximum(*(np.abs(np.diff(gray, axis=axis, prepend=gray.take([0], axis))) for axis in (0, 1)))
     busy = cv2.boxFilter(edges, -1, box) / np.maximum(contrast, 1)
-    code = (contrast > 110) & (dark > 0.25) & (dark < 0.75) & (two_levels > 0.45) & (busy > 0.13)
+    code = (
+        (contrast > OPTIONS.black_to_white)
+        & (dark > OPTIONS.dark[0])
+        & (dark < OPTIONS.dark[1])
+        & (two_levels > OPTIONS.two_levels)
+        & (busy > OPTIONS.busy)
+    )
     return float(code.mean())
-
-
-_SMALL_WINDOW = 16  # px, in a thumbnail of 128
 
 
 def find_codes(pixels: Pixels) -> list[Code]:

@@ -20,10 +20,24 @@ _ORIENTATION = 0x0112
 _WHITE, _DARK = 255, 80
 """Gray levels behind what is transparent; on the dark one both white and black art is visible."""
 
-_LIGHT = 224  # gray level from which art cannot be seen on white
-_MOSTLY = 0.6  # share of visible pixels so light that the background has to be dark
-_CLEAR = 0.05  # share of the picture that is transparent: less is only a rim or rounded corners
-_LARGE = 25_000_000  # pixels from which a picture is shrunk before it is converted to BGR
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RasterOptions:
+    """When a ground is dark, and when a picture is shrunk first.
+
+    light (200 to 250): gray level from which art is lost on white. mostly (0.5 to 0.9): share of the visible
+    pixels that is so light, from which the ground is dark. clear (0.01 to 0.2): share of the picture that is
+    transparent; below it is a rim or rounded corners. large (4 M to 100 M): pixels from which a picture is
+    shrunk before it is brought to BGR. Chosen by looking at transparent art, not measured.
+    """
+
+    light: int = 224
+    mostly: float = 0.6
+    clear: float = 0.05
+    large: int = 25_000_000
+
+
+RASTER = RasterOptions()
 _FILLERS = (b"\0" * 4096, b"\xff\0" * 4096)  # bits of 0, bits of 1
 _JPEG_END = b"\xff\xd9"
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # what ends entropy-coded data
@@ -70,7 +84,7 @@ def rasterize(
 
 def reduction(header: PictureHeader, max_side: int | None) -> int:
     """Return 1, 2, 4 or 8: how much smaller a picture may be decoded, or held once it is decoded."""
-    if max_side is None or (header.format is not PictureFormat.JPEG and header.area <= _LARGE):
+    if max_side is None or (header.format is not PictureFormat.JPEG and header.area <= RASTER.large):
         return 1
     return next((r for r in (8, 4, 2) if -(-max(header.size) // r) >= max_side), 1)
 
@@ -83,12 +97,12 @@ def _shrunk(
     That is done in strips if the file allows it, else after decoding all of it.
     """
     scale = reduction(header, max_side)
-    factor = 1 if max_side is None or header.area <= _LARGE else max(header.size) // max_side
+    factor = 1 if max_side is None or header.area <= RASTER.large else max(header.size) // max_side
     strips = strips_of(image, data) if header.in_strips(scale) else None
     if strips is not None and factor >= strips.least:
         return _with_late_exif(strips.shrunk(factor, partial(_averageable, header=header)), header, data)
     image = _loaded(image, header, data, scale, name)
-    if max_side is not None and image.width * image.height > _LARGE:
+    if max_side is not None and image.width * image.height > RASTER.large:
         factor = max(image.size) // max_side
         return _averageable(image, header).reduce(factor) if factor > 1 else image
     return image
@@ -176,9 +190,9 @@ def _ground(colours: Image.Image, alpha: Image.Image) -> int:
     """Choose white unless the visible part is nearly as light."""
     levels = colours.convert("L").histogram(mask=alpha.point([0] * 128 + [255] * 128))
     visible = sum(levels)
-    if visible > (1 - _CLEAR) * colours.width * colours.height or not visible:
+    if visible > (1 - RASTER.clear) * colours.width * colours.height or not visible:
         return _WHITE
-    return _DARK if sum(levels[_LIGHT:]) > _MOSTLY * visible else _WHITE
+    return _DARK if sum(levels[RASTER.light :]) > RASTER.mostly * visible else _WHITE
 
 
 def _eight_bits(image: Image.Image, header: PictureHeader) -> Image.Image:
