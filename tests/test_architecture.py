@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,11 @@ from arcli.settings import Format, Kind
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+_SPEC = importlib.util.spec_from_file_location("structure", ROOT / "tools" / "structure.py")
+assert _SPEC is not None
+assert _SPEC.loader is not None
+structure = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(structure)
 PACKAGES = sorted((ROOT / "arcli").rglob("__init__.py"))
 
 
@@ -53,6 +60,28 @@ def test_benchmarks_reach_the_product_by_its_public_names_and_patch_nothing(path
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ours:
             assert not node.attr.startswith("_"), f"line {node.lineno}"
             assert isinstance(node.ctx, ast.Load), f"line {node.lineno}: it sets {node.value.id}.{node.attr}"
+
+
+def test_each_function_and_method_that_a_walk_names_is_there() -> None:
+    walks = PAGE[PAGE.index("## Four walks") :]
+    assert len(re.findall(r"^\*\*", walks, re.MULTILINE)) == 4
+    functions = set(re.findall(r"`([a-z]+_[a-z_]+)`", walks))
+    methods = set(re.findall(r"`Gallery\.([a-z_]+)`", walks))
+    assert functions
+    assert methods >= {"find_many", "add", "add_many", "statistics"}
+    sources = _sources()
+    assert not {name for name in functions | methods if f"def {name}(" not in sources}
+
+
+def test_the_house_stays_as_tidy_as_it_is() -> None:
+    """At most 45 short modules, one full folder and three class names that stand in two files."""
+    house = structure.House(ROOT)
+    lines = house.modules()
+    folders = Counter(house.files[name].parent for name in lines)
+    assert sum(count < structure.SHORT for count in lines.values()) <= 45
+    assert sum(count > structure.MANY for count in folders.values()) <= 1
+    assert len(house.classes()) <= 3
+    assert len(house.longest_chain("arcli.index")) > 1
 
 
 HOMES = {

@@ -34,9 +34,9 @@ class CodeOptions:
     that must be resolved (.5 to .8). differing: share of resolved modules that differ from which it may be
     another code (.008 to .02), other: from which it is another (.04 to .1). Of photos of the code itself none
     had .005 where .6 were resolved; of other codes the least was .023, in a code of 57 x 57 modules, most of
-    them padding. dense: a thumbnail with a smaller share of black and white detail holds no code (.02 to .1). Such
-    detail, in windows of small_window (8 to 24) px, has black_to_white gray levels between its darkest and
-    lightest (80 to 160), a share of dark pixels, two_levels: share of the variance between the two (.3 to
+    them padding. dense: a thumbnail with a smaller share of black and white detail holds no code (.02 to .1).
+    Such detail, in windows of small_window (8 to 24) px, has black_to_white gray levels between its darkest
+    and lightest (80 to 160), a share of dark pixels, two_levels: share of the variance between the two (.3 to
     .7), and busy edges from pixel to pixel, as a share of the contrast (.05 to .3).
     """
 
