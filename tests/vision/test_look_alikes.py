@@ -259,3 +259,15 @@ def test_the_share_of_a_difference_is_found_beside_nuisances(share: float) -> No
     assert max(found.noise, found.scatter) < 0.05
     same = replace(compared(seen=middle + share * light + noise), apart=light)
     assert share_of(same).noise > 0.3
+
+
+@pytest.mark.parametrize("version", TONED)
+def test_a_copy_saved_smaller_is_told_too(version: Callable[[np.ndarray], np.ndarray]) -> None:
+    original = cv2.resize(textured(1), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    one, other = placed(original), placed(version(original))
+    for shown, sign in ((original, 1), (version(original), -1)):
+        small = cv2.resize(shown, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+        encoded = cv2.imencode(".jpg", small, (cv2.IMWRITE_JPEG_QUALITY, 70))[1]
+        copy = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        assert copy is not None
+        assert sign * (copy_log_odds(copy, one, other) or 0) > OPEN

@@ -54,7 +54,7 @@ class LookAlikeOptions:
     most_by_inliers: float = 0.5
     finer: float = 2.4
     min_pixels: int = 200
-    copy: float = 5.0
+    copy: float = 7.0
     copy_noise: float = 0.5
     by_copy: float = 3.5
 
