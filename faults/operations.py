@@ -25,6 +25,7 @@ from arcli.bulk.sync.listing import ChannelListing
 from arcli.engine import LocalGallery
 from arcli.engine.indexing import upkeep
 from arcli.engine.indexing.fold_plan import UpkeepOptions
+from arcli.errors import Busy
 from arcli.models import AddOptions, ChannelSettings, OnExists, Picture, TargetChanges
 from arcli.store import schema
 from arcli.store.accounts import Accounts
@@ -256,7 +257,8 @@ def serve(place: Place) -> None:
     client.start()
     words = ["--data-dir", str(place.data), "serve", "--json", "--port", "0", "--metrics-port", "0"]
     sys.argv = ["arcli", *words]
-    assert program() == 0
+    if program() != 0:
+        raise Busy("the server did not start")
     client.join()
 
 

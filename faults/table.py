@@ -40,6 +40,11 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "it says that a creation was interrupted, and ends well",
     ),
     (
+        "disk",
+        "a new store, or new counts, got its name without its pages where the disk failed while it was closed",
+        "its pages are in its file before, or its creation fails",
+    ),
+    (
         "damage",
         "two pages of the catalog exchanged: a value of the wrong kind was a bug (exit status 70)",
         "it is `data_damaged`, and names the channel or account",

@@ -120,6 +120,8 @@ class Database:
             fill(connection)
             seal(connection, self.schema.sealed)
             connection.execute("COMMIT")
+        # Closing does so too, but says nothing where it fails: the file would get its name without its pages.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

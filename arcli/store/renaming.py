@@ -127,3 +127,4 @@ def _copy_store(source: Path, target: Path, record: ChannelRecord) -> None:
         copy.execute("DELETE FROM segments")
         seal(copy, STORE.sealed)
         copy.execute("COMMIT")
+        copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # closing says nothing where that fails

@@ -13,8 +13,9 @@ import pytest
 
 from arcli.errors import Locked
 from arcli.files import file_lock
-from arcli.store import database
+from arcli.store import database, schema
 from arcli.store.channel import ChannelStore
+from arcli.store.connections import open_connection
 from arcli.store.rows import NewTarget
 from tests.store.store_worker import Start
 
@@ -193,3 +194,17 @@ def test_a_store_made_without_incremental_vacuum_gives_its_space_back(folder: Pa
         with store.read() as snapshot:
             assert snapshot.count() == 1
             assert snapshot.connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+
+
+def test_a_new_database_is_whole_in_its_file_before_that_gets_its_name(tmp_path: Path) -> None:
+    """Not in a log that is left behind: a checkpoint that fails while closing says nothing."""
+    made = database.Database(tmp_path / "x", schema.COUNTS, missing=lambda: Locked("gone"))
+    with contextlib.closing(open_connection(tmp_path / "x", "mode=rwc")) as connection:
+        made.build(
+            connection,
+            lambda new: new.execute("INSERT INTO counts (day, identifier, count) VALUES ('1', 'a', 1)"),
+        )
+        shutil.copy(tmp_path / "x", tmp_path / "alone")
+    with contextlib.closing(sqlite3.connect(tmp_path / "alone")) as alone:
+        assert alone.execute("SELECT count FROM counts").fetchall() == [(1,)]
+        assert alone.execute("PRAGMA integrity_check").fetchone() == ("ok",)
