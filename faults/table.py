@@ -41,7 +41,7 @@ FOUND: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "disk",
-        "a new store, or new counts, got its name without its pages where the disk failed while it was closed",
+        "a new store, or new counts, got its name without its pages where the disk failed as it was closed",
         "its pages are in its file before, or its creation fails",
     ),
     (
