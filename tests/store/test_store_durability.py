@@ -196,14 +196,15 @@ def test_a_store_made_without_incremental_vacuum_gives_its_space_back(folder: Pa
             assert snapshot.connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
 
 
+def one_count(connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO counts (day, identifier, count) VALUES ('1', 'a', 1)")
+
+
 def test_a_new_database_is_whole_in_its_file_before_that_gets_its_name(tmp_path: Path) -> None:
     """Not in a log that is left behind: a checkpoint that fails while closing says nothing."""
     made = database.Database(tmp_path / "x", schema.COUNTS, missing=lambda: Locked("gone"))
     with contextlib.closing(open_connection(tmp_path / "x", "mode=rwc")) as connection:
-        made.build(
-            connection,
-            lambda new: new.execute("INSERT INTO counts (day, identifier, count) VALUES ('1', 'a', 1)"),
-        )
+        made.build(connection, one_count)
         shutil.copy(tmp_path / "x", tmp_path / "alone")
     with contextlib.closing(sqlite3.connect(tmp_path / "alone")) as alone:
         assert alone.execute("SELECT count FROM counts").fetchall() == [(1,)]
