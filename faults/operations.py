@@ -247,6 +247,8 @@ def find(place: Place) -> None:
                 result = gallery.find(picture=shown(seed), channels=[CHANNEL])
                 assert [match.identifier for match in result.matches] == [f"poster{seed}"]
                 gallery.flush_counts(patience=30)
+                if gallery._channels.get(CHANNEL).uncounted is not None:
+                    raise Busy("a warning was given instead of a count")
 
 
 def serve(place: Place) -> None:
