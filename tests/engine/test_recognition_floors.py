@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from arcli.engine import LocalGallery
+from arcli.models import FindOptions, Picture
 from benchmarks.recognition import BENCH, judge, manifest, register
 
 pytestmark = pytest.mark.skipif(not BENCH.is_dir(), reason="needs ../shared/data/bench")
@@ -60,3 +62,18 @@ def test_every_note_of_a_photo_is_found_and_no_other(registered: Path) -> None:
     assert score.shown == 24
     assert score.found >= 23, score.missed
     assert score.extra == []
+
+
+@pytest.mark.parametrize("photo", ["20000_7", "50000_3"])
+def test_a_photo_that_a_single_lookup_answers_is_answered_with_a_limit_too(
+    registered: Path, photo: str
+) -> None:
+    """Small notes, which the larger resolutions of a lookup for several targets do not find."""
+    picture = Picture.from_path(BENCH / "banknotes_iran" / "query" / f"{photo}.jpg")
+    with LocalGallery(registered) as gallery:
+        one, several = (
+            gallery.find(picture=picture, channels=None, options=FindOptions(limit=limit, count=False))
+            for limit in (1, 3)
+        )
+    assert one.matched
+    assert [match.identifier for match in several.matches] == [match.identifier for match in one.matches]

@@ -43,6 +43,10 @@ def recognize(
     Raises TooFewFeatures when the photo has hardly any keypoints at any resolution.
     """
     best, search = _best(photo, channels, options, tuning)
+    if options.limit != 1 and not _accepted(best):
+        # the resolutions for many targets leave out the smallest, which finds some single ones
+        alone = _best(photo, channels, replace(options, limit=1), tuning)
+        best, search = max((best, search), alone, key=lambda outcome: _worth(outcome[0]))
     # candidates to list are added after the decision: they never change the answer
     if not options.candidates:
         return best
