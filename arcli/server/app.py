@@ -136,6 +136,10 @@ async def _keep_up(service: Service) -> None:
             _log.warning("an index could not be maintained: %s", error)
 
 
+# A second after it ran out of handles asyncio accepts again, even if the server was closed meanwhile.
+_CLOSED = "Invalid file descriptor: -1"
+
+
 class Once:
     """An event loop's exception handler that logs the same trouble, such as no handles, once a minute."""
 
@@ -145,6 +149,8 @@ class Once:
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
+        if isinstance(error, ValueError) and str(error) == _CLOSED:
+            return
         what = f"{context.get('message', 'trouble')}: {error!r}"[:300]
         if loop.time() - self._said.get(what, -self._seconds) >= self._seconds:
             if len(self._said) > 1000:

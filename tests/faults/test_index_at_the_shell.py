@@ -72,7 +72,8 @@ def note(event, details):
     if event == "open" and isinstance(details[0], str | bytes):
         name = os.path.basename(os.fsdecode(details[0]))
         # one that is being built aside is closed before it is synced, and nobody else knows its name
-        if ".sqlite" in name and not name.endswith((".lock", ".aside")):
+        # and SQLite knows nothing of the witness beside a database
+        if ".sqlite" in name and not name.endswith((".lock", ".aside", ".count")):
             print("opened", name, file=sys.stderr)
 
 sys.addaudithook(note)

@@ -175,8 +175,12 @@ def test_the_same_trouble_is_logged_once(caplog: pytest.LogCaptureFixture) -> No
             loop, {"message": "socket.accept() out of system resource", "exception": OSError(24, "too many")}
         )
     once(loop, {"message": "something else"})
+    accept_again = ValueError("Invalid file descriptor: -1")
+    once(loop, {"message": "Exception in callback _start_serving", "exception": accept_again})
+    assert len(said) == 2, "asyncio accepts again after a second, also when the server was closed"
+    once(loop, {"message": "Exception in callback", "exception": ValueError("another")})
     loop.close()
-    assert len(said) == 2
+    assert len(said) == 3
 
 
 def test_a_key_has_an_end_and_a_rate(tmp_path: Path, secrets: dict[str, str]) -> None:
