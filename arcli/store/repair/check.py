@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
-from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, DataTooNew
+from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, DataTooNew, StorageNotWritable
 from arcli.models import Finding
 from arcli.store.channel import ChannelStore
 from arcli.store.checksums import SealedTable, checksum, failing, of_columns
@@ -25,7 +26,7 @@ RESTORE = "restore this channel from a backup, or add its pictures to a new chan
 LOST_HINT = "add again what was added last, then: arcli doctor --repair"
 _COUNTS_HINT = "restore the counts from a backup"
 _REPLACE = "replace its picture: arcli update --image"
-_HEAD = b"SQLite format 3\0" + bytes((0x20, 0, 2, 2, 0, 64, 32, 32))  # pages of 8192, in WAL mode
+_HEADER = {"page_size": 8192, "journal_mode": "wal", "encoding": "UTF-8"}
 _SHOWN = 10  # lines of SQLite's own check, and names that share a line
 _ORPHANS = "FROM {table} WHERE row_id NOT IN (SELECT row_id FROM targets)"
 _ROW_SUM = of_columns(SUMMED.split(", "))
@@ -60,22 +61,33 @@ def is_damaged(database: Database) -> bool:
         with database.read() as connection:
             if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
                 return True
-        return not _has_sound_header(database)
+            if not _has_sound_header(connection):
+                return True
+        return not _may_be_written(database)
     except DataTooNew:
         raise
     except DataDamaged:
         return True
 
 
-def _has_sound_header(database: Database) -> bool:
-    """Check those of the first 100 bytes that never differ: SQLite takes some of them as instructions.
+def _has_sound_header(connection: sqlite3.Connection) -> bool:
+    """Check those fields of the header that never differ and that SQLite takes as instructions.
 
-    The file is opened only while this process has no connection to it: closing it would drop their locks.
+    SQLite is asked for them: closing another handle to the file would drop the locks of this process.
     """
-    database.close()
-    with database.excluded(), database.path.open("rb") as file:
-        head = file.read(100)
-    return head[:24] == _HEAD and head[44:48] == b"\0\0\0\4" and head[56:60] == b"\0\0\0\1"
+    return all(connection.execute(f"PRAGMA {name}").fetchone() == (value,) for name, value in _HEADER.items())
+
+
+def _may_be_written(database: Database) -> bool:
+    """Begin to write: SQLite only reads a file whose header was changed to name a later version."""
+    if not os.access(database.path, os.W_OK):
+        return True  # permissions are no damage
+    try:
+        with database.write() as connection:
+            connection.execute("SELECT 1")
+    except StorageNotWritable:
+        return False
+    return True
 
 
 def verify_counts(counts: Counts) -> Iterator[Finding]:
