@@ -118,6 +118,7 @@ wheel: .venv/ready ## build dist/*.whl
 	@echo "installing into .venv, once; hnswlib is compiled, which takes a minute or two"
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python tools/requirements.py group dev > .venv/dev.txt
+	$(BIN)/python tools/requirements.py group faults >> .venv/dev.txt
 	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[$(EXTRAS)]' -r .venv/dev.txt
 	@touch $@
 
@@ -132,6 +133,7 @@ wheel: .venv/ready ## build dist/*.whl
 constraints: ## rewrite constraints.txt: the newest versions that pyproject.toml allows
 	$(PYTHON) -m venv --clear .venv-newest
 	.venv-newest/bin/python tools/requirements.py group dev > .venv-newest/dev.txt
+	.venv-newest/bin/python tools/requirements.py group faults >> .venv-newest/dev.txt
 	.venv-newest/bin/python -m pip install -qq -e '.[$(EXTRAS)]' -r .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py pins > constraints.txt
 	rm -r .venv-newest

@@ -1,8 +1,8 @@
 """The requirements in pyproject.toml, in the form that pip reads. Needs only Python.
 
-group NAME the requirements of a dependency group (pip before 25.1 does not know --group) lowest EXTRAS
-constraints: the lowest declared version of each requirement of package and EXTRAS (a,b,c) pins the versions
-installed with the running Python, without arcli itself
+group NAME     the requirements of a dependency group (pip before 25.1 does not know --group)
+lowest EXTRAS  constraints: the lowest declared version of each requirement of package and EXTRAS (a,b,c)
+pins           the versions installed with the running Python, without arcli itself
 """
 
 from __future__ import annotations
