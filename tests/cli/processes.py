@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,11 +55,14 @@ def at_terminal(folder: Path, *words: str | Path, answers: dict[str, str], **mor
             environment(folder, **more),
         )
     screen, waiting, last = "", dict(answers), ""
+    again = 0
     while True:
         if last and not select.select([terminal], [], [], 3)[0]:
-            os.write(
-                terminal, last.encode()
-            )  # a Ctrl-C just before the read begins is lost; people press again
+            again += 1
+            if again > 40:  # it does not listen: Ctrl-C is ignored where this was started in the background
+                os.kill(child, signal.SIGKILL)
+            # a Ctrl-C just before the read begins is lost; people press again
+            os.write(terminal, last.encode())
             continue
         try:
             screen += os.read(terminal, 65536).decode()
