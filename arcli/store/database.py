@@ -267,6 +267,10 @@ class Database:
         A database that an earlier arcli made is rewritten once, which needs as much free space as its size.
         Raises Locked, StorageNotWritable, DiskFull.
         """
+        with self.read() as reader:  # whoever has nothing to give back keeps no writer waiting
+            incremental = reader.execute("PRAGMA auto_vacuum").fetchone()[0] == _INCREMENTAL
+            if incremental and not reader.execute("PRAGMA freelist_count").fetchone()[0]:
+                return
         with self.excluded(), translated(self.path), contextlib.closing(self._writer()) as connection:
             if connection.execute("PRAGMA auto_vacuum").fetchone()[0] != _INCREMENTAL:
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
