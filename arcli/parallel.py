@@ -51,6 +51,13 @@ def default_jobs() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def machine_memory() -> int:
+    """Return the bytes of memory that the machine has; 8 GiB if it does not say."""
+    if not hasattr(os, "sysconf"):
+        return 8 * 2**30
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def in_order(
     work: Callable[[T], R],
     items: Iterable[T],

@@ -16,6 +16,7 @@ import numpy as np
 
 from arcli.errors import DataDamaged, MemoryLimit
 from arcli.index.seam import Codes, Neighbours, Rows
+from arcli.parallel import machine_memory
 
 if TYPE_CHECKING:
     import hnswlib
@@ -67,9 +68,7 @@ def _node_bytes(dim: int, m: int) -> int:
 
 def memory_limit() -> int:
     """Return how many bytes an index may take: a quarter of the machine's memory."""
-    import os
-
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+    return machine_memory() // 4
 
 
 class HnswBuilder:

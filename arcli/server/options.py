@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import os
 import tomllib
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any, get_args, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from arcli.errors import FileExists, UsageError
+from arcli.parallel import machine_memory
 
 MIB = 1024 * 1024
 
@@ -69,7 +69,7 @@ class ServeOptions:
     @property
     def index_memory(self) -> int:
         """Bytes of memory that the opened indexes of one process may take."""
-        whole = self.memory_limit if self.memory_limit is not None else _machine_memory() // 2
+        whole = self.memory_limit if self.memory_limit is not None else machine_memory() // 2
         return whole // self.workers
 
     @property
@@ -88,13 +88,6 @@ class ServeOptions:
     def link_url(self) -> str:
         """The beginning of links to pictures; "" for a server on all addresses without a `public_url`."""
         return self.base_url if self.public_url or self.host not in _LOOPBACK else ""
-
-
-def _machine_memory() -> int:
-    """Return the bytes of memory that the machine has; 8 GiB where it does not say."""
-    if not hasattr(os, "sysconf"):
-        return 8 * 2**30
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @cache

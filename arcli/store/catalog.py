@@ -143,8 +143,7 @@ class Catalog:
         self.make()
         sweep(self.database, self.channels_dir)
         with self.database.write() as connection:
-            if connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
-                raise ChannelExists(f"channel {name!r} exists already", item=name)
+            expect_free(connection, name)
             if settings.quota is None and settings.owner is not None:
                 settings = replace(settings, quota=_earlier_quota(connection, settings.owner, name))
             folder = self.make_folder(name)
@@ -250,6 +249,12 @@ class Catalog:
     def _missing(self) -> ArcliError:
         hint = "run: arcli doctor --repair (it rebuilds the catalog from the channels)"
         return DataDamaged(f"{self.database.path} is gone", item=str(self.data_dir), hint=hint)
+
+
+def expect_free(connection: sqlite3.Connection, name: str) -> None:
+    """Raise ChannelExists where there is a channel of that name."""
+    if connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
+        raise ChannelExists(f"channel {name!r} exists already", item=name)
 
 
 def update_settings(connection: sqlite3.Connection, name: str, settings: ChannelSettings) -> None:

@@ -25,7 +25,7 @@ from arcli.store.faults import translated
 from arcli.store.migrations import Schema, format_of, migrate
 from arcli.store.witness import Note, Progress, Witness
 
-_PAGE_SIZE = 8192  # features are 22-29 kB: three or four pages instead of seven
+PAGE_SIZE = 8192  # features are 22-29 kB: three or four pages instead of seven
 _INCREMENTAL = 2  # what SQLite answers to PRAGMA auto_vacuum
 
 
@@ -111,7 +111,7 @@ class Database:
         self, connection: sqlite3.Connection, fill: Callable[[sqlite3.Connection], None] | None
     ) -> None:
         """Make the tables in an empty file, and what `fill` writes."""
-        connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
+        connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # so that `shrink` can give space back
         connection.execute("PRAGMA journal_mode = WAL")
         migrate(connection, self.schema, self.path)

@@ -62,6 +62,23 @@ def being_made(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def made_whole(folder: Path) -> Iterator[None]:
+    """Make a channel in a new folder without the catalog's lock; if that fails, the folder is removed.
+
+    An error of the system is raised as one of ours.
+    """
+    try:
+        with being_made(folder):
+            yield
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise of_os(folder, error) from error
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def _is_unborn(folder: Path) -> bool:
     """Say whether a creation in `folder` was interrupted: a store that once held targets is no leftover."""
     try:

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from arcli.errors import ArcliError, ChannelExists
-from arcli.files import built_aside, of_os
+from arcli.errors import ArcliError
+from arcli.files import built_aside
 from arcli.models import valid_channel_name
-from arcli.store.catalog import Catalog, ChannelRecord, enter
+from arcli.store.catalog import Catalog, ChannelRecord, enter, expect_free
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.checksums import seal
 from arcli.store.connections import open_connection
-from arcli.store.leftovers import being_made
+from arcli.store.leftovers import made_whole
 from arcli.store.rows import now
 from arcli.store.schema import STORE
 
@@ -66,15 +65,8 @@ def copy_channel(catalog: Catalog, old: str, new: str) -> ChannelRecord:
     with catalog.database.read() as connection:
         expect_free(connection, new)
     folder = catalog.make_folder(new)
-    try:
-        with being_made(folder):
-            return _copy_into(catalog, record, new, folder)
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise of_os(folder, error) from error
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    with made_whole(folder):
+        return _copy_into(catalog, record, new, folder)
 
 
 def _copy_into(catalog: Catalog, record: ChannelRecord, new: str, folder: Path) -> ChannelRecord:
@@ -85,12 +77,6 @@ def _copy_into(catalog: Catalog, record: ChannelRecord, new: str, folder: Path) 
         expect_free(connection, new)
         enter(connection, copied)
     return copied
-
-
-def expect_free(connection: sqlite3.Connection, name: str) -> None:
-    """Raise ChannelExists where there is a channel of that name."""
-    if connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
-        raise ChannelExists(f"channel {name!r} exists already", item=name)
 
 
 def _name_store(folder: Path, name: str) -> None:

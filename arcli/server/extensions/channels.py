@@ -48,9 +48,7 @@ class ChannelCalls:
         lowered.
         """
         require_full_key(principal, "administer channels")
-        name = refuse_unknown(body, frozenset({"name", "settings"}), "the body").get("name")
-        if not isinstance(name, str):
-            raise UsageError("name is missing", item="name")
+        name = _name(body, "settings")
         settings = asked_settings(body.get("settings", {}))
         if settings.owner not in (None, principal.username):
             raise NotYourChannel("only the operator can make channels for others")
@@ -77,13 +75,13 @@ class ChannelCalls:
     @as_principal
     def rename(self, principal: Principal, name: str, body: JsonObject) -> JsonObject:
         self._owned(principal, name)
-        return channel_json(self._channels.rename_channel(name=name, new=_new_name(body)))
+        return channel_json(self._channels.rename_channel(name=name, new=_name(body)))
 
     @as_principal
     def copy(self, principal: Principal, name: str, body: JsonObject) -> JsonObject:
         """Copy a channel; the copy has its owner and its quota. Raises ChannelExists, LimitExceeded."""
         self._owned(principal, name)
-        new = _new_name(body)
+        new = _name(body)
         self._refuse_too_many(principal)
         return channel_json(self._channels.copy_channel(name=name, new=new))
 
@@ -107,8 +105,9 @@ class ChannelCalls:
         return settings
 
 
-def _new_name(body: JsonObject) -> str:
-    name = refuse_unknown(body, frozenset({"name"}), "the body").get("name")
+def _name(body: JsonObject, *others: str) -> str:
+    """Return the name in a body, which may have `others` beside it. Raises UsageError."""
+    name = refuse_unknown(body, frozenset({"name", *others}), "the body").get("name")
     if not isinstance(name, str):
         raise UsageError("name is missing", item="name")
     return name

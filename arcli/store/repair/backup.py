@@ -8,7 +8,6 @@ own check must find each page used once, and rows are copied into new tables.
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -20,16 +19,15 @@ from arcli.errors import DataDamaged, FileExists
 from arcli.files import built_aside, folder_of, of_os
 from arcli.models import valid_channel_name, valid_identifier, valid_metadata
 from arcli.store import audit
-from arcli.store.catalog import Catalog, ChannelRecord, enter
+from arcli.store.catalog import Catalog, ChannelRecord, enter, expect_free
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.checksums import seal
 from arcli.store.connections import open_connection
 from arcli.store.counts import Counts
 from arcli.store.database import Database
 from arcli.store.faults import translated
-from arcli.store.leftovers import being_made
+from arcli.store.leftovers import made_whole
 from arcli.store.migrations import format_of
-from arcli.store.renaming import expect_free
 from arcli.store.repair.check import Decode, problems_of
 from arcli.store.schema import BACKUP, COUNTED, STORE
 from arcli.store.sealing import seal_next
@@ -163,19 +161,12 @@ def restore_backup(
         record = ChannelRecord(
             name=new, folder=folder, settings=settings, preset=info.preset, created=info.created
         )
-        try:
-            with being_made(folder):
-                _fill(backup, record)
-                with catalog.database.write() as connection:
-                    expect_free(connection, new)
-                    enter(connection, record)
-                    audit.note(connection, "channel restored", new, owner=settings.owner)
-        except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise of_os(folder, error) from error
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+        with made_whole(folder):
+            _fill(backup, record)
+            with catalog.database.write() as connection:
+                expect_free(connection, new)
+                enter(connection, record)
+                audit.note(connection, "channel restored", new, owner=settings.owner)
     return record
 
 

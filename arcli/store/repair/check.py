@@ -11,7 +11,7 @@ from arcli.models import Finding
 from arcli.store.channel import ChannelStore
 from arcli.store.checksums import SealedTable, checksum, failing, of_columns
 from arcli.store.counts import Counts
-from arcli.store.database import Database
+from arcli.store.database import PAGE_SIZE, Database
 from arcli.store.rows import BLOBS, DAMAGED_TARGET, SUMMED, target_row
 from arcli.store.schema import COUNTED
 from arcli.store.sealing import unsealed
@@ -26,7 +26,7 @@ RESTORE = "restore this channel from a backup, or add its pictures to a new chan
 LOST_HINT = "add again what was added last, then: arcli doctor --repair"
 _COUNTS_HINT = "restore the counts from a backup"
 _REPLACE = "replace its picture: arcli update --image"
-_HEADER = {"page_size": 8192, "journal_mode": "wal", "encoding": "UTF-8"}
+_HEADER = {"page_size": PAGE_SIZE, "journal_mode": "wal", "encoding": "UTF-8"}
 _SHOWN = 10  # lines of SQLite's own check, and names that share a line
 _ORPHANS = "FROM {table} WHERE row_id NOT IN (SELECT row_id FROM targets)"
 _ROW_SUM = of_columns(SUMMED.split(", "))

@@ -15,12 +15,11 @@ from arcli.files import ASIDE, built_aside, of_os, sync
 from arcli.models import Finding
 from arcli.store.checksums import install, seal
 from arcli.store.connections import open_connection
-from arcli.store.database import Database
+from arcli.store.database import PAGE_SIZE, Database
 from arcli.store.faults import translated
 from arcli.store.repair.rescue import Carried, carry
 
 _HEADER = 100  # bytes of page 1 that describe the file; the rest of the page says where its tables are
-_PAGE = 8192
 _BLOB_LIMIT = 64 << 20
 _HARMLESS = (
     *("ok", "reelist", "never used", "ptr map", "pointer map", "*** in database", "missing from index"),
@@ -118,7 +117,7 @@ def _opened(path: Path, fresh: Path) -> Iterator[sqlite3.Connection]:
     copy = path.with_name(f".{path.name}.{secrets.token_hex(4)}{ASIDE}")
     try:
         connection = _connected(path, "mode=ro")
-        for length in (_HEADER, _PAGE):
+        for length in (_HEADER, PAGE_SIZE):
             if connection is None:
                 _mended_copy(path, fresh, copy, length)
                 connection = _connected(copy, "mode=rw")
@@ -153,7 +152,7 @@ def _mended_copy(path: Path, fresh: Path, copy: Path, length: int) -> None:
         shutil.copyfile(log, copy.with_name(copy.name + "-wal"))
     with fresh.open("rb") as file:
         head = bytearray(file.read(length))
-    head[28:32] = (path.stat().st_size // _PAGE).to_bytes(4, "big")  # pages
+    head[28:32] = (path.stat().st_size // PAGE_SIZE).to_bytes(4, "big")  # pages
     head[32:40] = bytes(8)  # no list of free pages: the copy is only read
     with copy.open("r+b") as file:
         file.write(head)
