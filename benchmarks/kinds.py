@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from arcli.engine.indexing.coverage import INDEX_KEYPOINTS
-from arcli.engine.indexing.shortlist import NEIGHBOURS
+from arcli.engine.indexing.coverage import INDEXING
 from arcli.features import INDEX_DIM
 from arcli.index.seam import Chunk, Codes, DescriptorIndex
 from arcli.index.segment import open_segment, write_segment
@@ -51,7 +50,7 @@ def gallery() -> tuple[list[Codes], dict[str, int]]:
     for row in rows:
         decoded = decode((BENCH / row["file"]).read_bytes(), name=row["file"], max_side=ENROLL.max_side)
         features = extract(decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints)
-        codes.append(features.codes[:INDEX_KEYPOINTS, :INDEX_DIM])
+        codes.append(features.codes[: INDEXING.keypoints, :INDEX_DIM])
     return codes, {row["id"]: number for number, row in enumerate(rows, 1) if row["id"]}
 
 
@@ -83,7 +82,9 @@ def searched(index: DescriptorIndex, photos: Sequence[Query]) -> tuple[float, li
     places = []
     began = process_time()
     for photo in photos:
-        found = shortlist(index.search(photo.codes, NEIGHBOURS), RANKS[-1], alike=ALIKE[DEFAULT_PRESET])
+        found = shortlist(
+            index.search(photo.codes, INDEXING.neighbours), RANKS[-1], alike=ALIKE[DEFAULT_PRESET]
+        )
         hits = [place for place, entry in enumerate(found) if entry.row_id in photo.rows]
         places.append(hits[0] if hits else RANKS[-1])
     spent = (process_time() - began) * 1000 / len(photos)

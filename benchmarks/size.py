@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from arcli.engine import LocalGallery
-from arcli.engine.indexing.coverage import INDEX_KEYPOINTS
+from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.indexing.upkeep import compact, maybe_fold
 from arcli.features import INDEX_DIM, Features
 from arcli.index.flat import ExactIndex
@@ -231,7 +231,7 @@ def memory(data_dir: Path, photos: Sequence[Row]) -> Row:
 def nearest(features: Iterator[bytes], photos: Sequence[Row], number: int) -> float:
     """Return the median distance of a photo's descriptors to the nearest of `number` targets."""
     codes = [
-        Features.from_bytes(data).codes[:INDEX_KEYPOINTS, :INDEX_DIM] for data in islice(features, number)
+        Features.from_bytes(data).codes[: INDEXING.keypoints, :INDEX_DIM] for data in islice(features, number)
     ]
     index = ExactIndex(np.concatenate(codes), np.repeat(np.arange(len(codes)), [len(c) for c in codes]))
     found = []

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from arcli.engine.counting import note
-from arcli.engine.indexing.shortlist import NEIGHBOURS
+from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.recognition.candidates import RowVotes, VerifiedCandidate
 from arcli.engine.recognition.recognize import largest_side, recognize
 from arcli.errors import DataDamaged, PictureRefused, UsageError, naming
@@ -52,7 +52,7 @@ class StoredChannel:
         return self._open.settings.kind
 
     def shortlist(self, query: Features, limit: int) -> Sequence[RowVotes]:
-        return self._search(query, limit, NEIGHBOURS)
+        return self._search(query, limit, INDEXING.neighbours)
 
     def relatives(self, target: Features, limit: int) -> Sequence[RowVotes]:
         return self._search(target, limit, limit)

@@ -27,8 +27,19 @@ Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
 
 CODEBOOK = 1  # for preset 1
-_GROUPS = 8  # groups whose cells are compared with a descriptor (2 to 64); docs/index.md, "Kinds"
-_BLOCK = 256  # queries that numpy compares with all cells at once: 16 MB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannerOptions:
+    """groups (2 to 64; docs/index.md, "Kinds"): groups whose cells are compared with a descriptor. block (64
+    to 4096): queries that numpy compares with all cells at once; 256 take 16 MB.
+    """
+
+    groups: int = 8
+    block: int = 256
+
+
+SCANNER = ScannerOptions()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,7 +149,7 @@ class FaissScanner:
         self._faiss.copy_array_to_vector(np.ascontiguousarray(self._book.tables).ravel(), product.centroids)
 
     def nearest(self, codes: Codes, count: int) -> tuple[Distances, Cells]:
-        options = self._faiss.SearchParametersIVF(nprobe=_GROUPS)
+        options = self._faiss.SearchParametersIVF(nprobe=SCANNER.groups)
         distances, cells = self._cells.search(codes.astype(np.float32), count, params=options)
         return distances, cells
 
@@ -182,7 +193,9 @@ class NumpyScanner:
         self._squares = np.einsum("ld,ld->l", book.cells, book.cells)
 
     def nearest(self, codes: Codes, count: int) -> tuple[Distances, Cells]:
-        found = [self._nearest(codes[at : at + _BLOCK], count) for at in range(0, len(codes), _BLOCK)]
+        found = [
+            self._nearest(codes[at : at + SCANNER.block], count) for at in range(0, len(codes), SCANNER.block)
+        ]
         if not found:
             return np.zeros((0, count), np.float32), np.zeros((0, count), np.int64)
         distances, cells = zip(*found, strict=True)

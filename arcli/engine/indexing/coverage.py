@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,9 +15,22 @@ from arcli.store.channel import ChannelStore
 from arcli.store.segments import SegmentRecord
 from arcli.store.snapshot import Snapshot
 
-INDEX_KEYPOINTS = 200  # the strongest keypoints of each target; docs/recognition.md, step 3
-_CHUNK = 400  # rows read at once: some 10 MB of features
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexingOptions:
+    """What of a target is indexed and how it is searched; docs/recognition.md, step 3.
+
+    keypoints (100 to 400): the strongest of each target, whose codes the index holds. neighbours (2 to 50):
+    nearest descriptors that vote for each keypoint of a photo. rows_at_once (50 to 2000): rows whose features
+    are read together; 400 take some 10 MB.
+    """
+
+    keypoints: int = 200
+    neighbours: int = 10
+    rows_at_once: int = 400
+
+
+INDEXING = IndexingOptions()
 Range = tuple[int, int]
 """First and last row id, both included."""
 
@@ -38,7 +52,7 @@ def index_codes(data: bytes) -> Codes:
     `doctor` reports such a row; it must not keep the others from being found.
     """
     try:
-        return Features.from_bytes(data).codes[:INDEX_KEYPOINTS, :INDEX_DIM]
+        return Features.from_bytes(data).codes[: INDEXING.keypoints, :INDEX_DIM]
     except DataTooNew:
         raise
     except DataDamaged:
@@ -47,8 +61,8 @@ def index_codes(data: bytes) -> Codes:
 
 def codes_of(snapshot: Snapshot, rows: Sequence[int]) -> Iterator[tuple[int, Codes]]:
     """Yield (row id, codes) of those of `rows` that exist, with bounded memory."""
-    for start in range(0, len(rows), _CHUNK):
-        found = snapshot.features(rows[start : start + _CHUNK])
+    for start in range(0, len(rows), INDEXING.rows_at_once):
+        found = snapshot.features(rows[start : start + INDEXING.rows_at_once])
         yield from ((row, index_codes(found[row])) for row in sorted(found))
 
 
@@ -72,5 +86,5 @@ class RowReader:
 
     def _read(self, first: int, last: int) -> list[tuple[int, Codes]]:
         with self._store.read() as snapshot:
-            rows = snapshot.features_after(first - 1, _CHUNK)
+            rows = snapshot.features_after(first - 1, INDEXING.rows_at_once)
             return [(row, index_codes(data)) for row, data in rows if row <= last]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from arcli.engine.indexing.coverage import INDEX_KEYPOINTS, gaps
+from arcli.engine.indexing.coverage import INDEXING, gaps
 from arcli.errors import DataDamaged, MemoryLimit
 from arcli.index.files import FileGone, checked_path
 from arcli.index.hnsw import memory_limit
@@ -82,7 +82,7 @@ class Job:
 
     def kind(self, setting: IndexKind) -> IndexKind:
         """Return the kind of the segment to write in a channel with that setting."""
-        return kind_for(setting, self.rows * INDEX_KEYPOINTS)
+        return kind_for(setting, self.rows * INDEXING.keypoints)
 
     def bases(self, kind: IndexKind) -> list[Piece]:
         """Return the pieces whose segments are reused: all inverted lists, which are joined without what
@@ -165,7 +165,7 @@ def whole(pieces: Sequence[Piece], setting: IndexKind) -> list[Job]:
 def check_memory(pieces: Sequence[Piece], jobs: Sequence[Job], setting: IndexKind) -> None:
     """Raise MemoryLimit when the channel's graphs would need more memory than an index may take."""
     taken = {piece for job in jobs for piece in job.pieces}
-    sizes = [*_after(pieces, taken), *(job.rows * INDEX_KEYPOINTS for job in jobs)]
+    sizes = [*_after(pieces, taken), *(job.rows * INDEXING.keypoints for job in jobs)]
     need = sum(KINDS[kind_for(setting, descriptors)].memory(descriptors) for descriptors in sizes)
     if need > memory_limit():
         raise MemoryLimit(

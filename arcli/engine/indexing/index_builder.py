@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arcli.engine.indexing.coverage import INDEX_KEYPOINTS
+from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.indexing.fold_plan import AFTER_BULK, UpkeepOptions
 from arcli.engine.indexing.upkeep import Work, compacting, maybe_fold, work_due
 from arcli.errors import ArcliError, ChannelNotFound, Locked
@@ -52,7 +52,7 @@ _log = logging.getLogger(__name__)
 def memory_estimate(work: Work) -> int:
     """Return the most bytes of memory that the builder takes for `work`."""
     lists = IVF.run_bytes if work.largest > work.graph else 0
-    return BUILDER.process_bytes + lists + graph_memory(work.graph * INDEX_KEYPOINTS, INDEX_DIM)
+    return BUILDER.process_bytes + lists + graph_memory(work.graph * INDEXING.keypoints, INDEX_DIM)
 
 
 class IndexBuilder:

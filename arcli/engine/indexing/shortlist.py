@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 
+from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.indexing.index_view import IndexView, IndexViewBuilder, identity_of
 from arcli.features import INDEX_DIM
 from arcli.index.files import FileGone
@@ -14,7 +15,6 @@ from arcli.store.channel import ChannelStore
 from arcli.store.snapshot import Snapshot
 
 INDEX_FOLDER = "index"
-NEIGHBOURS = 10  # neighbours of each query keypoint; docs/recognition.md, step 3
 
 
 class Shortlister:
@@ -36,7 +36,7 @@ class Shortlister:
         *,
         limit: int,
         alike: float,
-        neighbours: int = NEIGHBOURS,
+        neighbours: int = INDEXING.neighbours,
         left_out: Collection[int] = (),
     ) -> list[ShortlistEntry]:
         """Return the `limit` targets with the most votes of the (Q, CODE_DIM) `codes`, most first.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arcli.engine.indexing.coverage import INDEX_KEYPOINTS, RowReader, gaps
+from arcli.engine.indexing.coverage import INDEXING, RowReader, gaps
 from arcli.engine.indexing.fold_plan import Job, Piece, UpkeepOptions, check_memory, due, survey, whole
 from arcli.engine.indexing.shortlist import INDEX_FOLDER
 from arcli.errors import ArcliError, ChannelNotFound, Conflict, DataDamaged, Locked, StorageNotWritable
@@ -218,7 +218,7 @@ class _Compactor:
                 source,
                 kind=kind,
                 dim=INDEX_DIM,
-                capacity=job.rows * INDEX_KEYPOINTS,
+                capacity=job.rows * INDEXING.keypoints,
                 bases=[base.file for base in taken],
                 dead=dead,
             )
