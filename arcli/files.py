@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import IO
@@ -28,14 +29,26 @@ from arcli.errors import (
     UsageError,
 )
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockWaits:
+    """Seconds between two attempts at a lock that somebody else holds: first (.0001 to .01), then twice as
+    long each time, up to longest (.005 to .1). A removal holds one for some 8 ms.
+    """
+
+    first: float = 0.0005
+    longest: float = 0.02
+
+
+WAITS = LockWaits()
+
+
 ASIDE = ".aside"
 """The suffix of a file that is being written: such files are never read, and swept away later."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_HANDLES = {errno.EMFILE, errno.ENFILE}
-_FIRST_PAUSE = 0.0005  # seconds; doubles up to _LONGEST_PAUSE while somebody else holds a lock
-_LONGEST_PAUSE = 0.02
 
 
 class FaultPoint(StrEnum):
@@ -215,7 +228,7 @@ def hold(descriptor: int, *, timeout: float) -> bool:
     The lock ends when the descriptor is closed. Raises StorageNotWritable if the file system has no locks.
     """
     deadline = time.monotonic() + timeout
-    pause = _FIRST_PAUSE
+    pause = WAITS.first
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -226,7 +239,7 @@ def hold(descriptor: int, *, timeout: float) -> bool:
         except OSError as error:
             raise of_os(Path(f"/proc/self/fd/{descriptor}"), error) from error
         time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        pause = min(2 * pause, WAITS.longest)
 
 
 class Spool:

@@ -141,3 +141,72 @@ def test_a_made_up_output_format_needs_its_line_and_nothing_else(
     with LocalGallery(tmp_path / "data") as gallery:
         gallery.create_channel(name="posters")
     assert (main(["channel", "ls", "-f", "ids"]), capsys.readouterr().out) == (0, "POSTERS!\n")
+
+
+FACTS = {
+    "the number or the layout of a format of ours": "ALIKE CODEBOOK CODE_DIM DEFAULT_PRESET ENVELOPE_VERSION "
+    "INDEX_DIM NO_ROW PAGE_SIZE PEPPER_BYTES SECRET_BYTES _ALIGNED _DIGEST _FIXED _FORMAT _ORDINAL_BITS "
+    "_SEED _TURN",
+    "a file format's or a library's own numbers": "HEAD_BYTES OLDEST_SQLITE _ADAM7 _ALONE _ARENA_MAX "
+    "_AT_ONCE _BOM _BYTES _CHANNELS _COMPRESSION _COPIES _END _FILLERS _HEADER _HEADROOM _HEIGHT _INCREMENTAL "
+    "_LINK_BYTES _LONGS _MMAP_THRESHOLD _NODE_OVERHEAD _ORIENTATION _PHOTOMETRIC _PLANAR _RAW_BITS _ROWS "
+    "_SAMPLES _SHORTS _SHOWN _STRIPS _TILES _TILE_HEIGHT _TILE_WIDTH _TRIM_THRESHOLD _WIDTH",
+    "a protocol's codes, statuses and limits": "BLACK FRESHNESS LARGEST_PAGE MOST_BODY_BYTES MOST_CHANNELS "
+    "MOST_PICTURES MOST_PICTURE_BYTES NONCE_MEMORY NOT_IN_GALLERY SERVER_KEY_BITS WHITE _EVERY_CALL _ISATAP "
+    "_MILLISECONDS_FROM _PASSING _REDIRECTS",
+    "an exit status": "BUG EXHAUSTED INTERRUPTED NOTHING_MATCHED SOME_FAILED _BUG _OPERATORS",
+    "a limit that users rely on, in docs": "FIELD_BYTES HIGHEST_THRESHOLD LONGEST METADATA_LIMIT NAME_LIMIT "
+    "PICTURE_BYTES_LIMIT SHORTEST _DAYS _IMPORTED_LIMIT _SECONDS _SLOWEST",
+    "a bound that only what is broken or hostile reaches": "LINE_LIMIT RECORD_LIMIT _DEEPEST _IMPLAUSIBLE "
+    "_LEAST _LONGEST _MOST _MOST_BYTES _MOST_HEADER _NONCE_LIMIT _TRIES",
+    "how much is read, written or waited for at a time": "_BLOCK _CHUNK _MOMENT _PAGE _PIECE",
+    "colours, units, places": "MIB _COLOURS _DARK _OWN_FOLDERS _PAPER _WHITE",
+}
+
+
+def test_numbers_that_are_tuned_are_fields_with_a_range() -> None:
+    """A number at the top of a module is a fact; what can be chosen stands in its component's dataclass."""
+    facts = {name for names in FACTS.values() for name in names.split()}
+    found = {
+        name.id: path.name
+        for path in (ROOT / "arcli").rglob("*.py")
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and _is_number(statement.value)
+        for name in ast.walk(statement)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    }
+    assert {name: place for name, place in found.items() if name not in facts} == {}
+    assert facts - set(found) == set(), "these are gone"
+
+
+def _is_number(node: ast.expr | None) -> bool:
+    match node:
+        case ast.Constant(value=bool()):
+            return False
+        case ast.Constant(value=int() | float()):
+            return True
+        case ast.UnaryOp(operand=operand):
+            return _is_number(operand)
+        case ast.BinOp(left=left, right=right):
+            return _is_number(left) or _is_number(right)
+        case ast.Tuple(elts=many) | ast.List(elts=many) | ast.Set(elts=many) | ast.Dict(values=many):
+            return bool(many) and all(map(_is_number, many))
+    return False
+
+
+def test_each_range_is_beside_its_field() -> None:
+    """A dataclass of tuned numbers names each of its fields, and gives a range, in its docstring."""
+    kinds = re.compile(r"(Options|Tuning|Limits|Waits|Sizes|Pictures)$")
+    silent = [
+        f"{path.name}: {item.name}.{field.target.id}"
+        for path in (ROOT / "arcli").rglob("*.py")
+        for item in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(item, ast.ClassDef) and kinds.search(item.name) and item.name not in NOT_TUNED
+        for field in item.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and _is_number(field.value)
+        if not re.search(rf"\b{field.target.id}\b", ast.get_docstring(item) or "")
+    ]
+    assert silent == []
+
+
+NOT_TUNED = {"ServeOptions", "FindOptions", "AddOptions"}  # what users set: explained by the help of options

@@ -11,9 +11,16 @@ from arcli.bulk.identifiers import IdFrom, identifier_for, original_name
 from arcli.bulk.manifest import Manifest, Row
 from arcli.bulk.walk import Found, Skipped, named_path, picture_named, pictures_of
 from arcli.errors import ArcliError, Conflict, EmptyInput, InvalidIdentifier, PictureNotFound, UsageError
-from arcli.models import AddItem, MatchRatio, Picture, is_url, usable_matchratio, valid_identifier
-
-_NAMED = 5  # collisions that a message names
+from arcli.models import (
+    MESSAGES,
+    AddItem,
+    MatchRatio,
+    Picture,
+    is_url,
+    some_of,
+    usable_matchratio,
+    valid_identifier,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +151,9 @@ def _refuse_collisions(found: Iterable[Found], names: list[str]) -> None:
     for one, name in zip(found, names, strict=True):
         images.setdefault(name, []).append(one.image)
     shared = [f"{name} from {' and '.join(many)}" for name, many in images.items() if len(many) > 1]
-    more = f" and {len(shared) - _NAMED:,} more" if len(shared) > _NAMED else ""
+    named = some_of(shared, MESSAGES.in_sentence, "; ")
     raise Conflict(
-        f"pictures would get the same identifier, so nothing was sent: {'; '.join(shared[:_NAMED])}{more}",
+        f"pictures would get the same identifier, so nothing was sent: {named}",
         hint="try --id-from path, or give them identifiers in a --manifest",
     )
 

@@ -11,11 +11,11 @@ import typer
 
 from arcli.console.session import Session
 from arcli.errors import NotSupported, UsageError, extra_hint
+from arcli.models import MESSAGES, some_of
 
 if TYPE_CHECKING:
     from arcli.server.process.serve import Started
 
-_FEW = 20  # channels that are named at the start
 
 PathOption = Path | None
 
@@ -156,8 +156,8 @@ def _announce(session: Session, started: Started) -> None:
 def _public(names: tuple[str, ...]) -> tuple[str, ...]:
     if not names:
         return ("public channels: none",)
-    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    shown = some_of(names, MESSAGES.in_list)
     return (
-        f"public channels (GetImage shows their targets to everybody): {', '.join(names[:_FEW])}{more}",
+        f"public channels (GetImage shows their targets to everybody): {shown}",
         "hide one: arcli channel set NAME --private",
     )

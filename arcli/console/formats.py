@@ -11,15 +11,13 @@ from arcli.bulk.encoding import guarded
 from arcli.console.answer import ENVELOPE_VERSION, Ending, Sink, Write, envelope, to_json
 from arcli.console.items import Item, ItemView
 from arcli.console.streams import Streams
-from arcli.console.tables import Table
+from arcli.console.tables import TABLES, Table
 from arcli.console.text import printable
 from arcli.errors import ArcliError
 from arcli.files import Spool
 from arcli.settings import Format
 
 _PIECE = 1 << 16  # characters that are written at once
-_FITTED = 200  # lines to which a table's columns are fitted; later lines are printed as they come
-BRIEF = 50  # with more items than this, a load shows only its summary and no table
 
 
 class JsonSink(Sink[Item]):
@@ -141,7 +139,7 @@ class TableSink(Sink[Item]):
             self._lines = []
             return
         self._lines += self.view.table_lines(item)
-        if self._most is None and len(self._lines) >= (1 if self._begun else _FITTED):
+        if self._most is None and len(self._lines) >= (1 if self._begun else TABLES.fitted):
             self._put()
 
     def close(self, _ending: Ending, /) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from arcli.console.tables import TABLES
 from arcli.console.text import shortened
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Record = dict[str, Any]
-_METADATA = 60  # columns of metadata in a table, even in one that is redirected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +132,8 @@ TARGETS: ItemView[Target] = ItemView(
             "yes" if t.active else "no",
             _ratio(t.matchratio),
             minute(t.updated),
-            shortened(t.name or "", _METADATA),
-            shortened(t.metadata or "", _METADATA),
+            shortened(t.name or "", TABLES.metadata),
+            shortened(t.metadata or "", TABLES.metadata),
         )
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,23 @@ from arcli.errors import NotSupported, UsageError, extra_hint
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TICKS = 31  # labels for which a chart has room: the days of a month
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartOptions:
+    """ticks (10 to 60): labels for which a chart has room; 31 days of a month. series (4 to 10): colours that
+    can be distinguished. bars (20 to 100): targets that one chart of totals can name. columns (40 to 120):
+    width of bars where there is no terminal.
+    """
+
+    ticks: int = 31
+    series: int = 8
+    bars: int = 60
+    columns: int = 80
+
+
+CHARTS = ChartOptions()
+
+
 FORMATS = (".png", ".svg")
 
 
@@ -64,7 +81,7 @@ def _describe(axes: Axes, labels: Sequence[str], *, empty: bool) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylim(bottom=0, top=1 if empty else None)
     axes.set_xlim(-0.6, max(len(labels), 1) - 0.4)
-    step = -(-len(labels) // _TICKS) or 1
+    step = -(-len(labels) // CHARTS.ticks) or 1
     ticks = axes.set_xticks(range(0, len(labels), step), labels[::step], rotation=60, ha="right")
     for tick in ticks:
         tick.label1.set_parse_math(False)

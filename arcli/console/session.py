@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from arcli.console.answer import ItemStream, envelope, to_json
-from arcli.console.formats import BRIEF, make_sink
+from arcli.console.formats import make_sink
 from arcli.console.items import Item, ItemView, Record, record_view
 from arcli.console.streams import Streams
+from arcli.console.tables import TABLES
 from arcli.errors import ArcliError, NotFound, UsageError
 from arcli.settings import Format, Kind, Settings, resolve
 
@@ -160,7 +161,7 @@ class Session:
         self.streams.keep_going = changes
         most = None
         if changes and view.key and not self.verbose and not self.named("format"):
-            most = 0 if self.streams.quiet else BRIEF
+            most = 0 if self.streams.quiet else TABLES.brief
         sink = make_sink(self.format, view, self.streams, most=most)
         late = self.format is Format.TABLE
         answer: ItemStream[Item] = ItemStream(self.command, sink, self.report, late=late)

@@ -7,11 +7,33 @@ from dataclasses import dataclass
 
 from arcli.console.text import cells, printable, shortened, wrapped
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOptions:
+    """How tables are fitted; columns of a terminal, chosen by looking at tables of 80 to 200.
+
+    rigid (10 to 30): cells up to this width (numbers, words, times) are cut only if nothing else can be.
+    narrow (8 to 20): what a long cell keeps while shorter columns are whole. narrowest (4 to 12): a narrower
+    cell says nothing. prose (20 to 60): what text gets beside a long cell. bar (4 to 20): what is left for
+    bars on a narrow terminal. metadata (20 to 120): of a listing, even where it is redirected. fitted (20 to
+    2000): lines to which columns are fitted; later lines are printed as they come. brief (10 to 500): with
+    more items a load shows only its summary.
+    """
+
+    rigid: int = 20
+    narrow: int = 12
+    narrowest: int = 8
+    prose: int = 30
+    bar: int = 8
+    metadata: int = 60
+    fitted: int = 200
+    brief: int = 50
+
+
+TABLES = TableOptions()
+
+
 _GAP = "  "
-_RIGID = 20  # columns: cells up to this width (numbers, words, times) are cut only if nothing else can be
-_NARROW = 12  # columns that a long cell keeps while shorter columns are whole
-_NARROWEST = 8  # columns; a narrower cell says nothing
-_PROSE = 30  # columns that text gets next to a long cell
 _NUMBERS = {"level", "ratio", "score", "inliers", "count", "targets", "store", "index", "rows"}
 _PATHS = {"picture", "photo", "place", "subject"}  # columns whose end says more than their beginning
 
@@ -52,12 +74,12 @@ class Table:
         last = 0
         if self._wrap:
             columns = self._widths[:-1]
-            last = min(self._widths[-1], max(room - sum(columns), _PROSE))
-        for least in (_RIGID, _NARROW, _NARROWEST):
+            last = min(self._widths[-1], max(room - sum(columns), TABLES.prose))
+        for least in (TABLES.rigid, TABLES.narrow, TABLES.narrowest):
             while sum(columns) > room - last and max(columns) > least:
                 columns[columns.index(max(columns))] -= 1
         if self._wrap:
-            self._widths = [*columns, max(min(last, room - sum(columns)), _NARROWEST)]
+            self._widths = [*columns, max(min(last, room - sum(columns)), TABLES.narrowest)]
 
     def _row(self, row: Sequence[str]) -> str:
         """Return the line, or lines, of one row."""
@@ -77,7 +99,6 @@ class Table:
 
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-_SHORTEST = 8  # columns left for the bars on a narrow terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +117,7 @@ def render_bars(bars: Sequence[Bar], width: int) -> str:
     numbers = [f"{bar.count:,}" + (f" + {bar.more:,}" if bar.more else "") for bar in bars]
     left = max(cells(bar.label) for bar in bars)
     right = max(map(len, numbers))
-    room = max(width - left - right - 2, _SHORTEST)
+    room = max(width - left - right - 2, TABLES.bar)
     top = max(1, *(bar.count + bar.more for bar in bars))
     lines = []
     for bar, number in zip(bars, numbers, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from arcli.engine.admin import seal_all
 from arcli.engine.channels import Channels, OpenChannel
@@ -24,8 +25,18 @@ from arcli.store.repair.rebuild import rebuild_catalog, repair_pages, verify_cat
 from arcli.store.snapshot import Snapshot
 from arcli.vision.decoding.limits import LOCAL
 
-_OFF = 0.05  # of the longer side: how far off the corners may be; both show the whole picture
-_SAMPLE = 20  # pictures of a channel, evenly spread: some 3 s
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleOptions:
+    """pictures (5 to 200) of a channel, evenly spread, that are extracted again; 20 take some 3 s.
+    corners_off (.01 to .1): how far off the corners may be, of the longer side; both show the whole picture.
+    """
+
+    pictures: int = 20
+    corners_off: float = 0.05
+
+
+SAMPLE = SampleOptions()
 
 
 def verify(channels: Channels, name: str | None) -> Iterator[Finding]:
@@ -87,7 +98,7 @@ def _compare_sample(channel: OpenChannel) -> Iterator[Finding]:
     with channel.store.read() as snapshot:
         select = "SELECT row_id FROM pictures ORDER BY row_id"
         kept = [row for (row,) in snapshot.connection.execute(select)]
-        sample = kept[:: max(1, -(-len(kept) // _SAMPLE))]
+        sample = kept[:: max(1, -(-len(kept) // SAMPLE.pictures))]
         rows, features = snapshot.rows(sample), snapshot.features(sample)
         bad = [
             row
@@ -124,7 +135,7 @@ def _agrees(snapshot: Snapshot, row_id: int, stored: bytes, preset: int) -> bool
         if found.refusal is not None or found.quad is None:
             return False
         off = abs(found.quad - corners(again.features.image_size)).max()
-        return bool(off <= _OFF * max(again.features.image_size))
+        return bool(off <= SAMPLE.corners_off * max(again.features.image_size))
     return True
 
 

@@ -15,7 +15,7 @@ from arcli.errors import DataDamaged, PictureRefused, UsageError, naming
 from arcli.features import Features
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
 from arcli.parallel import default_jobs, in_order
-from arcli.store.connections import idle_limit
+from arcli.store.connections import STORE, idle_limit
 from arcli.timings import PhaseTimes, phase, recording
 from arcli.vision.decoding.decode import Decoded, decode
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 
 Read = Callable[[], "AbstractContextManager[Snapshot]"]
-_SHARE = 4  # a lookup holds at most one in so many of the connections that a process may keep idle
 
 
 class StoredChannel:
@@ -114,7 +113,7 @@ def searched(channels: Sequence[OpenChannel]) -> Iterator[list[StoredChannel]]:
 
     In that case a target that is removed during the lookup drops out when it is loaded.
     """
-    if len(channels) > max(2, idle_limit() // _SHARE):
+    if len(channels) > max(2, idle_limit() // STORE.lookup_share):
         yield [StoredChannel(channel, channel.store.read) for channel in channels]
         return
     with ExitStack() as stack:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from arcli.errors import DiskFull, InvalidIdentifier
 from arcli.models import RemoveResult, RemoveStatus, valid_identifier
+from arcli.store.connections import STORE
 
 if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
     from arcli.store.protocols import TargetWriter
-
-_BATCH = 256  # removals per transaction: some 20 ms, then others may write and the results are yielded
 
 
 def remove_many(channel: OpenChannel, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
@@ -22,7 +21,7 @@ def remove_many(channel: OpenChannel, identifiers: Iterable[str]) -> Iterator[Re
     Raises Locked, StorageNotWritable, DiskFull; what was already yielded is removed.
     """
     rest = iter(identifiers)
-    while batch := list(islice(rest, _BATCH)):
+    while batch := list(islice(rest, STORE.removals)):
         yield from _remove(channel, batch)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from arcli.errors import ArcliError
 from arcli.evaluation.judge import Judged, Outcome, judge
@@ -12,7 +12,17 @@ from arcli.evaluation.photos import LabelledPhoto, PhotoList, Registered
 from arcli.gallery import Gallery
 from arcli.models import FindOptions, FindResult, Picture
 
-CANDIDATES = 30  # as many as the shortlist: this shows whether a missed target was considered
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationOptions:
+    """candidates (10 to 100): asked for where an answer was wrong; as many as the shortlist, so that one sees
+    whether a missed target was considered.
+    """
+
+    candidates: int = 30
+
+
+EVALUATION = EvaluationOptions()
 
 
 def evaluate(
@@ -59,7 +69,7 @@ def _with_candidates(
     options: FindOptions,
 ) -> FindResult:
     """Return the result with its candidates, or unchanged if the second lookup fails."""
-    asked = replace(options, candidates=CANDIDATES)
+    asked = replace(options, candidates=EVALUATION.candidates)
     try:
         again = gallery.find(picture=photo.picture, channels=channels, options=asked)
     except ArcliError:

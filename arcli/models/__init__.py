@@ -39,9 +39,11 @@ from arcli.models.lookups import (
 )
 from arcli.models.names import (
     DEFAULT_CHANNEL,
+    MESSAGES,
     METADATA_LIMIT,
     NAME_LIMIT,
     MatchRatio,
+    some_of,
     usable_matchratio,
     valid_channel_name,
     valid_identifier,
@@ -69,6 +71,7 @@ from arcli.models.targets import (
 
 __all__ = [
     "DEFAULT_CHANNEL",
+    "MESSAGES",
     "METADATA_LIMIT",
     "NAME_LIMIT",
     "PICTURE_BYTES_LIMIT",
@@ -120,6 +123,7 @@ __all__ = [
     "TupuBinding",
     "is_url",
     "level_too_low",
+    "some_of",
     "usable_matchratio",
     "valid_changes",
     "valid_channel_name",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 from arcli.errors import (
@@ -13,6 +15,22 @@ from arcli.errors import (
     InvalidMetadata,
     UsageError,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageOptions:
+    """How much a message repeats, chosen by reading messages: in_sentence (3 to 8) names, in_paragraph (8 to
+    15), in_list (10 to 40); characters (40 to 200) of an answer that was not expected.
+    """
+
+    in_sentence: int = 5
+    in_paragraph: int = 10
+    in_list: int = 20
+    characters: int = 80
+
+
+MESSAGES = MessageOptions()
+
 
 DEFAULT_CHANNEL = "default"
 METADATA_LIMIT = 64 * 1024  # bytes of UTF-8; docs/exit-codes.md
@@ -90,3 +108,9 @@ def usable_matchratio(value: MatchRatio | None) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if 0.0 <= number <= 1.0 else None
+
+
+def some_of(names: Sequence[str], most: int, separator: str = ", ") -> str:
+    """Return the first `most` names, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{separator.join(names[:most])}{more}"

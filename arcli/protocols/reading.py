@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arcli.errors import ArcliError, BadAnswer, error_class
+from arcli.models import MESSAGES
 
 JsonObject = dict[str, Any]
-_SHOWN = 80  # characters of an unexpected answer that an error message repeats
 
 
 def json_object(content: bytes | str) -> JsonObject:
@@ -30,7 +30,8 @@ def json_object(content: bytes | str) -> JsonObject:
 
 def shown(content: bytes | str) -> str:
     """Return the beginning of an answer, printable, for an error message."""
-    text = content[:_SHOWN].decode(errors="replace") if isinstance(content, bytes) else content[:_SHOWN]
+    begun = content[: MESSAGES.characters]
+    text = begun.decode(errors="replace") if isinstance(begun, bytes) else begun
     return repr(text) if text else "nothing at all"
 
 

@@ -59,12 +59,13 @@ class FairnessTuning:
     threads. A lookup of the photos in samples/ takes 0.05 to 0.31 s, one of noise, tried at every resolution
     and from every side, 0.46, a thorough one of it 1.1. fast_decoding (0.5 to 2): seconds that a fast thread
     decodes; what takes longer is passed to a slow one. A photo of 12 megapixels takes 0.15. half_life (10 to
-    120 s): after this time half of what a caller used is forgotten. weights (0.02 to 1): of the newest photo
-    in a caller's average; an expensive photo among cheap ones is remembered for some of them (with 0.5, a
-    caller who mixes noise with photos that are refused at once would stay below light_seconds, before honest
-    photos). niceness (5 to 19): of the slow threads; 10 gives them a tenth of a core next to busy fast ones.
-    kill_seconds: charged for a picture that crashed its process. patience (5 to 25 s): how long a photo may
-    wait; no request takes over 30 s.
+    120 s): after this time half of what a caller used is forgotten. weight_dearer, weight_cheaper (0.02 to
+    1): of the newest photo in a caller's average; an expensive photo among cheap ones is remembered for some
+    of them (with 0.5, a caller who mixes noise with photos that are refused at once would stay below
+    light_seconds, before honest photos). niceness (5 to 19): of the slow threads; 10 gives them a tenth of a
+    core next to busy fast ones. kill_seconds: charged for a picture that crashed its process. patience (5 to
+    25 s): how long a photo may wait; no request takes over 30 s. most_callers (1,000 to 100,000): that are
+    remembered.
     """
 
     light_seconds: float = 0.4

@@ -16,10 +16,22 @@ from typing import Any
 from arcli.errors import NotSupported, WrongCredentials, extra_hint
 from arcli.settings.profiles import expanded
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretLimits:
+    """bytes (4 KiB to 1 MiB): of a secret; a private key has some 3 kB. seconds (10 to 600): for a command
+    that prints one; it may ask a person to unlock something.
+    """
+
+    bytes: int = 64 << 10
+    seconds: float = 120.0
+
+
+SECRETS = SecretLimits()
+
+
 HIDDEN = "(not shown)"
 _SERVICE = "arcli"
-_LONGEST = 64 * 1024  # bytes; a private key has some 3 kB
-_PATIENCE = 120.0  # seconds a command may take: it may ask a person to unlock something
 
 
 class Place(StrEnum):
@@ -73,7 +85,7 @@ def keep_in_keyring(entry: str, secret: str) -> None:
 def _from_file(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(_LONGEST).decode("utf-8-sig")
+            return file.read(SECRETS.bytes).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise WrongCredentials(f"the secret in {path} is not text") from error
     except OSError as error:
@@ -89,9 +101,9 @@ def _from_command(command: str) -> str:
     program = command.split(" ", maxsplit=1)[0]
     try:
         done = subprocess.run(  # noqa: S603 - the user's own command
-            shlex.split(command), stdout=subprocess.PIPE, timeout=_PATIENCE, check=False
+            shlex.split(command), stdout=subprocess.PIPE, timeout=SECRETS.seconds, check=False
         )
-        text = done.stdout[:_LONGEST].decode("utf-8-sig")
+        text = done.stdout[: SECRETS.bytes].decode("utf-8-sig")
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise WrongCredentials(f"{program} gave no secret: {type(error).__name__}") from None
     if done.returncode:

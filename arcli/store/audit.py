@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from arcli.models import AuditEntry
+from arcli.store.connections import STORE
 from arcli.store.rows import now
 
-MOST_ENTRIES = 100_000  # entries, some 20 MB; the oldest are dropped first
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
@@ -36,7 +36,7 @@ def note(connection: sqlite3.Connection, what: str, subject: str, **details: obj
         (now(), _acting.get() or _operator(), what, subject, details_text),
     )
     too_old = "DELETE FROM audit WHERE number <= (SELECT max(number) FROM audit) - ?"
-    connection.execute(too_old, (MOST_ENTRIES,))
+    connection.execute(too_old, (STORE.audit_entries,))
 
 
 def entries(connection: sqlite3.Connection, *, subject: str | None, limit: int) -> list[AuditEntry]:

@@ -18,7 +18,6 @@ from arcli.store.checksums import install
 
 OLDEST_SQLITE = (3, 38)  # STRICT tables came with 3.37; json_each is always built in since 3.38
 _NO_SHARED_MEMORY = {sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP}
-_BLOB_LIMIT = 64 * 1024 * 1024  # bytes; a damaged length field must not take all memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +34,40 @@ class Patience:
 
 
 PATIENCE = Patience()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreOptions:
+    """What is held at once, kept in reserve and written later.
+
+    blob_bytes (2 to 256 MiB): more, no row has; a damaged length must not take all memory. rows_at_once (50
+    to 2000): rows whose features are read together; 400 take some 10 MB. removals (32 to 2048): of one
+    transaction; 256 take some 20 ms, then others may write. lookup_share (1 to 16): a lookup in many channels
+    holds one in so many of the connections that may stay open. counts_synced, witness_synced (0 to 300, 0 to
+    10): seconds between two syncs of counts and of a witness; each takes as long as a commit, 4 to 8 ms
+    (docs/on-disk-format.md, "What is promised"). audit_entries (1,000 to 10 M): the oldest are dropped
+    beyond; 100,000 take some 20 MB. reserve_bytes (256 KiB to 4 MiB): freed for a removal on a full disk;
+    twice the log of one (15 pages of 8 KiB) and shared memory of 32 KiB. rows_beyond (100 to 1 M): row ids
+    that a rescue tries after the last known one, if nothing says which was given last.
+    """
+
+    blob_bytes: int = 64 << 20
+    rows_at_once: int = 400
+    removals: int = 256
+    lookup_share: int = 4
+    counts_synced: float = 60.0
+    witness_synced: float = 1.0
+    audit_entries: int = 100_000
+    reserve_bytes: int = 384 << 10
+    rows_beyond: int = 10_000
+
+    @property
+    def spare_bytes(self) -> int:
+        """Free bytes below which nothing is reserved: such a disk is nearly full already."""
+        return 4 * self.reserve_bytes
+
+
+STORE = StoreOptions()
 
 
 def open_connection(
@@ -69,7 +102,7 @@ def open_connection(
 
 def _configure(connection: sqlite3.Connection, first: tuple[str, ...], synchronous: str) -> None:
     install(connection)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _BLOB_LIMIT)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, STORE.blob_bytes)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     if sys.version_info >= (3, 12):
         connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)

@@ -18,10 +18,10 @@ from pathlib import Path
 from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, Locked, StorageNotWritable
 from arcli.files import sync
 from arcli.store.checksums import of_columns
+from arcli.store.connections import STORE
 from arcli.store.database import Database
 from arcli.store.schema import COUNTS
 
-_SYNC_EVERY = 60.0  # seconds; docs/on-disk-format.md, "What is promised"
 COUNTS_FILE = "counts.sqlite"
 MATCHED = "*"  # photos that showed at least one target; neither name is a valid identifier
 MISSED = ""  # photos that showed none
@@ -103,7 +103,7 @@ class Counts:
 
     def _sync_now_and_then(self) -> None:
         """Sync the counts to disk once a minute."""
-        if time.monotonic() - self._synced >= _SYNC_EVERY:
+        if time.monotonic() - self._synced >= STORE.counts_synced:
             with contextlib.suppress(OSError):
                 sync(self.database.log_path)
             self._synced = time.monotonic()

@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from arcli.store.connections import STORE
+
 RESERVE_FILE = "reserve"
-_BYTES = (
-    384 * 1024
-)  # bytes: twice the log of one removal (some 15 pages of 8 KiB) and SQLite's shared memory (32 KiB)
-_ROOM = 4 * _BYTES  # free bytes below which nothing is reserved: such a disk is nearly full already
 _NETWORKS = {
     *("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "9p", "afs", "ceph", "lustre", "gpfs", "beegfs"),
     *("coda", "glusterfs", "davfs", "ocfs2", "gfs2", "orangefs", "pvfs2", "fuse.sshfs", "fuse.rclone"),
@@ -39,11 +37,11 @@ class Reserve:
             if self._path.exists():
                 return
             room = os.statvfs(self._path.parent)
-            if room.f_bavail * room.f_frsize < _ROOM:
+            if room.f_bavail * room.f_frsize < STORE.spare_bytes:
                 return
             aside = self._path.with_name(f"{RESERVE_FILE}.{os.getpid()}")
             try:
-                aside.write_bytes(bytes(_BYTES))
+                aside.write_bytes(bytes(STORE.reserve_bytes))
                 aside.replace(self._path)
             finally:
                 aside.unlink(missing_ok=True)

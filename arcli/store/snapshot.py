@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from arcli.errors import ChannelNotFound, DataDamaged, QuotaExceeded
 from arcli.models import ListQuery
 from arcli.store.checksums import checksum
+from arcli.store.connections import STORE
 from arcli.store.faults import translated
 from arcli.store.rows import (
     BLOBS,
@@ -28,7 +29,6 @@ from arcli.store.schema import META
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-_CHUNK = 400  # rows whose features are read at once: some 10 MB
 _AMONG = "IN (SELECT value FROM json_each(?))"
 
 
@@ -162,8 +162,8 @@ class Snapshot:
         """
         select = "SELECT row_id FROM features WHERE row_id > ? ORDER BY row_id LIMIT ?"
         ids = [row for (row,) in self.connection.execute(select, (row_id, limit))]
-        for start in range(0, len(ids), _CHUNK):
-            part = ids[start : start + _CHUNK]
+        for start in range(0, len(ids), STORE.rows_at_once):
+            part = ids[start : start + STORE.rows_at_once]
             found = self.features(part)
             yield from ((row, found.get(row, b"")) for row in part)
 

@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from arcli.files import sync
+from arcli.store.connections import STORE
 
 _BYTES = 512  # one sector: written completely or not at all
-_SYNC_EVERY = 1.0  # seconds: one sync takes as long as the commit itself, 4 to 8 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Witness:
 
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(f"{path.name}.count")
-        self._synced = -_SYNC_EVERY
+        self._synced = -STORE.witness_synced
         self._owing = False
 
     def read(self) -> Note | None:
@@ -105,7 +105,7 @@ class Witness:
             handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
             try:
                 os.pwrite(handle, data.ljust(_BYTES - 1) + b"\n", 0)
-                self._owing = time.monotonic() - self._synced < _SYNC_EVERY
+                self._owing = time.monotonic() - self._synced < STORE.witness_synced
                 if not self._owing:
                     os.fdatasync(handle)
                     self._synced = time.monotonic()

@@ -5,14 +5,29 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from dataclasses import dataclass
 from functools import cache
 
 import cv2
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryOptions:
+    """kept (64 MiB to 1 GiB): bytes that are kept for the next picture. mapped (8 to 32 MiB, glibc's most): a
+    larger block is given back at once. arenas (1 to 8): for all threads; the fewer, the less memory.
+    """
+
+    kept: int = 256 << 20
+    mapped: int = 32 << 20
+    arenas: int = 1
+
+
+MEMORY = MemoryOptions()
+
+
 __all__ = ["cv2", "prepare"]
 
-_MALLOPT = {"M_TRIM_THRESHOLD": (-1, 256 << 20), "M_MMAP_THRESHOLD": (-3, 32 << 20), "M_ARENA_MAX": (-8, 1)}
-"""glibc's numbers (malloc.h), and bytes or a count."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # glibc's malloc.h
 
 
 @cache
@@ -28,7 +43,7 @@ def prepare() -> None:
 
 
 def _keep_memory() -> None:
-    """Have glibc keep up to 256 MiB of freed memory for the next picture, in one arena for all threads.
+    """Have glibc keep freed memory for the next picture, in one arena for all threads.
 
     By default it gives SIFT's pyramids back after each picture: fetching 12 MiB of zeroed pages again took
     6 ms of 31 for a picture of 300 px. Malloc that was tuned by the environment keeps what that says.
@@ -38,5 +53,9 @@ def _keep_memory() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has no mallopt
     if mallopt is not None:
-        for parameter, value in _MALLOPT.values():
+        for parameter, value in (
+            (_TRIM_THRESHOLD, MEMORY.kept),
+            (_MMAP_THRESHOLD, MEMORY.mapped),
+            (_ARENA_MAX, MEMORY.arenas),
+        ):
             mallopt(parameter, value)

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from arcli.bulk.encoding import guarded, unguarded
 from arcli.console.answer import Ending, Sink, to_json
-from arcli.console.formats import BRIEF, CsvSink, IdsSink, JsonSink, TableSink
+from arcli.console.formats import CsvSink, IdsSink, JsonSink, TableSink
 from arcli.console.items import ItemView
-from arcli.console.tables import Table
+from arcli.console.tables import TABLES, Table
 from arcli.console.text import cells
 from arcli.errors import TargetNotFound
 from arcli.files import Spool
@@ -97,16 +97,16 @@ def test_a_long_table_is_printed_as_it_comes() -> None:
 def test_a_load_of_many_shows_a_summary_instead_of_a_table(
     run: Run, gallery: FakeGallery, tmp_path: Path
 ) -> None:
-    for number in range(BRIEF + 1):
+    for number in range(TABLES.brief + 1):
         (tmp_path / f"pic_{number:03}.jpg").write_bytes(b"%d" % number)
     (tmp_path / "pic_000.jpg").write_bytes(BLANK)
     ran = run("add", tmp_path)
     assert (ran.status, ran.out) == (3, "")
     assert [line.split(":")[0] for line in ran.err.splitlines()] == ["error", "channel default"]
-    assert f"{BRIEF} added, 1 failed" in ran.err
-    assert len(run("add", tmp_path, "--verbose", "--on-exists", "skip").out.splitlines()) == BRIEF + 2
-    assert len(run("add", tmp_path, "-f", "csv", "--on-exists", "skip").out.splitlines()) == BRIEF + 2
-    assert len(run("ls").out.splitlines()) == BRIEF + 1, "a listing is the answer, however long"
+    assert f"{TABLES.brief} added, 1 failed" in ran.err
+    assert len(run("add", tmp_path, "--verbose", "--on-exists", "skip").out.splitlines()) == TABLES.brief + 2
+    assert len(run("add", tmp_path, "-f", "csv", "--on-exists", "skip").out.splitlines()) == TABLES.brief + 2
+    assert len(run("ls").out.splitlines()) == TABLES.brief + 1, "a listing is the answer, however long"
 
 
 def test_quiet_changes_say_nothing(run: Run, filled: FakeGallery) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from arcli.errors import PictureRefused, PictureTooLarge, UnreadablePicture
 from arcli.vision.decoding import raster, strips
 from arcli.vision.decoding.decode import LOCAL, decode
-from arcli.vision.decoding.limits import check_size
+from arcli.vision.decoding.limits import DecodeTuning, check_size
 from arcli.vision.decoding.pillow import open_picture
 from tests.vision.pictures import encoded, textured
 
@@ -119,7 +119,7 @@ ALL = {**PNG, **TIFF, **RAW}
 @pytest.fixture
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(raster, "RASTER", raster.RasterOptions(large=1000))
-    monkeypatch.setattr(strips, "_BAND", 5000)
+    monkeypatch.setattr(strips, "DECODING", DecodeTuning(band=5000))
 
 
 def rasterized(data: bytes, max_side: int = 80) -> raster.Raster:

@@ -11,8 +11,7 @@ from arcli.console.session import Session
 from arcli.errors import UsageError
 from arcli.models import TupuBinding, valid_channel_name
 from arcli.models.statistics import days_of
-
-_LONGEST_SECRET = 64 * 1024  # bytes; anything longer is no secret
+from arcli.settings.secrets import SECRETS
 
 
 def named_channels(session: Session, more: list[str] | None) -> list[str]:
@@ -37,10 +36,10 @@ def read_secret(source: str | None) -> str | None:
         return ask_secret("secret key: ")
     try:
         if source == "-":
-            data = stdin_bytes().read(_LONGEST_SECRET)
+            data = stdin_bytes().read(SECRETS.bytes)
         else:
             with Path(source).open("rb") as file:
-                data = file.read(_LONGEST_SECRET)
+                data = file.read(SECRETS.bytes)
         return data.decode("utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{source}: the secret cannot be read", item=source) from error

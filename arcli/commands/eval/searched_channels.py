@@ -15,13 +15,11 @@ from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.plan_run import load
 from arcli.console.session import Session
 from arcli.errors import ArcliError, NotSupported, TargetInactive, TargetNotFound
-from arcli.models import AddOptions
+from arcli.models import MESSAGES, AddOptions, some_of
 
 if TYPE_CHECKING:
     from arcli.evaluation.photos import PhotoList, Registered
     from arcli.gallery import Gallery
-
-_NAMED = 10  # identifiers that a message names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +107,7 @@ def label_faults(searched: Searched, registered: Registered) -> Iterator[ArcliEr
 
 
 def _named(identifiers: frozenset[str]) -> str:
-    first = ", ".join(sorted(identifiers)[:_NAMED])
-    more = len(identifiers) - _NAMED
-    return f"{first} and {more:,} more" if more > 0 else first
+    return some_of(sorted(identifiers), MESSAGES.in_paragraph)
 
 
 def _only(identifiers: frozenset[str]) -> str | None:

@@ -12,7 +12,6 @@ from arcli.console.files import write_file
 from arcli.errors import FileExists, UsageError
 from arcli.models import FindResult, Picture
 
-_SIDE = 1600  # px; the drawn photo is only to look at
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _ENDINGS = (*_SUFFIXES, ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".svg", ".pdf")
 
@@ -74,9 +73,9 @@ class Drawings:
 def drawn(picture: Picture, result: FindResult, file_format: str = "jpeg") -> bytes:
     """Return the photo with the quads and identifiers of its matches, as "jpeg" or "png"."""
     from arcli.vision.decoding.decode import LOCAL, decode
-    from arcli.vision.drawing.draw import Outline, draw
+    from arcli.vision.drawing.draw import DRAWING, Outline, draw
 
-    decoded = decode(picture.read(), name=picture.name, limits=LOCAL, max_side=_SIDE)
+    decoded = decode(picture.read(), name=picture.name, limits=LOCAL, max_side=DRAWING.largest)
     outlines = [Outline(quad=m.quad, text=m.identifier) for m in result.matches if m.quad is not None]
     return draw(decoded, outlines, file_format=file_format)
 

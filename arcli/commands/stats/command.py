@@ -14,6 +14,7 @@ from arcli.commands.stats.count_views import Order, bars, bars_by_name, chosen, 
 from arcli.commands.stats.days import Range, asked_range
 from arcli.console.files import rendered, write_file
 from arcli.console.names import identifiers
+from arcli.console.plotting import CHARTS
 from arcli.console.session import Session
 from arcli.console.tables import render_bars
 from arcli.console.text import plural
@@ -21,8 +22,6 @@ from arcli.errors import UsageError
 from arcli.models import StatisticsQuery, StatRecord, valid_identifier
 from arcli.settings import Format, Kind
 
-_BARS = 60  # targets that one chart of totals can name
-_WIDTH = 80  # columns of bars if there is no terminal
 _FILES = {".json": Format.JSON, ".jsonl": Format.JSONL}
 
 
@@ -156,7 +155,7 @@ def _write(
         from arcli.console.plotting import save_stacked_bars
 
         if asked.period is Period.TOTAL:
-            shown = bars_by_name(records)[:_BARS]
+            shown = bars_by_name(records)[: CHARTS.bars]
             labels, counts = [bar.label for bar in shown], {"": [bar.count for bar in shown]}
         else:
             periods = asked.labels()
@@ -168,7 +167,7 @@ def _draw(session: Session, title: str, records: Sequence[StatRecord], asked: Ra
     """Draw bars where people look: on stdout instead of the table, with any other format on stderr."""
     total = asked.period is Period.TOTAL
     drawn = bars_by_name(records) if total else bars(records, asked.labels())
-    text = render_bars(drawn, session.streams.width() or _WIDTH) if records else "nothing was found\n"
+    text = render_bars(drawn, session.streams.width() or CHARTS.columns) if records else "nothing was found\n"
     if session.format is Format.TABLE:
         session.streams.write(f"{title}\n{text}")
     else:

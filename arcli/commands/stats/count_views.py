@@ -9,10 +9,9 @@ from typing import Any
 
 from arcli.bulk.statistics import COLUMNS, MISSED
 from arcli.console.items import ItemView, Record
+from arcli.console.plotting import CHARTS
 from arcli.console.tables import Bar
 from arcli.models import StatRecord
-
-_SERIES = 8  # colours that can be distinguished
 
 
 class Order(StrEnum):
@@ -85,7 +84,7 @@ def _sums(records: Iterable[StatRecord]) -> Counter[str]:
 def series(records: Sequence[StatRecord], labels: Sequence[str]) -> dict[str, list[int]]:
     """Return counts by period for the targets found most, the others together, and the misses."""
     totals = _totals(records)
-    shown = [name for name, _ in totals.most_common(_SERIES)]
+    shown = [name for name, _ in totals.most_common(CHARTS.series)]
     at = {label: number for number, label in enumerate(labels)}
     found: dict[str, list[int]] = {}
     for record in records:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,9 +18,21 @@ from arcli.vision.features.options import ExtractOptions, TiltOptions
 from arcli.vision.features.tilt import squeezed
 from arcli.vision.geometry import pixel_size, project, scale_points, scaling
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewOptions:
+    """fine_side (512 to 2048): px of the photo in which look-alikes are compared; a place that takes a
+    quarter of it is then twice the size of a thumbnail.
+    """
+
+    fine_side: int = 1024
+
+
+FINE = ViewOptions()
+
+
 Points = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
-FINE_SIDE = 1024  # px: a place that takes a quarter of the photo is then twice the size of a thumbnail
 
 
 class PhotoView:
@@ -51,7 +63,7 @@ class PhotoView:
     @cached_property
     def fine(self) -> Pixels:
         """(h, w, 3) BGR of the photo, at a size that shows what differs between look-alikes."""
-        return shrink(self.photo, FINE_SIDE)
+        return shrink(self.photo, FINE.fine_side)
 
     @property
     def to_fine(self) -> Points:

@@ -17,12 +17,11 @@ from arcli.errors import (
     RemoteError,
     Unreachable,
 )
+from arcli.remote.http.transport import HTTP
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-CONNECTIONS = 4  # requests at once by default; a phone's network and a shared service can bear it
-MOST_CONNECTIONS = 64
 
 _ENDING = (
     BadAnswer,
@@ -39,7 +38,7 @@ _ENDING = (
 
 def requests_at_once(jobs: int | None) -> int:
     """Return how many requests to send at once; `jobs`: what the user asked for, if anything."""
-    return min(max(jobs or CONNECTIONS, 1), MOST_CONNECTIONS)
+    return min(max(jobs or HTTP.connections, 1), HTTP.most_connections)
 
 
 def ends_batch(error: ArcliError) -> bool:

@@ -19,6 +19,7 @@ from arcli.errors import PictureNotFound, PictureTooLarge
 from arcli.models import SMALLER
 from arcli.remote.http.addresses import Address, is_public, resolve
 from arcli.remote.http.deadline import DeadlineBackend
+from arcli.remote.http.transport import HTTP
 
 _FAILURES = (
     httpcore.NetworkError,
@@ -29,7 +30,6 @@ _FAILURES = (
     ValueError,
 )
 _SAFE = "/%:=&?~+!$,;'()*@"  # characters that a URL may hold unencoded; RFC 3986
-_MOST_OWN_BYTES = 64 << 20  # bytes, for URLs given by the user of this machine
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -89,7 +89,7 @@ def fetch_own(url: str) -> bytes:
 
     Raises PictureNotFound, PictureTooLarge.
     """
-    return Fetcher(most_bytes=_MOST_OWN_BYTES, seconds=60.0, redirects=10, allowed=bool).fetch(url)
+    return Fetcher(most_bytes=HTTP.own_picture_bytes, seconds=60.0, redirects=10, allowed=bool).fetch(url)
 
 
 @contextmanager

@@ -17,8 +17,7 @@ import httpx
 from arcli.errors import UsageError
 from arcli.remote.http.deadline import DeadlineBackend
 from arcli.remote.http.proxies import Proxy, proxy_for
-
-_KEPT_OPEN = 30.0  # seconds that an unused connection is kept
+from arcli.remote.http.transport import HTTP
 
 
 class Deadlines(threading.local):
@@ -81,7 +80,7 @@ def _pool(proxy: Proxy | None, connections: int, backend: DeadlineBackend) -> ht
         return httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=connections,
-            keepalive_expiry=_KEPT_OPEN,
+            keepalive_expiry=HTTP.kept_open,
             network_backend=backend,
         )
     socks = proxy.url.startswith("socks")
@@ -93,7 +92,7 @@ def _pool(proxy: Proxy | None, connections: int, backend: DeadlineBackend) -> ht
         proxy_auth=auth,
         ssl_context=context,
         max_connections=connections,
-        keepalive_expiry=_KEPT_OPEN,
+        keepalive_expiry=HTTP.kept_open,
         network_backend=backend,
     )
 

@@ -35,7 +35,25 @@ if TYPE_CHECKING:
     from arcli.remote.http.pool import CoreTransport
     from arcli.remote.http.proxies import Proxy
 
-LARGEST_ANSWER = 64 * 1024 * 1024  # bytes
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpTuning:
+    """connections (1 to 16): requests at once by default, which a phone's network and a shared service can
+    bear; most_connections (16 to 256): whatever --jobs says. kept_open (5 to 300): seconds that an unused one
+    is kept. answer_bytes (8 to 512 MiB): of one answer; a page of 1,000 targets of 64 KiB of metadata has 64.
+    own_picture_bytes (10 to 512 MiB): of a picture at a URL that the user of this machine gave.
+    """
+
+    connections: int = 4
+    most_connections: int = 64
+    kept_open: float = 30.0
+    answer_bytes: int = 64 << 20
+    own_picture_bytes: int = 64 << 20
+
+
+HTTP = HttpTuning()
+
+
 _logger = logging.getLogger("arcli.remote")
 
 
@@ -155,8 +173,8 @@ class HttpTransport:
         chunks, size = [], 0
         for chunk in response.iter_bytes():
             size += len(chunk)
-            if size > LARGEST_ANSWER:
-                error = BadAnswer(f"{self.url}: the answer is over {LARGEST_ANSWER // 2**20} MiB")
+            if size > HTTP.answer_bytes:
+                error = BadAnswer(f"{self.url}: the answer is over {HTTP.answer_bytes // 2**20} MiB")
                 raise Failed(error, again=False, unsure=True)
             chunks.append(chunk)
         return b"".join(chunks)

@@ -16,9 +16,22 @@ from arcli.protocols.tupu.requests import (
 )
 from arcli.remote.pictures import as_jpeg
 
-_SHRUNK_SIDE = 512  # px, long side: the vendor advises 256 to 512
-_SHRUNK_QUALITY = 92
-_ROOM = 100_000  # bytes of a body besides the pictures: tags, signature, part headers
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShrinkOptions:
+    """side (256 to 512, as the vendor advises), quality (80 to 95): of a JPEG that is sent instead of a
+    picture over the vendor's 1 MB. room (20,000 to 1 M): bytes of a body besides the pictures: tags,
+    signature, part headers.
+    """
+
+    side: int = 512
+    quality: int = 92
+    room: int = 100_000
+
+
+SHRUNK = ShrinkOptions()
+
+
 _logger = logging.getLogger("arcli.remote")
 
 
@@ -53,9 +66,9 @@ def ready(picture: Picture) -> Ready:
     data = picture.read()
     if base64_size(len(data)) <= MOST_PICTURE_BYTES:
         return Ready(picture.name, data)
-    smaller = as_jpeg(data, name=picture.name, side=_SHRUNK_SIDE, quality=_SHRUNK_QUALITY).data
+    smaller = as_jpeg(data, name=picture.name, side=SHRUNK.side, quality=SHRUNK.quality).data
     _logger.warning(
-        "%s: sent at %d px, since the service accepts no picture over 1 MB", picture.name, _SHRUNK_SIDE
+        "%s: sent at %d px, since the service accepts no picture over 1 MB", picture.name, SHRUNK.side
     )
     return Ready(picture.name, smaller)
 
@@ -87,4 +100,4 @@ def _fits(chunk: list[Ready | Unready], following: Ready | Unready) -> bool:
     if not sent or isinstance(following, Unready):
         return True
     size = sum(item.size for item in sent) + following.size
-    return size <= MOST_BODY_BYTES - _ROOM and type(sent[0].content) is type(following.content)
+    return size <= MOST_BODY_BYTES - SHRUNK.room and type(sent[0].content) is type(following.content)

@@ -22,9 +22,9 @@ from arcli.server.extensions.openapi import DESCRIPTION
 from arcli.server.ladder import Reply, WrongMethod, endpoint, known_route
 from arcli.server.requests.answers import JsonAnswer, picture_response
 from arcli.server.requests.forms import BodyLimits, read_body, read_form
+from arcli.server.requests.multipart import BODY
 from arcli.server.service import Service, require_scope
 
-_JSON_BYTES = 64 * 1024
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -37,7 +37,7 @@ class Extensions:
         options = service.options
         self._picture_limits = BodyLimits.for_picture(options.picture_bytes, options.body_seconds)
         self._json_limits = BodyLimits(
-            picture_bytes=_JSON_BYTES, body_bytes=_JSON_BYTES, seconds=options.body_seconds
+            picture_bytes=BODY.json, body_bytes=BODY.json, seconds=options.body_seconds
         )
 
     def routes(self) -> list[Route]:

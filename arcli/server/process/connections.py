@@ -17,16 +17,16 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_KEPT_HANDLES = 256  # files and sockets other than connections: stores, indexes, pipes to processes
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionTuning:
     """Seconds. header_seconds (5 to 30): for a request's headers. unread_seconds (10 to 60): for an answer to
-    be taken. Phones on slow networks send headers within 2 s."""
+    be taken. Phones on slow networks send headers within 2 s. kept_handles (64 to 1024): files and sockets
+    other than connections: stores, indexes, pipes to processes."""
 
     header_seconds: float = 10.0
     unread_seconds: float = 30.0
+    kept_handles: int = 256
 
 
 class Connections:
@@ -159,10 +159,10 @@ class GuardedProtocol(H11Protocol):
 def most_connections(asked: int) -> int:
     """Return how many connections a process may hold: `asked`, or as many as its file handles allow."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = asked + _KEPT_HANDLES
+    wanted = asked + ConnectionTuning().kept_handles
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft == resource.RLIM_INFINITY:
         return asked
-    return max(16, min(asked, soft - min(_KEPT_HANDLES, soft // 2)))
+    return max(16, min(asked, soft - min(ConnectionTuning().kept_handles, soft // 2)))

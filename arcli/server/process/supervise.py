@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
@@ -17,9 +18,21 @@ from arcli.server.metrics import forget_process
 from arcli.server.options import ServeOptions
 from arcli.server.process.worker import run_worker
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartTuning:
+    """hasty (1 to 30): seconds; a process that ends sooner has failed to start. most_hasty (1 to 10): after
+    so many in a row `serve` gives up. A start takes 1 to 3 s here.
+    """
+
+    hasty: float = 5.0
+    most_hasty: int = 3
+
+
+RESTARTS = RestartTuning()
+
+
 _log = logging.getLogger(__name__)
-_HASTY = 5.0  # seconds; a process that ends sooner has failed to start
-_MOST_HASTY = 3
 
 
 class Supervisor:
@@ -59,11 +72,11 @@ class Supervisor:
         if self._stopping.is_set():
             return
         for worker in dead:
-            hasty = time.monotonic() - self._workers.pop(worker) < _HASTY
+            hasty = time.monotonic() - self._workers.pop(worker) < RESTARTS.hasty
             self._hasty = self._hasty + 1 if hasty else 0
             forget_process(worker.pid)
             _log.error("worker %s ended with status %s", worker.pid, worker.exitcode)
-            if self._hasty >= _MOST_HASTY:
+            if self._hasty >= RESTARTS.most_hasty:
                 raise ArcliError("the worker processes end as soon as they are started")
             self._start()
 

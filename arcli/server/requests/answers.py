@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -12,8 +13,18 @@ from starlette.types import Receive, Scope, Send
 
 from arcli.filetypes import PictureFormat, picture_format
 
-_DRAIN_BYTES = 16 * 1024 * 1024
-_DRAIN_SECONDS = 2.0
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainTuning:
+    """How much of an unread body is still read after the answer: bytes (1 to 64 MiB), seconds (.5 to 10).
+    What is on its way when a client reads the answer is at most a round trip of its line.
+    """
+
+    bytes: int = 16 << 20
+    seconds: float = 2.0
+
+
+DRAIN = DrainTuning()
 
 
 class JsonAnswer(JSONResponse):
@@ -61,8 +72,8 @@ def _has_body(request: Request) -> bool:
 async def _drain(receive: Receive) -> None:
     taken = 0
     try:
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            while taken < _DRAIN_BYTES:
+        async with asyncio.timeout(DRAIN.seconds):
+            while taken < DRAIN.bytes:
                 message = await receive()
                 taken += len(message.get("body", b""))
                 if message["type"] == "http.disconnect" or not message.get("more_body"):

@@ -15,11 +15,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from arcli.errors import PictureTooLarge, UsageError
 from arcli.protocols.strict import untrusted_json, written_number
-from arcli.server.requests.multipart import FormPart, MultipartError, MultipartReader, field_too_large
+from arcli.server.requests.multipart import BODY, FormPart, MultipartError, MultipartReader, field_too_large
 
 FIELD_BYTES = 128 * 1024  # bytes of one text field: metadata may have 64 KiB, and have a message of their own
-MOST_PARTS = 64
-_FORM_BYTES = 1024 * 1024  # bytes of a body without a picture; with a picture, of all its fields
 
 
 class MultipartNeeded(UsageError):
@@ -46,7 +44,7 @@ class BodyLimits:
 
     @classmethod
     def for_picture(cls, picture_bytes: int, seconds: float) -> BodyLimits:
-        return cls(picture_bytes=picture_bytes, body_bytes=picture_bytes + _FORM_BYTES, seconds=seconds)
+        return cls(picture_bytes=picture_bytes, body_bytes=picture_bytes + BODY.form, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ async def read_form(request: Request, limits: BodyLimits, *, multipart: bool = F
         return await _read_multipart(request, limits, parameters.get("boundary", ""), must=multipart)
     if multipart:
         raise MultipartNeeded("this call needs a multipart/form-data body")
-    small = BodyLimits(picture_bytes=_FORM_BYTES, body_bytes=_FORM_BYTES, seconds=limits.seconds)
+    small = BodyLimits(picture_bytes=BODY.form, body_bytes=BODY.form, seconds=limits.seconds)
     body = await read_body(request, small)
     return _from_json(body) if kind.endswith("json") else _from_urlencoded(body)
 
@@ -92,7 +90,7 @@ async def read_form(request: Request, limits: BodyLimits, *, multipart: bool = F
 async def _read_multipart(request: Request, limits: BodyLimits, boundary: str, *, must: bool) -> Form:
     try:
         reader = MultipartReader(
-            boundary, file_bytes=limits.picture_bytes, field_bytes=FIELD_BYTES, most_parts=MOST_PARTS
+            boundary, file_bytes=limits.picture_bytes, field_bytes=FIELD_BYTES, most_parts=BODY.parts
         )
         await _stream(request, limits, reader.feed)
         return _sorted(reader.finish())
@@ -174,7 +172,7 @@ def content_type(header: str) -> tuple[str, dict[str, str]]:
 
 def _from_urlencoded(body: bytes) -> Form:
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_PARTS, errors="strict")
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=BODY.parts, errors="strict")
     except ValueError as error:
         raise UsageError("the body is not a urlencoded form of at most 64 fields") from error
     return _small(Form(pairs=pairs))

@@ -21,9 +21,21 @@ from pathlib import Path
 from arcli.errors import Busy
 from arcli.store.protocols import AttemptLevels
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableTuning:
+    """rows (4,096 to 4 M): keys that are remembered; 65,536 take 1.5 MB. ways (2 to 32): rows in which a key
+    may be: the more, the longer the fullest are kept, and the longer a look-up takes.
+    """
+
+    rows: int = 1 << 16
+    ways: int = 8
+
+
+TABLE = TableTuning()
+
+
 _ROW = struct.Struct("<Qdd")  # digest of the key, level, and its time (monotonic: one clock per machine)
-_ROWS = 1 << 16  # keys that are remembered: 1.5 MB
-_WAYS = 8  # rows in which a key may be
 
 
 class BucketTable:
@@ -40,7 +52,7 @@ class BucketTable:
             self._file.flush()
         self._file.seek(0)
         self._secret = self._file.read(32)
-        self._map = mmap.mmap(self._file.fileno(), 32 + _ROWS * _ROW.size)
+        self._map = mmap.mmap(self._file.fileno(), 32 + TABLE.rows * _ROW.size)
         self._guard = threading.Lock()
 
     def close(self) -> None:
@@ -69,15 +81,15 @@ class BucketTable:
 
     def _row(self, number: int) -> int:
         """Return a key's row, or the emptiest row that it may take."""
-        first = number % (_ROWS // _WAYS) * _WAYS
-        places = [32 + (first + way) * _ROW.size for way in range(_WAYS)]
+        first = number % (TABLE.rows // TABLE.ways) * TABLE.ways
+        places = [32 + (first + way) * _ROW.size for way in range(TABLE.ways)]
         rows = [(_ROW.unpack_from(self._map, at), at) for at in places]
         known = next((at for (key, _, _), at in rows if key == number), None)
         return known if known is not None else min(rows, key=lambda row: (row[0][1], row[0][2]))[1]
 
 
 def _empty_table() -> bytes:
-    return secrets.token_bytes(32) + bytes(_ROWS * _ROW.size)
+    return secrets.token_bytes(32) + bytes(TABLE.rows * _ROW.size)
 
 
 class Buckets:
@@ -172,6 +184,7 @@ class PaceTuning:
     that are looked up in other threads wait for the interpreter. least (2 to 10): requests a second that an
     address may always send. burst, burst_seconds: what it may send at once. unit_bytes: so many bytes of a
     body count as a request; both cost about a millisecond. patience: the longest wait, in seconds.
+    most_addresses (10,000 to 1 M): that are remembered.
     """
 
     busy: float = 0.35

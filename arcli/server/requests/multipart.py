@@ -9,8 +9,24 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from arcli.errors import PictureTooLarge
 
-_HEADER_BYTES = 8 * 1024  # bytes of all the headers of one part
-_PREAMBLE_BYTES = 64 * 1024  # bytes before the first boundary; mail programs write a sentence there
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyTuning:
+    """Bounds of a body besides its pictures, in bytes.
+
+    header (1 to 64 KiB): all headers of one part. preamble (0 to 1 MiB): before the first boundary; mail
+    programs write a sentence there. form (256 KiB to 8 MiB): all fields. json (16 KiB to 1 MiB): of a body
+    that names things. parts (16 to 256).
+    """
+
+    header: int = 8 << 10
+    preamble: int = 64 << 10
+    form: int = 1 << 20
+    json: int = 64 << 10
+    parts: int = 64
+
+
+BODY = BodyTuning()
 
 
 def field_too_large(name: str, limit: int) -> PictureTooLarge:
@@ -79,7 +95,7 @@ class MultipartReader:
         self._preamble += chunk
         at = 0 if self._preamble.startswith(self._delimiter) else self._preamble.find(b"\n" + self._delimiter)
         if at < 0:
-            if len(self._preamble) > _PREAMBLE_BYTES:
+            if len(self._preamble) > BODY.preamble:
                 raise MultipartError("it has no boundary")
             return b""
         self._begun = True
@@ -112,7 +128,7 @@ class MultipartReader:
 
     def _grow(self, part: bytearray, data: bytes, start: int, end: int) -> None:
         self._header_bytes += end - start
-        if self._header_bytes > _HEADER_BYTES:
+        if self._header_bytes > BODY.header:
             raise MultipartError("a part's headers are too long")
         part += data[start:end]
 

@@ -31,11 +31,11 @@ from arcli.protocols.tupu.signing import Signed
 from arcli.server.ladder import Endpoint, Reply, WrongMethod, endpoint, known_route
 from arcli.server.requests import forms
 from arcli.server.requests.answers import JsonAnswer
+from arcli.server.requests.multipart import BODY
 from arcli.server.service import Service
 from arcli.server.tupu.access import TupuRefusal, admit
 from arcli.server.tupu.relatives import TupuLookup
 
-_SEARCH_BYTES = 64 * 1024
 Handler = Callable[[Request], Awaitable[JsonObject]]
 
 
@@ -157,9 +157,7 @@ class TupuRoutes:
         return await self._service.fetches.run(fetcher.fetch, image)
 
     async def _search(self, request: Request) -> JsonObject:
-        small = forms.BodyLimits(
-            picture_bytes=_SEARCH_BYTES, body_bytes=_SEARCH_BYTES, seconds=self._limits.seconds
-        )
+        small = forms.BodyLimits(picture_bytes=BODY.json, body_bytes=BODY.json, seconds=self._limits.seconds)
         secret_id, signed, name = read_search(await forms.read_body(request, small))
         principal = await self._admit(request, secret_id, signed)
         return await self._service.quick.run(self._libraries, principal, name)

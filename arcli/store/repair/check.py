@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
 from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, DataTooNew, StorageNotWritable
-from arcli.models import Finding
+from arcli.models import MESSAGES, Finding
 from arcli.store.channel import ChannelStore
 from arcli.store.checksums import SealedTable, checksum, failing, of_columns
 from arcli.store.counts import Counts
@@ -27,7 +27,6 @@ LOST_HINT = "add again what was added last, then: arcli doctor --repair"
 _COUNTS_HINT = "restore the counts from a backup"
 _REPLACE = "replace its picture: arcli update --image"
 _HEADER = {"page_size": PAGE_SIZE, "journal_mode": "wal", "encoding": "UTF-8"}
-_SHOWN = 10  # lines of SQLite's own check, and names that share a line
 _ORPHANS = "FROM {table} WHERE row_id NOT IN (SELECT row_id FROM targets)"
 _ROW_SUM = of_columns(SUMMED.split(", "))
 _WHOLE_ROW = f"SELECT {SUMMED}, crc32 FROM targets WHERE row_id = ?"  # noqa: S608 - constants
@@ -45,7 +44,7 @@ def verify_database(database: Database, *, full: bool, hint: str = RESTORE) -> I
     pragma = "integrity_check" if full else "quick_check"
     try:
         with database.read() as connection:
-            lines = [str(line) for (line,) in connection.execute(f"PRAGMA {pragma}({_SHOWN})")]
+            lines = [str(line) for (line,) in connection.execute(f"PRAGMA {pragma}({MESSAGES.in_paragraph})")]
     except ArcliError as error:
         damaged = type(error) is DataDamaged
         yield Finding.of(subject, error, hint=hint if damaged else error.hint)
@@ -215,7 +214,7 @@ def _inconsistencies(connection: sqlite3.Connection, counted: int) -> Iterator[t
     run, without = connection.execute, "FROM targets WHERE row_id NOT IN (SELECT row_id FROM features)"
     bare = _number(connection, without)
     if bare:
-        names = run(f"SELECT CAST(identifier AS BLOB) {without} LIMIT {_SHOWN}")
+        names = run(f"SELECT CAST(identifier AS BLOB) {without} LIMIT {MESSAGES.in_paragraph}")
         shown = ", ".join(name.decode("utf-8", "replace") for (name,) in names)
         yield f"{bare:,} targets have no features and are never found: {shown}", RESTORE
 

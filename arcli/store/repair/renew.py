@@ -12,20 +12,18 @@ from pathlib import Path
 
 from arcli.errors import DataDamaged
 from arcli.files import ASIDE, built_aside, of_os, sync
-from arcli.models import Finding
+from arcli.models import MESSAGES, Finding, some_of
 from arcli.store.checksums import install, seal
-from arcli.store.connections import open_connection
+from arcli.store.connections import STORE, open_connection
 from arcli.store.database import PAGE_SIZE, Database
 from arcli.store.faults import translated
 from arcli.store.repair.rescue import Carried, carry
 
 _HEADER = 100  # bytes of page 1 that describe the file; the rest of the page says where its tables are
-_BLOB_LIMIT = 64 << 20
 _HARMLESS = (
     *("ok", "reelist", "never used", "ptr map", "pointer map", "*** in database", "missing from index"),
     *("entries in index", "non-unique entry"),
 )
-_SHOWN = 20  # keys that one message names
 _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 
 Mend = Callable[[sqlite3.Connection, sqlite3.Connection, Sequence[Carried]], None]
@@ -56,8 +54,7 @@ class Renewed:
 
 def _lost(table: Carried) -> str:
     gone = table.lost + [f"{key} (not valid)" for key in table.refused]
-    more = f" and {len(gone) - _SHOWN:,} more" if len(gone) > _SHOWN else ""
-    names = f", lost: {', '.join(gone[:_SHOWN])}{more}" if gone else ""
+    names = f", lost: {some_of(gone, MESSAGES.in_list)}" if gone else ""
     places = f", {table.places:,} places could not be read" if table.places else ""
     return f"{table.table}: {table.rows:,} rows carried over{names}{places}"
 
@@ -134,7 +131,7 @@ def _connected(path: Path, mode: str) -> sqlite3.Connection | None:
     """Open without checking the content; texts come as bytes. None if SQLite sees no tables."""
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, isolation_level=None)
     connection.text_factory = bytes
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _BLOB_LIMIT)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, STORE.blob_bytes)
     install(connection)
     with suppress(sqlite3.Error):
         connection.execute("PRAGMA trusted_schema = OFF")

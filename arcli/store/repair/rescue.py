@@ -7,10 +7,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from arcli.store.connections import STORE
+
 Key = tuple[bytes | int, ...]
 Row = tuple[object, ...]
 _NOT_DAMAGE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT}
-_BEYOND = 10_000  # row ids that are tried after the last known one, if nothing says which was given last
 
 
 @dataclass(slots=True)
@@ -134,7 +135,7 @@ class TableReader:
             select = "SELECT max(seq) FROM sqlite_sequence"
             known.append(int(self._old.execute(select).fetchone()[0] or 0))
             return max(known)
-        return max(known, default=0) + _BEYOND
+        return max(known, default=0) + STORE.rows_beyond
 
     def _known_keys(self) -> dict[Key, None]:
         """Return the readable keys in the table's indexes."""

@@ -22,7 +22,8 @@ class MatrixOptions:
 
     gaps: px of white that a code may have inside (5..30), one after the other. side: px that a code has at
     least (30..60). marks: share of the modules of its marks that are right (.9..1). contrast: gray levels
-    from ink to paper at least (40..100). cell: px that a module has at least (1.5..3).
+    from ink to paper at least (40..100). cell: px that a module has at least (1.5..3). step: pixels
+    that are read for a module (3..6).
     """
 
     gaps: tuple[int, ...] = (9, 19)
@@ -30,6 +31,7 @@ class MatrixOptions:
     marks: float = 0.95
     contrast: float = 60.0
     cell: float = 2.0
+    step: int = 4
 
 
 OPTIONS = MatrixOptions()
@@ -38,7 +40,6 @@ _AZTEC = range(15, 102, 2)
 _PDF417 = range(86, 240, 17)  # modules across, of 1 to 10 columns of data
 _START, _STOP = ("11111111010101000", "111111101000101001")
 _RINGS = np.maximum(*np.abs(np.mgrid[-4:5, -4:5])) % 2 == 0
-_STEP = 4  # pixels read for a module
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,8 +116,8 @@ def _shown(
 
 def _middles(part: Pixels, rows: int, columns: int) -> tuple[Plane, float]:
     """Return the gray of each module's middle, and how uneven modules are inside, in gray levels."""
-    view = cv2.resize(part, (columns * _STEP, rows * _STEP), interpolation=cv2.INTER_LINEAR)
-    cells = view.reshape(rows, _STEP, columns, _STEP)[:, 1:-1, :, 1:-1].astype(np.float32)
+    view = cv2.resize(part, (columns * OPTIONS.step, rows * OPTIONS.step), interpolation=cv2.INTER_LINEAR)
+    cells = view.reshape(rows, OPTIONS.step, columns, OPTIONS.step)[:, 1:-1, :, 1:-1].astype(np.float32)
     return np.asarray(cells.mean((1, 3)), np.float32), float(cells.std((1, 3)).mean())
 
 

@@ -21,13 +21,12 @@ from time import monotonic
 
 from arcli.errors import ArcliError, Busy, PictureRefused, PictureTooLarge, UnreadablePicture
 from arcli.filetypes import PictureFormat
-from arcli.vision.decoding.limits import DecodeLimits
+from arcli.vision.decoding.limits import DECODING, DecodeLimits
 from arcli.vision.decoding.raster import Raster
 from arcli.vision.decoding.worker import LENGTH
 
 _PROGRAM = "from arcli.vision.decoding.worker import work; work()"
 _ENVIRONMENT = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
-_MOST_JOBS = 500  # pictures that a process decodes before it is replaced: bounds what a library may leak
 _MOST_HEADER = 1 << 20
 _MOST_BYTES = 1 << 30
 _STOPPING = "arcli is stopping"
@@ -110,7 +109,7 @@ class DecodingPool:
     def _give_back(self, process: _Process) -> None:
         with self._guard:
             self._busy.discard(process)
-            if not self._closed and process.jobs < _MOST_JOBS:
+            if not self._closed and process.jobs < DECODING.jobs:
                 self._idle.append(process)
                 return
         process.end()

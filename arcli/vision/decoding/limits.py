@@ -13,11 +13,38 @@ from arcli.models import PICTURE_BYTES_LIMIT, SMALLER
 if TYPE_CHECKING:
     from arcli.vision.decoding.pillow import PictureHeader
 
-_LEAST_MEMORY = 600_000_000
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeTuning:
+    """What counts as an ordinary picture, and what the decoding processes may take.
+
+    least_memory (400 MB to 2 GB): bytes that one's own picture may always take. ordinary_memory (100 to 600
+    MB), ordinary_area (10 to 100 M): bytes, and pixels of anything but a JPEG, up to which a picture is
+    decoded in this process; ordinary_scans (100 M to 2 G): pixels x scans of a JPEG. 60 M and 1 G take about
+    a second. scans (20 to 500): of a progressive JPEG, which has about 10; thousands are meant to burn time.
+    entries (256 to 65,536): of a TIFF directory; Pillow's own files have about 15. band (1 M to 16 M): pixels
+    held at once, unless the file holds more of them together. inflated (4 KiB to 1 MiB): bytes of a PNG that
+    are inflated at a time. jobs (50 to 5,000): pictures that a process decodes before it is replaced, which
+    bounds what a library may leak. slack (64 to 256 MiB): address space besides the pixels: stacks of
+    threads, buffers of codecs; least values by trial.
+    """
+
+    least_memory: int = 600_000_000
+    ordinary_memory: int = 400_000_000
+    ordinary_area: int = 60_000_000
+    ordinary_scans: int = 1_000_000_000
+    scans: int = 100
+    entries: int = 4096
+    band: int = 4_000_000
+    inflated: int = 1 << 16
+    jobs: int = 500
+    slack: int = 96 << 20
+
+
+DECODING = DecodeTuning()
+
+
 _PLAIN = {PictureFormat.JPEG, PictureFormat.PNG, PictureFormat.BMP, PictureFormat.WEBP}
-_ORDINARY_MEMORY = 400_000_000
-_ORDINARY_AREA = 60_000_000  # pixels of a picture other than JPEG: about a second
-_ORDINARY_SCANS = 1_000_000_000  # pixels x scans of a JPEG: about a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +66,7 @@ class DecodeLimits:
     isolated: bool = False
 
     def bytes_of_memory(self) -> int:
-        return max(_LEAST_MEMORY, _free_memory() // 2) if self.memory is None else self.memory
+        return max(DECODING.least_memory, _free_memory() // 2) if self.memory is None else self.memory
 
     def processor_seconds(self, length: int) -> float:
         """Return the processor time that a file of `length` bytes may take."""
@@ -89,11 +116,11 @@ def too_much_memory(name: str, needed: int | None = None) -> PictureTooLarge:
 
 def ordinary(header: PictureHeader, reduction: int) -> bool:
     """Say whether a picture can be decoded in little time and memory, whatever its content."""
-    if header.format not in _PLAIN or header.scans * header.area > _ORDINARY_SCANS:
+    if header.format not in _PLAIN or header.scans * header.area > DECODING.ordinary_scans:
         return False
-    if header.format is not PictureFormat.JPEG and header.area > _ORDINARY_AREA:
+    if header.format is not PictureFormat.JPEG and header.area > DECODING.ordinary_area:
         return False
-    return header.memory(reduction) <= _ORDINARY_MEMORY
+    return header.memory(reduction) <= DECODING.ordinary_memory
 
 
 def ordinary_format(data: bytes) -> bool:

@@ -21,19 +21,16 @@ from PIL import Image
 from arcli.errors import PictureTooLarge, UnreadablePicture, extra_hint
 from arcli.filetypes import PictureFormat, picture_format, what_else
 from arcli.models import SMALLER
+from arcli.vision.decoding.limits import DECODING
 from arcli.vision.decoding.strips import strips_of
 
 _DAMAGED = (
     "it is damaged, incomplete or of a rare kind: if a viewer shows all of it, save it again as PNG or JPEG"
 )
-_MOST_SCANS = 100
-"""A progressive JPEG has about 10 scans; thousands are meant to burn processor time."""
-
 SCANS = tuple(b"\xff\xda\x00" + bytes((6 + 2 * n, n)) for n in (1, 2, 3, 4))
 """Every start of a scan that libjpeg accepts, whatever precedes it: marker, length, components."""
 
 _PNG_END = b"IEND\xaeB`\x82"
-_MOST_ENTRIES = 4096  # entries of a TIFF directory; Pillow's own files have about 15
 _LABELS = {PictureFormat.WEBP: "WebP", PictureFormat.JP2: "JPEG 2000 picture"}
 _OPENERS = {
     PictureFormat.JPEG: ("PIL.JpegImagePlugin", "JpegImageFile"),
@@ -183,8 +180,8 @@ def _teach_tiff(plugin: Any) -> None:
 
 def _screen(data: bytes, kind: PictureFormat) -> None:
     """Refuse files that no decoder should be given. Raises ValueError; linear in the size of the file."""
-    if kind is PictureFormat.JPEG and (scans := sum(map(data.count, SCANS))) > _MOST_SCANS:
-        raise ValueError(f"it has {scans:,} scans, over {_MOST_SCANS}")
+    if kind is PictureFormat.JPEG and (scans := sum(map(data.count, SCANS))) > DECODING.scans:
+        raise ValueError(f"it has {scans:,} scans, over {DECODING.scans}")
     if kind is PictureFormat.PNG and _PNG_END not in data:
         raise ValueError("it is cut short")
     if kind is PictureFormat.WEBP and int.from_bytes(data[4:8], "little") + 8 > len(data):
@@ -202,8 +199,8 @@ def _screen_directory(data: bytes) -> None:
     big = data[2:4] in (b"+\0", b"\0+")
     start = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
     count = struct.unpack_from(order + ("Q" if big else "H"), data, start)[0]
-    if count > _MOST_ENTRIES:
-        raise ValueError(f"its directory has {count:,} entries, over {_MOST_ENTRIES:,}")
+    if count > DECODING.entries:
+        raise ValueError(f"its directory has {count:,} entries, over {DECODING.entries:,}")
     first, step = (start + 8, 20) if big else (start + 2, 12)
     tags = [struct.unpack_from(order + "H", data, first + step * n)[0] for n in range(count)]
     if len(set(tags)) < len(tags):

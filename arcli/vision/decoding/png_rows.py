@@ -14,7 +14,8 @@ from itertools import chain
 
 from PIL import Image
 
-_SLICE = 1 << 16  # bytes that are inflated at a time
+from arcli.vision.decoding.limits import DECODING
+
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # channels by colour type
 _CARRIERS = {1: ("L", 0), 2: ("LA", 4), 3: ("RGB", 2), 4: ("RGBA", 6)}
 """Mode and colour type of 8-bit PNGs by bytes per pixel: filters work on bytes, whatever they mean."""
@@ -117,7 +118,8 @@ def _slices(data: memoryview) -> Iterator[memoryview]:
     """Yield the data of the first frame's chunks, in pieces: a tail that is handed back is copied."""
     for kind, start, end in png_chunks(data):
         if kind == b"IDAT":
-            yield from (data[at : min(at + _SLICE, end)] for at in range(start, end, _SLICE))
+            step = DECODING.inflated
+            yield from (data[at : min(at + step, end)] for at in range(start, end, step))
 
 
 def png_chunks(data: bytes | memoryview) -> Iterator[tuple[bytes, int, int]]:

@@ -17,20 +17,21 @@ from arcli.vision.decoding.png_rows import png_chunks
 from arcli.vision.decoding.strips import TURNS, strips_of
 
 _ORIENTATION = 0x0112
-_WHITE, _DARK = 255, 80
-"""Gray levels behind what is transparent; on the dark one both white and black art is visible."""
+_WHITE = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RasterOptions:
     """When a ground is dark, and when a picture is shrunk first.
 
+    dark (40 to 110): gray level put behind what is transparent and light: white and black art show on it.
     light (200 to 250): gray level from which art is lost on white. mostly (0.5 to 0.9): share of the visible
     pixels that is so light, from which the ground is dark. clear (0.01 to 0.2): share of the picture that is
     transparent; below it is a rim or rounded corners. large (4 M to 100 M): pixels from which a picture is
     shrunk before it is brought to BGR. Chosen by looking at transparent art, not measured.
     """
 
+    dark: int = 80
     light: int = 224
     mostly: float = 0.6
     clear: float = 0.05
@@ -192,7 +193,7 @@ def _ground(colours: Image.Image, alpha: Image.Image) -> int:
     visible = sum(levels)
     if visible > (1 - RASTER.clear) * colours.width * colours.height or not visible:
         return _WHITE
-    return _DARK if sum(levels[RASTER.light :]) > RASTER.mostly * visible else _WHITE
+    return RASTER.dark if sum(levels[RASTER.light :]) > RASTER.mostly * visible else _WHITE
 
 
 def _eight_bits(image: Image.Image, header: PictureHeader) -> Image.Image:

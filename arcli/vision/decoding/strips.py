@@ -12,10 +12,10 @@ from typing import Any
 
 from PIL import Image
 
+from arcli.vision.decoding.limits import DECODING
 from arcli.vision.decoding.png_rows import in_parts, is_interlaced, png_passes
 from arcli.vision.decoding.tiff_strips import tiff_bands
 
-_BAND = 4_000_000  # pixels held at once, unless the file holds more of them together
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -56,7 +56,7 @@ def strips_of(image: Image.Image, data: bytes) -> Strips | None:
             return _raw(image, data, tiles[0])
         if image.format != "TIFF":
             return None
-        found = tiff_bands(image, data, _BAND)
+        found = tiff_bands(image, data, DECODING.band)
         return None if found is None else _from_bands(*found, image)
     except (LookupError, TypeError, ValueError, ArithmeticError):  # an odd header: Pillow may read it whole
         return None
@@ -67,13 +67,13 @@ def _png(image: Image.Image, data: bytes) -> Strips:
 
     def shrunk(factor: int, prepare: Prepare) -> Image.Image:
         means: list[tuple[Image.Image, int]] = []
-        for each in png_passes(image, data, _BAND):
+        for each in png_passes(image, data, DECODING.band):
             bands = (prepare(_like(band, image)) for band in each.bands)
             cell = (factor // least * least // each.step[0], factor // least * least // each.step[1])
             means.append((_averaged(bands, cell), 64 // (each.step[0] * each.step[1])))
         return _blended(means)
 
-    return Strips(_BAND, least, shrunk)
+    return Strips(DECODING.band, least, shrunk)
 
 
 def _blended(parts: Sequence[tuple[Image.Image, int]]) -> Image.Image:
@@ -100,7 +100,7 @@ def _raw(image: Image.Image, data: bytes, tile: Any) -> Strips | None:
     stride = stride or -(-width * _RAW_BITS[rawmode] // 8)
 
     def bands() -> Iterator[Image.Image]:
-        step = max(1, _BAND // width)
+        step = max(1, DECODING.band // width)
         for first in range(0, height, step):
             count = min(step, height - first)
             start = tile[2] + stride * (first if direction > 0 else height - first - count)
@@ -108,7 +108,7 @@ def _raw(image: Image.Image, data: bytes, tile: Any) -> Strips | None:
             band = Image.frombytes(image.mode, (width, count), rows, "raw", rawmode, stride, direction)
             yield _like(band, image)
 
-    return _from_bands(_BAND, bands, image)
+    return _from_bands(DECODING.band, bands, image)
 
 
 def _averaged(bands: Iterable[Image.Image], factor: tuple[int, int]) -> Image.Image:

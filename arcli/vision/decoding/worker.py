@@ -20,12 +20,11 @@ from time import process_time
 from typing import BinaryIO
 
 from arcli.errors import ArcliError
-from arcli.vision.decoding.limits import DecodeLimits, check_size, too_much_memory
+from arcli.vision.decoding.limits import DECODING, DecodeLimits, check_size, too_much_memory
 from arcli.vision.decoding.pillow import open_picture
 from arcli.vision.decoding.raster import Raster, rasterize, reduction
 
 LENGTH = struct.Struct("<I")
-_SLACK = 96 << 20  # bytes of address space besides the pixels: stacks of threads, buffers of codecs
 
 
 def work() -> None:
@@ -76,7 +75,7 @@ def _limited(limits: DecodeLimits, length: int) -> Iterator[None]:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     held = pages * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    allowed = held + limits.memory + length + _SLACK
+    allowed = held + limits.memory + length + DECODING.slack
     allowed = allowed if hard == resource.RLIM_INFINITY else min(allowed, hard)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
     signal.setitimer(signal.ITIMER_PROF, limits.processor_seconds(length))

@@ -15,8 +15,23 @@ from arcli.vision.drawing.labels import FONT, OPTIONS, Colour, Label
 from arcli.vision.geometry import Points, pixel_size, scale_points
 from arcli.vision.opencv import cv2
 
-_SMALLEST, _SMALLEST_OF_MANY, _MANY = 480, 960, 4
-"""px, the long side of the picture that is drawn on; larger for a photo with over _MANY targets."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawOptions:
+    """smallest (320 to 800): px, the long side of the picture that is drawn on; smallest_of_many (640 to
+    1600) for a photo with over many (2 to 10) targets. largest (800 to 4000): where it is smaller than the
+    photo; it is only to look at. quality (70 to 95): of a JPEG.
+    """
+
+    smallest: int = 480
+    smallest_of_many: int = 960
+    many: int = 4
+    largest: int = 1600
+    quality: int = 90
+
+
+DRAWING = DrawOptions()
+
 
 _DARK, _PAPER = (20, 20, 20), (250, 250, 250)
 _Canvas = npt.NDArray[np.uint8]
@@ -37,7 +52,8 @@ def draw(decoded: Decoded, outlines: Iterable[Outline], *, file_format: str = "j
     Targets too small for their labels get numbers, explained by a legend below the photo.
     """
     drawn = list(outlines)
-    canvas = _readable(decoded.pixels, _SMALLEST if len(drawn) <= _MANY else _SMALLEST_OF_MANY)
+    smallest = DRAWING.smallest if len(drawn) <= DRAWING.many else DRAWING.smallest_of_many
+    canvas = _readable(decoded.pixels, smallest)
     photo = pixel_size(canvas)
     quads = [scale_points(outline.quad, decoded.size, photo) for outline in drawn]
     texts = [outline.text for outline in drawn]
@@ -57,7 +73,7 @@ def draw(decoded: Decoded, outlines: Iterable[Outline], *, file_format: str = "j
 
 
 def _encoded(canvas: _Canvas, file_format: str) -> bytes:
-    quality = [cv2.IMWRITE_JPEG_QUALITY, 90] if file_format == "jpeg" else []
+    quality = [cv2.IMWRITE_JPEG_QUALITY, DRAWING.quality] if file_format == "jpeg" else []
     done, encoded = cv2.imencode(f".{file_format}", canvas, quality)
     assert done, "OpenCV encodes any BGR picture"
     return encoded.tobytes()

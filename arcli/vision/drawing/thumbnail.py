@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,23 @@ from arcli.vision.decoding.decode import Decoded
 from arcli.vision.features.extract import shrink
 from arcli.vision.opencv import cv2
 
-KEPT_SIDE = 640  # px: enough to look at, and to extract features from again
-KEPT_BYTES = 250_000  # bytes; a JPEG of that size with more is encoded again
-THUMBNAIL_SIDE = 128  # px; 16 px blocks of it are compared: docs/recognition.md, step 5
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmallPictures:
+    """kept_side (320 to 1280): px of the kept picture: enough to look at, and to extract features from again.
+    kept_bytes (100,000 to 1 M): a JPEG of that size with more is encoded again. thumbnail_side (64 to 256):
+    px; blocks of 16 px of it are compared (docs/recognition.md, step 5). quality (70 to 95): of both.
+    """
+
+    kept_side: int = 640
+    kept_bytes: int = 250_000
+    thumbnail_side: int = 128
+    quality: int = 85
+
+
+SMALL = SmallPictures()
+
+
 _BARE = {0x01, *range(0xD0, 0xD8)}  # markers of a JPEG that have no length
 _END = 0xD9
 # Searching for a single byte first is ten times as fast as for a run of fill bytes, which it ends.
@@ -28,26 +43,26 @@ def kept_as_it_is(decoded: Decoded, data: bytes) -> bytes | None:
 
     `data`: the file that `decoded` came from.
     """
-    if decoded.format == "jpeg" and decoded.orientation == 1 and max(decoded.size) <= KEPT_SIDE:
+    if decoded.format == "jpeg" and decoded.orientation == 1 and max(decoded.size) <= SMALL.kept_side:
         stripped = _strip_jpeg(data)
-        if stripped is not None and len(stripped) <= KEPT_BYTES:
+        if stripped is not None and len(stripped) <= SMALL.kept_bytes:
             return stripped
     return None
 
 
 def encoded_to_keep(decoded: Decoded) -> bytes:
     """Return the picture as JPEG, long side at most 640, upright, without EXIF, profile or comment."""
-    return encode_jpeg(shrink(decoded.pixels, KEPT_SIDE), quality=85)
+    return encode_jpeg(shrink(decoded.pixels, SMALL.kept_side), quality=SMALL.quality)
 
 
 def thumbnail(decoded: Decoded) -> bytes:
     """Return a colour JPEG of about 4 kB, long side at most 128 px, for comparing look-alikes."""
-    return encode_thumbnail(shrink(decoded.pixels, THUMBNAIL_SIDE))
+    return encode_thumbnail(shrink(decoded.pixels, SMALL.thumbnail_side))
 
 
 def encode_thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
     """Encode (h, w, 3) BGR pixels of a thumbnail's size."""
-    return encode_jpeg(pixels, quality=85)
+    return encode_jpeg(pixels, quality=SMALL.quality)
 
 
 def thumbnail_pixels(data: bytes) -> npt.NDArray[np.uint8] | None:

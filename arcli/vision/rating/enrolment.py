@@ -9,8 +9,7 @@ from arcli.models import Hint
 from arcli.vision.decoding.decode import Decoded, decode
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 from arcli.vision.drawing.thumbnail import (
-    KEPT_SIDE,
-    THUMBNAIL_SIDE,
+    SMALL,
     encoded_to_keep,
     kept_as_it_is,
     thumbnail,
@@ -45,13 +44,15 @@ def enrolled(
 
     Raises UnreadablePicture, PictureTooLarge, TooFewFeatures.
     """
-    decoded = decode(data, name=name, limits=limits, max_side=KEPT_SIDE)
+    decoded = decode(data, name=name, limits=limits, max_side=SMALL.kept_side)
     kept, decoded = _kept(decoded, data, name) if keep_picture else (None, decoded)
     features = extract(
         decoded.pixels, max_side=ENROLL.max_side, max_keypoints=ENROLL.max_keypoints, preset=preset
     )
     refuse_featureless(features, decoded)
-    small = replace(decoded, pixels=shrink(decoded.pixels, THUMBNAIL_SIDE))  # used for level and thumbnail
+    small = replace(
+        decoded, pixels=shrink(decoded.pixels, SMALL.thumbnail_side)
+    )  # used for level and thumbnail
     rating = rate(features, small)
     hints = (*kind_hints(decoded.pixels, features), *rating.hints)
     return EnrolledPicture(features, rating.level, hints, thumbnail(small), kept)
