@@ -11,10 +11,10 @@ from typing import Annotated, Any, Protocol
 import typer
 
 from arcli.commands import Program
-from arcli.console.command import command_name, new_app
 from arcli.console.faults import as_arcli_error, is_call_for_help
 from arcli.console.session import Session
 from arcli.console.streams import ClosedPipe, reserve_standard_streams
+from arcli.console.typer_classes import command_name, new_app
 from arcli.errors import Interrupted
 
 _BUG = 70

@@ -17,7 +17,7 @@ from typing import Any
 
 from arcli import __version__
 from arcli.app import build
-from arcli.console.command import COMMON_NAMES
+from arcli.console.typer_classes import COMMON_NAMES
 from arcli.errors import ArcliError
 
 sys.path.insert(0, str(Path(__file__).parent))

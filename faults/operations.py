@@ -19,8 +19,8 @@ from arcli.__main__ import main as program
 from arcli.bulk.add_plan import Defaults, plan_words
 from arcli.bulk.channel_state import Known, targets
 from arcli.bulk.identifiers import IdFrom
-from arcli.bulk.sync.apply import apply
-from arcli.bulk.sync.compare import Tally, compare
+from arcli.bulk.sync.applied_actions import apply
+from arcli.bulk.sync.differences import Tally, compare
 from arcli.bulk.sync.listing import ChannelListing
 from arcli.engine import LocalGallery
 from arcli.engine.indexing import upkeep

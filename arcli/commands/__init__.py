@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from arcli.console.command import ArcliCommand, RootGroup, new_app
+from arcli.console.typer_classes import ArcliCommand, RootGroup, new_app
 
 VERBS = {
     "add": "Put pictures into a channel.",

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from arcli.bulk.add_plan import PlanEntry
 from arcli.bulk.channel_state import Known
 from arcli.bulk.sync.actions import Action, Do
-from arcli.bulk.sync.apply import apply
-from arcli.bulk.sync.compare import Tally, compare
+from arcli.bulk.sync.applied_actions import apply
+from arcli.bulk.sync.differences import Tally, compare
 from arcli.bulk.sync.listing import ChannelListing, ListingSizes
 from arcli.models import AddOptions, RemoveResult, RemoveStatus
 from tests.fakes.gallery import FakeGallery

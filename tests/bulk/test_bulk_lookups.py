@@ -70,7 +70,7 @@ def test_photos_looked_up_before_are_not_counted_again(arcli: Arcli, photos: Pat
 
 
 def test_ctrl_c_says_how_to_go_on(arcli: Arcli, photos: Path) -> None:
-    module = import_module("arcli.commands.find.command")
+    module = import_module("arcli.commands.find.find_command")
     whole = module.look_up
 
     def cut(*args: object, **how: object) -> object:

@@ -14,10 +14,10 @@ from arcli.bulk.channel_state import all_known, known_of, targets
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head
-from arcli.bulk.sync.apply import apply, planned_result
-from arcli.bulk.sync.compare import Tally, compare
+from arcli.bulk.sync.applied_actions import apply, planned_result
+from arcli.bulk.sync.channel_source import ChannelSource
+from arcli.bulk.sync.differences import Tally, compare
 from arcli.bulk.sync.listing import ChannelListing
-from arcli.bulk.sync.source import ChannelSource
 from arcli.errors import BadAnswer, EmptyInput, InvalidManifest
 from arcli.models import AddItem, AddOptions, ListQuery, Picture, TargetChanges, TargetPage
 from tests.fakes.gallery import FakeGallery

@@ -1,6 +1,6 @@
 """`arcli account …`: who may use `serve`.
 
-`verbs` has its commands, `account_inputs` reads their arguments, `account_views` shows accounts.
+`account_verbs` has its commands, `account_inputs` reads their arguments, `account_views` shows accounts.
 """
 
-from arcli.commands.account.verbs import app as app
+from arcli.commands.account.account_verbs import app as app

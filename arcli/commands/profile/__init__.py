@@ -1,6 +1,6 @@
 """`arcli profile …`: settings kept under a name.
 
-`verbs` has its commands, `add` the longest of them, `profile_views` shows profiles.
+`profile_verbs` has its commands, `add` the longest of them, `profile_views` shows profiles.
 """
 
-from arcli.commands.profile.verbs import app as app
+from arcli.commands.profile.profile_verbs import app as app

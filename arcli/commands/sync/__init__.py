@@ -1,6 +1,7 @@
 """`arcli sync`: make a channel equal to a source.
 
-`command` has the options, `source` opens the source, `sync_run` compares, asks, applies and reports.
+`sync_command` has the options, `wanted_targets` opens the source, `sync_run` compares, asks, applies
+and reports.
 """
 
-from arcli.commands.sync.command import sync as sync
+from arcli.commands.sync.sync_command import sync as sync

@@ -11,11 +11,11 @@ from pathlib import Path
 from arcli.bulk.channel_state import SIZES, all_known, known_of
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.sync.actions import Action, Do, Head, action_line, head_line, read_actions, read_head
-from arcli.bulk.sync.apply import HELD, KEPT, SyncResult, apply, planned_result
-from arcli.bulk.sync.compare import Tally, compare
+from arcli.bulk.sync.applied_actions import HELD, KEPT, SyncResult, apply, planned_result
+from arcli.bulk.sync.differences import Tally, compare
 from arcli.bulk.sync.listing import ChannelListing
 from arcli.bulk.sync.removals import MaxDelete, Planned
-from arcli.commands.sync.source import Source, Wanted, opened_source, other_channel
+from arcli.commands.sync.wanted_targets import Source, Wanted, opened_source, other_channel
 from arcli.console.faults import interruptible
 from arcli.console.items import ItemView, Record
 from arcli.console.session import Session

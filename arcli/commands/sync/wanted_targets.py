@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from arcli.bulk.add_plan import Defaults, Plan, PlanEntry, plan_manifest, plan_words
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
-from arcli.bulk.sync.source import ChannelSource
+from arcli.bulk.sync.channel_source import ChannelSource
 from arcli.console.session import Session
 from arcli.errors import PictureNotFound, UsageError
 from arcli.models import valid_channel_name

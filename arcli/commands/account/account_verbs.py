@@ -9,11 +9,11 @@ import typer
 
 from arcli.commands.account.account_inputs import end_of, named_channels, read_binding, read_secret
 from arcli.commands.account.account_views import ACCOUNTS, CHANGES, account_lines, account_record
-from arcli.console.command import ArcliCommand, ArcliGroup, new_app
 from arcli.console.names import accounts, channels
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
+from arcli.console.typer_classes import ArcliCommand, ArcliGroup, new_app
 from arcli.errors import AccountExists, NotFound, UsageError
 from arcli.models import Grant, KeyRequest, NewKey, Scope, TupuBinding
 from arcli.settings import Format

@@ -8,9 +8,9 @@ import typer
 
 from arcli.commands.profile.add import add
 from arcli.commands.profile.profile_views import PROFILES, SETTINGS, Listed, shown
-from arcli.console.command import ArcliCommand, ArcliGroup, new_app
 from arcli.console.names import profiles
 from arcli.console.session import Session
+from arcli.console.typer_classes import ArcliCommand, ArcliGroup, new_app
 from arcli.settings import ProfileFile, resolve
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)

@@ -9,8 +9,8 @@ import typer
 
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.sync.removals import MaxDelete
-from arcli.commands.sync.source import Wanted
 from arcli.commands.sync.sync_run import How, apply_plan, sync_source
+from arcli.commands.sync.wanted_targets import Wanted
 from arcli.console.names import profiles
 from arcli.console.options import EncodingOption, ExcludeOption, IdFromOption, JobsOption, NoCreateOption
 from arcli.console.session import Session

@@ -10,11 +10,11 @@ import typer
 
 from arcli.commands.channel.channel_views import CHANNELS, channel_lines, channel_record
 from arcli.commands.channel.settings_options import with_settings
-from arcli.console.command import ArcliCommand, ArcliGroup, new_app
 from arcli.console.names import channels
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
+from arcli.console.typer_classes import ArcliCommand, ArcliGroup, new_app
 from arcli.errors import ChannelNotFound, DataDamaged, LimitExceeded, UsageError
 from arcli.models import ChannelInfo, ChannelSettings, SettingsChanges, valid_channel_name
 
