@@ -23,12 +23,12 @@ demo: .venv/ready ## the tour: register sample pictures, find them on photos
 	@PATH="$(CURDIR)/$(BIN):$$PATH" samples/tour.sh
 
 test: .venv/ready ## the tests, some minutes (also: make test ARGS="tests/cli -k find")
-	$(PYTEST) -m "not bench" $(ARGS)
+	$(PYTEST) -m "not bench and not browser" $(ARGS)
 
 test-full: .venv/ready ## all tests, also the long ones, which need ../shared/data
 	$(PYTEST) $(ARGS)
 
-check: lint types layers docs demo test faults lowest ## all that CI runs
+check: lint types layers docs demo test pages faults lowest ## all that CI runs
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .
@@ -80,6 +80,11 @@ faults-serve: .venv/ready ## serve under 16 hostile clients, under load, and for
 bench-versions: .venv/ready ## versions of one art, and labels on bottles; needs ../shared/data
 	$(BIN)/python -m benchmarks.versions $(ARGS)
 
+.PHONY: pages bench-pages
+pages: .venv/ready ## the web pages in headless Chromium, which root gets installed: some 3 minutes
+	tools/browser.sh
+	$(PYTEST) -m browser tests/browser $(ARGS)
+
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
 	$(BIN)/python -m benchmarks.growth $(ARGS)
 
@@ -119,6 +124,7 @@ wheel: .venv/ready ## build dist/*.whl
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python tools/requirements.py group dev > .venv/dev.txt
 	$(BIN)/python tools/requirements.py group faults >> .venv/dev.txt
+	$(BIN)/python tools/requirements.py group pages >> .venv/dev.txt
 	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[$(EXTRAS)]' -r .venv/dev.txt
 	@touch $@
 
@@ -134,6 +140,7 @@ constraints: ## rewrite constraints.txt: the newest versions that pyproject.toml
 	$(PYTHON) -m venv --clear .venv-newest
 	.venv-newest/bin/python tools/requirements.py group dev > .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py group faults >> .venv-newest/dev.txt
+	.venv-newest/bin/python tools/requirements.py group pages >> .venv-newest/dev.txt
 	.venv-newest/bin/python -m pip install -qq -e '.[$(EXTRAS)]' -r .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py pins > constraints.txt
 	rm -r .venv-newest

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from arcli import __version__
 from arcli.server.arcloud.calls import ArcloudRoutes
 from arcli.server.extensions.routes import Extensions
+from arcli.server.pages.static import page_routes
 from arcli.server.requests.log import RequestLog
 from arcli.server.service import Service
 from arcli.server.tupu.calls import TupuRoutes
@@ -61,6 +62,7 @@ def build_app(service: Service) -> Starlette:
             *ArcloudRoutes(service).routes(),
             *TupuRoutes(service).routes(),
             *Extensions(service).routes(),
+            *page_routes(),
             *health_routes(service),
         ],
         middleware=_middleware(service),
