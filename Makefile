@@ -41,9 +41,11 @@ types: .venv/ready
 layers: .venv/ready
 	$(BIN)/lint-imports
 
-docs: .venv/ready ## check that docs/ agrees with the program and that its links lead somewhere
+docs: .venv/ready .venv-docs/ready ## docs/ agrees with the program, links lead somewhere; the site, into build/site
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
+	$(BIN)/python tools/site.py build/site
 
 bench: .venv/ready ## the performance figures, as a table and as JSON in bench-results/
 	$(BIN)/python -m benchmarks.speed $(ARGS)
@@ -57,7 +59,7 @@ bench-geometry: .venv/ready ## how exact the corners are, on oxford_affine of ..
 bench-level: .venv/ready ## how often pictures of each level are found by the simulated camera; needs ../shared/data
 	$(BIN)/python -m benchmarks.level $(ARGS)
 
-bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery of 10,000: see docs/score.md
+bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery of 10,000: see docs/explanation/score.md
 	$(BIN)/python -m benchmarks.openset $(ARGS)
 
 bench-duplicates: .venv/ready ## copies and series, distinguished by content; needs ../shared/data
@@ -72,7 +74,7 @@ faults: .venv/ready ## the fault suites, a part of each: kills, power losses, fu
 faults-full: .venv/ready ## a whole fault suite, an hour at a time; run again to continue: make faults-full PART=crash
 	$(BIN)/python -m faults --full $(PART) $(ARGS)
 
-faults-serve: .venv/ready ## serve under 16 hostile clients, under load, and for 20 minutes: see docs/server.md
+faults-serve: .venv/ready ## serve under 16 hostile clients, under load, and for 20 minutes: see docs/how-to/server.md
 	$(BIN)/python -m benchmarks.hostile --seconds 120 $(ARGS)
 	$(BIN)/python -m benchmarks.soak --part load
 	$(BIN)/python -m benchmarks.soak --part soak
@@ -128,6 +130,13 @@ wheel: .venv/ready ## build dist/*.whl
 	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[$(EXTRAS)]' -r .venv/dev.txt
 	@touch $@
 
+# Of its own, so that tests need none of it.
+.venv-docs/ready: pyproject.toml constraints.txt tools/requirements.py
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/python tools/requirements.py group docs > .venv-docs/docs.txt
+	.venv-docs/bin/python -m pip install -qq -c constraints.txt -r .venv-docs/docs.txt
+	@touch $@
+
 .venv-lowest/ready: pyproject.toml constraints.txt tools/requirements.py
 	@test -n "$(PYTHON)" || { echo "arcli needs Python 3.11 or newer with venv and pip" >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv-lowest
@@ -141,9 +150,10 @@ constraints: ## rewrite constraints.txt: the newest versions that pyproject.toml
 	.venv-newest/bin/python tools/requirements.py group dev > .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py group faults >> .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py group pages >> .venv-newest/dev.txt
+	.venv-newest/bin/python tools/requirements.py group docs >> .venv-newest/dev.txt
 	.venv-newest/bin/python -m pip install -qq -e '.[$(EXTRAS)]' -r .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py pins > constraints.txt
 	rm -r .venv-newest
 
 clean:
-	rm -rf .venv .venv-lowest .venv-audit .venv-newest build dist bench-results demo-output
+	rm -rf .venv .venv-docs .venv-lowest .venv-audit .venv-newest build dist bench-results demo-output

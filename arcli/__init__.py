@@ -1,7 +1,8 @@
 """arcli: image-recognition galleries at a shell, in process and over the wire.
 
-For Python programs `open` returns a channel to put pictures into and to look photos up in (docs/python.md).
-What `__all__` lists is public; `import arcli` loads none of it before it is used. Types: `__init__.pyi`.
+For Python programs `open` returns a channel to put pictures into and to look photos up in
+(docs/how-to/python.md). What `__all__` lists is public; `import arcli` loads none of it before it is used.
+Types: `__init__.pyi`.
 """
 
 from importlib import import_module

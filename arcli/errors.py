@@ -1,7 +1,7 @@
 """The error tree: every failure that a user can meet, its code and its exit status.
 
 A backend translates what went wrong into one of these classes; ``arcli.app`` turns the class into an
-exit status and the JSON envelope. ``code`` is a stable API, listed in docs/exit-codes.md.
+exit status and the JSON envelope. ``code`` is a stable API, listed in docs/reference/exit-codes.md.
 
 ArcliError (70)
 ├── UsageError (2): InvalidChannelName, InvalidMetadata, InvalidDate, InvalidManifest, ConfirmationRequired,

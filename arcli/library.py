@@ -1,4 +1,4 @@
-"""arcli for Python programs: `arcli.open` and the channel that it returns (docs/python.md)."""
+"""arcli for Python programs: `arcli.open` and the channel that it returns (docs/how-to/python.md)."""
 
 from __future__ import annotations
 

@@ -62,7 +62,8 @@ VIEWS = {
     "across the street": Camera(share=0.15, tilt=30, blur=0.9, noise=6, quality=60, roll=-10, clutter=40),
     "through a window": Camera(share=0.5, tilt=45, blur=1.2, glare=0.9, noise=5, roll=10, clutter=40),
 }
-"""What the level is fitted to (docs/level.md): six difficulties at growing strength, and mixtures."""
+"""What the level is fitted to (docs/explanation/level.md): six difficulties at growing strength, and
+mixtures."""
 
 
 def photograph(picture: Image, camera: Camera, *, seed: int) -> tuple[Image, npt.NDArray[np.float64]]:

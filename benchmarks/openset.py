@@ -1,12 +1,12 @@
 """The false accept rate of a gallery of 10,000 pictures, its threshold curve, and what a score means.
 
 The gallery: the targets of all sets and the 3,000 distractors of ../shared/data/bench, and the pictures of
-Debian packages that were unpacked into one folder (docs/score.md lists them). These are looked up: books and
-paintings without their target, each distractor and each wallpaper, stamp and map without itself, the
-negatives, and the photos that show a target. Run it by `make bench-openset`; ARGS: --debian DIR, --data-dir
-DIR (kept, so that a second run need not register), --every N (each Nth photo), --effort, --jobs, --records
-FILE (read instead of looking up), --sheets DIR (contact sheets of pairs that are not classified yet),
---output FILE.json (and .svg beside it).
+Debian packages that were unpacked into one folder (docs/explanation/score.md lists them). These are looked
+up: books and paintings without their target, each distractor and each wallpaper, stamp and map without
+itself, the negatives, and the photos that show a target. Run it by `make bench-openset`; ARGS: --debian DIR,
+--data-dir DIR (kept, so that a second run need not register), --every N (each Nth photo), --effort, --jobs,
+--records FILE (read instead of looking up), --sheets DIR (contact sheets of pairs that are not classified
+yet), --output FILE.json (and .svg beside it).
 """
 
 from __future__ import annotations

@@ -219,8 +219,12 @@ def manual() -> str:
 
 def files() -> dict[str, str]:
     """Return each derived file's content."""
-    pages = {"docs/cli.md": cli_page(), "docs/exit-codes.md": exit_codes_page(), "docs/arcli.1": manual()}
-    pages |= {"docs/house.svg": house()}
+    pages = {
+        "docs/reference/cli.md": cli_page(),
+        "docs/reference/exit-codes.md": exit_codes_page(),
+        "docs/arcli.1": manual(),
+    }
+    pages |= {"docs/explanation/house.svg": house()}
     return pages | {f"completions/arcli.{shell}": completion(shell) for shell in ("bash", "zsh", "fish")}
 
 

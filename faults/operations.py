@@ -303,7 +303,7 @@ OPERATIONS: dict[str, Operation] = {
     "sync": Operation(base, sync),
     "channels": Operation(base, channels),
     "accounts": Operation(base, accounts),
-    "find": Operation(base, find, power=False),  # counts may lose a minute: docs/server.md
+    "find": Operation(base, find, power=False),  # counts may lose a minute: docs/how-to/server.md
     "serve": Operation(base, serve),
 }
 

@@ -1,4 +1,5 @@
-"""docs/faults.md and docs/results/faults.json, from what the suites left: python -m faults.table [DIR]
+"""docs/appendix/faults.md and docs/results/faults.json, from what the suites left: python -m faults.table
+[DIR]
 
 Each part of DIR replaces that part of the JSON; the page is written from the JSON alone.
 """
@@ -15,7 +16,7 @@ from typing import Any
 from faults.harness import ROOT
 from faults.parts import PARTS
 
-RESULTS, PAGE = ROOT / "docs" / "results" / "faults.json", ROOT / "docs" / "faults.md"
+RESULTS, PAGE = ROOT / "docs" / "results" / "faults.json", ROOT / "docs" / "appendix" / "faults.md"
 FOLDER_PARTS = ("crash", "power", "disk")
 
 FOUND: tuple[tuple[str, str, str], ...] = (
@@ -71,7 +72,7 @@ def merged(folder: Path) -> dict[str, Any]:
 
 
 def page(results: dict[str, Any]) -> str:
-    """Return docs/faults.md: as it is up to the mark, then what the results say."""
+    """Return docs/appendix/faults.md: as it is up to the mark, then what the results say."""
     parts, head = results["parts"], PAGE.read_text(encoding="utf-8").partition(MARK)[0]
     blocks = [head + MARK, "## What was done\n", table(_HEADS, _rows(parts))]
     blocks += [_NOTE, _ends(parts), "## What was injured\n", table(*_by_operation(parts))]

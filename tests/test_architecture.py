@@ -1,4 +1,4 @@
-"""docs/architecture.md names existing files, and each package and wing says what belongs in it."""
+"""docs/explanation/architecture.md names existing files; each package and wing says what belongs in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from arcli.engine import LocalGallery
 from arcli.settings import Format, Kind
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
 _SPEC = importlib.util.spec_from_file_location("structure", ROOT / "tools" / "structure.py")
 assert _SPEC is not None
 assert _SPEC.loader is not None
@@ -42,7 +42,7 @@ def test_a_package_says_what_lives_in_it(path: Path) -> None:
 
 
 def test_the_picture_shows_each_wing() -> None:
-    picture = (ROOT / "docs" / "house.svg").read_text(encoding="utf-8")
+    picture = (ROOT / "docs" / "explanation" / "house.svg").read_text(encoding="utf-8")
     assert not {path.parent.name for path in PACKAGES if path.parent.name not in picture} - {"arcli"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,16 +110,43 @@ def test_the_pages_that_the_code_cites_are_there_with_their_headings_and_steps()
     "cited",
     [
         'docs/gone.md, "Codes"',
-        'docs/score.md, "Nowhere"',
-        "docs/recognition.md, step 99",
-        "docs/recognition.md, steps 6 and 99",
+        'docs/explanation/score.md, "Nowhere"',
+        "docs/explanation/recognition.md, step 99",
+        "docs/explanation/recognition.md, steps 6 and 99",
         "recognition.md, step 3",
         "protocols.md, decision 2",
-        "docs/recognition.md, Steps, 3",
-        "docs/recognition.md, look-alikes",
+        "docs/explanation/recognition.md, Steps, 3",
+        "docs/explanation/recognition.md, look-alikes",
     ],
 )
 def test_a_citation_of_what_is_not_there_is_seen(cited: str) -> None:
-    sound = '# (docs/score.md,\n    # "Codes"; docs/recognition.md, steps 6 and 10)'
+    sound = '# (docs/explanation/score.md,\n    # "Codes"; docs/explanation/recognition.md, steps 6 and 10)'
     source = f'"""It is so ({cited})."""\n    {sound}'
     assert [cited.startswith(broken) for broken in broken_citations(source)] == [True]
+
+
+_PAGE = (
+    "<meta http-equiv='Content-Security-Policy' content=\"default-src 'self'\"><p id='here'>"
+    "<a href='https://elsewhere.example/'>may be linked</a><a href='#here'>here</a>"
+)
+
+
+@pytest.mark.parametrize(
+    ("added", "problem"),
+    [
+        ("", None),
+        ("<script src='https://cdn.example/x.js'></script>", "https://cdn.example/x.js"),
+        ("<link rel=preconnect href='//fonts.example'>", "//fonts.example"),
+        ("<style>@import 'https://fonts.example/css'</style>", "https://fonts.example/css"),
+        ("<a href='gone.html'>gone</a>", "gone.html leads nowhere"),
+        ("<a href='page.html#nowhere'>gone</a>", "page.html#nowhere leads nowhere"),
+    ],
+)
+def test_a_page_of_the_site_that_loads_from_elsewhere_or_leads_nowhere_is_seen(
+    added: str, problem: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "page.html").write_text(_PAGE + added, encoding="utf-8")
+    command = [sys.executable, str(ROOT / "tools" / "site.py"), str(tmp_path)]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.returncode == (0 if problem is None else 1)
+    assert problem is None or f"page.html: {problem}" in ran.stdout

@@ -1,4 +1,4 @@
-"""arcli as a library: what is public, what an import costs, and the examples of docs/python.md."""
+"""arcli as a library: what is public, what an import costs, and the examples of docs/how-to/python.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import arcli
 from arcli.errors import ChannelNotFound, InvalidIdentifier, UsageError
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "python.md").read_text(encoding="utf-8")
 PUBLIC = {
     *("open", "item", "Channel", "ArcliError", "__version__", "OnExists", "Picture", "Hint"),
     *("AddItem", "AddResult", "AddStatus", "FindResult", "Match", "Target", "CheckResult", "Duplicate"),

@@ -1,4 +1,4 @@
-"""Identifiers made from file names, by the rules in docs/bulk.md."""
+"""Identifiers made from file names, by the rules in docs/how-to/bulk.md."""
 
 from __future__ import annotations
 

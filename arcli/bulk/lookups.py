@@ -49,7 +49,7 @@ def _taken(picture: Picture, done: Counter[str]) -> bool:
 
 
 def lookup_object(result: FindResult) -> Record:
-    """Return a photo's JSON object; its keys are an API (docs/json.md)."""
+    """Return a photo's JSON object; its keys are an API (docs/reference/json.md)."""
     return {
         "image": result.image,
         "matched": result.matched,

@@ -84,7 +84,7 @@ def serve(
     ] = None,
     config: Annotated[
         PathOption,
-        typer.Option("--config", metavar="FILE", help="TOML file of settings; see docs/server.md."),
+        typer.Option("--config", metavar="FILE", help="TOML file of settings; see docs/how-to/server.md."),
     ] = None,
 ) -> None:
     """Serve the data folder over the ARCloud and Tupu protocols.

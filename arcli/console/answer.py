@@ -27,7 +27,7 @@ def to_json(value: object) -> str:
 
 
 def envelope(command: str, status: str, data: Record | None, errors: Sequence[ArcliError]) -> Record:
-    """Return the one object that a command answers; its keys are an API (docs/json.md)."""
+    """Return the one object that a command answers; its keys are an API (docs/reference/json.md)."""
     return {
         "arcli": ENVELOPE_VERSION,
         "command": command,

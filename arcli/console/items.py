@@ -89,7 +89,7 @@ FIELDS = ("identifier", "channel", "metadata", "matchratio", "level", "active", 
 
 
 def target_record(target: Target) -> Record:
-    """Return a target's JSON object; its keys are an API (docs/json.md)."""
+    """Return a target's JSON object; its keys are an API (docs/reference/json.md)."""
     record = {field: getattr(target, field) for field in FIELDS}
     return record if target.name is None else {**record, "name": target.name}
 

@@ -31,8 +31,8 @@ CODEBOOK = 1  # for preset 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannerOptions:
-    """groups (2 to 64; docs/index.md, "Kinds"): groups whose cells are compared with a descriptor. block (64
-    to 4096): queries that numpy compares with all cells at once; 256 take 16 MB.
+    """groups (2 to 64; docs/explanation/segments.md, "Kinds"): groups whose cells are compared with a
+    descriptor. block (64 to 4096): queries that numpy compares with all cells at once; 256 take 16 MB.
     """
 
     groups: int = 8

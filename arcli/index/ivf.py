@@ -42,8 +42,8 @@ _log = logging.getLogger(__name__)
 class IvfSettings:
     """How lists are searched and built.
 
-    cells: lists probed for each query (1 to 64; docs/index.md, "Kinds"). run: descriptors collected before
-    they are spilled to a file, 100,000 to 10,000,000: 96 MB with a million.
+    cells: lists probed for each query (1 to 64; docs/explanation/segments.md, "Kinds"). run: descriptors
+    collected before they are spilled to a file, 100,000 to 10,000,000: 96 MB with a million.
     """
 
     cells: int = 8

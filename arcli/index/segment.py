@@ -85,7 +85,7 @@ class SegmentSizes:
     """How `auto` chooses.
 
     flat_limit: descriptors up to which it takes flat, 2,000 to 100,000: about 20 ms a query, and nothing to
-    load (docs/index.md, "Kinds").
+    load (docs/explanation/segments.md, "Kinds").
     """
 
     flat_limit: int = 20_000
@@ -97,8 +97,9 @@ SIZES = SegmentSizes()
 def kind_for(setting: IndexKind, descriptors: int) -> IndexKind:
     """Return the kind of a segment with so many descriptors in a channel with that setting.
 
-    `auto`: inverted lists beat the graph at every size above flat (docs/index.md, "Kinds"); without faiss
-    numpy scans them, some ten times slower, but only where a graph would need more memory than allowed.
+    `auto`: inverted lists beat the graph at every size above flat (docs/explanation/segments.md, "Kinds");
+    without faiss numpy scans them, some ten times slower, but only where a graph would need more memory than
+    allowed.
     """
     if setting is not IndexKind.AUTO:
         return setting

@@ -1,4 +1,5 @@
-"""From neighbour lists to a shortlist: every keypoint of the photo votes (docs/recognition.md, step 3)."""
+"""From neighbour lists to a shortlist: every keypoint of the photo votes (docs/explanation/recognition.md,
+step 3)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ MESSAGES = MessageOptions()
 
 
 DEFAULT_CHANNEL = "default"
-METADATA_LIMIT = 64 * 1024  # bytes of UTF-8; docs/exit-codes.md
+METADATA_LIMIT = 64 * 1024  # bytes of UTF-8; docs/reference/exit-codes.md
 
 
 NAME_LIMIT = 4096  # characters of a file's name or path kept beside an identifier; the limit of Linux paths

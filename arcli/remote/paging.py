@@ -1,4 +1,4 @@
-"""Reading a listing whose page size is not documented (docs/protocols.md, "ARCloud")."""
+"""Reading a listing whose page size is not documented (docs/reference/protocols.md, "ARCloud")."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Rhythm:
 
     upkeep (1 to 600): asking whether an index needs work costs about a millisecond a channel. pace (0.1 to
     1): measuring how busy the process is. flush (0.1 to 10): a crash loses the counts of this moment
-    (docs/on-disk-format.md, "What is promised").
+    (docs/reference/on-disk-format.md, "What is promised").
     """
 
     upkeep: float = 10.0

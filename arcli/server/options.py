@@ -43,8 +43,8 @@ class ServeOptions:
     queue: int = 64  # photos that may wait for a thread in each process; one more answers 20015
     memory_limit: int | None = None  # bytes of the indexes opened by all workers; None: half of the machine's
     body_memory: int = 512 * MIB  # bytes of all the request bodies that a process holds at a time
-    picture_bytes: int = 10 * MIB  # docs/protocols.md, "Every ARCloud call"
-    tupu_body_bytes: int = 30 * MIB  # docs/protocols.md, "Tupu"
+    picture_bytes: int = 10 * MIB  # docs/reference/protocols.md, "Every ARCloud call"
+    tupu_body_bytes: int = 30 * MIB  # docs/reference/protocols.md, "Tupu"
     request_rate: float = 50.0  # requests a second from an address; bursts of four times as many
     connections: int = 4000  # that a process holds; at most what its limit of open files allows
     connections_per_address: int = 200
@@ -56,7 +56,7 @@ class ServeOptions:
     account_channels: int = 100  # channels that an account may make through /arcli/v1
     account_keys: int = 100  # valid find-only keys that an account may have to make more through /arcli/v1
     time_zone: str | None = None  # time zone of the days in Statistics; None: UTC
-    findimage_level: str = "level"  # or "channel", as the vendor's document reads; docs/server.md, "Settings"
+    findimage_level: str = "level"  # or "channel", as the vendor has it; docs/how-to/server.md, "Settings"
     url_pictures: bool = False  # Tupu: fetch pictures given by URL
     tupu_relatives: int = 5  # candidates that a Tupu answer lists
     save_misses: Path | None = None

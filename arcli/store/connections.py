@@ -45,10 +45,10 @@ class StoreOptions:
     transaction; 256 take some 20 ms, then others may write. lookup_share (1 to 16): a lookup in many channels
     holds one in so many of the connections that may stay open. counts_synced, witness_synced (0 to 300, 0 to
     10): seconds between two syncs of counts and of a witness; each takes as long as a commit, 4 to 8 ms
-    (docs/on-disk-format.md, "What is promised"). audit_entries (1,000 to 10 M): the oldest are dropped
-    beyond; 100,000 take some 20 MB. reserve_bytes (256 KiB to 4 MiB): freed for a removal on a full disk;
-    twice the log of one (15 pages of 8 KiB) and shared memory of 32 KiB. rows_beyond (100 to 1 M): row ids
-    that a rescue tries after the last known one, if nothing says which was given last.
+    (docs/reference/on-disk-format.md, "What is promised"). audit_entries (1,000 to 10 M): the oldest are
+    dropped beyond; 100,000 take some 20 MB. reserve_bytes (256 KiB to 4 MiB): freed for a removal on a full
+    disk; twice the log of one (15 pages of 8 KiB) and shared memory of 32 KiB. rows_beyond (100 to 1 M): row
+    ids that a rescue tries after the last known one, if nothing says which was given last.
     """
 
     blob_bytes: int = 64 << 20

@@ -1,4 +1,4 @@
-"""The commands of docs/automation.md do what the page says; so do the examples of docs/bulk.md."""
+"""The commands of docs/how-to/automation.md do what it says; so do the examples of docs/how-to/bulk.md."""
 
 import csv
 import json
@@ -17,8 +17,8 @@ from tests.bulk.servers import KillableServer
 from tests.cli.processes import ROOT, arcli, environment
 from tests.engine.conftest import photo_of, poster
 
-AUTOMATION = (ROOT / "docs" / "automation.md").read_text(encoding="utf-8")
-BULK = (ROOT / "docs" / "bulk.md").read_text(encoding="utf-8")
+AUTOMATION = (ROOT / "docs" / "how-to" / "automation.md").read_text(encoding="utf-8")
+BULK = (ROOT / "docs" / "how-to" / "bulk.md").read_text(encoding="utf-8")
 
 
 def block(language: str, containing: str, page: str = AUTOMATION) -> str:

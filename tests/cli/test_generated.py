@@ -30,8 +30,8 @@ def generate() -> ModuleType:
 @pytest.mark.parametrize(
     "name",
     [
-        "docs/cli.md",
-        "docs/exit-codes.md",
+        "docs/reference/cli.md",
+        "docs/reference/exit-codes.md",
         "docs/arcli.1",
         *(f"completions/arcli.{s}" for s in ("bash", "zsh", "fish")),
     ],
@@ -42,7 +42,7 @@ def test_the_file_is_what_the_program_makes_of_it(name: str, generate: ModuleTyp
 
 
 def test_each_command_is_in_the_reference() -> None:
-    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
     assert re.findall(r"^## arcli (.+)$", page, re.MULTILINE) == [name for name, _ in walk()]
 
 

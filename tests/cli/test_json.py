@@ -1,4 +1,4 @@
-"""The JSON of docs/json.md: keys that scripts rely on, frozen here."""
+"""The JSON of docs/reference/json.md: keys that scripts rely on, frozen here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.cli.conftest import Run
 from tests.fakes.gallery import FakeGallery
 
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "json.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "reference" / "json.md").read_text(encoding="utf-8")
 TARGET = ["identifier", "channel", "metadata", "matchratio", "level", "active", "created", "updated"]
 MATCH = ["identifier", "channel", "score", "inliers", "quad", "level", "metadata", "label", "ambiguous"]
 CANDIDATE = ["identifier", "channel", "reason", "why", "score", "inliers", "votes", "quad"]

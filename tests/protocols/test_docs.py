@@ -1,4 +1,4 @@
-"""The tables of docs/protocols.md say what the program does."""
+"""The tables of docs/reference/protocols.md say what the program does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arcli.errors import ArcliError
 from arcli.protocols.arcloud import codes as arcloud
 from arcli.protocols.tupu import codes as tupu
 
-PAGE = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "protocols.md").read_text(encoding="utf-8")
 ARCLOUD_ROWS = re.findall(r"^\| (2\d{4})[^|]*\| `(\w+)`[^|]*\| (\d+)", PAGE, re.MULTILINE)
 TUPU_TABLE = PAGE[PAGE.index("| Tupu's code |") :]
 TUPU_ROWS = re.findall(r"^\| ([\d, ]+?) \| ([^|]*) \| (\d+) \|", TUPU_TABLE, re.MULTILINE)

@@ -367,7 +367,7 @@ def arcli(tmp_path: Path) -> Callable[..., str]:
 
 
 def test_the_first_run_of_a_newcomer(tmp_path: Path, arcli: Callable[..., str]) -> None:
-    """The path of docs/server.md."""
+    """The path of docs/how-to/server.md."""
     made = json.loads(arcli("account", "add", "shop", "--json"))["data"]
     assert made["username"] == "shop"
     arcli("channel", "create", "posters", "--owner", "shop")

@@ -1,4 +1,4 @@
-"""docs/on-disk-format.md names every table of the store and every format number."""
+"""docs/reference/on-disk-format.md names every table of the store and every format number."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from arcli.store.channel import ChannelStore
 from arcli.store.schema import CATALOG, COUNTS, NONCES, STORE
 
-PAGE = (Path(__file__).parents[2] / "docs" / "on-disk-format.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "on-disk-format.md").read_text(encoding="utf-8")
 
 
 def test_the_page_names_the_tables_and_formats(folder: Path) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def report_record(report: Report, conditions: Conditions) -> Record:
-    """Return the JSON object of an evaluation; its keys are an API (docs/json.md)."""
+    """Return the JSON object of an evaluation; its keys are an API (docs/reference/json.md)."""
     return {**asdict(conditions), **asdict(report)}
 
 

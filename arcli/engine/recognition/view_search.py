@@ -22,7 +22,8 @@ from arcli.vision.geometry import area, inside
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecognizeOptions:
-    """What can be tuned in the recipe; measured in docs/recognition.md unless another place is named.
+    """What can be tuned in the recipe; measured in docs/explanation/recognition.md unless another place is
+    named.
 
     shortlist: targets taken from one view (20 to 60); shortlist_many: when several targets in a photo are
     wanted (40 to 100). crowd: when so many targets are found, the photo is searched again for more (2 to 6),

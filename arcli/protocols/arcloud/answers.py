@@ -1,7 +1,7 @@
 """Answers of the seven calls: JSON objects written by the server and read tolerantly by the client.
 
-Keys beyond the vendor's document are ours (docs/protocols.md, "Every ARCloud call"); an old client ignores
-them.
+Keys beyond the vendor's document are ours (docs/reference/protocols.md, "Every ARCloud call"); an old client
+ignores them.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def found(result: FindResult, *, channel_given: bool, level_is_channel: bool = F
     """Write what a photo shows: the first match at the top level, as documented, and all under `matches`.
 
     Nothing matched: no identifier. `level_is_channel`: the setting compat.findimage_level = "channel"
-    (docs/protocols.md, "ARCloud").
+    (docs/reference/protocols.md, "ARCloud").
     """
     candidates = [candidate_json(candidate) for candidate in result.candidates] or None
     if not result.matched:

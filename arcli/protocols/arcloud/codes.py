@@ -124,7 +124,7 @@ def code_for(error: ArcliError, call: Call) -> int:
     """Return the code that answers `error` in `call`.
 
     If the document has no 20010 for a call, an invalid identifier is treated as one that does not exist; and
-    removing what does not exist is a success (docs/protocols.md, "Every ARCloud call").
+    removing what does not exist is a success (docs/reference/protocols.md, "Every ARCloud call").
     """
     if isinstance(error, RemoteError) and isinstance(error.returncode, int):
         return error.returncode

@@ -1,7 +1,7 @@
 """Requests of the seven calls: text fields and a picture, written by the client and read by the server.
 
-Fields beyond the vendor's document are ours (docs/protocols.md, "Every ARCloud call"); a client sends them
-only to a service whose capabilities list them. A field that is empty counts as absent.
+Fields beyond the vendor's document are ours (docs/reference/protocols.md, "Every ARCloud call"); a client
+sends them only to a service whose capabilities list them. A field that is empty counts as absent.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from arcli.protocols.reading import real
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-FRESHNESS = 300.0  # seconds by which a timestamp may differ from now, either way (docs/protocols.md, "Tupu")
+FRESHNESS = 300.0  # seconds between a timestamp and now, either way (docs/reference/protocols.md, "Tupu")
 _MILLISECONDS_FROM = 1e11  # from here on a timestamp is in milliseconds: in seconds it would be the year 5138
 
 

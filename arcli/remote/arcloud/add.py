@@ -95,7 +95,8 @@ class Adding:
         return dataclasses.replace(added, status=AddStatus.REPLACED)
 
     def _send(self, item: AddItem, data: bytes, extra: requests.Fields, *, absent: bool) -> AddResult:
-        """Send AddImage and recover a lost answer (docs/protocols.md, "What goes wrong on the way")."""
+        """Send AddImage and recover a lost answer (docs/reference/protocols.md, "What goes wrong on the
+        way")."""
         lost: list[bool] = []
         try:
             result = self._calls.add(self._channel, item, data, extra, retried=lost.append)

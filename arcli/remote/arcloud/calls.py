@@ -44,7 +44,7 @@ class ArcloudClient:
     def get(self, channel: str, identifier: str) -> Target:
         """Return a target.
 
-        Credentials are sent for private channels of our server (docs/protocols.md, "ARCloud").
+        Credentials are sent for private channels of our server (docs/reference/protocols.md, "ARCloud").
         """
         fields = {"channel": channel, "identifier": identifier}
         body = self._send(Call.GET_IMAGE, fields, identifier)

@@ -138,7 +138,7 @@ class ArcloudGallery:
         name, lost = valid_channel_name(channel), list[bool]()
         try:
             removed = self._calls.remove(name, valid_identifier(identifier), lost.append)
-        except TargetNotFound:  # documented nowhere, and no failure; docs/protocols.md, "ARCloud"
+        except TargetNotFound:  # documented nowhere, and no failure; docs/reference/protocols.md, "ARCloud"
             removed = False
         return removed or any(lost)
 

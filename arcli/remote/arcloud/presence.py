@@ -1,7 +1,7 @@
 """Which identifiers a channel held before we began to add, which decides what a lost answer was.
 
 An AddImage whose answer was lost, followed by 20016, counts as added only if the identifier was absent before
-(docs/protocols.md, "What goes wrong on the way").
+(docs/reference/protocols.md, "What goes wrong on the way").
 """
 
 from __future__ import annotations

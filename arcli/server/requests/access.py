@@ -21,7 +21,7 @@ from arcli.server.work import Workers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionTuning:
-    """How wrong secrets are counted, beside what an operator sets (docs/server.md, "Settings").
+    """How wrong secrets are counted, beside what an operator sets (docs/how-to/server.md, "Settings").
 
     known (1,000 to 100,000): pairs of account and address that had been right before. forgiven (0.05 to 5):
     failures a second. few (1 to 10): wrong secrets that a new address may send for an account that is being

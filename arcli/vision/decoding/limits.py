@@ -74,7 +74,8 @@ class DecodeLimits:
 
 
 SERVE = DecodeLimits(isolated=True)
-"""For pictures that strangers send: 50 megapixels, each in a separate process (docs/pictures.md)."""
+"""For pictures that strangers send: 50 megapixels, each in a separate process (docs/reference/pictures.md).
+"""
 
 LOCAL = DecodeLimits(file_bytes=PICTURE_BYTES_LIMIT, pixels=250_000_000, memory=None, patience=300.0)
 """For one's own files: phones take 200 megapixels, an A0 print at 300 dpi has 139."""

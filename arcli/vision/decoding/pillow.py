@@ -1,7 +1,7 @@
 """Pictures opened by Pillow, which decodes lazily: size and kind are known before any pixel is decoded.
 
 Compared with readers of our own (400 lines): half the time for a JPEG, linear on every crafted file that hung
-them, one interpretation of a file instead of two that may differ; docs/pictures.md, "Why Pillow".
+them, one interpretation of a file instead of two that may differ; docs/reference/pictures.md, "Why Pillow".
 """
 
 from __future__ import annotations

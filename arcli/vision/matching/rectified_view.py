@@ -24,7 +24,8 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RectifiedOptions:
-    """When a place is rectified, and what counts in the rectified view (docs/recognition.md, steps 6 and 10).
+    """When a place is rectified, and what counts in the rectified view (docs/explanation/recognition.md,
+    steps 6 and 10).
 
     tilted: a place counts as tilted when a small circle becomes an ellipse with this ratio of axes (1.1 to
     1.5). few: a place with fewer inliers is rectified (30 to 80); with more the corners hardly move.
@@ -71,7 +72,7 @@ def rectified_inliers(photo: Pixels, homography: Matrix, target: Features) -> in
     """Count matches at distinct places that agree with `homography` in position, scale and angle.
 
     A photo of the target has several times those of the first verification where that was small, blurred or
-    oblique; a picture that merely resembles it has no more than before (docs/recognition.md).
+    oblique; a picture that merely resembles it has no more than before (docs/explanation/recognition.md).
     """
     options = VerifyOptions(ransac_th=OPTIONS.first)
     seen = _seen(photo, homography, target)
