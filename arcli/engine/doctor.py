@@ -16,11 +16,11 @@ from arcli.store.counts import Counts
 from arcli.store.repair.check import (
     accept_losses,
     advice,
-    repair_counts,
     repair_store,
     verify_counts,
     verify_store,
 )
+from arcli.store.repair.mends import renew_counts
 from arcli.store.repair.rebuild import rebuild_catalog, repair_pages, verify_catalog
 from arcli.store.snapshot import Snapshot
 from arcli.vision.decoding.limits import LOCAL
@@ -79,7 +79,7 @@ def _repair(channels: Channels, name: str | None) -> Iterator[Finding]:
             yield from accept_losses(channels.get(each).store.database)
             seal_all(channels.get(each).store)
             yield from repair_index(channels.get(each).store)
-            yield from repair_counts(Counts(channels.get(each).store.folder))
+            yield from renew_counts(Counts(channels.get(each).store.folder))
         except ArcliError as error:
             yield Finding.of(each, error, hint=advice(error))
     yield from _verify(channels, name)

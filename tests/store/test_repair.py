@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import shutil
 import sqlite3
@@ -16,6 +17,8 @@ from arcli.models import ChannelSettings, Finding, Grant, KeyRequest, Scope
 from arcli.store.accounts import Accounts
 from arcli.store.catalog import CATALOG_FILE, Catalog
 from arcli.store.channel import STORE_FILE, ChannelStore
+from arcli.store.counts import COUNTS_FILE, Counts
+from arcli.store.repair.mends import renew_counts
 from arcli.store.repair.rebuild import rebuild_catalog, repair_pages
 from arcli.store.rows import NewTarget
 
@@ -23,6 +26,7 @@ PAGE = 8192
 TABLES = {
     "catalog": ("accounts", "keys", "grants", "bindings", "audit"),
     "store": ("targets", "features", "pictures", "thumbnails"),
+    "counts": ("counts",),
 }
 Rows = dict[str, dict[object, tuple[object, ...]]]
 
@@ -55,6 +59,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with store.write() as txn:
             for number in range(0, 150, 5):
                 txn.remove(f"card{number:03}")
+    with Counts(record.folder) as counts:
+        days = [dt.date(2026, 1, 1) + dt.timedelta(days) for days in range(8)]
+        numbers = range(1, 101)
+        counts.add({(day, f"card{number:03}"): number for day in days for number in numbers}, timeout=9)
+        counts.database.checkpoint()
     return folder
 
 
@@ -66,9 +75,10 @@ def readable(path: Path, kind: str) -> Rows:
         for table in TABLES[kind]:
             rows = found.setdefault(table, {})
             key = {"audit": "number", "keys": "key_id", "accounts": "username", "bindings": "secret_id"}
-            by = "username || channel" if table == "grants" else key.get(table, "row_id")
+            together = {"grants": "username || channel", "counts": "day || identifier"}
+            by = together.get(table) or key.get(table, "row_id")
             columns = f"{by}, *"
-            order = "username DESC, channel" if table == "grants" else by
+            order = {"grants": "username DESC, channel", "counts": "day DESC, identifier"}.get(table, by)
             for select in (
                 f"SELECT {columns} FROM {table}",
                 f"SELECT {columns} FROM {table} ORDER BY {order} DESC",
@@ -94,11 +104,20 @@ def repaired_store(folder: Path) -> list[Finding]:
 def file_of(folder: Path, kind: str) -> Path:
     if kind == "catalog":
         return folder / CATALOG_FILE
-    (path,) = folder.glob(f"channels/*/{STORE_FILE}")
+    (path,) = folder.glob(f"channels/*/{STORE_FILE if kind == 'store' else COUNTS_FILE}")
     return path
 
 
-REPAIRS: dict[str, Callable[[Path], list[Finding]]] = {"catalog": repaired_catalog, "store": repaired_store}
+def repaired_counts(folder: Path) -> list[Finding]:
+    with Counts(file_of(folder, "counts").parent) as counts:
+        return [*renew_counts(counts)]
+
+
+REPAIRS: dict[str, Callable[[Path], list[Finding]]] = {
+    "catalog": repaired_catalog,
+    "store": repaired_store,
+    "counts": repaired_counts,
+}
 
 
 def offsets(kind: str, size: int) -> list[tuple[int, int]]:
@@ -111,12 +130,13 @@ def offsets(kind: str, size: int) -> list[tuple[int, int]]:
     return [(at, noise.randrange(8)) for at in chosen]
 
 
-@pytest.mark.parametrize("kind", ["catalog", "store"])
+@pytest.mark.parametrize("kind", ["catalog", "store", "counts"])
 def test_wherever_a_bit_is_flipped_what_can_be_read_is_carried_over(
     data: Path, tmp_path: Path, kind: str
 ) -> None:
     whole = readable(file_of(data, kind), kind)
-    assert len(whole["targets" if kind == "store" else "keys"]) in (120, 30)
+    first = {"store": "targets", "catalog": "keys", "counts": "counts"}[kind]
+    assert len(whole[first]) == {"store": 120, "catalog": 30, "counts": 800}[kind]
     renewed = 0
     for number, (at, bit) in enumerate(offsets(kind, file_of(data, kind).stat().st_size)):
         folder = tmp_path / str(number)

@@ -148,15 +148,6 @@ def accept_losses(database: Database) -> Iterator[Finding]:
         )
 
 
-def repair_counts(counts: Counts) -> Iterator[Finding]:
-    """Move damaged counts aside, so that counting starts again. Raises DataTooNew."""
-    if not counts.database.exists() or not is_damaged(counts.database):
-        return
-    aside = counts.database.set_aside()
-    message = f"the damaged counts are now in {aside.name}; counting starts again"
-    yield Finding(subject=str(counts.database.path), ok=True, message=message, repaired=True)
-
-
 def verify_store(store: ChannelStore, decode: Decode, *, full: bool = True) -> Iterator[Finding]:
     """Check a channel's store: its pages, what belongs to each row, and that `decode` reads the features."""
     subject = str(store.database.path)

@@ -1,4 +1,4 @@
-"""Repairs in a rewritten store or catalog: lost rows that other rows still give evidence of."""
+"""Catalog, store and counts rewritten: lost rows that other rows still give evidence of are made again."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 
+from arcli.errors import DataDamaged, DataTooNew
 from arcli.models import Finding
 from arcli.store.catalog import Catalog, ChannelRecord
 from arcli.store.channel import ChannelStore
+from arcli.store.counts import Counts
+from arcli.store.repair.check import is_damaged
 from arcli.store.repair.renew import renew
 from arcli.store.repair.rescue import Carried
 from arcli.store.rows import BLOBS, now, settings_text
@@ -56,6 +59,27 @@ def renew_store(store: ChannelStore, record: ChannelRecord | None) -> Iterator[F
     renewed = renew(store.database, mend)
     store.database.accept_loss()
     yield from renewed.findings(record.name if record else str(store.folder))
+
+
+def renew_counts(counts: Counts) -> Iterator[Finding]:
+    """Rewrite match counts in which SQLite finds damage. Raises DataTooNew.
+
+    Where nothing can be read they are put aside, and counting starts again.
+    """
+    if not counts.database.exists() or not is_damaged(counts.database):
+        return
+    subject = str(counts.database.path)
+    try:
+        yield from renew(counts.database, lambda *_: None).findings(subject)
+    except DataTooNew:
+        raise
+    except DataDamaged:
+        aside = counts.database.set_aside()
+        message = (
+            f"of the counts nothing can be read; they are now in {aside.name}, and counting starts again"
+        )
+        hint = "restore a backup if they matter"
+        yield Finding(subject=subject, ok=False, message=message, hint=hint, repaired=True)
 
 
 def _name_lost_targets(old: sqlite3.Connection, new: sqlite3.Connection, targets: Carried) -> None:
