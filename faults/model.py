@@ -23,6 +23,8 @@ from arcli.errors import ArcliError
 from arcli.features import Features
 from arcli.models import AddItem, FindOptions, ListQuery, Picture, StatisticsQuery
 from arcli.store.accounts import Accounts
+from arcli.store.repair.backup import opened_backup
+from arcli.store.repair.backup_folder import MANIFEST, Backups
 from arcli.vision.features.presets import load_preset
 
 CHANNEL = "default"
@@ -135,6 +137,20 @@ def state_of(data: Path) -> State:
                 found[key] = [_hash_of(gallery, channel.name, row.identifier), row.metadata, row.active]
     with Accounts(data) as accounts:
         found |= {f"account:{account.username}": True for account in accounts.accounts()}
+    return found | _backups(data, data.parent / "beside")
+
+
+def _backups(data: Path, beside: Path) -> State:
+    """Read what was backed up beside a data folder, which must be sound, and what was restored there."""
+    found: State = {}
+    if (beside / "all" / MANIFEST).exists():
+        written = Backups(data, Features.from_bytes).verify(beside / "all")
+        found["backup:all"] = sum(one.targets for one in written)
+    if (beside / "one.arcli").exists():
+        with opened_backup(beside / "one.arcli", Features.from_bytes) as snapshot:
+            found["backup:one"] = snapshot.count()
+    if (beside / "again").exists():
+        found["restored"] = len(state_of(beside / "again"))
     return found
 
 

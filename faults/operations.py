@@ -26,10 +26,12 @@ from arcli.engine import LocalGallery
 from arcli.engine.indexing import upkeep
 from arcli.engine.indexing.fold_plan import UpkeepOptions
 from arcli.errors import Busy
+from arcli.features import Features
 from arcli.models import AddOptions, ChannelSettings, OnExists, Picture, TargetChanges
 from arcli.store import schema
 from arcli.store.accounts import Accounts
 from arcli.store.channel import ChannelStore
+from arcli.store.repair.backup_folder import Backups
 from faults.model import CHANNEL, Diary, State, item, picture, target
 from tests.server.raw import call
 
@@ -127,6 +129,17 @@ def _downgrade(path: Path, kind: Any) -> None:
         connection.execute("PRAGMA user_version = 1")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     old.replace(path)
+
+
+def backed_up(data: Path) -> State:
+    """Make a channel, and backups of it."""
+    state = base(data)
+    beside = data.parent / "beside"
+    beside.mkdir()
+    backups = Backups(data, Features.from_bytes)
+    all(backups.write(beside / "all"))
+    backups.write_channel(CHANNEL, beside / "one.arcli")
+    return state | {"backup:all": 5, "backup:one": 5}
 
 
 # What is done, each step acknowledged when it is
@@ -230,6 +243,37 @@ def channels(place: Place) -> None:
             gallery.remove_channel(name="third")
 
 
+def copy(place: Place) -> None:
+    copied: State = {"channel:copy": True}
+    copied |= {key(f"poster{seed}", "copy"): target(seed) for seed in range(5)}
+    with LocalGallery(place.data) as gallery, place.diary.step(**copied):
+        gallery.copy_channel(name=CHANNEL, new="copy")
+
+
+def backup(place: Place) -> None:
+    """Back everything up, add a target, and do it again, and one channel by itself."""
+    backups = Backups(place.data, Features.from_bytes)
+    place.beside.mkdir(exist_ok=True)
+    with place.diary.step(**{"backup:all": 5}):
+        all(backups.write(place.beside / "all"))
+    with LocalGallery(place.data) as gallery, place.diary.step(**{key("poster30"): target(30)}):
+        gallery.add(channel=CHANNEL, item=item(30), options=ONE)
+    with place.diary.step(**{"backup:all": 6}):
+        all(backups.write(place.beside / "all"))
+    with place.diary.step(**{"backup:one": 6}):
+        backups.write_channel(CHANNEL, place.beside / "one.arcli")
+
+
+def restore(place: Place) -> None:
+    """Restore one channel under another name, and everything in a new data folder."""
+    restored: State = {"channel:second": True}
+    restored |= {key(f"poster{seed}", "second"): target(seed) for seed in range(5)}
+    with place.diary.step(**restored):
+        Backups(place.data, Features.from_bytes).restore_channel(place.beside / "one.arcli", "second")
+    with place.diary.step(**{"restored": 7}):  # channel, account, targets
+        all(Backups(place.beside / "again", Features.from_bytes).restore(place.beside / "all"))
+
+
 def accounts(place: Place) -> None:
     with Accounts(place.data) as admin:
         for name in ("rival", "guest"):
@@ -302,6 +346,9 @@ OPERATIONS: dict[str, Operation] = {
     "migrate": Operation(old_format, migrate),
     "sync": Operation(base, sync),
     "channels": Operation(base, channels),
+    "copy": Operation(base, copy),
+    "backup": Operation(base, backup),
+    "restore": Operation(backed_up, restore),
     "accounts": Operation(base, accounts),
     "find": Operation(base, find, power=False),  # counts may lose a minute: docs/how-to/server.md
     "serve": Operation(base, serve),

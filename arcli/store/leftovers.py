@@ -16,6 +16,8 @@ from arcli.store.database import Database
 
 REMOVED = "removed-"
 """The prefix of folders that are being deleted."""
+_MAKING = "unfinished"
+"""A file in the folder of a channel that is being copied or restored, until the catalog knows it."""
 DAMAGED = "damaged-"
 """The prefix of folders that `doctor` has put aside: nothing else looks at them."""
 
@@ -64,13 +66,16 @@ def being_made(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def made_whole(folder: Path) -> Iterator[None]:
-    """Make a channel in a new folder without the catalog's lock; if that fails, the folder is removed.
+    """Make a channel in a new folder and enter it, without the catalog's lock until then.
 
-    An error of the system is raised as one of ours.
+    If that fails, the folder is removed; if the process is killed, `sweep` does it. An error of the system is
+    raised as one of ours.
     """
     try:
+        (folder / _MAKING).touch(mode=0o600)
         with being_made(folder):
             yield
+        (folder / _MAKING).unlink()
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise of_os(folder, error) from error
@@ -91,6 +96,8 @@ def _is_unborn(folder: Path) -> bool:
 
 def is_unfinished(folder: Path) -> bool:
     """Say whether a folder that the catalog does not know looks like an interrupted creation."""
+    if (folder / _MAKING).exists():
+        return True
     if not (folder / STORE_FILE).exists():
         return all(path.name.startswith((STORE_FILE, f".{STORE_FILE}")) for path in folder.iterdir())
     try:

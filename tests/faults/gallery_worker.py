@@ -20,7 +20,10 @@ import numpy as np
 
 from arcli.engine import LocalGallery
 from arcli.errors import Locked, TargetNotFound
+from arcli.features import Features
 from arcli.models import AddItem, AddOptions, AddStatus, Picture, TargetChanges
+from arcli.store.repair.backup import opened_backup
+from arcli.store.repair.backup_folder import Backups
 from tests.engine.conftest import encoded
 
 CHANNEL = "default"
@@ -141,6 +144,22 @@ def compacted(gallery: LocalGallery) -> str:
     except Locked:  # an adder folds at this moment
         return "busy"
     return "done"
+
+
+def backup(gallery: LocalGallery, log: Log, data_dir: str) -> None:
+    """Write the channel to a file again and again until stdin closes."""
+    os.set_blocking(0, False)
+    backups, file = Backups(Path(data_dir), Features.from_bytes), Path(data_dir).with_name("one.arcli")
+    while sys.stdin.buffer.read(1) is None:
+        log(partial(backed_up, backups, file))
+
+
+def backed_up(backups: Backups, file: Path) -> list[str]:
+    backups.write_channel(CHANNEL, file)
+    with opened_backup(file, Features.from_bytes) as snapshot:
+        names = [row.identifier for row in snapshot.list()[1]]
+    file.unlink()
+    return names
 
 
 def main(command: str, data_dir: str, log: str, *words: str) -> None:

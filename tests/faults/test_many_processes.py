@@ -87,6 +87,23 @@ def verdicts(name: str, mine: Lines, look: dict[str, Any]) -> list[str]:
     ]
 
 
+def wrong_in_backup(changes: Lines, backup: dict[str, Any]) -> list[str]:
+    """Return what a backup lacks though it was there all the time, and what it has that was not there."""
+    wrong: list[str] = []
+    for name in {change["target"] for change in changes}:
+        mine = [c for c in changes if c["target"] == name and c["answer"] not in (False, "failed")]
+        came = [change for change in mine if "comes" in change and "goes" not in change]
+        went = [change for change in mine if change.get("goes") == "*"]
+        there = name in backup["answer"]
+        certain = any(c["ended"] < backup["began"] for c in came)
+        if certain and not there and not any(c["began"] < backup["ended"] for c in went):
+            wrong.append(f"{name} is missing")
+        gone = any(c["ended"] < backup["began"] for c in went)
+        if there and (gone or not any(c["began"] < backup["ended"] for c in came)):
+            wrong.append(f"{name} was not there")
+    return wrong
+
+
 PICTURES, CODES = "tests.faults.gallery_worker", "tests.faults.index_crew"
 
 
@@ -109,6 +126,8 @@ def run_crew(
         seeds += [seed + REPLACED for seed in seeds if seed % 3 == 0]
         endless = [crew.start("find", 7 + number, *seeds) for number in range(finders)]
         endless.append(crew.start("compact"))
+        if worker == PICTURES:
+            endless.append(crew.start("backup", folder / "data"))
         busy = [crew.start("add", BLOCK * number, each) for number in range(adders)]
         busy += [crew.start("remove", BLOCK * number, each) for number in range(removers)]
         end = monotonic() + seconds
@@ -128,6 +147,7 @@ def run_crew(
 def check(crew: Crew) -> None:
     added, removed, finds = crew.lines("add"), crew.lines("remove"), crew.lines("find")
     assert contradictions([*added, *removed], finds) == []
+    assert [wrong for one in crew.lines("backup") for wrong in wrong_in_backup([*added, *removed], one)] == []
     kinds = Counter(bool(look["answer"]) for look in finds)
     assert kinds[True], "something was found"
     assert kinds[False], "something was not there yet, or no longer"
@@ -176,6 +196,17 @@ def figures(crew: Crew) -> dict[str, Any]:
         "of these found": sum(bool(look["answer"]) for look in looks),
         "contradictions": 0,
     }
+
+
+def test_the_model_notices_a_backup_that_lies() -> None:
+    came = {"target": "poster1", "answer": True, "comes": 1, "began": 1, "ended": 2}
+    went = {"target": "poster1", "answer": True, "goes": "*", "began": 5, "ended": 6}
+    for began, ended, names, wrong in (
+        *((3, 4, ["poster1"], 0), (3, 4, [], 1), (0, 0.5, ["poster1"], 1), (0, 0.5, [], 0)),
+        *((1.5, 3, [], 0), (1.5, 3, ["poster1"], 0), (7, 8, ["poster1"], 1), (7, 8, [], 0)),
+    ):
+        backup = {"began": began, "ended": ended, "answer": names}
+        assert len(wrong_in_backup([came, went], backup)) == wrong
 
 
 def test_the_model_notices_a_lie() -> None:

@@ -13,6 +13,8 @@ from arcli.models import ChannelSettings
 from arcli.store import catalog as catalog_module
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
+from arcli.store.renaming import copy_channel
+from arcli.store.repair.backup import restore_backup, write_backup
 from arcli.store.repair.rebuild import rebuild_catalog, verify_catalog
 from arcli.store.rows import NewTarget
 
@@ -81,6 +83,40 @@ def test_what_a_killed_creation_left_is_swept(data: Path, monkeypatch: pytest.Mo
         assert folders(data) == ["cards", "half", "new", "posters"], "each creation sweeps what is older"
         catalog.create_channel("new", PLAIN, preset=1)
     assert folders(data) == ["cards", "new", "posters"]
+
+
+@pytest.mark.parametrize("kind", ["copy", "restore"])
+def test_what_a_killed_copy_or_restoring_left_is_named_and_swept(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Killed when the store is whole: nobody was told of the channel, so `--repair` does not enter it."""
+    make: dict[str, Callable[[Catalog], object]] = {
+        "copy": lambda catalog: copy_channel(catalog, "cards", "new"),
+        "restore": lambda catalog: restore_backup(catalog, tmp_path / "cards.arcli", len, name="new"),
+    }
+    with Catalog.open(data, create=False) as catalog, ChannelStore.open(folder(data, "cards")) as store:
+        write_backup(store, tmp_path / "cards.arcli", len)
+        with monkeypatch.context() as patched:
+            patched.setattr("arcli.store.leftovers.shutil.rmtree", lambda *_, **__: None)
+            for module in ("renaming", "repair.backup"):
+                patched.setattr(f"arcli.store.{module}.enter", cut_short)
+            with pytest.raises(KeyboardInterrupt):
+                make[kind](catalog)
+        assert folders(data) == ["cards", "new", "posters"]
+        [left] = [finding for finding in verify_catalog(data) if "interrupted" in finding.message]
+        assert left.ok
+        assert [finding for finding in rebuild_catalog(data) if not finding.ok] == []
+        assert folders(data) == ["cards", "posters"]
+        copy_channel(catalog, "cards", "new")
+        assert not [*folder(data, "new").glob("unfinished")], "the catalog knows it"
+
+
+def test_without_its_catalog_what_was_being_made_is_kept(data: Path) -> None:
+    (folder(data, "cards") / "unfinished").touch()
+    (data / "catalog.sqlite").write_bytes(b"garbage " * 4096)
+    assert "cards" in {finding.subject for finding in rebuild_catalog(data)}
+    with Catalog.open(data, create=False) as catalog:
+        assert [record.name for record in catalog.channels()] == ["cards", "posters"]
 
 
 def test_a_store_that_the_catalog_lost_is_no_leftover(data: Path) -> None:

@@ -146,10 +146,10 @@ def restore_backup(
     """
     with opened_backup(file, decode) as backup:
         info = backup.info()
-        for row in backup.list()[1]:
-            valid_identifier(row.identifier)
-            if row.metadata is not None:
-                valid_metadata(row.metadata)
+        for identifier, metadata in backup.connection.execute("SELECT identifier, metadata FROM targets"):
+            valid_identifier(identifier)
+            if metadata is not None:
+                valid_metadata(metadata)
         catalog.make()
         new = valid_channel_name(name or info.name)
         with catalog.database.read() as connection:

@@ -13,14 +13,14 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from arcli import __version__
 from arcli.errors import ArcliError, Conflict, DataDamaged, DataTooNew, UsageError
-from arcli.files import built_aside, of_os, write_atomically
+from arcli.files import built_aside, file_lock, of_os, sync, write_atomically
 from arcli.models import valid_channel_name
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
@@ -173,18 +173,35 @@ class Backups:
             message = f"{self.data_dir} is not empty"
             raise Conflict(message, hint="name a new folder: --data-dir DIR", item=str(self.data_dir))
         restored = [*self.verify(folder)]
-        place = self.data_dir.with_name(f".{self.data_dir.name}.{secrets.token_hex(4)}.restoring")
         try:
-            place.mkdir(mode=0o700, parents=True)
-            _restore_into(place, folder, read_manifest(folder), self._decode)
-            if self.data_dir.exists():
-                self.data_dir.rmdir()
-            place.rename(self.data_dir)
+            with _place_beside(self.data_dir) as place:
+                _restore_into(place, folder, read_manifest(folder), self._decode)
+                if self.data_dir.exists():
+                    self.data_dir.rmdir()
+                place.rename(self.data_dir)
+                sync(self.data_dir.parent)
         except OSError as error:
             raise of_os(self.data_dir, error) from error
+        yield from restored
+
+
+@contextmanager
+def _place_beside(data_dir: Path) -> Iterator[Path]:
+    """Make a folder beside `data_dir`, without what a restoring that was killed has left there.
+
+    Raises Locked while another process restores.
+    """
+    place = data_dir.with_name(f".{data_dir.name}.restoring")
+    lock = place.with_name(f"{place.name}.lock")
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with file_lock(lock, timeout=0):
+        try:
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(mode=0o700)
+            yield place
         finally:
             shutil.rmtree(place, ignore_errors=True)
-        yield from restored
+            lock.unlink(missing_ok=True)
 
 
 def _restore_into(place: Path, folder: Path, manifest: Manifest, decode: Decode) -> None:

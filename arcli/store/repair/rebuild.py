@@ -92,9 +92,12 @@ def rebuild_catalog(data_dir: Path) -> Iterator[Finding]:
     """
     catalog = Catalog(data_dir)
     try:
-        yield from _put_aside(catalog)
+        mended = [*_put_aside(catalog)]
+        yield from mended
         if not catalog.exists() and not catalog.stores():
             return
+        if catalog.exists() and not mended:  # it knows what is unfinished; else that is entered, in doubt
+            sweep(catalog.database, catalog.channels_dir)
         catalog.make()
         yield from _enter_all(catalog)
         sweep(catalog.database, catalog.channels_dir)
