@@ -133,6 +133,22 @@ class Gallery(Protocol):
 
 
 @runtime_checkable
+class Undo(Protocol):
+    """Backends in which a removal can be undone: what was removed comes back, features and all."""
+
+    def take_out(self, *, channel: str, identifier: str) -> bytes:
+        """Remove a target and return what `put_back` needs. Raises ChannelNotFound, TargetNotFound."""
+        ...
+
+    def put_back(self, *, channel: str, kept: bytes) -> Target:
+        """Add a target as it was when `take_out` returned `kept`: trust nobody else's bytes.
+
+        Raises ChannelNotFound, TargetExists, QuotaExceeded, Conflict when it is from another channel.
+        """
+        ...
+
+
+@runtime_checkable
 class ChannelAdmin(Protocol):
     """Backends that own their channels."""
 

@@ -138,6 +138,16 @@ class LocalGallery(LocalAdmin):
 
         yield from remove_many(self._channels.get(channel), identifiers)
 
+    def take_out(self, *, channel: str, identifier: str) -> bytes:
+        from arcli.engine.removing import take_out
+
+        return take_out(self._channels.get(channel), identifier)
+
+    def put_back(self, *, channel: str, kept: bytes) -> Target:
+        from arcli.engine.removing import put_back
+
+        return put_back(self._channels.get(channel), kept)
+
     def list(self, *, channel: str, query: ListQuery = ListQuery()) -> TargetPage:
         with self._channels.get(channel).store.read() as snapshot:
             total, rows = snapshot.list(query)

@@ -1,18 +1,22 @@
-"""Removing many targets: one transaction per batch, so that a thousand cost little more than one."""
+"""Removing targets, one transaction per batch; and taking one out so that it can be put back as it was."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from arcli.errors import DiskFull, InvalidIdentifier
-from arcli.models import RemoveResult, RemoveStatus, valid_identifier
+from arcli.errors import Conflict, DiskFull, InvalidIdentifier, TargetNotFound
+from arcli.models import RemoveResult, RemoveStatus, Target, valid_identifier
 from arcli.store.connections import STORE
 
 if TYPE_CHECKING:
     from arcli.engine.channels import OpenChannel
     from arcli.store.protocols import TargetWriter
+
+_BLOBS = ("features", "picture", "thumbnail")
 
 
 def remove_many(channel: OpenChannel, identifiers: Iterable[str]) -> Iterator[RemoveResult]:
@@ -62,3 +66,48 @@ def _result(identifier: str, *, removed: bool) -> RemoveResult:
     return RemoveResult(
         identifier=identifier, status=RemoveStatus.REMOVED if removed else RemoveStatus.ABSENT
     )
+
+
+def take_out(channel: OpenChannel, identifier: str) -> bytes:
+    """Remove a target and return its row, features and pictures: a line of JSON, then the blobs.
+
+    Raises TargetNotFound, DataDamaged.
+    """
+    with channel.store.write() as writer:
+        row = writer.target(valid_identifier(identifier))
+        if row is None:
+            raise TargetNotFound(f"no target {identifier}", item=identifier)
+        one = [row.row_id]
+        blobs = (writer.features(one).get(row.row_id), writer.picture(row.row_id))
+        kept = dict(zip(_BLOBS, (*blobs, writer.thumbnails(one).get(row.row_id)), strict=True))
+        store_id = writer.info().store_id
+        writer.remove(identifier)
+    channel.fold_later()
+    sizes = {name: None if data is None else len(data) for name, data in kept.items()}
+    head = {"store": store_id, "target": asdict(row.as_target()), "sizes": sizes}
+    return json.dumps(head).encode() + b"\n" + b"".join(data for data in kept.values() if data is not None)
+
+
+def put_back(channel: OpenChannel, kept: bytes) -> Target:
+    """Add what `take_out` returned, with its date of creation, under a new row id: none is used twice.
+
+    Raises TargetExists, QuotaExceeded, Conflict.
+    """
+    from arcli.store.rows import NewTarget
+
+    line, _, rest = kept.partition(b"\n")
+    head = json.loads(line)
+    blobs: dict[str, bytes | None] = {}
+    for name in _BLOBS:
+        size = head["sizes"][name]
+        blobs[name], rest = (None, rest) if size is None else (rest[:size], rest[size:])
+    fields = {name: value for name, value in head["target"].items() if name in NewTarget.__slots__}
+    channel.fold_owed()
+    with channel.store.write() as writer:
+        if head["store"] != writer.info().store_id:
+            raise Conflict("this target was removed from another channel", item=fields["identifier"])
+        writer.insert(NewTarget(**fields, **blobs))  # type: ignore[arg-type]
+        row = writer.target(fields["identifier"])
+    channel.fold_later()
+    assert row is not None
+    return row.as_target()

@@ -18,6 +18,8 @@ percent-encoded path segments. A failure answers `{"error": {code, message, hint
 | DELETE keys/{key_id} | `{}`; the key is revoked |
 | GET channels/{channel}/targets?… (see `list_parameters`) | `{"totalcount", "targets": [target…]}` |
 | GET channels/{channel}/targets/{identifier}/picture | the kept picture, image/jpeg or image/png |
+| DELETE channels/{channel}/targets/{identifier} | `{"removed"}`: what brings it back, for a day |
+| POST channels/{channel}/restore `{"removed"}` | 201, the target, as it was |
 | POST check, multipart: `channel`?, `image` | a rating: `{"level"?, "hints", "duplicates"}` |
 
 Fields that our server understands in the seven calls themselves are in arcli.protocols.arcloud.requests:
@@ -30,6 +32,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import hmac
+import json
+import zlib
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from urllib.parse import quote
@@ -63,6 +69,7 @@ CHANNELS = f"{PREFIX}/channels"
 CHECK = f"{PREFIX}/check"
 KEYS = f"{PREFIX}/keys"
 RENAME, COPY = "rename", "copy"  # below a channel: the body has its new name, or the name of a copy
+RESTORE = "restore"  # below a channel: the body has what the removal of a target answered
 
 
 class Feature(StrEnum):
@@ -74,6 +81,7 @@ class Feature(StrEnum):
     FIND_OPTIONS = "find_options"  # FindImage understands our fields
     MISSES = "misses"  # Statistics understands misses
     LIST = "list"  # listing by prefix, active, level and metadata
+    UNDO = "undo"  # a removed target can be brought back
     PICTURES = "pictures"  # kept pictures can be downloaded
     CHECK = "check"  # pictures can be rated without being added
     CHANNELS = "channels"  # channels can be administered
@@ -131,6 +139,37 @@ def read_basic(header: str) -> Credentials:
     if scheme.lower() != "basic" or not (colon and username and secretkey):
         raise WrongCredentials("the Authorization header holds no username and secretkey")
     return Credentials(username=username, secretkey=secretkey)
+
+
+def sealed_removal(pepper: bytes, channel: str, kept: bytes, *, until: float) -> str:
+    """Write what a client keeps of a removed target, so that nobody can change it: the server keeps nothing.
+
+    until: Unix seconds after which it is refused.
+    """
+    body = json.dumps({"channel": channel, "until": until}).encode() + b"\n" + zlib.compress(kept, 1)
+    return base64.b64encode(_removal_mac(pepper, body) + body).decode()
+
+
+def opened_removal(pepper: bytes, channel: str, sealed: object, *, now: float) -> bytes:
+    """Return what was kept of a target that was removed from `channel`. Raises UsageError."""
+    try:
+        data = base64.b64decode(sealed if isinstance(sealed, str) else "", validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    mac, body = data[:32], data[32:]
+    if not hmac.compare_digest(mac, _removal_mac(pepper, body)):
+        raise UsageError("removed is not what the removal of a target answered", item="removed")
+    head, _, kept = body.partition(b"\n")
+    said = json.loads(head)
+    if said["channel"] != channel:
+        raise UsageError("the target was removed from another channel", item="removed")
+    if said["until"] < now:
+        raise UsageError("the target was removed too long ago to be brought back", item="removed")
+    return zlib.decompress(kept)
+
+
+def _removal_mac(pepper: bytes, body: bytes) -> bytes:
+    return hmac.new(pepper, b"removed target\n" + body, hashlib.sha256).digest()
 
 
 def capabilities_json(version: str, features: Sequence[Feature]) -> JsonObject:

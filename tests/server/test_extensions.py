@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from arcli.protocols.extensions import Feature
-from tests.engine.conftest import poster
+from tests.engine.conftest import photo_of, poster
 from tests.server.conftest import Served, populate
 from tests.server.raw import MULTIPART, call, code, multipart, send
 from tests.server.threaded import threaded_folder
@@ -193,6 +193,26 @@ def test_the_description_names_every_route(served: Served) -> None:
     text = json.dumps(description)
     for name in re.findall(r'"#/components/schemas/(\w+)"', text):
         assert name in description["components"]["schemas"]
+
+
+def test_a_removed_target_comes_back_as_it_was(served: Served) -> None:
+    """Also what a photo finds it by; and nobody can bring back what was not removed there."""
+    path, mine = "/channels/posters/targets", served.login(channel="posters", identifier="beta_2")
+    before = ask(served, "GET", f"{path}?prefix=beta_2")[1]["targets"][0]
+    status, gone = ask(served, "DELETE", f"{path}/beta_2")
+    assert status == 200
+    assert code(served.url, "GetImage", mine) == 20014
+    assert ask(served, "DELETE", f"{path}/beta_2")[0] == 404
+    assert ask(served, "POST", "/channels/labels/restore", body=gone)[0] == 400
+    torn = gone["removed"][:60] + ("A" if gone["removed"][60] != "A" else "B") + gone["removed"][61:]
+    assert ask(served, "POST", "/channels/posters/restore", body={"removed": torn})[0] == 400
+    assert ask(served, "POST", "/channels/posters/restore", "shop/app", gone)[0] == 403
+    status, back = ask(served, "POST", "/channels/posters/restore", body=gone)
+    assert status == 201
+    assert {**back, "updated": None} == {**before, "updated": None}
+    found = call(served.url, "FindImage", served.login(channel="posters"), photo_of(3))
+    assert found["identifier"] == "beta_2"
+    assert ask(served, "POST", "/channels/posters/restore", body=gone)[0] == 409
 
 
 def test_unknown_paths_are_404(served: Served) -> None:

@@ -216,6 +216,22 @@ _PATHS: Json = {
             parameters=_LISTING,
         )
     },
+    f"/{wire.CHANNELS}/{{channel}}/targets/{{identifier}}": {
+        "parameters": [_CHANNEL, _IDENTIFIER],
+        "delete": _operation(
+            "Remove a target; the answer brings it back within a day.",
+            _answer("What restore needs.", _object(["removed"], removed=_TEXT)),
+        ),
+    },
+    f"/{wire.CHANNELS}/{{channel}}/{wire.RESTORE}": {
+        "parameters": [_CHANNEL],
+        "post": _operation(
+            "Bring a removed target back as it was: picture, features, metadata and date of creation.",
+            _answer("The target.", _ref("Target")),
+            status="201",
+            requestBody=_json_body(_asked(["removed"], removed=_TEXT)),
+        ),
+    },
     f"/{wire.CHANNELS}/{{channel}}/targets/{{identifier}}/picture": {
         "get": _operation("A target's kept picture.", _PICTURE, parameters=[_CHANNEL, _IDENTIFIER])
     },

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -10,12 +12,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from arcli import __version__
-from arcli.errors import ArcliError, ChannelNotFound, UsageError
+from arcli.errors import ArcliError, ChannelNotFound, NotSupported, UsageError
+from arcli.gallery import Undo
 from arcli.models import Principal, Scope
 from arcli.protocols import extensions as wire
 from arcli.protocols.reading import JsonObject, error_json
 from arcli.protocols.strict import refuse_unknown, untrusted_json
-from arcli.protocols.targets import check_json
+from arcli.protocols.targets import check_json, target_json
 from arcli.server.extensions.channels import ChannelCalls
 from arcli.server.extensions.keys import KeyCalls
 from arcli.server.extensions.openapi import DESCRIPTION
@@ -28,6 +31,16 @@ from arcli.server.service import Service, require_scope
 Handler = Callable[[Request], Awaitable[Response]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoTuning:
+    """seconds (600 to 604,800) in which a removed target can be brought back: a day. Chosen, not measured."""
+
+    seconds: int = 24 * 3600
+
+
+UNDO = UndoTuning()
+
+
 class Extensions:
     """The routes of one server process."""
 
@@ -36,8 +49,9 @@ class Extensions:
         self._channel_calls, self._key_calls = ChannelCalls(service), KeyCalls(service)
         options = service.options
         self._picture_limits = BodyLimits.for_picture(options.picture_bytes, options.body_seconds)
-        self._json_limits = BodyLimits(
-            picture_bytes=BODY.json, body_bytes=BODY.json, seconds=options.body_seconds
+        self._json_limits, self._restore_limits = (
+            BodyLimits(picture_bytes=most, body_bytes=most, seconds=options.body_seconds)
+            for most in (BODY.json, BODY.removed)
         )
 
     def routes(self) -> list[Route]:
@@ -64,6 +78,8 @@ class Extensions:
             ("POST", f"{channel}/{wire.RENAME}", self._rename),
             ("POST", f"{channel}/{wire.COPY}", self._copy),
             ("GET", targets, self._targets),
+            ("DELETE", f"{targets}/{{identifier}}", self._remove),
+            ("POST", f"{channel}/{wire.RESTORE}", self._restore),
             ("GET", f"{targets}/{{identifier}}/picture", self._picture),
             ("POST", f"/{wire.CHECK}", self._check),
             ("GET", f"/{wire.KEYS}", self._keys),
@@ -88,9 +104,9 @@ class Extensions:
         credentials = wire.read_basic(request.headers.get("authorization", ""))
         return await self._service.admit(request, credentials)
 
-    async def _object(self, request: Request) -> JsonObject:
+    async def _object(self, request: Request, limits: BodyLimits | None = None) -> JsonObject:
         try:
-            value = untrusted_json(await read_body(request, self._json_limits))
+            value = untrusted_json(await read_body(request, limits or self._json_limits))
         except ValueError as error:
             raise UsageError("the body is not JSON") from error
         if not isinstance(value, dict):
@@ -172,6 +188,39 @@ class Extensions:
             return wire.targets_json(self._service.gallery.list(channel=channel, query=query))
 
         return JsonAnswer(request, await self._service.quick.run(targets))
+
+    async def _remove(self, request: Request) -> Response:
+        principal = await self._admit(request)
+        names, pepper = request.path_params, self._service.backend.pepper
+        channel = names["channel"]
+
+        def remove() -> JsonObject:
+            self._service.authorize(principal, channel)
+            kept = self._undo().take_out(channel=channel, identifier=names["identifier"])
+            until = time.time() + UNDO.seconds
+            return {"removed": wire.sealed_removal(pepper, channel, kept, until=until)}
+
+        return JsonAnswer(request, await self._service.quick.run(remove))
+
+    async def _restore(self, request: Request) -> Response:
+        body = refuse_unknown(
+            await self._object(request, self._restore_limits), frozenset({"removed"}), "the body"
+        )
+        principal = await self._admit(request)
+        channel, pepper = request.path_params["channel"], self._service.backend.pepper
+
+        def restore() -> JsonObject:
+            self._service.authorize(principal, channel)
+            kept = wire.opened_removal(pepper, channel, body.get("removed"), now=time.time())
+            return target_json(self._undo().put_back(channel=channel, kept=kept))
+
+        return JsonAnswer(request, await self._service.quick.run(restore), 201)
+
+    def _undo(self) -> Undo:
+        gallery = self._service.gallery
+        if not isinstance(gallery, Undo):
+            raise NotSupported("a removal cannot be undone in this kind of gallery")
+        return gallery
 
     async def _picture(self, request: Request) -> Response:
         principal = await self._admit(request)

@@ -16,13 +16,15 @@ class BodyTuning:
 
     header (1 to 64 KiB): all headers of one part. preamble (0 to 1 MiB): before the first boundary; mail
     programs write a sentence there. form (256 KiB to 8 MiB): all fields. json (16 KiB to 1 MiB): of a body
-    that names things. parts (16 to 256).
+    that names things. removed (1 to 16 MiB): of one that brings a target back: features, thumbnail and a
+    picture of at most 640 px. parts (16 to 256).
     """
 
     header: int = 8 << 10
     preamble: int = 64 << 10
     form: int = 1 << 20
     json: int = 64 << 10
+    removed: int = 4 << 20
     parts: int = 64
 
 
