@@ -19,6 +19,7 @@ from arcli import __version__
 from arcli.app import build
 from arcli.console.typer_classes import COMMON_NAMES
 from arcli.errors import ArcliError
+from arcli.settings import KEYS
 
 sys.path.insert(0, str(Path(__file__).parent))
 from house import house
@@ -48,6 +49,83 @@ STATUSES = {
     130: "interrupted, or a question declined",
 }
 
+VARIABLES = {
+    "ARCLI_PROFILE": "the profile to use; without it, the one chosen by `arcli profile use`",
+    "ARCLI_DATA_DIR": "the data folder of a local profile",
+    "ARCLI_CHANNEL": "the channel; without it the profile's, else `default`",
+    "ARCLI_URL": "address of the service; where no profile is chosen, it alone makes the profile `arcloud`",
+    "ARCLI_USERNAME": "the account's name at the service",
+    "ARCLI_SECRETKEY": "the secret: of an ARCloud account its key, of Tupu the private key (PEM)",
+    "ARCLI_SECRET_ID": "Tupu's secretId",
+    "ARCLI_FORMAT": "`table`, `json`, `jsonl`, `csv` or `ids`",
+    "ARCLI_PROGRESS": "`jsonl`: progress on stderr as lines of JSON (`progress, done, total, per_second,"
+    " seconds_left`), one a second and one at the end; unset: a bar if stderr is a terminal",
+    "ARCLI_DEBUG": "any value: tracebacks and details, for a report of a bug",
+    "NO_COLOR": "any value: no colours",
+    "TERM": "`dumb`: no colours, no bar that is drawn again",
+    "HTTP_PROXY": "the proxy for `http://`; in lower case, too, which takes precedence",
+    "HTTPS_PROXY": "the proxy for `https://`",
+    "ALL_PROXY": "the proxy for both",
+    "NO_PROXY": "hosts, domains, addresses and networks to reach without one",
+    "SSL_CERT_FILE": "a file of the certificate authorities to trust, instead of those that Python brings",
+    "SSL_CERT_DIR": "a folder of them",
+}
+
+
+def environment_page() -> str:
+    """Return the reference of the variables."""
+    kinds: dict[str, list[str]] = {}
+    for kind, keys in KEYS.items():
+        for key in keys:
+            kinds.setdefault(f"ARCLI_{key.upper()}", []).append(kind.value)
+    others = {
+        name: f"the setting `{name[6:].lower()}` of {' and '.join(of)} profiles"
+        " ([Remote services](protocols.md#profiles-of-services))"
+        for name, of in kinds.items()
+        if name not in VARIABLES
+    }
+    rows = [f"| `{name}` | {words} |" for name, words in (VARIABLES | others).items()]
+    return "\n".join(
+        [
+            "# Environment variables\n",
+            "Written by `docs/generate.py`. An option on the command line takes precedence, then the"
+            " variable, then the profile. A variable that is empty counts as unset.\n",
+            "| variable | means |",
+            "| --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def metrics_page() -> str:
+    """Return the reference of what Prometheus can read."""
+    from arcli.server.metrics import Metrics
+
+    rows = []
+    for metric in Metrics(by_channel=True).registry.collect():
+        name = metric.name + ("_total" if metric.type == "counter" else "")
+        rows.append(f"| `{name}` | {metric.type} | {METRIC_LABELS.get(name, '')} | {metric.documentation} |")
+    return "\n".join(
+        [
+            "# Metrics\n",
+            "Written by `docs/generate.py` from `arcli/server/metrics.py`. `arcli serve` gives them at"
+            " `http://127.0.0.1:8081/metrics` (`--metrics-port`; one above `--port` by default), in"
+            " Prometheus's format; with several workers, their sum.\n",
+            "| metric | type | labels | means |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+METRIC_LABELS = {
+    "arcli_requests_total": "`call`, `returncode`",
+    "arcli_request_seconds": "`call`",
+    "arcli_lookups_total": "`matched`: `yes` or `no`; with `metrics_by_channel` also `channel`",
+}
+
 
 def cli_page() -> str:
     """Return the reference of all commands."""
@@ -59,12 +137,8 @@ def cli_page() -> str:
         "## Common options\n",
         "Every command takes these, before or after its name; one after it takes precedence.\n",
         options_table([p for p in root.params if p.name in COMMON_NAMES]),
-        "Each setting comes from the command line, else from the environment, else from the profile, else"
-        " from the default; `arcli profile show` says which. Variables: `ARCLI_PROFILE`, `ARCLI_DATA_DIR`,"
-        " `ARCLI_CHANNEL`, `ARCLI_URL`, `ARCLI_USERNAME`, `ARCLI_SECRETKEY`, `ARCLI_FORMAT`; `NO_COLOR`"
-        " turns colours off, `ARCLI_DEBUG=1` shows tracebacks. `ARCLI_PROGRESS=jsonl` writes progress to"
-        " stderr as lines of JSON (`progress, done, total, per_second, seconds_left`), one a second and one"
-        " at the end; without it a bar is shown if stderr is a terminal.\n",
+        "Each setting comes from the command line, else from the [environment](environment.md), else from the"
+        " profile, else from the default; `arcli profile show` says which.\n",
     ]
     parts += [command_section(name, command) for name, command in walk("", root)]
     return "\n".join(parts)
@@ -223,6 +297,10 @@ def files() -> dict[str, str]:
         "docs/reference/cli.md": cli_page(),
         "docs/reference/exit-codes.md": exit_codes_page(),
         "docs/arcli.1": manual(),
+    }
+    pages |= {
+        "docs/reference/environment.md": environment_page(),
+        "docs/reference/metrics.md": metrics_page(),
     }
     pages |= {"docs/explanation/house.svg": house()}
     return pages | {f"completions/arcli.{shell}": completion(shell) for shell in ("bash", "zsh", "fish")}
