@@ -28,7 +28,7 @@ test: .venv/ready ## the tests, some minutes (also: make test ARGS="tests/cli -k
 test-full: .venv/ready ## all tests, also the long ones, which need ../shared/data
 	$(PYTEST) $(ARGS)
 
-check: lint types layers docs demo test pages faults lowest ## all that CI runs
+check: lint types layers docs demo test pages faults lowest install-check ## all that CI runs
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .
@@ -112,6 +112,18 @@ LOWEST_TESTS = tests/contract tests/cli tests/vision tests/protocols tests/remot
 	--deselect "tests/engine/test_codes.py::test_check_names_kinds_that_are_taken_for_each_other[text]" \
 	--deselect "tests/remote/test_faults.py::test_settings_of_the_environment_that_cannot_be_used_are_named"
 
+install-check: .venv/ready ## sdist, wheel, pip, pipx, and no compiler at all, from a fresh clone: a minute or two
+	PYTHON=$(PYTHON) tools/install-check.sh
+
+PYTHONS ?= python3.12 python3.13
+pythons: ## the main tests with the other Pythons that are here: some minutes each
+	@for p in $(PYTHONS); do $$p -c 'import venv, ensurepip' 2>/dev/null || { echo "$$p is not here"; continue; }; \
+		echo "== $$p"; $$p -m venv --clear .venv-$$p && $$p tools/requirements.py group dev > .venv-$$p/dev.txt && \
+		.venv-$$p/bin/python -m pip install -qq -c constraints.txt -e '.[$(EXTRAS)]' -r .venv-$$p/dev.txt && \
+		.venv-$$p/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not bench" $(PYTHONS_TESTS) $(ARGS) || exit 1; done
+PYTHONS_TESTS = tests/contract tests/cli tests/store tests/protocols tests/test_library.py
+.PHONY: install-check pythons
+
 audit: ## ask the package index for known weaknesses of the versions in constraints.txt
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install -qq pip-audit
@@ -153,7 +165,8 @@ constraints: ## rewrite constraints.txt: the newest versions that pyproject.toml
 	.venv-newest/bin/python tools/requirements.py group docs >> .venv-newest/dev.txt
 	.venv-newest/bin/python -m pip install -qq -e '.[$(EXTRAS)]' -r .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py pins > constraints.txt
+	.venv-newest/bin/python tools/requirements.py compiled server,tupu,large,heic,latin > deploy/without-compiler.txt
 	rm -r .venv-newest
 
 clean:
-	rm -rf .venv .venv-docs .venv-lowest .venv-audit .venv-newest build dist bench-results demo-output
+	rm -rf .venv .venv-docs .venv-lowest .venv-python* .venv-audit .venv-newest build dist bench-results demo-output

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -154,4 +155,20 @@ def test_the_wheel_of_the_container_is_built_from_what_it_copies(tmp_path: Path)
         source,
     ]
     subprocess.run([sys.executable, "-m", "pip", *words], check=True)
-    assert [path.suffix for path in (tmp_path / "out").iterdir()] == [".whl"]
+    (wheel,) = (tmp_path / "out").iterdir()
+    names = zipfile.ZipFile(wheel).namelist()
+    assert any(name.endswith("man1/arcli.1") for name in names), "and all that it installs"
+
+
+def test_compose_runs_the_image_without_rights_and_only_for_this_machine() -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    (service,) = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))[
+        "services"
+    ].values()
+    assert (ROOT / "deploy" / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    assert [volume.partition(":")[2] for volume in service["volumes"]] == ["/data"]
+    assert "privileged" not in service

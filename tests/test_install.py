@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -82,3 +83,24 @@ def test_a_hint_at_an_extra_says_what_works(extra: str) -> None:
 )
 def test_this_test_tells_ours_from_others(given: str, ours: bool) -> None:
     assert bool(OURS.match(given)) is ours
+
+
+def test_what_is_installed_without_a_compiler_is_pinned_as_everything_else() -> None:
+    command = [
+        sys.executable,
+        str(ROOT / "tools" / "requirements.py"),
+        "compiled",
+        "server,tupu,large,heic,latin",
+    ]
+    written = (ROOT / "deploy" / "without-compiler.txt").read_text(encoding="utf-8")
+    assert subprocess.run(command, capture_output=True, text=True).stdout == written
+    names = {re.split(r"[=; ]", line)[0] for line in written.splitlines()}
+    wanted = {re.split(r"[^a-z-]", line)[0] for line in PROJECT["dependencies"]}
+    assert wanted - names == {"hnswlib"}
+
+
+@pytest.mark.parametrize("page", ["docs/how-to/install.md", "CONTRIBUTING.md"])
+def test_the_compiler_is_named_before_the_first_command(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    first = min(text.index(word) for word in ("apt-get", "pip install", "make ") if word in text)
+    assert -1 < text.index("C++ compiler") < first

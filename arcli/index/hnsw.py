@@ -9,12 +9,13 @@ from __future__ import annotations
 import struct
 import threading
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from arcli.errors import DataDamaged, MemoryLimit
+from arcli.errors import DataDamaged, MemoryLimit, NotSupported
 from arcli.index.seam import Codes, Neighbours, Rows
 from arcli.parallel import machine_memory
 
@@ -71,6 +72,24 @@ def memory_limit() -> int:
     return machine_memory() // 4
 
 
+def installed() -> bool:
+    """Say whether hnswlib is installed: it has to be compiled, and not every machine has a compiler."""
+    return find_spec("hnswlib") is not None
+
+
+def _library() -> Any:
+    """Return hnswlib. Raises NotSupported where it is not installed, or was compiled for another machine."""
+    try:
+        import hnswlib
+    except ImportError as error:
+        raise NotSupported(
+            "the index of this channel is a graph (hnsw), and hnswlib cannot be loaded here",
+            hint="install a C++ compiler and run: pip install hnswlib; or do without graphs:"
+            " arcli channel set NAME --index auto, then arcli channel compact NAME",
+        ) from error
+    return hnswlib
+
+
 class HnswBuilder:
     """A graph being built; its own lock ensures that one thread at a time touches it."""
 
@@ -87,8 +106,7 @@ class HnswBuilder:
         The caller has checked the bytes of that file. Raises MemoryLimit when the estimate for `capacity`
         descriptors is over `memory_limit()`, DataDamaged, OverflowError when the base has more.
         """
-        import hnswlib
-
+        hnswlib = _library()
         need, limit = graph_memory(capacity, dim, settings), memory_limit()
         if need > limit:
             raise MemoryLimit(
@@ -153,9 +171,7 @@ class HnswIndex:
 
         Raises DataDamaged when the header does not announce `descriptors` vectors of `dim` numbers.
         """
-        import hnswlib
-
-        graph = hnswlib.Index(space="l2", dim=dim)
+        graph = _library().Index(space="l2", dim=dim)
         _load(graph, path, descriptors, descriptors)
         return cls(graph, ef)
 

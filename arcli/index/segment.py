@@ -9,8 +9,7 @@ from pathlib import Path
 from arcli.errors import DataDamaged
 from arcli.features import INDEX_DIM
 from arcli.files import FaultPoint, reached
-from arcli.index import flat
-from arcli.index.codebook import installed
+from arcli.index import codebook, flat, hnsw
 from arcli.index.files import FileGone, checked_path, checksums, new_name, verify_content, write_durably
 from arcli.index.hnsw import HnswBuilder, HnswIndex, HnswSettings, graph_memory, memory_limit
 from arcli.index.ivf import IvfBuilder, IvfIndex
@@ -99,14 +98,15 @@ def kind_for(setting: IndexKind, descriptors: int) -> IndexKind:
 
     `auto`: inverted lists beat the graph at every size above flat (docs/explanation/segments.md, "Kinds");
     without faiss numpy scans them, some ten times slower, but only where a graph would need more memory than
-    allowed.
+    allowed, or where there is no hnswlib.
     """
     if setting is not IndexKind.AUTO:
         return setting
     if descriptors <= SIZES.flat_limit:
         return IndexKind.FLAT
     over = graph_memory(descriptors, INDEX_DIM) > memory_limit()
-    return IndexKind.IVF if over or installed() else IndexKind.HNSW
+    lists = over or codebook.installed() or not hnsw.installed()
+    return IndexKind.IVF if lists else IndexKind.HNSW
 
 
 def open_segment(folder: Path, file: SegmentFile) -> DescriptorIndex:
