@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-duplicates bench-bulk bench-index bench-kinds bench-size faults faults-full faults-serve lowest audit wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-duplicates bench-bulk bench-index bench-kinds bench-size bench-size-full faults faults-full faults-serve lowest audit wheel constraints clean
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -95,6 +95,9 @@ bench-bulk: .venv/ready ## loads of 3,000 killed 20 times, failing networks, 20,
 
 bench-size: .venv/ready ## what a channel costs at each size: build, disk, memory, lookups; needs ../shared/data
 	$(BIN)/python -m benchmarks.size $(ARGS)
+
+bench-size-full: .venv/ready ## the same to 100,000 targets, in parts of at most an hour: run again to continue
+	$(BIN)/python -m benchmarks.size --sizes 10,1000,10000,100000 --output docs/results/size.json $(ARGS)
 
 bench-kinds: .venv/ready ## flat, graph and inverted lists compared: cost, size, recall; needs ../shared/data
 	$(BIN)/python -m benchmarks.kinds $(ARGS)
