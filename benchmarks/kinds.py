@@ -148,7 +148,10 @@ def main() -> None:
     codes, rows = gallery()
     photos = list(queries(rows, arguments.photos))
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as workers:
-        figures = [workers.apply(measured, (task,)) for task in tasks(codes, photos)]
+        figures = []
+        for task in tasks(codes, photos):
+            figures.append(workers.apply(measured, (task,)))
+            print(task[0], len(task[1]), figures[-1]["search_cpu_ms"], flush=True)
     heads = ["kind", "targets", "descriptors", "bytes", "build ms", "open ms", "memory", "search ms"]
     heads += [f"best {rank}" for rank in RANKS]
     print_table(heads, [[*list(each.values())[:-1], *each["right_in_best"].values()] for each in figures])
