@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TypeVar
 import pytest
 
 from arcli.errors import PictureRefused, TargetNotFound, UnreadablePicture
-from arcli.parallel import WORKERS, OrderedWork
+from arcli.parallel import WORKERS, OrderedWork, aside
 
 
 def double(number: int) -> int:
@@ -29,6 +30,20 @@ def double_or_die(number: int) -> int:
 
 def interruptible(_number: int) -> bool:
     return signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def priority(_number: int = 0) -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+def test_bulk_work_lets_lookups_go_first() -> None:
+    before = priority()
+    lowered = max(before, WORKERS.niceness)
+    assert set(flat(OrderedWork(priority, jobs=2).run(range(WORKERS.inline_tasks + 4)))) == {
+        (number, lowered) for number in range(WORKERS.inline_tasks + 4)
+    }
+    assert aside(priority) == lowered
+    assert priority() == before, "what one call had done does not slow this thread down"
 
 
 R = TypeVar("R")
