@@ -17,6 +17,7 @@ from arcli.models import (
     AddResult,
     AuditEntry,
     Capabilities,
+    ChannelEstimate,
     ChannelInfo,
     ChannelSettings,
     CheckResult,
@@ -24,6 +25,7 @@ from arcli.models import (
     FindOptions,
     FindResult,
     Grant,
+    IndexKind,
     KeyChanges,
     KeyRequest,
     ListQuery,
@@ -206,6 +208,10 @@ class Maintenance(Protocol):
 
     def repair(self, *, channel: str | None = None) -> Iterator[Finding]:
         """Do what `verify` does, and rebuild derived files that are damaged."""
+        ...
+
+    def estimate(self, *, targets: int, index: IndexKind = IndexKind.AUTO) -> ChannelEstimate:
+        """Return what a channel of so many targets is expected to cost. Raises UsageError."""
         ...
 
 

@@ -152,10 +152,20 @@ def run(bench: Bench, sizes: Sequence[int], output: Path) -> None:
                 raise SystemExit(f"{size:,} targets are not complete yet: run this again")
             figures["sizes"].append(row | {"date": describe_run()["date"]})
             write_json(output, figures | describe_run() | {"photos": len(bench.photos)})
+        if "picture_bytes" not in figures:
+            figures["picture_bytes"] = picture_bytes(source, pool)
+            write_json(output, figures)
         if "nearest" not in figures:
             figures["nearest"] = nearest(source, pool, bench.photos[:20])
             write_json(output, figures | describe_run() | {"photos": len(bench.photos)})
     show(figures["sizes"])
+
+
+def picture_bytes(source: ChannelStore, pool: Pool) -> int:
+    """Return the mean size of a kept picture of the pool, of a thousand of them."""
+    with source.read() as snapshot:
+        kept = [snapshot.picture(row) for row in pool.others[:1000]]
+    return round(sum(len(data) for data in kept if data) / len(kept))
 
 
 def show(rows: Sequence[Row]) -> None:

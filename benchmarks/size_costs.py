@@ -155,7 +155,7 @@ def nearest(source: ChannelStore, pool: Pool, photos: Sequence[Row]) -> Row:
 
 
 def _percentiles(stored: Sequence[bytes], photos: Sequence[Row]) -> list[float]:
-    codes = [Features.from_bytes(data).codes[:INDEXING.keypoints, :INDEX_DIM] for data in stored]
+    codes = [Features.from_bytes(data).codes[: INDEXING.keypoints, :INDEX_DIM] for data in stored]
     index = ExactIndex(np.concatenate(codes), np.repeat(np.arange(len(codes)), [len(c) for c in codes]))
     found = []
     for photo in photos:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from arcli.engine.channels import Channels, OpenChannel
-from arcli.errors import ArcliError
-from arcli.models import ChannelInfo, ChannelSettings, Finding, SegmentInfo, SettingsChanges
+from arcli.errors import ArcliError, UsageError
+from arcli.models import (
+    ChannelEstimate,
+    ChannelInfo,
+    ChannelSettings,
+    Finding,
+    IndexKind,
+    SegmentInfo,
+    SettingsChanges,
+)
 from arcli.store import segments
 from arcli.store.catalog import ChannelRecord
 from arcli.store.channel import ChannelStore
@@ -85,11 +94,12 @@ class LocalAdmin:
 
     def compact(self, *, channel: str) -> ChannelInfo:
         from arcli.engine.indexing.upkeep import compact
+        from arcli.parallel import aside
 
         opened = self._channels.get(channel)
         seal_all(opened.store)
         opened.store.shrink()
-        compact(opened.store)
+        aside(partial(compact, opened.store))
         return describe(opened)
 
     def verify(self, *, channel: str | None = None) -> Iterator[Finding]:
@@ -102,6 +112,9 @@ class LocalAdmin:
 
         return repair(self._channels, channel)
 
+    def estimate(self, *, targets: int, index: IndexKind = IndexKind.AUTO) -> ChannelEstimate:
+        return estimated(targets, index)
+
 
 def seal_all(store: ChannelStore) -> None:
     """Give every target of an earlier arcli its checksum, some 20 MB per transaction."""
@@ -111,8 +124,12 @@ def seal_all(store: ChannelStore) -> None:
 
 def describe(opened: OpenChannel) -> ChannelInfo:
     """Return what a channel is and holds."""
+    from arcli.engine.indexing.coverage import INDEXING
+    from arcli.index.segment import choice
+
     with opened.store.read() as snapshot:
         records = segments.live(snapshot)
+        chosen = choice(opened.settings.index, snapshot.count() * INDEXING.keypoints)
         last = max((record.last_row for record in records), default=0)
         return ChannelInfo(
             name=opened.name,
@@ -125,6 +142,8 @@ def describe(opened: OpenChannel) -> ChannelInfo:
             tombstones=sum(segments.dead_in(snapshot, record) for record in records),
             store_bytes=opened.store.database.path.stat().st_size,
             index_bytes=sum(record.file.bytes for record in records),
+            index_kind=chosen.kind,
+            index_why=chosen.why + (f"; {chosen.hint}" if chosen.hint else ""),
         )
 
 
@@ -137,4 +156,38 @@ def _segment_info(record: SegmentRecord) -> SegmentInfo:
         rows=record.rows,
         descriptors=record.file.descriptors,
         bytes=record.file.bytes,
+    )
+
+
+def estimated(targets: int, setting: IndexKind) -> ChannelEstimate:
+    """Add up what so many targets take on the machine of the measurement. Raises UsageError."""
+    from arcli.engine.indexing.coverage import INDEXING
+    from arcli.index.costs import costs
+    from arcli.index.segment import choice, costs_of
+
+    if not 0 < targets <= 10**9:  # beyond it the sums mean nothing
+        raise UsageError(f"{targets:,} targets cannot be estimated", hint="from 1 to a thousand million")
+    descriptors = targets * INDEXING.keypoints
+    chosen = choice(setting, descriptors)
+    index, channel = costs_of(chosen.kind), costs().channel
+    searches = channel.searches * index.search.at(descriptors)
+    lookup = channel.verify.at(targets) + searches
+    return ChannelEstimate(
+        targets=targets,
+        index=chosen.kind,
+        why=chosen.why,
+        hint=chosen.hint,
+        store_bytes=round(channel.store.at(targets)),
+        picture_bytes=round(channel.pictures.at(targets)),
+        index_bytes=round(index.file.at(descriptors)),
+        memory_bytes=round(channel.process.at(targets) + index.memory.at(descriptors)),
+        add_seconds=round(channel.enroll.at(targets) / 1000, 1),
+        index_seconds=round(index.build.at(descriptors) / 1000, 1),
+        extract_ms=round(channel.extract.at(targets), 1),
+        lookup_ms=round(lookup, 1),
+        command_ms=round(channel.command.at(targets) + index.open.at(descriptors) + searches, 1),
+        measured_to=costs().origin["targets"],
+        measured_on=costs().origin["date"],
+        commit=costs().origin["commit"],
+        machine=costs().origin["machine"],
     )

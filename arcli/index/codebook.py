@@ -32,7 +32,7 @@ CODEBOOK = 1  # for preset 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannerOptions:
     """groups (2 to 64; docs/explanation/segments.md, "Kinds"): groups whose cells are compared with a
-    descriptor. block (64 to 4096): queries that numpy compares with all cells at once; 256 take 16 MB.
+    descriptor. block (64 to 4096): what numpy compares with all cells at once; 256 take 16 MB.
     """
 
     groups: int = 8
@@ -204,13 +204,20 @@ class NumpyScanner:
     def _nearest(self, codes: Codes, count: int) -> tuple[Distances, Cells]:
         wide = codes.astype(np.float32)
         distances = self._squares - 2 * (wide @ self._book.cells.T)
-        cells = np.argpartition(distances, count - 1, axis=1)[:, :count]
+        if count == 1:
+            cells = distances.argmin(axis=1)[:, None]
+        else:
+            cells = np.argpartition(distances, count - 1, axis=1)[:, :count]
         near = np.take_along_axis(distances, cells, 1) + np.einsum("qd,qd->q", wide, wide)[:, None]
         order = np.argsort(near, axis=1, kind="stable")
         return np.take_along_axis(near, order, 1), np.take_along_axis(cells, order, 1)
 
     def encode(self, codes: Codes) -> Bytes:
-        return np.asarray(self._distances(codes).argmin(axis=2).astype(np.uint8))
+        found = np.empty((len(codes), self._book.code_size), np.uint8)
+        for at in range(0, len(codes), SCANNER.block):
+            block = slice(at, at + SCANNER.block)
+            found[block] = self._distances(codes[block]).argmin(axis=2)
+        return found
 
     def _distances(self, codes: Codes) -> Floats:
         """Return squared distances (N, M, 256) of the parts of descriptors to the entries of the tables."""

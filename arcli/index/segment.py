@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from arcli.errors import DataDamaged
 from arcli.features import INDEX_DIM
 from arcli.files import FaultPoint, reached
 from arcli.index import codebook, flat, hnsw
+from arcli.index.costs import WITHOUT_FAISS, KindCosts, costs
 from arcli.index.files import FileGone, checked_path, checksums, new_name, verify_content, write_durably
 from arcli.index.hnsw import HnswBuilder, HnswIndex, HnswSettings, graph_memory, memory_limit
 from arcli.index.ivf import IvfBuilder, IvfIndex
 from arcli.index.seam import Chunk, DescriptorIndex, IndexWriter, Rows
 from arcli.models import IndexKind, SegmentFile
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,16 @@ def _lists(new: NewSegment) -> IndexWriter:
 
 
 def _load_lists(path: Path, file: SegmentFile) -> IvfIndex:
+    if not codebook.installed():
+        say_once(_advice(file.descriptors, costs_of(IndexKind.IVF).search.at(file.descriptors)))
     return IvfIndex.load(path, dim=file.dim, descriptors=file.descriptors)
+
+
+@cache
+def say_once(advice: str | None) -> None:
+    """Tell once a process what to install, if that helps."""
+    if advice is not None:
+        _log.warning("the index is searched without faiss, which is slow: %s", advice)
 
 
 KINDS: dict[str, SegmentKind] = {
@@ -76,37 +90,100 @@ KINDS: dict[str, SegmentKind] = {
     ),
     IndexKind.IVF: SegmentKind(load=_load_lists, builder=_lists, joins=True),
 }
-"""Each kind by its name in `IndexKind`: a new one gets a line here."""
+"""Each kind by its name in `IndexKind`, from those for few targets to those for many: a new one gets a line
+here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentSizes:
+class ChoiceOptions:
     """How `auto` chooses.
 
-    flat_limit: descriptors up to which it takes flat, 2,000 to 100,000: about 20 ms a query, and nothing to
-    load (docs/explanation/segments.md, "Kinds").
+    flat_limit: descriptors up to which it takes flat, 2,000 to 100,000: those of the smallest channel
+    measured; nothing has to be loaded, and a search takes 22 ms at most. lookups (1 to 10,000): lookups of a
+    process for each time that it opens a channel. A command makes one, a server millions: at 100, a graph
+    that takes 3 s to load must save 30 ms a search.
     """
 
     flat_limit: int = 20_000
+    lookups: int = 100
 
 
-SIZES = SegmentSizes()
+CHOICE = ChoiceOptions()
 
 
-def kind_for(setting: IndexKind, descriptors: int) -> IndexKind:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A kind, in a sentence why, and what could be installed for a better one."""
+
+    kind: IndexKind
+    why: str
+    hint: str | None = None
+
+
+def kind_for(setting: IndexKind, descriptors: int, beside: int = 0) -> IndexKind:
     """Return the kind of a segment with so many descriptors in a channel with that setting.
 
-    `auto`: inverted lists beat the graph at every size above flat (docs/explanation/segments.md, "Kinds");
-    without faiss numpy scans them, some ten times slower, but only where a graph would need more memory than
-    allowed, or where there is no hnswlib.
+    beside: bytes of memory that the channel's other segments take.
+    """
+    return choice(setting, descriptors, beside).kind
+
+
+def choice(setting: IndexKind, descriptors: int, beside: int = 0) -> Choice:
+    """Choose a kind: the one that is set, or for `auto` the cheapest of those that serve here.
+
+    With faiss no graph is considered: up to some thousand targets it would save 4 ms a search, but it takes
+    several times as long to build, and memory for all of it (docs/explanation/size.md). Without faiss, numpy
+    scans inverted lists; where graphs would take more memory than allowed, they are what is left: slow, but
+    without a limit. So it is without hnswlib.
     """
     if setting is not IndexKind.AUTO:
-        return setting
-    if descriptors <= SIZES.flat_limit:
-        return IndexKind.FLAT
-    over = graph_memory(descriptors, INDEX_DIM) > memory_limit()
-    lists = over or codebook.installed() or not hnsw.installed()
-    return IndexKind.IVF if lists else IndexKind.HNSW
+        return Choice(setting, "set for this channel")
+    if descriptors <= CHOICE.flat_limit:
+        return Choice(IndexKind.FLAT, "so few targets are compared one by one, and nothing is loaded")
+    over = graph_memory(descriptors, INDEX_DIM) + beside > memory_limit()
+    graphs = hnsw.installed() and not codebook.installed()
+    unfit = () if graphs and not over else (IndexKind.HNSW,)
+    kinds = [kind for kind in IndexKind if kind in KINDS and kind not in unfit]
+    spent = sorted((_cost(kind, descriptors), kind) for kind in kinds)
+    shown = ", ".join(f"{kind} {cost:,.0f}" for cost, kind in spent)
+    why = f"cheapest as measured, in ms of CPU a search: {shown}"
+    if over and graphs:
+        why += f"; a graph would take over {memory_limit() / 2**30:.1f} GiB of memory"
+    return Choice(spent[0][1], why, _advice(descriptors, spent[0][0]))
+
+
+def costs_of(kind: IndexKind) -> KindCosts:
+    """Return what a kind costs with the libraries that are installed."""
+    return costs().kinds[kind + WITHOUT_FAISS if KINDS[kind].joins and not codebook.installed() else kind]
+
+
+def _cost(kind: IndexKind, descriptors: int) -> float:
+    """Return ms of CPU a search, with its share of opening the channel."""
+    measured = costs_of(kind)
+    return measured.search.at(descriptors) + measured.open.at(descriptors) / CHOICE.lookups
+
+
+def _advice(descriptors: int, spent: float) -> str | None:
+    """Return what to install for a cheaper kind, and what it would bring; None where it brings nothing."""
+    lists = costs().kinds[IndexKind.IVF].search.at(descriptors)
+    if codebook.installed() or lists > spent / 2:
+        return None
+    return (
+        f"pip install 'arcli-gallery[large]' (faiss) brings a search down from {spent:.0f} to {lists:.0f} ms"
+    )
+
+
+def outgrown(setting: IndexKind, file: SegmentFile, descriptors: int) -> bool:
+    """Say whether a segment should be written again as another kind.
+
+    `auto` moves in one direction, that of KINDS: two processes, one with faiss and one without it, would
+    otherwise rewrite the same channel in turn. A graph that nothing here can open has to go.
+    """
+    wanted, order = kind_for(setting, descriptors), [*KINDS]
+    if setting is not IndexKind.AUTO or file.kind not in order:
+        return wanted != file.kind
+    closed = file.kind == IndexKind.HNSW and not hnsw.installed()
+    return order.index(wanted) > order.index(file.kind) or closed
 
 
 def open_segment(folder: Path, file: SegmentFile) -> DescriptorIndex:

@@ -18,6 +18,7 @@ from arcli.models.accounts import (
 )
 from arcli.models.channels import (
     Capabilities,
+    ChannelEstimate,
     ChannelInfo,
     ChannelSettings,
     Finding,
@@ -86,6 +87,7 @@ __all__ = [
     "AuditEntry",
     "Candidate",
     "Capabilities",
+    "ChannelEstimate",
     "ChannelInfo",
     "ChannelSettings",
     "CheckResult",

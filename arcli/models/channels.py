@@ -88,8 +88,41 @@ class SegmentInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelEstimate:
+    """What a channel of `targets` is expected to cost, by a measurement on another day and machine.
+
+    index, why: the kind of index and the reason; hint: what could be installed for a better one. store_bytes:
+    without kept pictures. memory_bytes: of a process that looks photos up, not counting mapped files.
+    add_seconds, index_seconds: CPU, on one core. extract_ms, lookup_ms: a lookup in a process that goes on,
+    without keypoints of the photo and those alone. command_ms: one `arcli find`. measured_to: targets of the
+    largest channel that was measured.
+    """
+
+    targets: int
+    index: str
+    why: str
+    hint: str | None
+    store_bytes: int
+    picture_bytes: int
+    index_bytes: int
+    memory_bytes: int
+    add_seconds: float
+    index_seconds: float
+    extract_ms: float
+    lookup_ms: float
+    command_ms: float
+    measured_to: int
+    measured_on: str
+    commit: str
+    machine: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelInfo:
-    """A channel at present. `error`: why its store cannot be read; the figures are then not known."""
+    """A channel at present. `error`: why its store cannot be read; the figures are then not known.
+
+    index_kind, index_why: how all of it would be indexed now, and the reason.
+    """
 
     name: str
     settings: ChannelSettings
@@ -101,6 +134,8 @@ class ChannelInfo:
     tombstones: int = 0
     store_bytes: int = 0
     index_bytes: int = 0
+    index_kind: str = ""
+    index_why: str = ""
     error: ArcliError | None = None
 
 

@@ -122,6 +122,8 @@ def channel_json(info: ChannelInfo) -> JsonObject:
         "tombstones": info.tombstones,
         "store_bytes": info.store_bytes,
         "index_bytes": info.index_bytes,
+        "index_kind": info.index_kind,
+        "index_why": info.index_why,
     }
 
 
@@ -138,6 +140,8 @@ def read_channel(body: JsonObject) -> ChannelInfo:
         tombstones=whole(body.get("tombstones")) or 0,
         store_bytes=whole(body.get("store_bytes")) or 0,
         index_bytes=whole(body.get("index_bytes")) or 0,
+        index_kind=text(body.get("index_kind")) or "",
+        index_why=text(body.get("index_why")) or "",
         error=read_error(body.get("error")),
     )
 

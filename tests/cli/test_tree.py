@@ -42,6 +42,7 @@ CALLS = {
     "channel set": "channel set default --threshold 0.5",
     "channel rm": "channel rm default --yes",
     "channel compact": "channel compact default",
+    "channel estimate": "channel estimate --targets 5000",
     "channel rename": "channel rename default films",
     "channel copy": "channel copy default films",
     "channel backup": "channel backup default NEW",

@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from arcli.engine.admin import estimated
 from arcli.errors import ChannelExists, ChannelNotFound, TargetNotFound
 from arcli.models import (
+    ChannelEstimate,
     ChannelInfo,
     ChannelSettings,
     Finding,
+    IndexKind,
     SettingsChanges,
     StatisticsQuery,
     StatRecord,
@@ -79,6 +82,9 @@ class FakeChannels:
     def remove_channel(self, *, name: str) -> None:
         self._channel(name)
         del self.targets[name], self.kept[name], self._settings[name]
+
+    def estimate(self, *, targets: int, index: IndexKind = IndexKind.AUTO) -> ChannelEstimate:
+        return estimated(targets, index)  # it reads no channel
 
     def compact(self, *, channel: str) -> ChannelInfo:
         return self.channel(name=channel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from arcli.engine.indexing.shortlist import Shortlister
 from arcli.features import Features
+from arcli.index.costs import Costs, KindCosts, Line, costs
 from arcli.models import ChannelSettings
 from arcli.store import segments
 from arcli.store.channel import ChannelStore
@@ -46,6 +47,18 @@ def blurred(codes: npt.NDArray[np.int8], seed: int = 1) -> npt.NDArray[np.int8]:
     """Return the codes as a photo would have them: near, not equal."""
     noise = np.random.default_rng(seed).normal(0, 4, codes.shape)
     return (codes + noise).clip(-127, 127).astype(np.int8)
+
+
+def costs_with(flat_limit: int) -> Costs:
+    """Return costs by which `auto` takes flat to so many descriptors, then lists, or without faiss graphs."""
+    search = {"flat": Line(0, 1), "ivf": Line(flat_limit, 0), "hnsw": Line(2 * flat_limit, 0)}
+    search["ivf without faiss"] = Line(10 * flat_limit, 0)
+    free = Line(0, 0)
+    kinds = {
+        name: KindCosts(file=free, memory=free, build=free, open=free, search=each)
+        for name, each in search.items()
+    }
+    return replace(costs(), kinds=kinds)
 
 
 def sample_codes() -> Codes:

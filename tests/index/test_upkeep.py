@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from arcli.engine.indexing import fold_plan, upkeep
+from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.indexing.fold_plan import UpkeepOptions
 from arcli.engine.indexing.index_builder import IndexBuilder
 from arcli.engine.indexing.shortlist import INDEX_FOLDER, Shortlister
@@ -25,7 +27,7 @@ from arcli.store import database, segments
 from arcli.store.connections import Patience
 from arcli.store.rows import NewTarget
 from arcli.store.snapshot import Snapshot
-from tests.index.index_samples import ALIKE, PER_TARGET, Shop, blurred, features
+from tests.index.index_samples import ALIKE, PER_TARGET, Shop, blurred, costs_with, features
 
 SMALL = UpkeepOptions(delta_rows=10)
 
@@ -166,19 +168,87 @@ def test_an_index_over_the_memory_limit_is_refused_and_the_delta_answers(
     assert shop.votes(3)[0] == "pic3"
 
 
-def test_without_faiss_lists_take_over_where_a_graph_would_take_too_much_memory(
+@pytest.fixture
+def small_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists and graphs pay beyond 100 descriptors, so beyond no target."""
+    monkeypatch.setattr(segment, "CHOICE", segment.ChoiceOptions(flat_limit=100))
+    monkeypatch.setattr(segment, "costs", lambda: costs_with(flat_limit=100))
+
+
+def kinds(shop: Shop) -> list[str]:
+    with shop.store.read() as snapshot:
+        return [record.file.kind for record in segments.live(snapshot)]
+
+
+@pytest.mark.usefixtures("small_costs")
+def test_without_faiss_lists_take_over_where_all_graphs_would_take_too_much_memory(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(segment.codebook, "installed", lambda: False)
+    segment.say_once.cache_clear()
+    shop.add(*range(40))
+    assert maybe_fold(shop.store, SMALL)
+    assert kinds(shop) == ["hnsw"]
+    need = segment.graph_memory(55 * INDEXING.keypoints, 32)
+    for module in (segment, fold_plan):
+        monkeypatch.setattr(module, "memory_limit", lambda: need)
+    for start in range(40, 100, 10):
+        shop.add(*range(start, start + 10))
+        assert maybe_fold(shop.store, SMALL), "adding goes on"
+        shop.check()
+    assert "ivf" in kinds(shop), "what would have been the graph too many"
+    compact(shop.store)
+    assert kinds(shop) == ["ivf"]
+    shop.check()
+    advice = [line for line in caplog.messages if "arcli-gallery[large]" in line]
+    assert len(advice) == 1, "once"
+    assert "from 1000 to 100 ms" in advice[0]
+
+
+@pytest.mark.usefixtures("small_costs")
+def test_a_segment_becomes_the_kind_that_is_now_best_when_nothing_else_is_due(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segment, "installed", lambda: False)
-    monkeypatch.setattr(segment, "SIZES", segment.SegmentSizes(flat_limit=100))
-    shop.add(*range(6))
+    monkeypatch.setattr(segment.codebook, "installed", lambda: False)
+    shop.add(*range(12))
+    assert maybe_fold(shop.store, SMALL)
+    assert kinds(shop) == ["hnsw"]
+    assert not maybe_fold(shop.store, SMALL)
+    shop.check()
+    monkeypatch.setattr(segment.codebook, "installed", lambda: True)
+    assert maybe_fold(shop.store, SMALL), "faiss was installed"
+    assert kinds(shop) == ["ivf"]
+    shop.check()
+    monkeypatch.setattr(segment.codebook, "installed", lambda: False)
+    assert not maybe_fold(shop.store, SMALL), "or processes with and without it would move it in turn"
+    with shop.store.write() as txn:
+        txn.set_settings(ChannelSettings(index=IndexKind.FLAT))
+    assert maybe_fold(shop.store, SMALL)
+    assert kinds(shop) == ["flat"]
+    shop.check()
+    assert not maybe_fold(shop.store, SMALL)
+
+
+def test_a_search_goes_on_while_a_segment_becomes_another_kind(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add(*range(12))
     compact(shop.store)
-    assert {name.rpartition(".")[2] for name in shop.files()} == {"hnsw"}
-    monkeypatch.setattr(segment, "memory_limit", lambda: 1000)
-    shop.add(*range(6, 12))
-    compact(shop.store)
-    with shop.store.read() as snapshot:
-        assert [record.file.kind for record in segments.live(snapshot)] == ["ivf"]
+    seen: list[str] = []
+    built = upkeep.write_segment
+
+    def searching(*words: Any, **named: Any) -> SegmentFile | None:
+        with shop.store.read() as before:
+            file = built(*words, **named)
+            assert shop.votes(3)[0] == "pic3"
+            seen.extend(record.file.kind for record in segments.live(before))
+        return file
+
+    monkeypatch.setattr(upkeep, "write_segment", searching)
+    with shop.store.write() as txn:
+        txn.set_settings(ChannelSettings(index=IndexKind.IVF))
+    assert maybe_fold(shop.store, SMALL)
+    assert (seen, kinds(shop)) == (["flat"], ["ivf"])
     shop.check()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from arcli.index import codebook, hnsw
-from arcli.index.segment import SIZES, kind_for
+from arcli.index.segment import CHOICE, kind_for
 from arcli.models import IndexKind
 from tests.cli.processes import ROOT, arcli
 
@@ -76,6 +76,6 @@ def test_auto_takes_what_is_installed(
     real = importlib.util.find_spec
     for module in (hnsw, codebook):
         monkeypatch.setattr(module, "find_spec", lambda name: real("os") if name in present else None)
-    assert kind_for(IndexKind.AUTO, SIZES.flat_limit) is IndexKind.FLAT
-    assert kind_for(IndexKind.AUTO, SIZES.flat_limit + 1) is chosen
+    assert kind_for(IndexKind.AUTO, CHOICE.flat_limit) is IndexKind.FLAT
+    assert kind_for(IndexKind.AUTO, 1_000_000) is chosen
     assert kind_for(IndexKind.HNSW, 1) is IndexKind.HNSW

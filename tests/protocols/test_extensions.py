@@ -58,6 +58,8 @@ def test_a_channel_survives_the_wire_with_every_field() -> None:
         tombstones=2,
         store_bytes=3,
         index_bytes=4,
+        index_kind="ivf",
+        index_why="cheapest",
     )
     assert read_channel(json.loads(json.dumps(channel_json(info)))) == info
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from arcli.commands.channel.channel_views import CHANNELS, channel_lines, channel_record
-from arcli.commands.channel.settings_options import with_settings
+from arcli.commands.channel.channel_views import CHANNELS, channel_lines, channel_record, estimate_lines
+from arcli.commands.channel.settings_options import IndexOption, with_settings
 from arcli.console.names import channels
 from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.console.typer_classes import ArcliCommand, ArcliGroup, new_app
 from arcli.errors import ChannelNotFound, DataDamaged, LimitExceeded, UsageError
-from arcli.models import ChannelInfo, ChannelSettings, SettingsChanges, valid_channel_name
+from arcli.models import ChannelInfo, ChannelSettings, IndexKind, SettingsChanges, valid_channel_name
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
@@ -125,6 +125,24 @@ def compact(ctx: typer.Context, name: NameArgument) -> None:
     """
     session = Session.of(ctx)
     _show(session, session.maintenance.compact(channel=valid_channel_name(name)))
+
+
+@app.command(cls=ArcliCommand)
+def estimate(
+    ctx: typer.Context,
+    targets: Annotated[int, typer.Option("--targets", metavar="N", min=1, help="How many targets.")],
+    index: IndexOption = None,
+) -> None:
+    """Estimate what a channel of so many targets costs: disk, memory, time to build, time of a lookup.
+
+    It adds up costs that were measured at several sizes, shipped with arcli, and says when and on which
+    machine; no channel is read. Your machine, pictures and photos will differ.
+
+    Example: arcli channel estimate --targets 100000
+    """
+    session = Session.of(ctx)
+    found = session.maintenance.estimate(targets=targets, index=index or IndexKind.AUTO)
+    session.record(asdict(found), name=f"{targets} targets", lines=estimate_lines(found))
 
 
 @app.command(cls=ArcliCommand)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from arcli.console.items import ItemView, Record, minute
 from arcli.console.text import human_bytes
-from arcli.models import ChannelInfo
+from arcli.models import ChannelEstimate, ChannelInfo
 
 
 def channel_record(info: ChannelInfo) -> Record:
@@ -32,7 +32,7 @@ def channel_lines(info: ChannelInfo) -> list[tuple[str, object]]:
         ("private", settings.private),
         ("formats", "any" if settings.any_format else "JPEG and PNG over `serve`"),
         ("owner", settings.owner),
-        ("index", settings.index),
+        ("index", f"{settings.index}: {info.index_kind}, {info.index_why}"),
         ("segments", segments),
         ("delta", f"{info.delta_rows:,} targets that are not yet in a segment, searched one by one"),
         ("removed rows", f"{info.tombstones:,} still in segments"),
@@ -41,6 +41,33 @@ def channel_lines(info: ChannelInfo) -> list[tuple[str, object]]:
         ("preset", f"{info.preset}: how details of pictures are turned into features"),
         ("created", info.created),
     ]
+
+
+def estimate_lines(estimate: ChannelEstimate) -> list[tuple[str, object]]:
+    """Return an estimate's labels and values for people."""
+    disk = estimate.store_bytes + estimate.index_bytes
+    return [
+        ("targets", f"{estimate.targets:,}"),
+        ("index", f"{estimate.index}: {estimate.why}"),
+        *([("advice", estimate.hint)] if estimate.hint else []),
+        ("disk", f"{human_bytes(disk + estimate.picture_bytes)}; {human_bytes(disk)} without kept pictures"),
+        ("of that the index", human_bytes(estimate.index_bytes)),
+        ("memory", f"{human_bytes(estimate.memory_bytes)} of a process that looks photos up"),
+        ("adding", f"{_span(estimate.add_seconds)} of one core, shared by all that there are"),
+        ("indexing", f"{_span(estimate.index_seconds)} of one core, beside it"),
+        ("a lookup", f"{estimate.lookup_ms + estimate.extract_ms:.0f} ms in a server, of that"),
+        ("", f"{estimate.extract_ms:.0f} ms for the photo's keypoints"),
+        ("a command", f"{estimate.command_ms / 1000:.2f} s for one `arcli find`"),
+        ("estimated from", f"a measurement of {estimate.measured_on[:10]} at commit {estimate.commit[:10]}"),
+        ("", f"with up to {estimate.measured_to:,} targets on {estimate.machine}"),
+    ]
+
+
+def _span(seconds: float) -> str:
+    """Return a time for people: seconds, minutes or hours."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 CHANNELS: ItemView[ChannelInfo] = ItemView(

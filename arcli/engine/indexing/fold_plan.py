@@ -8,16 +8,16 @@ tests/benchmarks).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcli.engine.indexing.coverage import INDEXING, gaps
 from arcli.errors import DataDamaged, MemoryLimit
 from arcli.index.files import FileGone, checked_path
 from arcli.index.hnsw import memory_limit
-from arcli.index.segment import KINDS, kind_for
-from arcli.models import IndexKind
+from arcli.index.segment import KINDS, kind_for, outgrown
+from arcli.models import IndexKind, SegmentFile
 from arcli.store import segments
 from arcli.store.segments import SegmentRecord
 from arcli.store.snapshot import Snapshot
@@ -64,9 +64,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Write the rows of adjoining pieces as one segment."""
+    """Write the rows of adjoining pieces as one segment. beside: bytes of memory that the others take."""
 
     pieces: tuple[Piece, ...]
+    beside: int = 0
 
     @property
     def first(self) -> int:
@@ -82,7 +83,12 @@ class Job:
 
     def kind(self, setting: IndexKind) -> IndexKind:
         """Return the kind of the segment to write in a channel with that setting."""
-        return kind_for(setting, self.rows * INDEXING.keypoints)
+        return kind_for(setting, self.rows * INDEXING.keypoints, self.beside)
+
+    def among(self, pieces: Sequence[Piece]) -> Job:
+        """Return this job as one of a channel's: it leaves the other segments in memory."""
+        others = [piece.segment.file for piece in pieces if piece.segment and piece not in self.pieces]
+        return replace(self, beside=sum(_memory(file) for file in others))
 
     def bases(self, kind: IndexKind) -> list[Piece]:
         """Return the pieces whose segments are reused: all inverted lists, which are joined without what
@@ -128,7 +134,13 @@ def _is_there(folder: Path, record: SegmentRecord) -> bool:
     return True
 
 
-def due(pieces: Sequence[Piece], options: UpkeepOptions = UpkeepOptions()) -> list[Job]:
+def _memory(file: SegmentFile) -> int:
+    return KINDS[file.kind].memory(file.descriptors) if file.kind in KINDS else 0
+
+
+def due(
+    pieces: Sequence[Piece], options: UpkeepOptions = UpkeepOptions(), setting: IndexKind = IndexKind.AUTO
+) -> list[Job]:
     """Return what ought to be written now, if anything."""
     jobs: list[Job] = []
     rest = list(pieces)
@@ -142,8 +154,8 @@ def due(pieces: Sequence[Piece], options: UpkeepOptions = UpkeepOptions()) -> li
         jobs.append(Job(tuple(taken)))
     elif rest and rest[-1].segment is None:
         rest.pop()
-    jobs += [Job((piece,)) for piece in rest if _must_go(piece, options)]
-    return jobs
+    jobs += [Job((piece,)) for piece in rest if _must_go(piece, options) or _outgrown(piece, setting)]
+    return [job.among(pieces) for job in jobs]
 
 
 def _must_go(piece: Piece, options: UpkeepOptions) -> bool:
@@ -151,31 +163,29 @@ def _must_go(piece: Piece, options: UpkeepOptions) -> bool:
     return piece.segment is None or piece.dead > options.dead_share * piece.segment.rows
 
 
+def _outgrown(piece: Piece, setting: IndexKind) -> bool:
+    """Say whether a segment is of another kind than one of its size would now be."""
+    record = piece.segment
+    return record is not None and outgrown(setting, record.file, record.rows * INDEXING.keypoints)
+
+
 def whole(pieces: Sequence[Piece], setting: IndexKind) -> list[Job]:
     """Return the job that leaves one segment without dead rows; no job if that is so already."""
     if not pieces:
         return []
-    if len(pieces) == 1 and pieces[0].segment and not pieces[0].dead:
-        kind = kind_for(setting, pieces[0].segment.file.descriptors)
-        if pieces[0].segment.file.kind == kind:
-            return []
+    if len(pieces) == 1 and pieces[0].segment and not pieces[0].dead and not _outgrown(pieces[0], setting):
+        return []
     return [Job(tuple(pieces))]
 
 
 def check_memory(pieces: Sequence[Piece], jobs: Sequence[Job], setting: IndexKind) -> None:
     """Raise MemoryLimit when the channel's graphs would need more memory than an index may take."""
     taken = {piece for job in jobs for piece in job.pieces}
-    sizes = [*_after(pieces, taken), *(job.rows * INDEXING.keypoints for job in jobs)]
-    need = sum(KINDS[kind_for(setting, descriptors)].memory(descriptors) for descriptors in sizes)
-    if need > memory_limit():
+    kept = sum(_memory(piece.segment.file) for piece in pieces if piece not in taken and piece.segment)
+    need = sum(KINDS[job.kind(setting)].memory(job.rows * INDEXING.keypoints) for job in jobs)
+    if need and kept + need > memory_limit():
         raise MemoryLimit(
-            f"an index of {sum(piece.rows for piece in pieces):,} targets needs {need / 2**30:.1f} GiB of"
-            f" memory, over the limit of {memory_limit() / 2**30:.1f} GiB",
-            hint="split the channel, or use a machine with more memory",
+            f"an index of {sum(piece.rows for piece in pieces):,} targets needs"
+            f" {(kept + need) / 2**30:.1f} GiB of memory, over the limit of {memory_limit() / 2**30:.1f} GiB",
+            hint="let arcli choose its kind (arcli channel set NAME --index auto), or split the channel",
         )
-
-
-def _after(pieces: Sequence[Piece], taken: set[Piece]) -> Iterator[int]:
-    for piece in pieces:
-        if piece not in taken and piece.segment is not None:
-            yield piece.segment.file.descriptors

@@ -81,7 +81,7 @@ def work_due(store: ChannelStore, options: UpkeepOptions = UpkeepOptions()) -> W
         strangers = segments.foreign(snapshot)
         pieces = survey(snapshot, store.folder / INDEX_FOLDER)
         setting = snapshot.info().settings.index
-    jobs = due(pieces, options)
+    jobs = due(pieces, options, setting)
     if not jobs and not strangers:
         return None
     return Work(
@@ -135,7 +135,7 @@ class _Compactor:
     def fold(self, options: UpkeepOptions) -> bool:
         self._adopt()
         pieces, setting = self._survey(frozenset())
-        jobs = due(pieces, options)
+        jobs = due(pieces, options, setting)
         self._run(pieces, jobs, setting)
         return bool(jobs)
 
@@ -152,7 +152,7 @@ class _Compactor:
         bad = frozenset(self._damaged(verify_digest))
         pieces, setting = self._survey(bad)
         options = UpkeepOptions(delta_rows=1) if bad else UpkeepOptions()
-        self._run(pieces, due(pieces, options), setting)
+        self._run(pieces, due(pieces, options, setting), setting)
         self._retire(bad)
         hand_over(self._folder)
         return sorted(bad)
