@@ -11,7 +11,7 @@ from arcli.errors import NotSupported, UsageError
 from arcli.gallery import AccountAdmin, ChannelAdmin, Gallery, Gatekeeper, Maintenance, ServiceProbe
 from arcli.models import Finding
 from arcli.protocols.reading import real
-from arcli.settings import Kind, Settings
+from arcli.settings import ClusterPlace, DataPlace, Kind, Settings
 
 if TYPE_CHECKING:
     from arcli.engine import LocalGallery
@@ -28,6 +28,13 @@ def _local(settings: Settings) -> Gallery:
     from arcli.engine import LocalGallery
 
     gallery: Gallery = LocalGallery(data_dir=settings.data_path)
+    return gallery
+
+
+def _cluster(settings: Settings) -> Gallery:
+    from arcli.engine.cluster.gallery import ClusterGallery
+
+    gallery: Gallery = ClusterGallery(settings.need("postgres"), settings.need("milvus"))
     return gallery
 
 
@@ -100,7 +107,7 @@ def _text_or_file(text: str) -> str:
         return text
 
 
-_OPENERS = {Kind.LOCAL: _local, Kind.ARCLOUD: _arcloud, Kind.TUPU: _tupu}
+_OPENERS = {Kind.LOCAL: _local, Kind.ARCLOUD: _arcloud, Kind.TUPU: _tupu, Kind.CLUSTER: _cluster}
 
 
 def refuse_profile(kind: Kind, values: Mapping[str, str]) -> None:
@@ -175,20 +182,35 @@ def salvage(settings: Settings, channel: str | None, folder: Path) -> Iterator[F
 
 
 def account_admin(settings: Settings) -> AccountAdmin:
-    """Open the accounts of the profile's data folder; the caller closes them. Raises NotSupported."""
-    return accounts_of(local_data_dir(settings))
+    """Open a profile's accounts; the caller closes them. Raises NotSupported for a service."""
+    return accounts_of(own_place(settings))
 
 
-def accounts_of(data_dir: Path) -> AccountAdmin:
-    """Open the accounts of a data folder, for commands and a server alike; the caller closes them."""
+def accounts_of(place: DataPlace) -> AccountAdmin:
+    """Open the accounts of a data folder or cluster, for commands and a server; the caller closes them."""
+    if isinstance(place, ClusterPlace):
+        from arcli.store.postgres.access import PostgresAccounts
+
+        shared: AccountAdmin = PostgresAccounts(place.postgres)
+        return shared
     from arcli.store.accounts import Accounts
 
-    accounts: AccountAdmin = Accounts(data_dir)
+    accounts: AccountAdmin = Accounts(place)
     return accounts
+
+
+def own_place(settings: Settings) -> DataPlace:
+    """Return the data folder or cluster of a profile. Raises NotSupported for a remote service."""
+    return settings.place if settings.kind.value == Kind.CLUSTER else local_data_dir(settings)
 
 
 def local_data_dir(settings: Settings) -> Path:
     """Return the data folder of a local profile. Raises NotSupported for a profile of another kind."""
+    if settings.kind.value == Kind.CLUSTER:
+        raise NotSupported(
+            f"profile {settings.profile.value} is a cluster: this is for the files of a data folder",
+            hint="PostgreSQL's own tools check and repair its data",
+        )
     if settings.kind.value != Kind.LOCAL:
         raise NotSupported(
             f"profile {settings.profile.value} is a remote service: it keeps its own accounts",
@@ -202,6 +224,11 @@ def backups(settings: Settings) -> Backups:
     from arcli.features import Features
     from arcli.store.repair.backup_folder import Backups
 
+    if settings.kind.value == Kind.CLUSTER:
+        raise NotSupported(
+            f"profile {settings.profile.value} is a cluster: PostgreSQL's own tools back it up",
+            hint="pg_dump --schema=arcli, or pg_basebackup; Milvus is filled again from there",
+        )
     if settings.kind.value != Kind.LOCAL:
         raise NotSupported(
             f"profile {settings.profile.value} is a remote service: it is backed up on its own machine",
@@ -219,7 +246,7 @@ def build_indexes(settings: Settings, channels: Sequence[str]) -> None:
             gallery.compact(channel=channel)
 
 
-def served_gallery(data_dir: Path, *, index_memory: int | None) -> LocalGallery:
+def served_gallery(place: DataPlace, *, index_memory: int | None) -> LocalGallery:
     """Open the embedded engine for a server: strangers' pictures are decoded in processes of their own.
 
     index_memory: bytes that opened indexes take together.
@@ -227,33 +254,53 @@ def served_gallery(data_dir: Path, *, index_memory: int | None) -> LocalGallery:
     from arcli.engine import LocalGallery
     from arcli.vision.decoding.limits import SERVE
 
-    return LocalGallery(data_dir=data_dir, background=True, limits=SERVE, index_memory=index_memory)
+    if isinstance(place, ClusterPlace):
+        from arcli.engine.cluster.gallery import ClusterGallery
+
+        return ClusterGallery(place.postgres, place.milvus, background=True, limits=SERVE)
+    return LocalGallery(data_dir=place, background=True, limits=SERVE, index_memory=index_memory)
 
 
-def gatekeeper(data_dir: Path) -> Gatekeeper:
-    """Open the server's accounts and grants, making the data folder if there is none."""
+def gatekeeper(place: DataPlace) -> Gatekeeper:
+    """Open the server's accounts and grants, making the data folder or the tables if there are none."""
+    if isinstance(place, ClusterPlace):
+        from arcli.store.postgres.access import PostgresGatekeeper
+
+        shared: Gatekeeper = PostgresGatekeeper(place.postgres)
+        return shared
     from arcli.store.gatekeeper import CatalogGatekeeper
 
-    keeper: Gatekeeper = CatalogGatekeeper(data_dir)
+    keeper: Gatekeeper = CatalogGatekeeper(place)
     return keeper
 
 
-def server_pepper(data_dir: Path) -> bytes:
+def server_pepper(place: DataPlace) -> bytes:
     """Return the server's own secret, made at first use."""
+    if isinstance(place, ClusterPlace):
+        from arcli.store.postgres.catalog import PostgresCatalog
+        from arcli.store.secret_keys import PEPPER_FILE, new_pepper
+
+        with PostgresCatalog(place.postgres) as shared:
+            return shared.secret(PEPPER_FILE, new_pepper)
     from arcli.store.catalog import Catalog
     from arcli.store.secret_keys import pepper
 
-    with Catalog.open(data_dir, create=True) as catalog:
+    with Catalog.open(place, create=True) as catalog:
         return pepper(catalog)
 
 
-def server_signing_key(data_dir: Path) -> str:
+def server_signing_key(place: DataPlace) -> str:
     """Return the RSA key (PEM) that the server signs Tupu answers with, made at first use."""
     from arcli.protocols.tupu.keys import new_private_key
     from arcli.store.catalog import Catalog
     from arcli.store.secret_keys import SIGNING_KEY_FILE, key_file
 
-    with Catalog.open(data_dir, create=True) as catalog:
+    if isinstance(place, ClusterPlace):
+        from arcli.store.postgres.catalog import PostgresCatalog
+
+        with PostgresCatalog(place.postgres) as shared:
+            return shared.secret(SIGNING_KEY_FILE, lambda: new_private_key().encode()).decode()
+    with Catalog.open(place, create=True) as catalog:
         return key_file(catalog, SIGNING_KEY_FILE, lambda: new_private_key().encode()).decode()
 
 

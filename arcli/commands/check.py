@@ -29,7 +29,6 @@ from arcli.console.pictures import photos
 from arcli.console.session import Session
 from arcli.errors import UsageError
 from arcli.models import CheckResult
-from arcli.settings import Kind
 from arcli.vision.rating.rules import ARCLOUD
 
 if TYPE_CHECKING:
@@ -179,7 +178,7 @@ def _judges(session: Session, complete: bool) -> Iterator[tuple[Gallery, Gallery
 
     A service sees one picture at a time, so our own engine compares the pictures with each other.
     """
-    if session.settings.kind.value == Kind.LOCAL:
+    if session.settings.own:
         yield session.gallery, None, None if complete else session.channel
         return
     import tempfile

@@ -15,7 +15,6 @@ from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import UsageError
 from arcli.models import ListQuery, TargetPage
-from arcli.settings import Kind
 
 _PAGE = 5000  # targets: 4 MB
 
@@ -80,7 +79,7 @@ def ls(
 
 def _pages(session: Session, query: ListQuery) -> Iterator[TargetPage]:
     """Yield what `query` selects, page by page from a data folder; a service has pages of its own."""
-    if query.limit is not None or session.settings.kind.value != Kind.LOCAL:
+    if query.limit is not None or not session.settings.own:
         yield session.gallery.list(channel=session.channel, query=query)
         return
     position, last = query.position, ""

@@ -108,12 +108,12 @@ def serve(
         "access_log": True if session.verbose else None,
     }
     _require_server()
-    from arcli.connect import local_data_dir
+    from arcli.connect import own_place
     from arcli.server.options import load_options
     from arcli.server.process.serve import serve as run
 
     chosen = {name: value for name, value in given.items() if value is not None}
-    options = load_options(config, chosen | {"data_dir": local_data_dir(session.settings)})
+    options = load_options(config, chosen | {"data_dir": own_place(session.settings)})
     run(options, lambda started: _announce(session, started))
 
 

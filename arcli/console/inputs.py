@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, cast
 from arcli.console.text import printable
 from arcli.errors import ConfirmationRequired, Declined, Interrupted, InvalidMetadata, UsageError
 from arcli.models import METADATA_LIMIT, MatchRatio, usable_matchratio, valid_metadata
-from arcli.settings import Kind
 
 if TYPE_CHECKING:
     from arcli.console.session import Session
@@ -106,7 +105,7 @@ def match_ratio(given: str | None, session: Session) -> MatchRatio | None:
     if given is None:
         return None
     if usable_matchratio(given) is None:
-        if session.settings.kind.value == Kind.LOCAL:
+        if session.settings.own:
             hint = "to go back to the channel's threshold: arcli update ID --clear match-ratio"
             raise UsageError(f"--match-ratio {given!r} is not a score from 0 to 1", hint=hint)
         session.warn(

@@ -182,9 +182,7 @@ class Channels:
             if self._limits.memory is not None:
                 self._rest_others()
             return known
-        opened = OpenChannel(record, background=self._background)
-        put_name_right(record, opened.store)
-        self._say_what_was_lost(opened)
+        opened = self._opened(record)
         with self._guard:
             known = self._known(record)
             if known is None:
@@ -195,6 +193,12 @@ class Channels:
         if outdated is not None:
             outdated.close()
         self._rest_others()
+        return opened
+
+    def _opened(self, record: ChannelRecord) -> OpenChannel:
+        opened = OpenChannel(record, background=self._background)
+        put_name_right(record, opened.store)
+        self._say_what_was_lost(opened)
         return opened
 
     def _say_what_was_lost(self, opened: OpenChannel) -> None:

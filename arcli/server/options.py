@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from arcli.errors import FileExists, UsageError
 from arcli.parallel import machine_memory
+from arcli.settings import DataPlace
 
 MIB = 1024 * 1024
 
@@ -26,7 +27,7 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 class ServeOptions:
     """The settings of one `arcli serve`; the fields are also the keys of its --config file."""
 
-    data_dir: Path
+    data_dir: DataPlace
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 1

@@ -2,12 +2,25 @@
 
 from arcli.settings.profiles import Profile, ProfileFile, expanded
 from arcli.settings.resolve import examine_settings, resolve
-from arcli.settings.values import KEYS, OTHERS, SECRETS, Format, Kind, Setting, Settings
+from arcli.settings.values import (
+    KEYS,
+    OTHERS,
+    SECRETS,
+    ClusterPlace,
+    DataPlace,
+    Format,
+    Kind,
+    Setting,
+    Settings,
+    without_password,
+)
 
 __all__ = [
     "KEYS",
     "OTHERS",
     "SECRETS",
+    "ClusterPlace",
+    "DataPlace",
     "Format",
     "Kind",
     "Profile",
@@ -17,4 +30,5 @@ __all__ = [
     "examine_settings",
     "expanded",
     "resolve",
+    "without_password",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -28,6 +29,7 @@ class Kind(StrEnum):
     LOCAL = "local"
     ARCLOUD = "arcloud"
     TUPU = "tupu"
+    CLUSTER = "cluster"
 
 
 # The settings of each kind besides `profile`, `kind`, `channel` and `format`, and the name of its secret.
@@ -46,6 +48,7 @@ KEYS = {
         "timeout",
         "jobs",
     ),
+    Kind.CLUSTER: ("postgres", "milvus"),
 }
 SECRETS = {Kind.ARCLOUD: "secretkey", Kind.TUPU: "private_key"}
 DEFAULTS = {"channel": "default", "format": Format.TABLE.value, "verify": "true"}
@@ -59,6 +62,27 @@ OTHERS = {
     "tasks": "task identifiers, separated by spaces (tupu)",
     "uid": "user identifier sent along (tupu)",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPlace:
+    """Where a cluster keeps its data: the DSN of its PostgreSQL and the URI of its Milvus."""
+
+    postgres: str
+    milvus: str
+
+    def __str__(self) -> str:
+        return f"{without_password(self.postgres)} and {without_password(self.milvus)}"
+
+
+DataPlace = Path | ClusterPlace
+"""Where galleries are kept: in a data folder, or in a cluster."""
+
+
+def without_password(address: str) -> str:
+    """Return a DSN or URI as it may be shown."""
+    address = re.sub(r"(://[^:/@\s]*):[^@/]*@", rf"\1:{HIDDEN}@", address)
+    return re.sub(r"(?i)\b(password|token|sslpassword)\s*=\s*('[^']*'|[^\s&]+)", rf"\1={HIDDEN}", address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +114,18 @@ class Settings:
             raise UsageError("there is no folder for data", hint=NO_HOME)
         return expanded(value)
 
+    @property
+    def own(self) -> bool:
+        """Whether arcli's own engine answers: on a data folder or a cluster, not a remote service."""
+        return self.kind.value in (Kind.LOCAL, Kind.CLUSTER)
+
+    @property
+    def place(self) -> DataPlace:
+        """Where the galleries of a local or cluster profile are kept. Raises UsageError."""
+        if self.kind.value == Kind.CLUSTER:
+            return ClusterPlace(self.need("postgres"), self.need("milvus"))
+        return self.data_path
+
     def get(self, key: str) -> str | None:
         """Return a setting of the profile's kind, None if it is not set."""
         setting = self.values.get(key)
@@ -118,7 +154,8 @@ class Settings:
     def shown(self) -> dict[str, Setting]:
         """Return the settings that `profile show` displays, in order."""
         shown = {"profile": self.profile, "kind": self.kind, "channel": self.channel, "format": self.format}
-        shown |= self.values
+        for key, setting in self.values.items():
+            shown[key] = Setting(without_password(setting.value), setting.source)
         if self.secret is not None:
             name = SECRETS[Kind(self.kind.value)]
             shown[name] = Setting(HIDDEN, f"{self.kept_by}: {self.secret}")

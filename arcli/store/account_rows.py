@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 
 from arcli.errors import AccountNotFound, ChannelNotFound, Conflict, DataDamaged, NotFound, UsageError
 from arcli.models import Account, AccountKey, Grant, Scope, TupuBinding, valid_channel_name
+from arcli.store.rows import SqlConnection
 from arcli.store.secret_keys import DigestKind
 
 _KEYS = """
@@ -22,16 +22,19 @@ def has(account: Account, wanted: Grant) -> bool:
     return name in account.owns or any(g.channel == name and g.scope in enough for g in account.grants)
 
 
-def insert_grant(connection: sqlite3.Connection, username: str, grant: Grant) -> None:
+def insert_grant(connection: SqlConnection, username: str, grant: Grant) -> None:
     """Let an account use a channel. Raises ChannelNotFound."""
     name = valid_channel_name(grant.channel)
     if not connection.execute("SELECT 1 FROM channels WHERE name = ?", (name,)).fetchone():
         raise ChannelNotFound(f"no channel {name!r}", item=name)
-    insert = "INSERT OR REPLACE INTO grants (username, channel, scope) VALUES (?, ?, ?)"
+    insert = (
+        "INSERT INTO grants (username, channel, scope) VALUES (?, ?, ?)"
+        " ON CONFLICT (username, channel) DO UPDATE SET scope = excluded.scope"
+    )
     connection.execute(insert, (username, name, grant.scope.value))
 
 
-def insert_binding(connection: sqlite3.Connection, binding: TupuBinding) -> None:
+def insert_binding(connection: SqlConnection, binding: TupuBinding) -> None:
     """Bind a Tupu secretId to channels. Raises Conflict if another account has it."""
     query = "SELECT username FROM bindings WHERE secret_id = ?"
     owner = connection.execute(query, (binding.secret_id,)).fetchone()
@@ -39,7 +42,9 @@ def insert_binding(connection: sqlite3.Connection, binding: TupuBinding) -> None
         raise Conflict(f"secretId {binding.secret_id} belongs to another account", item=binding.secret_id)
     channels = names_text(binding.channels)
     connection.execute(
-        "INSERT OR REPLACE INTO bindings (secret_id, username, channels, public_key) VALUES (?, ?, ?, ?)",
+        "INSERT INTO bindings (secret_id, username, channels, public_key) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (secret_id) DO UPDATE SET username = excluded.username, channels = excluded.channels,"
+        " public_key = excluded.public_key",
         (binding.secret_id, binding.username, channels, binding.public_key),
     )
 
@@ -49,7 +54,7 @@ def names_text(channels: tuple[str, ...] | None) -> str | None:
     return None if channels is None else json.dumps([valid_channel_name(name) for name in channels])
 
 
-def created(connection: sqlite3.Connection, username: str) -> str:
+def created(connection: SqlConnection, username: str) -> str:
     """Return when an account was made. Raises AccountNotFound."""
     row = connection.execute("SELECT created FROM accounts WHERE username = ?", (username,)).fetchone()
     if row is None:
@@ -57,7 +62,7 @@ def created(connection: sqlite3.Connection, username: str) -> str:
     return str(row[0])
 
 
-def read_account(connection: sqlite3.Connection, username: str, created: str) -> Account:
+def read_account(connection: SqlConnection, username: str, created: str) -> Account:
     """Return an account with its keys, channels, grants and bindings. Raises DataDamaged."""
     try:
         return _account(connection, username, created)
@@ -66,7 +71,7 @@ def read_account(connection: sqlite3.Connection, username: str, created: str) ->
         raise DataDamaged(message, item=str(username)) from error
 
 
-def _account(connection: sqlite3.Connection, username: str, created: str) -> Account:
+def _account(connection: SqlConnection, username: str, created: str) -> Account:
     owned = connection.execute(OWNED, (username,)).fetchall()
     grants = "SELECT channel, scope FROM grants WHERE username = ? ORDER BY channel"
     bindings = "SELECT secret_id, username, channels, public_key FROM bindings WHERE username = ?"
@@ -83,7 +88,7 @@ def _account(connection: sqlite3.Connection, username: str, created: str) -> Acc
     )
 
 
-def keys(connection: sqlite3.Connection, username: str) -> list[AccountKey]:
+def keys(connection: SqlConnection, username: str) -> list[AccountKey]:
     """Return an account's keys, revoked ones too, the oldest first."""
     rows = connection.execute(f"{_KEYS} ORDER BY created, key_id", (username,))
     return [

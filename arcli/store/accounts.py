@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Protocol
 
 from arcli.errors import AccountExists
 from arcli.models import (
@@ -25,8 +26,31 @@ from arcli.models import (
 )
 from arcli.store import account_rows, audit
 from arcli.store.catalog import Catalog
-from arcli.store.rows import now
+from arcli.store.rows import SqlConnection, now
 from arcli.store.secret_keys import DigestKind, SecretDigests, drawn_secret, importable, pepper
+
+
+class AccountDatabase(Protocol):
+    """Where accounts are kept."""
+
+    def read(self) -> AbstractContextManager[SqlConnection]: ...
+
+    def write(self) -> AbstractContextManager[SqlConnection]: ...
+
+
+class AccountCatalog(Protocol):
+    """What accounts need of the catalog that they belong to."""
+
+    @property
+    def database(self) -> AccountDatabase: ...
+
+    def close(self) -> None: ...
+
+    def exists(self) -> bool: ...
+
+    def make(self) -> None: ...
+
+    def disown(self, connection: Any, name: str) -> None: ...
 
 
 class Accounts:
@@ -34,7 +58,12 @@ class Accounts:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
-        self._catalog = Catalog.open(data_dir, create=False)
+        self._catalog: AccountCatalog = Catalog.open(data_dir, create=False)
+
+    def _pepper(self, connection: SqlConnection) -> bytes:
+        assert isinstance(self._catalog, Catalog)
+        assert isinstance(connection, sqlite3.Connection)
+        return pepper(self._catalog, connection)
 
     def close(self) -> None:
         self._catalog.close()
@@ -141,7 +170,7 @@ class Accounts:
     def revoke_grant(self, *, username: str, channel: str) -> bool:
         with self._changing(username) as connection:
             query = "DELETE FROM grants WHERE username = ? AND channel = ?"
-            done = connection.execute(query, (username, valid_channel_name(channel))).rowcount > 0
+            done = bool(connection.execute(query, (username, valid_channel_name(channel))).rowcount)
             if done:
                 audit.note(connection, "grant taken back", username, channel=channel)
             return done
@@ -154,7 +183,7 @@ class Accounts:
     def unbind(self, *, username: str, secret_id: str) -> bool:
         with self._changing(username) as connection:
             query = "DELETE FROM bindings WHERE username = ? AND secret_id = ?"
-            done = connection.execute(query, (username, secret_id)).rowcount > 0
+            done = bool(connection.execute(query, (username, secret_id)).rowcount)
             if done:
                 audit.note(connection, "secretId unbound", username, secret_id=secret_id)
             return done
@@ -167,7 +196,7 @@ class Accounts:
             return audit.entries(connection, subject=subject, limit=limit)
 
     @contextmanager
-    def _changing(self, username: str) -> Iterator[sqlite3.Connection]:
+    def _changing(self, username: str) -> Iterator[SqlConnection]:
         if not self._catalog.exists():
             raise account_rows.unknown(username)
         with self._catalog.database.write() as connection:
@@ -176,7 +205,7 @@ class Accounts:
 
     def _equip(
         self,
-        connection: sqlite3.Connection,
+        connection: SqlConnection,
         username: str,
         key: KeyRequest,
         grants: Sequence[Grant],
@@ -195,10 +224,10 @@ class Accounts:
             audit.note(connection, "secretId bound", username, secret_id=binding.secret_id)
         return self._insert_key(connection, username, key)
 
-    def _insert_key(self, connection: sqlite3.Connection, username: str, request: KeyRequest) -> NewKey:
+    def _insert_key(self, connection: SqlConnection, username: str, request: KeyRequest) -> NewKey:
         imported = request.secretkey is not None
         secretkey = drawn_secret() if request.secretkey is None else importable(request.secretkey)
-        digests = SecretDigests.of(secretkey, pepper(self._catalog, connection))
+        digests = SecretDigests.of(secretkey, self._pepper(connection))
         kind, digest = DigestKind.DRAWN, digests.drawn
         if imported:
             kind, digest = DigestKind.IMPORTED, digests.imported

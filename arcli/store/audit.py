@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from arcli.models import AuditEntry
 from arcli.store.connections import STORE
-from arcli.store.rows import now
+from arcli.store.rows import SqlConnection, now
 
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
@@ -26,7 +25,7 @@ def acting_as(who: str) -> Iterator[None]:
         _acting.reset(token)
 
 
-def note(connection: sqlite3.Connection, what: str, subject: str, **details: object) -> None:
+def note(connection: SqlConnection, what: str, subject: str, **details: object) -> None:
     """Write one entry. `details` must hold no secret."""
     details_text = json.dumps(
         {name: value for name, value in details.items() if value is not None}, default=str
@@ -39,7 +38,7 @@ def note(connection: sqlite3.Connection, what: str, subject: str, **details: obj
     connection.execute(too_old, (STORE.audit_entries,))
 
 
-def entries(connection: sqlite3.Connection, *, subject: str | None, limit: int) -> list[AuditEntry]:
+def entries(connection: SqlConnection, *, subject: str | None, limit: int) -> list[AuditEntry]:
     """Return the latest `limit` entries about one account or channel (None: any), the oldest first."""
     rows = connection.execute(
         "SELECT at, who, what, subject, details FROM audit WHERE ? IS NULL OR subject = ?"

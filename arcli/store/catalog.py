@@ -24,7 +24,7 @@ from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.database import Database
 from arcli.store.leftovers import DAMAGED, REMOVED, discard, leaving, sweep
 from arcli.store.reserve import Reserve, warn_of_network
-from arcli.store.rows import now, settings_from, settings_text
+from arcli.store.rows import SqlConnection, now, settings_from, settings_text
 from arcli.store.schema import CATALOG
 
 CATALOG_FILE = "catalog.sqlite"
@@ -126,7 +126,7 @@ class Catalog:
         """Return one channel. Raises ChannelNotFound, InvalidChannelName."""
         name = valid_channel_name(name)
         if not self.exists():
-            raise _unknown(name)
+            raise unknown_channel(name)
         with self.database.read() as connection:
             return self._one(connection, name)
 
@@ -145,7 +145,7 @@ class Catalog:
         with self.database.write() as connection:
             expect_free(connection, name)
             if settings.quota is None and settings.owner is not None:
-                settings = replace(settings, quota=_earlier_quota(connection, settings.owner, name))
+                settings = replace(settings, quota=earlier_quota(connection, settings.owner, name))
             folder = self.make_folder(name)
             ChannelStore.create(folder, name=name, settings=settings, preset=preset, created=created)
             record = ChannelRecord(
@@ -219,7 +219,7 @@ class Catalog:
     def _one(self, connection: sqlite3.Connection, name: str) -> ChannelRecord:
         row = connection.execute(f"{_RECORDS} WHERE name = ?", (name,)).fetchone()
         if row is None:
-            raise _unknown(name)
+            raise unknown_channel(name)
         return self._record(row)
 
     def _record(self, row: tuple[str, str, str, int, str]) -> ChannelRecord:
@@ -257,13 +257,13 @@ def expect_free(connection: sqlite3.Connection, name: str) -> None:
         raise ChannelExists(f"channel {name!r} exists already", item=name)
 
 
-def update_settings(connection: sqlite3.Connection, name: str, settings: ChannelSettings) -> None:
+def update_settings(connection: SqlConnection, name: str, settings: ChannelSettings) -> None:
     """Put a channel's settings into the catalog."""
     update = "UPDATE channels SET settings = ?, owner = ? WHERE name = ?"
     connection.execute(update, (settings_text(settings), settings.owner, name))
 
 
-def remember_quota(connection: sqlite3.Connection, record: ChannelRecord) -> None:
+def remember_quota(connection: SqlConnection, record: ChannelRecord) -> None:
     """Keep the quota of a channel that is being removed, in case its owner makes it again."""
     owner, quota = record.settings.owner, record.settings.quota
     if owner is None:
@@ -275,7 +275,8 @@ def remember_quota(connection: sqlite3.Connection, record: ChannelRecord) -> Non
         )
 
 
-def _earlier_quota(connection: sqlite3.Connection, owner: str, name: str) -> int | None:
+def earlier_quota(connection: SqlConnection, owner: str, name: str) -> int | None:
+    """Return the quota of the channel of that name that `owner` had before."""
     query = "SELECT quota FROM quotas WHERE owner = ? AND channel = ?"
     row = connection.execute(query, (owner, name)).fetchone()
     return None if row is None else int(row[0])
@@ -304,5 +305,6 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:32] or "channel"
 
 
-def _unknown(name: str) -> ChannelNotFound:
+def unknown_channel(name: str) -> ChannelNotFound:
+    """Return the error to raise for a channel that is not there."""
     return ChannelNotFound(f"no channel {name!r}", item=name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from arcli.errors import ChannelNotFound, InvalidChannelName, NotYourChannel, WrongCredentials
 from arcli.models import Principal, Scope, TupuBinding, valid_channel_name
 from arcli.store.account_rows import binding_of, channels_of
+from arcli.store.accounts import AccountCatalog
 from arcli.store.catalog import Catalog
 from arcli.store.nonces import Nonces
 from arcli.store.protocols import NonceMemory
@@ -23,11 +24,11 @@ WHERE username = ? AND revoked IS NULL AND (expires IS NULL OR expires > ?) AND 
 """  # noqa: S608 - constants
 RIGHTS = f"""
 SELECT iif({CHANNELS.sound("c")}, c.owner, NULL), g.scope FROM channels AS c
-LEFT JOIN grants AS g ON g.channel = c.name AND g.username = ?2 AND {GRANTS.sound("g")} WHERE c.name = ?1
+LEFT JOIN grants AS g ON g.channel = c.name AND g.username = ? AND {GRANTS.sound("g")} WHERE c.name = ?
 """  # noqa: S608 - constants
 USABLE = f"""
-SELECT name, 1, NULL FROM channels WHERE owner = ?1 AND {CHANNELS.sound()}
-UNION ALL SELECT channel, 0, scope FROM grants WHERE username = ?1 AND {GRANTS.sound()}
+SELECT name, 1, NULL FROM channels WHERE owner = ? AND {CHANNELS.sound()}
+UNION ALL SELECT channel, 0, scope FROM grants WHERE username = ? AND {GRANTS.sound()}
 """  # noqa: S608 - constants
 _BINDING = f"""
 SELECT secret_id, username, channels, public_key FROM bindings WHERE secret_id = ? AND {BINDINGS.sound()}
@@ -37,10 +38,14 @@ SELECT secret_id, username, channels, public_key FROM bindings WHERE secret_id =
 class CatalogGatekeeper:
     """The Gatekeeper of a data folder, which has a catalog. Close it when done."""
 
+    keys_sql, rights_sql, usable_sql, binding_sql = _KEYS, RIGHTS, USABLE, _BINDING
+
     def __init__(self, data_dir: Path) -> None:
-        self._catalog = Catalog.open(data_dir, create=True)
-        self._nonces: NonceMemory = Nonces(data_dir)
-        self._pepper = pepper(self._catalog)
+        catalog = Catalog.open(data_dir, create=True)
+        self._begin(catalog, Nonces(data_dir), pepper(catalog))
+
+    def _begin(self, catalog: AccountCatalog, nonces: NonceMemory, pepper: bytes) -> None:
+        self._catalog, self._nonces, self._pepper = catalog, nonces, pepper
         self._used: dict[str, str] = {}
         self._written: dict[str, float] = {}
         self._guard = threading.Lock()
@@ -55,7 +60,7 @@ class CatalogGatekeeper:
         found: Principal | None = None
         with self._catalog.database.read() as connection:
             for key_id, kind, digest, scope, channels, rate in connection.execute(
-                _KEYS, (username, now_text())
+                self.keys_sql, (username, now_text())
             ):
                 if digests.match(kind, digest) and not (drawn_only and kind == DigestKind.IMPORTED):
                     names = channels_of(channels)
@@ -74,7 +79,7 @@ class CatalogGatekeeper:
         except InvalidChannelName as error:
             raise ChannelNotFound(f"no channel {channel!r}", item=channel) from error
         with self._catalog.database.read() as connection:
-            rights = connection.execute(RIGHTS, (name, principal.username)).fetchone()
+            rights = connection.execute(self.rights_sql, (principal.username, name)).fetchone()
         if rights is None:
             raise ChannelNotFound(f"no channel {channel!r}", item=channel)
         owner, granted = rights
@@ -83,7 +88,7 @@ class CatalogGatekeeper:
 
     def channels_of(self, principal: Principal, *, need: Scope) -> tuple[str, ...]:
         with self._catalog.database.read() as connection:
-            rows = connection.execute(USABLE, (principal.username,)).fetchall()
+            rows = connection.execute(self.usable_sql, (principal.username, principal.username)).fetchall()
         usable = {
             name
             for name, owned, granted in rows
@@ -93,7 +98,7 @@ class CatalogGatekeeper:
 
     def binding(self, secret_id: str) -> TupuBinding | None:
         with self._catalog.database.read() as connection:
-            row = connection.execute(_BINDING, (secret_id,)).fetchone()
+            row = connection.execute(self.binding_sql, (secret_id,)).fetchone()
         return None if row is None else binding_of(row)
 
     def first_use(self, *, secret_id: str, nonce: str, now: float) -> bool:
@@ -108,10 +113,8 @@ class CatalogGatekeeper:
                 self._written[key] = time.monotonic()
         if ready:
             with self._catalog.database.write() as connection:
-                connection.executemany(
-                    "UPDATE keys SET last_used = ? WHERE key_id = ?",
-                    [(at, key) for key, at in ready.items()],
-                )
+                for key, at in ready.items():
+                    connection.execute("UPDATE keys SET last_used = ? WHERE key_id = ?", (at, key))
 
     def _is_due(self, key_id: str) -> bool:
         return time.monotonic() - self._written.get(key_id, -60.0) >= 60.0

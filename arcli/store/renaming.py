@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +21,10 @@ from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.checksums import seal
 from arcli.store.connections import open_connection
 from arcli.store.leftovers import made_whole
-from arcli.store.rows import now
+from arcli.store.rows import SqlConnection, now
 from arcli.store.schema import STORE
 
-_LISTS = {"keys": "key_id", "bindings": "secret_id"}  # tables whose `channels` is a list of names
+NAME_LISTS = {"keys": "key_id", "bindings": "secret_id"}  # tables whose `channels` is a list of names
 
 
 def rename_channel(catalog: Catalog, old: str, new: str) -> ChannelRecord:
@@ -41,8 +40,8 @@ def rename_channel(catalog: Catalog, old: str, new: str) -> ChannelRecord:
         connection.execute("PRAGMA defer_foreign_keys = ON")  # until the commit below
         connection.execute("UPDATE channels SET name = ? WHERE name = ?", (new, record.name))
         connection.execute("UPDATE grants SET channel = ? WHERE channel = ?", (new, record.name))
-        for table, key in _LISTS.items():
-            _rename_in_lists(connection, table, key, record.name, new)
+        for table, key in NAME_LISTS.items():
+            rename_in_lists(connection, table, key, record.name, new)
     return catalog.channel(new)
 
 
@@ -84,7 +83,8 @@ def _name_store(folder: Path, name: str) -> None:
         transaction.set_name(name)
 
 
-def _rename_in_lists(connection: sqlite3.Connection, table: str, key: str, old: str, new: str) -> None:
+def rename_in_lists(connection: SqlConnection, table: str, key: str, old: str, new: str) -> None:
+    """Rename a channel where its name is an item of a list in `table`."""
     rows = connection.execute(f"SELECT {key}, channels FROM {table} WHERE channels IS NOT NULL")  # noqa: S608
     for owner, text in rows.fetchall():
         names = json.loads(text)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from arcli.errors import DataDamaged
 from arcli.models import ChannelSettings, IndexKind, ListKind, MatchRatio, Target
@@ -17,6 +18,12 @@ BLOBS = {"features": "features_crc", "pictures": "picture_crc", "thumbnails": "t
 SUMMED = f"{COLUMNS}, {', '.join(BLOBS.values())}"
 """The columns that a target's own checksum, `crc32`, covers."""
 DAMAGED_TARGET = "remove it and add it again, or restore a backup; arcli doctor names all of them"
+
+
+class SqlConnection(Protocol):
+    """A connection inside a transaction, to SQLite or PostgreSQL: SQL that both know, `?` for a value."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

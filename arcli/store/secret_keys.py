@@ -106,7 +106,7 @@ def pepper(catalog: Catalog, connection: sqlite3.Connection | None = None) -> by
     `connection`: a write transaction of the catalog that is held. Raises what `key_file` raises.
     """
     path = catalog.data_dir / PEPPER_FILE
-    value = kept(connection, path, _new_pepper) if connection else key_file(catalog, PEPPER_FILE, _new_pepper)
+    value = kept(connection, path, new_pepper) if connection else key_file(catalog, PEPPER_FILE, new_pepper)
     if len(value) != PEPPER_BYTES:
         raise DataDamaged(f"{path} has {len(value)} bytes, not {PEPPER_BYTES}", item=str(path), hint=_RESTORE)
     return value
@@ -143,7 +143,7 @@ def repair_key_files(catalog: Catalog) -> Iterator[Finding]:
             void = _imported(connection) if path.name == PEPPER_FILE else []
             data = _read(path)
             if path.name == PEPPER_FILE and (data is None or len(data) != PEPPER_BYTES):
-                data = _new_pepper()
+                data = new_pepper()
                 write_atomically(path, data, private=True)
             if data is not None:
                 insert = "INSERT INTO key_files (name, sha256) VALUES (?, ?)"
@@ -160,7 +160,8 @@ def _imported(connection: sqlite3.Connection) -> list[str]:
     return [name for (name,) in connection.execute(select, (DigestKind.IMPORTED.value,))]
 
 
-def _new_pepper() -> bytes:
+def new_pepper() -> bytes:
+    """Return a new secret of the server."""
     return secrets.token_bytes(PEPPER_BYTES)
 
 

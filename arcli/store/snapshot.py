@@ -190,7 +190,7 @@ class Snapshot:
         """Return how many targets `query` selects, and the page it asks for, by identifier (code points)."""
         where, values = _conditions(query)
         if query.where:
-            self.connection.create_function("metadata_is", 3, _metadata_is, deterministic=True)
+            self.connection.create_function("metadata_is", 3, metadata_is, deterministic=True)
         count = f"SELECT count(*) FROM targets WHERE {where}"  # noqa: S608 (values are bound)
         total = int(self.connection.execute(count, values).fetchone()[0])
         limit = -1 if query.limit is None else max(query.limit, 0)
@@ -250,7 +250,7 @@ def _conditions(query: ListQuery) -> tuple[str, tuple[Any, ...]]:
     return " AND ".join(term for term, _ in terms), tuple(v for _, values in terms for v in values)
 
 
-def _metadata_is(metadata: str | None, key: str, value: str) -> bool:
+def metadata_is(metadata: str | None, key: str, value: str) -> bool:
     """Say whether `metadata` is a JSON object whose `key` has `value` as text (true, null, 1.5, plain text).
 
     Key and value come as JSON, which carries any argument a shell can pass. SQLite's own JSON functions

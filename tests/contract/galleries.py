@@ -7,17 +7,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from arcli.engine import LocalGallery
+from arcli.engine.cluster.gallery import ClusterGallery
 from arcli.gallery import Gallery
 from arcli.models import ChannelSettings
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.remote.arcloud.gallery import ArcloudGallery
 from arcli.remote.http.transport import HttpTransport
 from arcli.store.accounts import Accounts
+from arcli.store.postgres.access import PostgresAccounts
+from tests.cluster.servers import fresh_cluster
 from tests.contract.subject import CHANNELS, Difference, Harness
 from tests.fakes.arcloud import CREDENTIALS, FakeVendor
 from tests.fakes.gallery import FakeGallery
 from tests.fakes.pictures import Keypoints
-from tests.server.threaded import threaded_folder
+from tests.server.threaded import threaded_folder, threaded_place
 
 
 @contextmanager
@@ -54,6 +57,31 @@ def served(folder: Path) -> Iterator[Gallery]:
 
 
 @contextmanager
+def cluster(folder: Path) -> Iterator[Gallery]:
+    """The engine over PostgreSQL and Milvus."""
+    with fresh_cluster() as place, ClusterGallery(place.postgres, place.milvus) as gallery:
+        for channel in CHANNELS:
+            gallery.create_channel(name=channel)
+        yield gallery
+
+
+@contextmanager
+def served_cluster(folder: Path) -> Iterator[Gallery]:
+    """Our client with `arcli serve` over PostgreSQL and Milvus."""
+    with fresh_cluster() as place:
+        with (
+            PostgresAccounts(place.postgres) as accounts,
+            ClusterGallery(place.postgres, place.milvus) as engine,
+        ):
+            secretkey = accounts.add_account(username="shop").secretkey
+            for channel in CHANNELS:
+                engine.create_channel(name=channel, settings=ChannelSettings(owner="shop"))
+        credentials = Credentials(username="shop", secretkey=secretkey)
+        with threaded_place(place) as url, ArcloudGallery(HttpTransport(url), credentials) as gallery:
+            yield gallery
+
+
+@contextmanager
 def fake(folder: Path) -> Iterator[Gallery]:
     """The gallery in memory that other tests run over, with real pictures."""
     with FakeGallery(pictures=Keypoints()) as gallery:
@@ -62,12 +90,13 @@ def fake(folder: Path) -> Iterator[Gallery]:
         yield gallery
 
 
+_OWNED = {Difference.CHANNEL_MUST_EXIST: "a channel has an owner there, so it is made on purpose"}
 _SEVEN_CALLS = "the vendor's seven calls have no field for it"
 HARNESSES = {
     "local": Harness(local),
-    "served": Harness(
-        served, {Difference.CHANNEL_MUST_EXIST: "a channel has an owner there, so it is made on purpose"}
-    ),
+    "served": Harness(served, _OWNED),
+    "cluster": Harness(cluster),
+    "served cluster": Harness(served_cluster, _OWNED),
     "fake": Harness(fake, {Difference.NO_WEAK_PHOTOS: "it compares keypoints at one size"}),
     "vendor": Harness(
         vendor,

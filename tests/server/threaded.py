@@ -13,6 +13,7 @@ from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
 from arcli.server.process.worker import ServerProcess, listen, open_backend, uvicorn_config
 from arcli.server.service import Backend, Service
+from arcli.settings import DataPlace
 
 
 @contextmanager
@@ -35,6 +36,13 @@ def threaded(backend: Backend, options: ServeOptions) -> Iterator[str]:
 @contextmanager
 def threaded_folder(data_dir: Path, **settings: object) -> Iterator[str]:
     """Serve a data folder."""
-    options = replace(ServeOptions(data_dir=data_dir), **settings)  # type: ignore[arg-type]
-    with threaded(open_backend(data_dir), options) as url:
+    with threaded_place(data_dir, **settings) as url:
+        yield url
+
+
+@contextmanager
+def threaded_place(place: DataPlace, **settings: object) -> Iterator[str]:
+    """Serve a data folder or a cluster."""
+    options = replace(ServeOptions(data_dir=place), **settings)  # type: ignore[arg-type]
+    with threaded(open_backend(place), options) as url:
         yield url

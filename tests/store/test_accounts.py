@@ -259,7 +259,7 @@ def test_no_question_about_rights_reads_all_channels(accounts: Accounts) -> None
         Catalog.open(accounts.data_dir, create=False) as catalog,
         catalog.database.read() as connection,
     ):
-        for query, values in ((RIGHTS, ("posters", "shop")), (USABLE, ("shop",)), (OWNED, ("shop",))):
+        for query, values in ((RIGHTS, ("shop", "posters")), (USABLE, ("shop", "shop")), (OWNED, ("shop",))):
             plan = " / ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values))
             assert "SEARCH" in plan
             assert "SCAN" not in plan, plan

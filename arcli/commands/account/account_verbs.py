@@ -235,12 +235,12 @@ def server_key(ctx: typer.Context) -> None:
     Example: arcli account server-key
     """
     session = Session.of(ctx)
-    from arcli.connect import local_data_dir, server_signing_key
+    from arcli.connect import own_place, server_signing_key
     from arcli.protocols.tupu.keys import load_private_key, public_pem
 
     with _accounts(session) as accounts:
         accounts.make()
-    pem = public_pem(load_private_key(server_signing_key(local_data_dir(session.settings))))
+    pem = public_pem(load_private_key(server_signing_key(own_place(session.settings))))
     if session.format is Format.TABLE:
         session.streams.write(pem)
     else:

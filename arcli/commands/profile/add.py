@@ -11,7 +11,17 @@ from arcli.console.inputs import ask_secret
 from arcli.console.session import Session
 from arcli.errors import ArcliError, UsageError
 from arcli.models import valid_channel_name
-from arcli.settings import KEYS, OTHERS, SECRETS, Format, Kind, Profile, ProfileFile, expanded
+from arcli.settings import (
+    KEYS,
+    OTHERS,
+    SECRETS,
+    Format,
+    Kind,
+    Profile,
+    ProfileFile,
+    expanded,
+    without_password,
+)
 
 _PATHS = ("data_dir", "secretkey_file", "private_key_file")
 
@@ -22,10 +32,23 @@ def add(
     kind: Annotated[
         Kind,
         typer.Option(
-            "--kind", help="What it talks to: a folder on this machine, or a service, by its protocol."
+            "--kind",
+            help="What it talks to: a folder here, a service, by its protocol, or a cluster.",
         ),
     ] = Kind.LOCAL,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="Address of the service.")] = None,
+    postgres: Annotated[
+        str | None,
+        typer.Option(
+            "--postgres",
+            metavar="DSN",
+            help="Database of a cluster: postgresql://user@host/name; its password is best in ~/.pgpass.",
+        ),
+    ] = None,
+    milvus: Annotated[
+        str | None,
+        typer.Option("--milvus", metavar="URI", help="Index of a cluster: http://host:19530."),
+    ] = None,
     username: Annotated[
         str | None, typer.Option("--username", metavar="NAME", help="Account (arcloud).")
     ] = None,
@@ -89,6 +112,8 @@ def add(
     given = {
         "data_dir": session.flags.get("data_dir"),
         "url": url,
+        "postgres": postgres,
+        "milvus": milvus,
         "username": username,
         "secret_id": secret_id,
         "public_key": public_key,
@@ -104,7 +129,8 @@ def add(
     values = _values(kind, {key: value for key, value in given.items() if value is not None})
     _ = session.format  # an impossible format is refused before anything is written
     _write(Profile(name, values), replace=replace, use=use, keyring=keyring)
-    session.record({"name": name, **values}, name=name)
+    shown = {key: without_password(value) for key, value in values.items()}
+    session.record({"name": name, **shown}, name=name)
 
 
 def _others(given: list[str]) -> dict[str, str]:
@@ -126,8 +152,9 @@ def _values(kind: Kind, given: dict[str, str]) -> dict[str, str]:
         raise UsageError(
             "the secret can be kept in only one place", hint="name one of file, command, env, keyring"
         )
-    if kind is not Kind.LOCAL and "url" not in given:
-        raise UsageError(f"a profile of kind {kind} needs --url")
+    needed = {Kind.LOCAL: (), Kind.CLUSTER: ("postgres", "milvus")}.get(kind, ("url",))
+    if missing := [key for key in needed if key not in given]:
+        raise UsageError(f"a profile of kind {kind} needs --{missing[0]}")
     refuse_profile(kind, given)
     if "channel" in given:
         given["channel"] = valid_channel_name(given["channel"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from arcli.console.items import ItemView, Record
-from arcli.settings import Profile, Setting, Settings
+from arcli.settings import Profile, Setting, Settings, without_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,12 @@ def shown(settings: Settings) -> Iterator[Shown]:
         yield Shown(key, setting)
 
 
-_KEPT = ("kind", "channel", "format", "data_dir", "url", "username", "secret_id")
+_KEPT = ("kind", "channel", "format", "data_dir", "url", "username", "secret_id", "postgres", "milvus")
 
 
 def _record(listed: Listed) -> Record:
-    values = {key: value for key, value in listed.profile.values.items() if isinstance(value, str)}
+    texts = {key: value for key, value in listed.profile.values.items() if isinstance(value, str)}
+    values = {key: without_password(value) for key, value in texts.items()}
     kept = {key: values.get(key) for key in _KEPT}
     return {"name": listed.profile.name, "current": listed.current, **kept}
 
@@ -52,7 +53,7 @@ PROFILES: ItemView[Listed] = ItemView(
             listed.profile.name,
             _record(listed)["kind"],
             _record(listed)["channel"],
-            _record(listed)["url"] or _record(listed)["data_dir"],
+            _record(listed)["url"] or _record(listed)["data_dir"] or _record(listed)["postgres"],
         )
     ],
 )

@@ -20,7 +20,7 @@ from arcli.console.tables import render_bars
 from arcli.console.text import plural
 from arcli.errors import UsageError
 from arcli.models import StatisticsQuery, StatRecord, valid_identifier
-from arcli.settings import Format, Kind
+from arcli.settings import Format
 
 _FILES = {".json": Format.JSON, ".jsonl": Format.JSONL}
 
@@ -127,7 +127,7 @@ def _files(output: Path | None, append: bool, plot: Path | None, by: Period, top
 
 def _timezone(session: Session) -> str | None:
     """Return the time zone of days: UTC here and on our server; a vendor's service does not say."""
-    if session.settings.kind.value == Kind.LOCAL or session.gallery.capabilities().features:
+    if session.settings.own or session.gallery.capabilities().features:
         return "UTC"
     return None
 

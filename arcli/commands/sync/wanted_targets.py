@@ -129,7 +129,8 @@ def _settings_of(profile: str, environ: Mapping[str, str]) -> Settings:
 
 
 def _place(settings: Settings) -> dict[str, str]:
-    return {key: setting.value for key, setting in settings.values.items() if key in ("data_dir", "url")}
+    places = ("data_dir", "url", "postgres")
+    return {key: setting.value for key, setting in settings.values.items() if key in places}
 
 
 def _pictures(wanted: Wanted) -> dict[str, Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from arcli.files import FaultPoint, reached
 from arcli.index.seam import Chunk, Codes
 from arcli.store.channel import ChannelStore
 from arcli.store.segments import SegmentRecord
-from arcli.store.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from arcli.store.protocols import TargetSnapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,7 @@ def index_codes(data: bytes) -> Codes:
         return np.zeros((0, INDEX_DIM), np.int8)
 
 
-def codes_of(snapshot: Snapshot, rows: Sequence[int]) -> Iterator[tuple[int, Codes]]:
+def codes_of(snapshot: TargetSnapshot, rows: Sequence[int]) -> Iterator[tuple[int, Codes]]:
     """Yield (row id, codes) of those of `rows` that exist, with bounded memory."""
     for start in range(0, len(rows), INDEXING.rows_at_once):
         found = snapshot.features(rows[start : start + INDEXING.rows_at_once])

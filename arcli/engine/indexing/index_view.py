@@ -115,7 +115,7 @@ class IndexView:
         """Return the view in which some rows count as removed."""
         dead = np.union1d(self.dead, np.array([*rows], np.int64))
         delta = {row: codes for row, codes in self.delta.items() if row not in rows}
-        index = self.delta_index if len(delta) == len(self.delta) else _exact(delta)
+        index = self.delta_index if len(delta) == len(self.delta) else exact_index(delta)
         return replace(self, dead=dead, delta=delta, delta_index=index)
 
 
@@ -153,7 +153,7 @@ class IndexViewBuilder:
             opened=opened,
             dead=dead,
             delta=delta,
-            delta_index=_exact(delta),
+            delta_index=exact_index(delta),
         )
 
     def _open(self, snapshot: Snapshot, before: IndexView | None, *, last_try: bool) -> Iterator[OpenSegment]:
@@ -233,7 +233,8 @@ def identity_of(snapshot: Snapshot) -> tuple[str, ...]:
     return info.store_id, info.epoch, info.home
 
 
-def _exact(delta: dict[int, Codes]) -> ExactIndex:
+def exact_index(delta: dict[int, Codes]) -> ExactIndex:
+    """Return the index of codes by row id."""
     if not delta:
         return ExactIndex(np.zeros((0, INDEX_DIM), np.int8), np.zeros(0, np.int64))
     counts = [len(codes) for codes in delta.values()]

@@ -13,7 +13,6 @@ import threading
 from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -34,6 +33,7 @@ from arcli.server.requests.access import ClientAddress
 from arcli.server.requests.limits import BucketTable
 from arcli.server.requests.log import PlainLines
 from arcli.server.service import Backend, Service
+from arcli.settings import DataPlace
 
 _log = logging.getLogger(__name__)
 
@@ -59,14 +59,14 @@ class ProcessTuning:
 PROCESS = ProcessTuning()
 
 
-def open_backend(data_dir: Path, *, index_memory: int | None = None) -> Backend:
-    """Open the data folder, making it if there is none; the caller closes it.
+def open_backend(place: DataPlace, *, index_memory: int | None = None) -> Backend:
+    """Open the data folder or cluster, making it if there is none; the caller closes it.
 
     index_memory: bytes of memory that opened indexes take together; None: as many as there are.
     """
-    gatekeeper = connect.gatekeeper(data_dir)
-    accounts = connect.accounts_of(data_dir)
-    gallery = connect.served_gallery(data_dir, index_memory=index_memory)
+    gatekeeper = connect.gatekeeper(place)
+    accounts = connect.accounts_of(place)
+    gallery = connect.served_gallery(place, index_memory=index_memory)
 
     def flush() -> None:
         gallery.flush_counts()
@@ -82,8 +82,8 @@ def open_backend(data_dir: Path, *, index_memory: int | None = None) -> Backend:
         channels=gallery,
         gatekeeper=gatekeeper,
         accounts=accounts,
-        pepper=connect.server_pepper(data_dir),
-        signing_key=lambda: connect.server_signing_key(data_dir),
+        pepper=connect.server_pepper(place),
+        signing_key=lambda: connect.server_signing_key(place),
         flush=flush,
         upkeep=gallery.look_after_indexes,
         index_bytes=lambda: gallery.index_memory,

@@ -1,0 +1,116 @@
+"""Brings pending rows from PostgreSQL into Milvus, and deletes there what was removed."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from arcli.engine.indexing.coverage import index_codes
+from arcli.errors import ArcliError, Locked, Unreachable
+from arcli.index.milvus import MilvusCollection, MilvusService, keys_of
+from arcli.index.seam import Codes
+from arcli.store.postgres.transit import Transit
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierOptions:
+    """delta_rows (20 to 500): pending targets from which on they are carried at once; as for the delta of an
+    embedded channel, some 100 cost a search 20 ms. batch_rows (10 to 400): targets carried and read back at a
+    time. removed_seconds (0 to 3600): after which the descriptors of removed targets are deleted; longer than
+    any lookup takes. Chosen, not measured, but for the first.
+    """
+
+    delta_rows: int = 40
+    batch_rows: int = 50
+    removed_rows: int = 200
+    removed_seconds: float = 60.0
+
+
+CARRIER = CarrierOptions()
+
+
+class Carrier:
+    """Of all processes of a cluster one carries at a time. background: a thread does, and no call waits."""
+
+    def __init__(self, transit: Transit, service: MilvusService, *, background: bool = False) -> None:
+        self._transit, self._service = transit, service
+        self._thread = ThreadPoolExecutor(1, "carrier") if background else None
+        self._queued: Future[None] | None = None
+        self._failed: str | None = None
+
+    @property
+    def background(self) -> bool:
+        """Whether no call waits for it."""
+        return self._thread is not None
+
+    def close(self) -> None:
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.shutdown(wait=True, cancel_futures=True)
+
+    def nudge(self, *, least: int = 1) -> None:
+        """Carry if at least `least` rows are pending. A failure is logged, once: what was added is safe."""
+        if self._thread is None:
+            self._try(least)
+        elif self._queued is None or self._queued.done():
+            self._queued = self._thread.submit(self._try, least)
+
+    def _try(self, least: int) -> None:
+        try:
+            if self._transit.waiting() >= least:
+                self.carry()
+            self._failed = None
+        except Locked:  # somebody else does it
+            return
+        except ArcliError as error:
+            if self._failed != error.message:
+                _log.warning("what was added is safe, but not yet in Milvus: %s", error.message)
+            self._failed = error.message
+
+    def carry(self, *, removed_seconds: float = CARRIER.removed_seconds) -> int:
+        """Carry all that is pending, then delete what was removed; return how many rows were carried.
+
+        Raises Locked while another process carries, Unreachable.
+        """
+        with self._transit.carrying():
+            place = self._transit.place()
+            collection = MilvusCollection(self._service, place.collection)
+            collection.make()
+            carried = 0
+            while batch := self._transit.pending(CARRIER.batch_rows):
+                for channel, rows in groupby(batch, key=lambda entry: entry[0]):
+                    codes = [(row, index_codes(data)) for _, row, data in rows]
+                    self._carry(collection, channel, codes)
+                carried += len(batch)
+            self._clean(collection, removed_seconds)
+            if place.former is not None:
+                MilvusCollection(self._service, place.former).drop()
+                self._transit.former_is_gone()
+            return carried
+
+    def _carry(self, collection: MilvusCollection, channel: int, rows: list[tuple[int, Codes]]) -> None:
+        """Write rows, read them back, and only then let them leave the pending ones."""
+        full = [(row, codes) for row, codes in rows if len(codes)]
+        if full:
+            collection.upsert(channel, full)
+            keys = np.concatenate([keys_of(row, len(codes)) for row, codes in full])
+            found = collection.present(channel, keys)
+            if found != len(keys):
+                raise Unreachable(f"Milvus has {found:,} of {len(keys):,} descriptors that it had accepted")
+        self._transit.settle(channel, [row for row, _ in rows])
+
+    def _clean(self, collection: MilvusCollection, seconds: float) -> None:
+        while removed := self._transit.gone(CARRIER.removed_rows, seconds=seconds):
+            for channel, rows in removed:
+                collection.delete_rows(channel, rows)
+                self._transit.forget(channel, rows)
+        for channel in self._transit.leaving():
+            collection.delete_channel(channel)
+            self._transit.left(channel)
+        self._transit.gather_tallies()

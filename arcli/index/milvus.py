@@ -1,0 +1,273 @@
+"""The `milvus` kind: the descriptors of all channels in one collection of a Milvus service.
+
+A descriptor's key is the row id of its target x 512 + its place among the target's keypoints. The channel
+is the partition key. Every search is at Strong consistency: what was written before it, by
+any process, is found.
+pymilvus is imported here alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arcli.errors import (
+    ArcliError,
+    BadAnswer,
+    NotFound,
+    NotSupported,
+    TimedOut,
+    Unreachable,
+    WrongCredentials,
+)
+from arcli.features import INDEX_DIM
+from arcli.index.seam import Codes, Neighbours
+
+KEYS_PER_ROW = 512
+Keys = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MilvusOptions:
+    """m, ef_construction, ef: of the HNSW graph, as for our own (arcli.index.hnsw). batch (1,000 to 50,000):
+    descriptors in one request, some 150 bytes each; Milvus takes 64 MB. queries (100 to 16,384): searched by
+    one request; Milvus takes 16,384. seconds (1 to 120): that a call may take, and connect_seconds (1 to 60)
+    a connection. Chosen, not measured.
+    """
+
+    m: int = 16
+    ef_construction: int = 100
+    ef: int = 64
+    batch: int = 10_000
+    queries: int = 2_000
+    seconds: float = 30.0
+    connect_seconds: float = 5.0
+
+
+MILVUS = MilvusOptions()
+
+
+_RUNNING = "is it running? The URI names its host and port"
+_AWAY = (
+    "unavailable",
+    "connect",
+    "not ready",
+    "recovering",
+    "node offline",
+    "no available",
+    "closed channel",
+)
+_NOT_THERE = ("not found", "find collection", "not exist")
+
+
+class NoCollection(NotFound):
+    """Milvus does not have the collection: it was lost, or never filled."""
+
+    code = "not_found"
+
+
+class MilvusService:
+    """One Milvus, by its URI: http://host:19530, with user:password@ before the host where it asks for them.
+
+    Threads may share it. It connects at the first call, and again after a failed one; close it when done.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._client: Any = None
+        self._guard = threading.Lock()
+
+    def close(self) -> None:
+        with self._guard:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    @contextmanager
+    def client(self) -> Iterator[Any]:
+        """Yield a connected client. Raises Unreachable, TimedOut, NoCollection, BadAnswer and others."""
+        try:
+            from grpc import RpcError
+            from pymilvus import MilvusException
+        except ImportError as error:
+            hint = "install the extra: pip install 'arcli-gallery[cluster]'"
+            raise NotSupported(f"a cluster needs pymilvus: {error}", hint=hint) from error
+        try:
+            yield self._connected()
+        except (MilvusException, RpcError, ConnectionError, ValueError) as error:
+            failed = of_milvus(error)
+            if isinstance(failed, Unreachable):
+                self.close()
+            raise failed from error
+
+    def _connected(self) -> Any:
+        from pymilvus import MilvusClient
+
+        with self._guard:
+            if self._client is None:
+                logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs each error that it raises
+                self._client = MilvusClient(uri=self.uri, timeout=MILVUS.connect_seconds)
+            return self._client
+
+
+def of_milvus(error: BaseException) -> ArcliError:
+    """Return our error for one of pymilvus' or gRPC's."""
+    text = " ".join(str(getattr(error, "message", "") or error).split())[:300]
+    low = text.lower()
+    if "collection" in low and any(word in low for word in _NOT_THERE):
+        return NoCollection(f"Milvus: {text}", hint="arcli doctor --repair fills it again from PostgreSQL")
+    if "auth" in low and ("fail" in low or "check" in low or "invalid" in low):
+        return WrongCredentials(f"Milvus refuses the URI's user: {text}")
+    if "deadline" in low or "timeout" in low or "timed out" in low:
+        return TimedOut(
+            f"Milvus does not answer in time: {text}", hint="is it running? The URI names host and port"
+        )
+    words = (
+        "unavailable",
+        "connect",
+        "not ready",
+        "recovering",
+        "node offline",
+        "no available",
+        "closed channel",
+    )
+    if isinstance(error, ConnectionError) or any(word in low for word in words):
+        return Unreachable(
+            f"Milvus cannot be reached: {text}", hint="is it running? The URI names host and port"
+        )
+    return BadAnswer(f"Milvus: {text}")
+
+
+class MilvusCollection:
+    """One collection: the descriptors of all targets of one store and epoch."""
+
+    def __init__(self, service: MilvusService, name: str) -> None:
+        self._service, self.name = service, name
+
+    def exists(self) -> bool:
+        """Say whether it is there."""
+        with self._service.client() as client:
+            return bool(client.has_collection(self.name, timeout=MILVUS.seconds))
+
+    def make(self) -> None:
+        """Make it unless it is there, and load it."""
+        with self._service.client() as client:
+            if not client.has_collection(self.name, timeout=MILVUS.seconds):
+                self._create(client)
+
+    def _create(self, client: Any) -> None:
+        from pymilvus import DataType
+
+        schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema.add_field("key", DataType.INT64, is_primary=True)
+        schema.add_field("channel", DataType.VARCHAR, max_length=24, is_partition_key=True)
+        schema.add_field("codes", DataType.FLOAT_VECTOR, dim=INDEX_DIM)
+        index = client.prepare_index_params()
+        graph = {"M": MILVUS.m, "efConstruction": MILVUS.ef_construction}
+        index.add_index("codes", index_type="HNSW", metric_type="L2", params=graph)
+        client.create_collection(
+            self.name, schema=schema, index_params=index, consistency_level="Strong", timeout=MILVUS.seconds
+        )
+
+    def drop(self) -> None:
+        """Remove it with all that is in it; it need not be there."""
+        with self._service.client() as client:
+            client.drop_collection(self.name, timeout=MILVUS.seconds)
+
+    def upsert(self, channel: int, rows: Sequence[tuple[int, Codes]]) -> None:
+        """Write the descriptors of whole targets, in bounded requests; again, they take their own place."""
+        entries = (
+            {"key": int(key), "channel": str(channel), "codes": code.astype(np.float32)}
+            for row_id, codes in rows
+            for key, code in zip(keys_of(row_id, len(codes)), codes, strict=True)
+        )
+        with self._service.client() as client:
+            for batch in _batches(entries, MILVUS.batch):
+                client.upsert(self.name, batch, timeout=MILVUS.seconds)
+
+    def present(self, channel: int, keys: Keys) -> int:
+        """Return how many of `keys` are there, read at Strong consistency."""
+        found = 0
+        with self._service.client() as client:
+            for start in range(0, len(keys), MILVUS.batch):
+                wanted = ", ".join(map(str, keys[start : start + MILVUS.batch].tolist()))
+                rows = client.query(
+                    self.name,
+                    filter=f'channel == "{channel}" and key in [{wanted}]',
+                    output_fields=["key"],
+                    consistency_level="Strong",
+                    timeout=MILVUS.seconds,
+                )
+                found += len(rows)
+        return found
+
+    def count(self, channel: int) -> int:
+        """Return how many descriptors a channel has here."""
+        with self._service.client() as client:
+            rows = client.query(
+                self.name,
+                filter=f'channel == "{channel}"',
+                output_fields=["count(*)"],
+                consistency_level="Strong",
+                timeout=MILVUS.seconds,
+            )
+            return int(rows[0]["count(*)"])
+
+    def delete_rows(self, channel: int, row_ids: Sequence[int]) -> None:
+        """Delete the descriptors of removed targets; they need not be there."""
+        keys = [key for row_id in row_ids for key in keys_of(row_id, KEYS_PER_ROW)]
+        with self._service.client() as client:
+            for batch in _batches(iter(keys), MILVUS.batch):
+                wanted = ", ".join(map(str, batch))
+                only = f'channel == "{channel}" and key in [{wanted}]'
+                client.delete(self.name, filter=only, timeout=MILVUS.seconds)
+
+    def delete_channel(self, channel: int) -> None:
+        """Delete all descriptors of a removed channel."""
+        with self._service.client() as client:
+            client.delete(self.name, filter=f'channel == "{channel}"', timeout=MILVUS.seconds)
+
+    def search(self, channel: int, queries: Codes, k: int) -> Neighbours:
+        """Return the k nearest descriptors of a channel for each of the (Q, INDEX_DIM) queries."""
+        found = Neighbours.none(len(queries), k)
+        with self._service.client() as client:
+            for start in range(0, len(queries), MILVUS.queries):
+                part = queries[start : start + MILVUS.queries].astype(np.float32)
+                hits = client.search(
+                    self.name,
+                    data=list(part),
+                    anns_field="codes",
+                    filter=f'channel == "{channel}"',
+                    limit=k,
+                    search_params={"metric_type": "L2", "params": {"ef": max(MILVUS.ef, k)}},
+                    consistency_level="Strong",
+                    timeout=MILVUS.seconds,
+                )
+                for number, nearest in enumerate(hits, start):
+                    rows = [int(hit["key"]) // KEYS_PER_ROW for hit in nearest]
+                    found.rows[number, : len(rows)] = rows
+                    found.distances[number, : len(rows)] = [hit["distance"] for hit in nearest]
+        return found
+
+
+def keys_of(row_id: int, count: int) -> Keys:
+    """Return the keys of the first `count` descriptors of a target."""
+    return np.arange(count, dtype=np.int64) + row_id * KEYS_PER_ROW
+
+
+def _batches(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

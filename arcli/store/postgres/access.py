@@ -1,0 +1,159 @@
+"""Accounts, rights, counts, nonces and failed attempts in PostgreSQL: common to all servers of a cluster.
+
+The servers' own secrets (what keys the digests of imported secrets, and the key that signs Tupu answers) are
+in the database too, since every server needs the same ones.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from arcli.store.accounts import Accounts
+from arcli.store.counts import Count, Counts, Increments
+from arcli.store.gatekeeper import CatalogGatekeeper
+from arcli.store.nonces import NONCE_MEMORY
+from arcli.store.postgres.catalog import PostgresCatalog, secret_in
+from arcli.store.postgres.database import PostgresDatabase
+from arcli.store.secret_keys import PEPPER_FILE, new_pepper
+
+_FORGET_SHARE = 0.02  # of the uses of a nonce and of an attempt also drop what is too old
+_ATTEMPT_MEMORY = 86_400.0  # seconds; a full bucket leaks empty in minutes
+
+
+class PostgresAccounts(Accounts):
+    """The AccountAdmin of a cluster. Close it when done."""
+
+    def __init__(self, dsn: str) -> None:
+        self._catalog = PostgresCatalog(dsn)
+
+    def _pepper(self, connection: Any) -> bytes:
+        return secret_in(connection, PEPPER_FILE, new_pepper)
+
+
+class PostgresGatekeeper(CatalogGatekeeper):
+    """The Gatekeeper of a cluster. Close it when done."""
+
+    keys_sql = """
+    SELECT key_id, kind, digest, scope, channels, rate FROM keys
+    WHERE username = ? AND revoked IS NULL AND (expires IS NULL OR expires > ?)
+    """
+    rights_sql = """
+    SELECT c.owner, g.scope FROM channels AS c
+    LEFT JOIN grants AS g ON g.channel = c.name AND g.username = ? WHERE c.name = ?
+    """
+    usable_sql = """
+    SELECT name, 1, NULL FROM channels WHERE owner = ?
+    UNION ALL SELECT channel, 0, scope FROM grants WHERE username = ?
+    """
+    binding_sql = "SELECT secret_id, username, channels, public_key FROM bindings WHERE secret_id = ?"
+
+    def __init__(self, dsn: str) -> None:
+        catalog = PostgresCatalog(dsn)
+        pepper = catalog.secret(PEPPER_FILE, new_pepper)
+        self._begin(catalog, PostgresNonces(catalog.database), pepper)
+
+
+class PostgresNonces:
+    """The nonces that signed requests used, over all servers of the cluster."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    def close(self) -> None:
+        """The database belongs to the catalog, which closes it."""
+
+    def first_use(self, *, secret_id: str, nonce: str, now: float) -> bool:
+        """Record a nonce; False when any server recorded it before.
+
+        The database's clock says when one may be forgotten, not a server's: `now` is not needed.
+        """
+        del now
+        with self._database.write() as connection:
+            if random.random() < _FORGET_SHARE:  # noqa: S311 - no secret
+                old = "DELETE FROM nonces WHERE seen < now() - make_interval(secs => ?)"
+                connection.execute(old, (2 * NONCE_MEMORY,))
+            insert = "INSERT INTO nonces VALUES (?, ?, now()) ON CONFLICT DO NOTHING"
+            return int(connection.execute(insert, (secret_id, nonce)).rowcount) > 0
+
+
+class PostgresAttempts:
+    """How far failed attempts have filled buckets, over all servers. Times are the database's clock."""
+
+    def __init__(self, dsn: str) -> None:
+        self._database = PostgresDatabase(dsn)
+        self._offset: float | None = None
+
+    def close(self) -> None:
+        self._database.close()
+
+    def clock(self) -> float:
+        """Return the time by the database's clock, in seconds, as far as it was asked once."""
+        if self._offset is None:
+            with self._database.read() as connection:
+                now = connection.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()[0]
+            self._offset = float(now) - time.monotonic()
+        return time.monotonic() + self._offset
+
+    def update(self, key: Hashable, change: Callable[[float, float], tuple[float, float]]) -> None:
+        """Replace a key's (level, when) with what `change` makes of it, atomically over all servers."""
+        name = repr(key)
+        with self._database.write() as connection:
+            run = connection.execute
+            run("INSERT INTO attempts VALUES (?, 0, 0) ON CONFLICT DO NOTHING", (name,))
+            row = run("SELECT level, at FROM attempts WHERE key = ? FOR UPDATE", (name,)).fetchone()
+            level, when = change(float(row[0]), float(row[1]))
+            run("UPDATE attempts SET level = ?, at = ? WHERE key = ?", (level, when, name))
+        if random.random() < _FORGET_SHARE:  # noqa: S311 - no secret
+            with self._database.write() as connection:
+                connection.execute("DELETE FROM attempts WHERE at < ?", (when - _ATTEMPT_MEMORY,))
+
+
+class PostgresCounts(Counts):
+    """The match counts of a channel: gathered in memory as on SQLite, written by `flush`."""
+
+    def __init__(self, database: PostgresDatabase, number: int) -> None:
+        self._database, self._number = database, number
+        self._pending: Counter[tuple[dt.date, str]] = Counter()
+        self._guard, self._flushing = threading.Lock(), threading.Lock()
+
+    def close(self) -> None:
+        """What is pending is lost: flush first."""
+
+    def _sync_now_and_then(self) -> None:
+        """PostgreSQL syncs each commit."""
+
+    def add(self, increments: Increments, *, timeout: float = 0.0) -> None:  # noqa: ARG002 - lock_timeout holds
+        """Add to the counts, always in the same order, so that no two servers wait for each other."""
+        add = (
+            "INSERT INTO counts (channel, day, identifier, count) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (channel, day, identifier) DO UPDATE SET count = counts.count + excluded.count"
+        )
+        rows = [(self._number, day, name, number) for (day, name), number in sorted(increments.items())]
+        with self._changing() as connection:
+            connection.executemany(add, rows)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Any]:
+        with self._database.write() as connection:
+            connection.raw.execute("SET LOCAL synchronous_commit = off")  # a crash may lose the last second
+            yield connection
+
+    def read(self, start: dt.date, end: dt.date, identifier: str | None = None) -> list[Count]:
+        condition = "" if identifier is None else " AND identifier = ?"
+        values = (self._number, start, end, *(() if identifier is None else (identifier,)))
+        select = "SELECT day, identifier, count FROM counts WHERE channel = ? AND day BETWEEN ? AND ?"
+        with self._database.read() as connection:
+            rows = connection.execute(f"{select}{condition} ORDER BY day, identifier", values).fetchall()
+        return [Count(day, name, int(number)) for day, name, number in rows]
+
+    def knows(self, identifier: str) -> bool:
+        select = "SELECT 1 FROM counts WHERE channel = ? AND identifier = ? LIMIT 1"
+        with self._database.read() as connection:
+            return connection.execute(select, (self._number, identifier)).fetchone() is not None

@@ -1,0 +1,1 @@
+"""The engine over PostgreSQL and Milvus, on real servers: `make cluster` installs and starts them."""

@@ -1,0 +1,193 @@
+"""Real servers on loopback for the tests of a cluster: PostgreSQL, and Milvus Lite as one process.
+
+python -m tests.cluster.servers COMMAND… starts them in a temporary folder, runs the command with their
+addresses in ARCLI_TEST_POSTGRES and ARCLI_TEST_MILVUS, and stops them. PostgreSQL is Debian's (it is installed
+if it is not there), and runs as an unprivileged user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from arcli.settings import ClusterPlace
+
+POSTGRES, MILVUS = "ARCLI_TEST_POSTGRES", "ARCLI_TEST_MILVUS"
+_READY_SECONDS = 60
+
+
+@contextmanager
+def fresh_cluster() -> Iterator[ClusterPlace]:
+    """Yield an empty database of its own and the Milvus of the servers; skips the test where none run."""
+    dsn, uri = os.environ.get(POSTGRES), os.environ.get(MILVUS)
+    if not dsn or not uri:
+        pytest.skip("needs PostgreSQL and Milvus: make cluster starts them and runs this")
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+
+    name = f"arcli_{secrets.token_hex(6)}"
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        try:
+            yield ClusterPlace(make_conninfo(dsn, dbname=name), uri)
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def postgres_programs() -> Path:
+    """Return the folder of initdb and postgres, of the newest version; install Debian's if there is none."""
+    if not (found := sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))):
+        for words in (["update", "-qq"], ["install", "-y", "-qq", "postgresql"]):
+            subprocess.run(["apt-get", *words], check=True, stdout=subprocess.DEVNULL)
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent
+
+
+@dataclass
+class Server:
+    """A server process that can be killed and started again on the same port and data."""
+
+    command: list[str]
+    log: Path
+    user: str | None = None
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, user=self.user, start_new_session=True, cwd="/"
+            )
+
+    def kill(self) -> None:
+        """End it, and all that it started, at once."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@dataclass
+class Postgres(Server):
+    port: int = 0
+
+    @classmethod
+    def made(cls, folder: Path) -> Postgres:
+        """Make an empty data directory in `folder`."""
+        user = "postgres" if os.getuid() == 0 else None
+        programs, data = postgres_programs(), folder / "postgres"
+        data.mkdir(mode=0o700)
+        if user:
+            owner = pwd.getpwnam(user)
+            os.chown(data, owner.pw_uid, owner.pw_gid)
+        words = ["-D", str(data), "-A", "trust", "-U", "arcli", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        made = subprocess.run([programs / "initdb", *words], user=user, capture_output=True, cwd="/")
+        assert made.returncode == 0, made.stderr.decode()
+        port = free_port()
+        settings = [
+            f"port={port}",
+            "listen_addresses=127.0.0.1",
+            f"unix_socket_directories={data}",
+            "max_connections=200",
+        ]
+        command = [str(programs / "postgres"), "-D", str(data), *(w for s in settings for w in ("-c", s))]
+        return cls(command, folder / "postgres.log", user, port=port)
+
+    @property
+    def dsn(self) -> str:
+        return f"postgresql://arcli@127.0.0.1:{self.port}/postgres"
+
+    def wait(self) -> None:
+        import psycopg
+
+        _until(lambda: psycopg.connect(self.dsn, connect_timeout=2).close(), (psycopg.Error,), self.log)
+
+    def kill(self) -> None:
+        """End every process of it at once; each has a session of its own."""
+        if self.process is not None:
+            subprocess.run(["pkill", "-KILL", "-P", str(self.process.pid)], check=False)
+        super().kill()
+
+
+@dataclass
+class Milvus(Server):
+    port: int = 0
+
+    @classmethod
+    def made(cls, folder: Path) -> Milvus:
+        port = free_port()
+        program = str(Path(sys.executable).with_name("milvus-lite"))
+        words = ["server", "--data-dir", str(folder / "milvus"), "--host", "127.0.0.1", "--port", str(port)]
+        return cls([program, *words], folder / "milvus.log", port=port)
+
+    @property
+    def uri(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def wait(self) -> None:
+        def ask() -> None:
+            socket.create_connection(("127.0.0.1", self.port), timeout=2).close()
+
+        _until(ask, (OSError,), self.log)
+
+
+def _until(ask: object, errors: tuple[type[BaseException], ...], log: Path) -> None:
+    """Ask until no error comes. Raises AssertionError with the log after _READY_SECONDS."""
+    assert callable(ask)
+    end = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            ask()
+        except errors:
+            assert time.monotonic() < end, log.read_text(errors="replace")[-2000:]
+            time.sleep(0.1)
+        else:
+            return
+
+
+@contextmanager
+def servers() -> Iterator[tuple[Postgres, Milvus]]:
+    """Start both on free ports of loopback, in a folder that goes with them."""
+    folder = Path(tempfile.mkdtemp(prefix="arcli-cluster-"))
+    folder.chmod(0o755)
+    postgres, milvus = Postgres.made(folder), Milvus.made(folder)
+    try:
+        for server in (postgres, milvus):
+            server.start()
+        for one in (postgres, milvus):
+            one.wait()
+        yield postgres, milvus
+    finally:
+        for server in (postgres, milvus):
+            server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> int:
+    with servers() as (postgres, milvus):
+        addresses = {POSTGRES: postgres.dsn, MILVUS: milvus.uri}
+        return subprocess.run(sys.argv[1:], env={**os.environ, **addresses}, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
