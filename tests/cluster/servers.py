@@ -1,8 +1,8 @@
 """Real servers on loopback for the tests of a cluster: PostgreSQL, and Milvus Lite as one process.
 
 python -m tests.cluster.servers COMMAND… starts them in a temporary folder, runs the command with their
-addresses in ARCLI_TEST_POSTGRES and ARCLI_TEST_MILVUS, and stops them. PostgreSQL is Debian's (it is installed
-if it is not there), and runs as an unprivileged user.
+addresses in ARCLI_TEST_POSTGRES and ARCLI_TEST_MILVUS, and stops them. PostgreSQL is Debian's, installed
+where it is not there, and runs as an unprivileged user.
 """
 
 from __future__ import annotations

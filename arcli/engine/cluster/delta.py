@@ -1,8 +1,8 @@
 """The shortlist of a channel in a cluster: what Milvus has, and, searched exactly, what is on its way there.
 
-Which rows are on their way is read in the transaction of the lookup, and Milvus is asked after that, at Strong
-consistency. A row leaves the pending ones only when it was read back from Milvus, so whichever moment the
-transaction shows, each target is in one of the two; one that is in both counts once, by its exact distances.
+Which rows are on their way is read in the transaction of the lookup, and Milvus is asked after that, at
+Strong consistency. A row leaves the pending ones only when it was read back from Milvus, so whichever moment
+the transaction shows, each target is in one of the two; one that is in both counts once.
 """
 
 from __future__ import annotations

@@ -28,33 +28,33 @@ class ClusterGallery(LocalGallery):
     ) -> None:
         self._limits = limits
         multiply_in_one_thread()
-        self._cluster = ClusterChannels(postgres, milvus, background=background)
-        self._channels = self._cluster
+        self.channels_opened = ClusterChannels(postgres, milvus, background=background)
+        self._channels = self.channels_opened
 
     def look_after_indexes(self) -> None:
         """Bring into Milvus what others left pending."""
-        self._cluster.carrier.nudge()
+        self.channels_opened.carrier.nudge()
 
     def capabilities(self) -> Capabilities:
         local = super().capabilities()
         return Capabilities(backend="cluster", version=__version__, features=local.features)
 
     def channels(self) -> Sequence[ChannelInfo]:
-        return [self._describe(record.name) for record in self._cluster.catalog().channels()]
+        return [self._describe(record.name) for record in self.channels_opened.catalog().channels()]
 
     def channel(self, *, name: str) -> ChannelInfo:
         return self._describe(name)
 
     def create_channel(self, *, name: str, settings: ChannelSettings = ChannelSettings()) -> ChannelInfo:
-        return self._describe(self._cluster.create(name, settings).name)
+        return self._describe(self.channels_opened.create(name, settings).name)
 
     def rename_channel(self, *, name: str, new: str) -> ChannelInfo:
-        record = self._cluster.catalog().rename_channel(name, new)
-        self._cluster.renamed(name, record)
+        record = self.channels_opened.catalog().rename_channel(name, new)
+        self.channels_opened.renamed(name, record)
         return self._describe(record.name)
 
     def copy_channel(self, *, name: str, new: str) -> ChannelInfo:
-        copied = self._cluster.get(self._cluster.catalog().copy_channel(name, new).name)
+        copied = self.channels_opened.get(self.channels_opened.catalog().copy_channel(name, new).name)
         copied.fold()
         return self._describe(copied.name)
 
@@ -63,12 +63,12 @@ class ClusterGallery(LocalGallery):
 
         Raises Locked while another process does, Unreachable.
         """
-        opened = self._cluster.get(channel)
-        self._cluster.carrier.carry(removed_seconds=0)
+        opened = self.channels_opened.get(channel)
+        self.channels_opened.carrier.carry(removed_seconds=0)
         return self._describe(opened.name)
 
     def _describe(self, name: str) -> ChannelInfo:
-        opened = self._cluster.get(name)
+        opened = self.channels_opened.get(name)
         number = channel_number(opened.record)
         with opened.store.read() as snapshot:
             targets = snapshot.count()
@@ -79,30 +79,33 @@ class ClusterGallery(LocalGallery):
             targets=targets,
             created=opened.record.created,
             segments=(),
-            delta_rows=self._cluster.transit.waiting(number),
-            tombstones=self._cluster.transit.removed(number),
+            delta_rows=self.channels_opened.transit.waiting(number),
+            tombstones=self.channels_opened.transit.removed(number),
             store_bytes=0,
             index_bytes=0,
         )
 
     def verify(self, *, channel: str | None = None) -> Iterator[Finding]:
         """Compare each channel's targets in PostgreSQL with its descriptors in Milvus."""
-        catalog = self._cluster.catalog()
+        catalog = self.channels_opened.catalog()
         records = catalog.channels() if channel is None else [catalog.channel(channel)]
         yield Finding(subject="PostgreSQL", ok=True, message=f"{len(records)} channels")
         for record in records:
             yield self._compare(record.name)
 
     def _compare(self, name: str) -> Finding:
-        opened = self._cluster.get(name)
+        opened = self.channels_opened.get(name)
         subject = f"channel {name}"
-        place = self._cluster.transit.place()
+        place = self.channels_opened.transit.place()
         try:
             with opened.store.read() as snapshot:
                 targets = snapshot.count()
             number = channel_number(opened.record)
-            pending, removed = self._cluster.transit.waiting(number), self._cluster.transit.removed(number)
-            collection = MilvusCollection(self._cluster.service, place.collection)
+            pending, removed = (
+                self.channels_opened.transit.waiting(number),
+                self.channels_opened.transit.removed(number),
+            )
+            collection = MilvusCollection(self.channels_opened.service, place.collection)
             descriptors = collection.count(number) if targets > pending else 0
         except ArcliError as error:
             return Finding.of(subject, error)
@@ -114,10 +117,10 @@ class ClusterGallery(LocalGallery):
         yield from (finding for finding in found if finding.ok)
         bad = [finding for finding in found if not finding.ok]
         if not bad:
-            self._cluster.carrier.carry(removed_seconds=CARRIER.removed_seconds)
+            self.channels_opened.carrier.carry(removed_seconds=CARRIER.removed_seconds)
             return
-        self._cluster.transit.begin_again()
-        carried = self._cluster.carrier.carry()
+        self.channels_opened.transit.begin_again()
+        carried = self.channels_opened.carrier.carry()
         for finding in bad:
             message = f"{finding.message}: Milvus was filled again with {carried:,} targets"
             yield Finding(subject=finding.subject, ok=False, message=message, repaired=True)
