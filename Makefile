@@ -28,7 +28,7 @@ test: .venv/ready ## the tests, some minutes (also: make test ARGS="tests/cli -k
 test-full: .venv/ready ## all tests, also the long ones, which need ../shared/data
 	$(PYTEST) $(ARGS)
 
-check: lint types layers docs demo test pages faults lowest install-check ## all that CI runs
+check: lint types layers docs demo test cluster pages faults lowest install-check ## all that CI runs
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .
@@ -81,6 +81,15 @@ faults-serve: .venv/ready ## serve under 16 hostile clients, under load, and for
 .PHONY: bench-versions
 bench-versions: .venv/ready ## versions of one art, and labels on bottles; needs ../shared/data
 	$(BIN)/python -m benchmarks.versions $(ARGS)
+
+.PHONY: cluster
+cluster: .venv/cluster ## galleries on real PostgreSQL and Milvus servers, which are installed: some 4 minutes
+	$(BIN)/python -m tests.cluster.servers $(PYTEST) -k cluster tests/contract tests/cluster $(ARGS)
+
+.venv/cluster: .venv/ready
+	$(BIN)/python tools/requirements.py group cluster > .venv/cluster.txt
+	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[cluster]' -r .venv/cluster.txt
+	@touch $@
 
 .PHONY: pages bench-pages
 pages: .venv/ready ## the web pages in headless Chromium, which root gets installed: some 3 minutes
@@ -166,7 +175,8 @@ constraints: ## rewrite constraints.txt: the newest versions that pyproject.toml
 	.venv-newest/bin/python tools/requirements.py group faults >> .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py group pages >> .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py group docs >> .venv-newest/dev.txt
-	.venv-newest/bin/python -m pip install -qq -e '.[$(EXTRAS)]' -r .venv-newest/dev.txt
+	.venv-newest/bin/python tools/requirements.py group cluster >> .venv-newest/dev.txt
+	.venv-newest/bin/python -m pip install -qq -e '.[$(EXTRAS),cluster]' -r .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py pins > constraints.txt
 	.venv-newest/bin/python tools/requirements.py compiled server,tupu,large,heic,latin > deploy/without-compiler.txt
 	rm -r .venv-newest

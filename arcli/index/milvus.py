@@ -26,6 +26,7 @@ from arcli.errors import (
     TimedOut,
     Unreachable,
     WrongCredentials,
+    extra_hint,
 )
 from arcli.features import INDEX_DIM
 from arcli.index.seam import Codes, Neighbours
@@ -97,8 +98,7 @@ class MilvusService:
             from grpc import RpcError
             from pymilvus import MilvusException
         except ImportError as error:
-            hint = "install the extra: pip install 'arcli-gallery[cluster]'"
-            raise NotSupported(f"a cluster needs pymilvus: {error}", hint=hint) from error
+            raise NotSupported(f"a cluster needs pymilvus: {error}", hint=extra_hint("cluster")) from error
         try:
             yield self._connected()
         except (MilvusException, RpcError, ConnectionError, ValueError) as error:

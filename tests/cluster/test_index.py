@@ -163,6 +163,20 @@ def test_while_milvus_is_filled_again_what_it_has_and_what_is_new_is_found(galle
     assert [found(gallery, number) for number in range(5)] == [f"target.{n}" for n in range(5)]
 
 
+def test_a_restored_database_begins_a_new_collection(gallery: ClusterGallery) -> None:
+    add(gallery, 1, 2)
+    gallery.compact(channel="posters")
+    before = gallery.channels_opened.transit.place().collection
+    gallery.compact(channel="posters")
+    assert gallery.channels_opened.transit.place().collection == before
+    with gallery.channels_opened.catalog().database.write() as connection:
+        connection.execute("UPDATE index_state SET home = 'where it was saved'")
+    gallery.compact(channel="posters")
+    after = gallery.channels_opened.transit.place()
+    assert (after.collection != before, after.former) == (True, None)
+    assert [found(gallery, number) for number in (1, 2)] == ["target.1", "target.2"]
+
+
 def test_without_milvus_targets_are_added_and_found_and_carried_when_it_is_back(place: ClusterPlace) -> None:
     with ClusterGallery(place.postgres, NOWHERE) as alone:
         alone.create_channel(name="posters")

@@ -21,9 +21,9 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierOptions:
     """delta_rows (20 to 500): pending targets from which on they are carried at once; as for the delta of an
-    embedded channel, some 100 cost a search 20 ms. batch_rows (10 to 400): targets carried and read back at a
-    time. removed_seconds (0 to 3600): after which the descriptors of removed targets are deleted; longer than
-    any lookup takes. Chosen, not measured, but for the first.
+    embedded channel, some 100 cost a search 20 ms. batch_rows (10 to 400), removed_rows (10 to 1,000): targets
+    carried and read back, or deleted, at a time. removed_seconds (0 to 3600): after which the descriptors of
+    removed targets are deleted; longer than any lookup takes. Chosen, not measured, but for the first.
     """
 
     delta_rows: int = 40
@@ -63,7 +63,7 @@ class Carrier:
 
     def _try(self, least: int) -> None:
         try:
-            if self._transit.waiting() >= least:
+            if self._transit.waiting() >= least or self._transit.moved():
                 self.carry()
             self._failed = None
         except Locked:  # somebody else does it
@@ -79,7 +79,7 @@ class Carrier:
         Raises Locked while another process carries, Unreachable.
         """
         with self._transit.carrying():
-            place = self._transit.place()
+            place = self._transit.begin_again() if self._transit.moved() else self._transit.place()
             collection = MilvusCollection(self._service, place.collection)
             collection.make()
             carried = 0

@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from arcli.engine.indexing.coverage import codes_of
+from arcli.engine.indexing.coverage import INDEXING, codes_of
 from arcli.engine.indexing.index_view import VIEW, exact_index
-from arcli.engine.indexing.shortlist import NEIGHBOURS
 from arcli.errors import ArcliError, Busy, Unreachable
 from arcli.features import INDEX_DIM
 from arcli.index.flat import ExactIndex
@@ -46,7 +45,7 @@ class ClusterShortlister:
         *,
         limit: int,
         alike: float,
-        neighbours: int = NEIGHBOURS,
+        neighbours: int = INDEXING.neighbours,
         left_out: Collection[int] = (),
     ) -> list[ShortlistEntry]:
         """Do what `Shortlister.search` does. Where Milvus cannot answer, a small channel is searched exactly.

@@ -31,6 +31,9 @@ class ClusterGallery(LocalGallery):
         self.channels_opened = ClusterChannels(postgres, milvus, background=background)
         self._channels = self.channels_opened
 
+    def __enter__(self) -> ClusterGallery:
+        return self
+
     def look_after_indexes(self) -> None:
         """Bring into Milvus what others left pending."""
         self.channels_opened.carrier.nudge()

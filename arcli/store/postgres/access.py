@@ -1,4 +1,4 @@
-"""Accounts, rights, counts, nonces and failed attempts in PostgreSQL: common to all servers of a cluster.
+"""Accounts, rights, counts and nonces in PostgreSQL: common to all servers of a cluster.
 
 The servers' own secrets (what keys the digests of imported secrets, and the key that signs Tupu answers) are
 in the database too, since every server needs the same ones.
@@ -9,9 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import random
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,11 +19,8 @@ from arcli.store.counts import Count, Counts, Increments
 from arcli.store.gatekeeper import CatalogGatekeeper
 from arcli.store.nonces import NONCE_MEMORY
 from arcli.store.postgres.catalog import PostgresCatalog, secret_in
-from arcli.store.postgres.database import PostgresDatabase
+from arcli.store.postgres.database import POSTGRES, PostgresDatabase
 from arcli.store.secret_keys import PEPPER_FILE, new_pepper
-
-_FORGET_SHARE = 0.02  # of the uses of a nonce and of an attempt also drop what is too old
-_ATTEMPT_MEMORY = 86_400.0  # seconds; a full bucket leaks empty in minutes
 
 
 class PostgresAccounts(Accounts):
@@ -76,43 +72,11 @@ class PostgresNonces:
         """
         del now
         with self._database.write() as connection:
-            if random.random() < _FORGET_SHARE:  # noqa: S311 - no secret
+            if random.random() < POSTGRES.forget_share:  # noqa: S311 - no secret
                 old = "DELETE FROM nonces WHERE seen < now() - make_interval(secs => ?)"
                 connection.execute(old, (2 * NONCE_MEMORY,))
             insert = "INSERT INTO nonces VALUES (?, ?, now()) ON CONFLICT DO NOTHING"
             return int(connection.execute(insert, (secret_id, nonce)).rowcount) > 0
-
-
-class PostgresAttempts:
-    """How far failed attempts have filled buckets, over all servers. Times are the database's clock."""
-
-    def __init__(self, dsn: str) -> None:
-        self._database = PostgresDatabase(dsn)
-        self._offset: float | None = None
-
-    def close(self) -> None:
-        self._database.close()
-
-    def clock(self) -> float:
-        """Return the time by the database's clock, in seconds, as far as it was asked once."""
-        if self._offset is None:
-            with self._database.read() as connection:
-                now = connection.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()[0]
-            self._offset = float(now) - time.monotonic()
-        return time.monotonic() + self._offset
-
-    def update(self, key: Hashable, change: Callable[[float, float], tuple[float, float]]) -> None:
-        """Replace a key's (level, when) with what `change` makes of it, atomically over all servers."""
-        name = repr(key)
-        with self._database.write() as connection:
-            run = connection.execute
-            run("INSERT INTO attempts VALUES (?, 0, 0) ON CONFLICT DO NOTHING", (name,))
-            row = run("SELECT level, at FROM attempts WHERE key = ? FOR UPDATE", (name,)).fetchone()
-            level, when = change(float(row[0]), float(row[1]))
-            run("UPDATE attempts SET level = ?, at = ? WHERE key = ?", (level, when, name))
-        if random.random() < _FORGET_SHARE:  # noqa: S311 - no secret
-            with self._database.write() as connection:
-                connection.execute("DELETE FROM attempts WHERE at < ?", (when - _ATTEMPT_MEMORY,))
 
 
 class PostgresCounts(Counts):

@@ -24,10 +24,10 @@ from arcli.errors import (
     Unreachable,
     UsageError,
     WrongCredentials,
+    extra_hint,
 )
 
 SCHEMA = "arcli"
-_EXTRA = "install the extra: pip install 'arcli-gallery[cluster]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,9 @@ class PostgresOptions:
     """connect_seconds (1 to 60): for one connection. lock_ms (1,000 to 120,000): that a statement waits for
     another transaction. idle_ms (10,000 to 600,000): after which the server ends a transaction whose process
     says nothing any more, so that a hung client keeps nobody waiting. kept (1 to 64): idle connections of a
-    process. silent_seconds (5 to 120): without an answer, a connection counts as broken. All chosen.
+    process. silent_seconds (5 to 120): without an answer, a connection counts as broken. partitions (4 to
+    64): of each large table; a vacuum takes one at a time. forget_share (0.001 to 1): of the uses of a nonce
+    also drop what is too old. All chosen.
     """
 
     connect_seconds: int = 5
@@ -43,6 +45,8 @@ class PostgresOptions:
     idle_ms: int = 120_000
     kept: int = 16
     silent_seconds: int = 20
+    partitions: int = 16
+    forget_share: float = 0.02
 
 
 POSTGRES = PostgresOptions()
@@ -149,7 +153,7 @@ class PostgresDatabase:
             import psycopg
             from psycopg.conninfo import conninfo_to_dict
         except ImportError as error:
-            raise NotSupported(f"a cluster needs psycopg: {error}", hint=_EXTRA) from error
+            raise NotSupported(f"a cluster needs psycopg: {error}", hint=extra_hint("cluster")) from error
         try:
             given = conninfo_to_dict(self.dsn)
         except psycopg.Error as error:
@@ -176,7 +180,7 @@ def translated() -> Iterator[None]:
     try:
         import psycopg
     except ImportError as error:
-        raise NotSupported(f"a cluster needs psycopg: {error}", hint=_EXTRA) from error
+        raise NotSupported(f"a cluster needs psycopg: {error}", hint=extra_hint("cluster")) from error
     try:
         yield
     except psycopg.Error as error:

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import secrets
 
-from arcli.store.postgres.database import SCHEMA, Connection, PostgresDatabase, too_new
+from arcli.store.postgres.database import POSTGRES, SCHEMA, Connection, PostgresDatabase, too_new
 
-PARTITIONS = 16  # of each large table (4 to 64): a vacuum or an index build takes one at a time
 _LOCK = 0x6172434C  # "arCL": the key of the advisory lock that migrations hold
+
+HOME = (
+    "(SELECT system_identifier || ':' || timeline_id FROM pg_control_system(), pg_control_checkpoint())"
+    " || ':' || (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+"""What tells this database from a copy, and from itself before it was restored."""
 
 _CATALOG = """
 CREATE TABLE channels (
@@ -72,10 +77,6 @@ CREATE TABLE nonces (
     PRIMARY KEY (secret_id, nonce)
 );
 CREATE INDEX nonces_seen ON nonces (seen);
-CREATE UNLOGGED TABLE attempts (
-    key text COLLATE "C" PRIMARY KEY, level double precision NOT NULL, at double precision NOT NULL
-);
-CREATE INDEX attempts_at ON attempts (at);
 CREATE SEQUENCE rows AS bigint CACHE 1;
 CREATE TABLE tally (channel bigint NOT NULL, targets bigint NOT NULL, changes bigint NOT NULL);
 CREATE INDEX tally_of ON tally (channel);
@@ -89,7 +90,8 @@ CREATE TABLE leaving (channel bigint PRIMARY KEY);
 CREATE TABLE index_state (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     collection text NOT NULL,
-    former text
+    former text,
+    home text NOT NULL
 );
 """
 
@@ -140,18 +142,18 @@ def _step_1(connection: Connection) -> None:
     for script in tables:
         connection.raw.execute(script)
     for table in ("targets", "counts", *BLOB_TABLES):
-        for number in range(PARTITIONS):
+        for number in range(POSTGRES.partitions):
             part = f"{table}_{number}"
             connection.raw.execute(
                 f"CREATE TABLE {part} PARTITION OF {table}"
-                f" FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {number})"
+                f" FOR VALUES WITH (MODULUS {POSTGRES.partitions}, REMAINDER {number})"
             )
             if table in BLOB_TABLES and version < 160000:
                 connection.raw.execute(f"ALTER TABLE {part} ALTER data SET STORAGE EXTERNAL")
     store_id = secrets.token_hex(16)
     insert = "INSERT INTO meta (key, value) VALUES (?, ?)"
     connection.executemany(insert, [("store_id", store_id)])
-    insert = "INSERT INTO index_state (collection) VALUES (?)"
+    insert = f"INSERT INTO index_state (collection, home) SELECT ?, {HOME}"
     connection.execute(insert, (collection_name(store_id),))
 
 

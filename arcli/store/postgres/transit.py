@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from arcli.errors import Locked
 from arcli.store.postgres.database import Connection, PostgresDatabase, closing_quietly, translated
-from arcli.store.postgres.schema import collection_name
+from arcli.store.postgres.schema import HOME, collection_name
 from arcli.store.postgres.targets import PostgresSnapshot
 
 _CARRIER = 0x61724343  # "arCC": the key of the carrier's advisory lock
@@ -117,12 +117,22 @@ class Transit:
                 " INSERT INTO tally SELECT channel, sum(targets), sum(changes) FROM taken GROUP BY channel"
             )
 
+    def moved(self) -> bool:
+        """Say whether this database was restored or copied since its collection was begun.
+
+        Milvus may then have rows that are not this database's, under row ids that it gives again.
+        """
+        with self._database.read() as connection:
+            select = f"SELECT home <> {HOME} FROM index_state"  # noqa: S608 - a constant
+            return bool(connection.execute(select).fetchone()[0])
+
     def begin_again(self) -> IndexPlace:
         """Have all rows carried into a new collection; until that is done, they are all pending."""
         with self._database.write() as connection:
             store_id = connection.execute("SELECT value FROM meta WHERE key = 'store_id'").fetchone()[0]
             connection.execute(
-                "UPDATE index_state SET former = coalesce(former, collection), collection = ?",
+                "UPDATE index_state SET former = coalesce(former, collection), collection = ?,"  # noqa: S608
+                f" home = {HOME}",
                 (collection_name(store_id),),
             )
             connection.execute(
