@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierOptions:
     """delta_rows (20 to 500): pending targets from which on they are carried at once; as for the delta of an
-    embedded channel, some 100 cost a search 20 ms. batch_rows (10 to 400), removed_rows (10 to 1,000): targets
+    embedded channel, some 100 cost a search 20 ms. batch_rows (10 to 400), removed_rows (10 to 1,000): rows
     carried and read back, or deleted, at a time. removed_seconds (0 to 3600): after which the descriptors of
     removed targets are deleted; longer than any lookup takes. Chosen, not measured, but for the first.
     """
