@@ -142,7 +142,7 @@ def estimate(
     """
     session = Session.of(ctx)
     found = session.maintenance.estimate(targets=targets, index=index or IndexKind.AUTO)
-    session.record(asdict(found), name=f"{targets} targets", lines=estimate_lines(found))
+    session.record(asdict(found), name=found.index, lines=estimate_lines(found))
 
 
 @app.command(cls=ArcliCommand)
