@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -220,3 +222,51 @@ def test_each_range_is_beside_its_field() -> None:
 
 
 NOT_TUNED = {"ServeOptions", "FindOptions", "AddOptions"}  # what users set: explained by the help of options
+
+
+_IMPORTS = """
+import importlib, logging, os, pkgutil, resource, signal, sys, threading, warnings
+
+for library in ("cv2", "hnswlib", "PIL.Image", "httpx", "typer", "starlette.applications", "h11", "uvicorn",
+                "prometheus_client", "python_multipart.multipart", "cryptography.hazmat.primitives.hashes"):
+    importlib.import_module(library)
+import cv2
+
+def state():
+    loggers = [logging.getLogger(), *map(logging.getLogger, sorted(logging.root.manager.loggerDict))]
+    return {
+        "environment": dict(os.environ),
+        "threads": [thread.name for thread in threading.enumerate()],
+        "signals": {int(number): str(signal.getsignal(number)) for number in signal.valid_signals()},
+        "logging": {one.name: (one.level, len(one.handlers)) for one in loggers if one.level or one.handlers},
+        "warnings": len(warnings.filters),
+        "cv2": (cv2.utils.logging.getLogLevel(), cv2.getNumThreads()),
+        "hooks": (sys.excepthook is sys.__excepthook__, threading.excepthook is threading.__excepthook__),
+        "limits": (sys.getrecursionlimit(), resource.getrlimit(resource.RLIMIT_CORE)),
+    }
+
+written = []
+def hook(event, args):
+    if event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        written.append(str(args[0]))
+    if event in ("os.mkdir", "os.putenv", "subprocess.Popen", "socket.connect", "sqlite3.connect", "os.fork"):
+        written.append(f"{event} {args}")
+
+before = state()
+sys.addaudithook(hook)
+import arcli
+names = [module.name for module in pkgutil.walk_packages(arcli.__path__, "arcli.")]
+for name in names:
+    importlib.import_module(name)
+after = state()
+print(len(names), written, {key: (before[key], after[key]) for key in before if before[key] != after[key]})
+"""
+
+
+def test_importing_changes_nothing_that_belongs_to_the_start() -> None:
+    """No thread, no file, no setting of OpenCV, of logging, of signals or of the environment."""
+    command = [sys.executable, "-W", "default", "-B", "-c", _IMPORTS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    count, _, changed = done.stdout.strip().partition(" ")
+    assert int(count) > 300
+    assert changed == "[] {}"

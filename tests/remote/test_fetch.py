@@ -7,6 +7,7 @@ import itertools
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -24,6 +25,8 @@ class Pictures(FakeService):
     def answer(self, request: Request) -> Reply:
         if request.path == "/1.jpg":
             return Reply(200, b"\xff\xd8 picture", {"Content-Type": "image/jpeg"})
+        if "any" in request.path:
+            return Reply(200, b"\xff\xd8" + request.path.encode("latin-1"), {})
         if request.path == "/large":
             return Reply(200, b"x" * 3_000_000, {})
         if request.path.startswith("/to?"):
@@ -53,6 +56,28 @@ def test_a_picture_is_fetched_under_its_own_name(pictures: Pictures) -> None:
     (request,) = pictures.requests
     assert request.headers["host"] == url_of(pictures, "").removeprefix("http://")
     assert request.path == "/1.jpg"
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/any/übung 1.jpg", "/any/%C3%BCbung%201.jpg"),
+        ("/any/照片.jpg?名=值", "/any/%E7%85%A7%E7%89%87.jpg?%E5%90%8D=%E5%80%BC"),
+        ("/any/%E7%85%A7.jpg", "/any/%E7%85%A7.jpg"),
+        ('/any/a|b^c`{d}"<e>\\.jpg', "/any/a%7Cb%5Ec%60%7Bd%7D%22%3Ce%3E%5C.jpg"),
+        ("/any/100%.jpg", "/any/100%.jpg"),
+        ("/any/🦊'(1)+2;x=[3],$&!*@~.jpg", "/any/%F0%9F%A6%8A'(1)+2;x=%5B3%5D,$&!*@~.jpg"),
+    ],
+)
+def test_a_url_may_have_any_characters(pictures: Pictures, path: str, asked: str) -> None:
+    assert fetcher().fetch(url_of(pictures, path)) == b"\xff\xd8" + asked.encode()
+
+
+def test_a_line_break_in_a_url_makes_no_second_header(pictures: Pictures) -> None:
+    for path in ("/any\r\nX: 1", "/any\n", "/a\x00any", "/any \x7f"):
+        with suppress(PictureNotFound):
+            fetcher().fetch(url_of(pictures, path))
+    assert not [request for request in pictures.requests if "x" in request.headers]
 
 
 def test_redirects_are_followed_and_counted(pictures: Pictures) -> None:

@@ -48,6 +48,19 @@ def crowd(url: str, count: int, *, source: str, said: bytes = b"") -> Iterator[l
         yield held
 
 
+def test_two_thousand_silent_connections_leave_lookups_answered(
+    tmp_path: Path, secrets: dict[str, str]
+) -> None:
+    """By the limits that `serve` has by default; half of them have sent half of a request's headers."""
+    login = {"username": "shop", "secretkey": secrets["shop/app"], "channel": "posters"}
+    photo = (Path(__file__).parents[2] / "samples" / "photos" / "note_on_wood.jpg").read_bytes()
+    with serving(tmp_path / "data") as served, contextlib.ExitStack() as stack:
+        for host in range(2, 22):
+            said = b"" if host % 2 else b"POST /FindImage HTTP/1.1\r\nHost: x\r\nA: "
+            stack.enter_context(crowd(served.url, 100, source=f"127.0.0.{host}", said=said))
+        assert [code(served.url, "FindImage", login, photo) for _ in range(5)] == [0] * 5
+
+
 def test_a_crowd_of_idle_connections_keeps_nobody_out(tmp_path: Path, secrets: dict[str, str]) -> None:
     login = {"username": "shop", "secretkey": secrets["shop"], "channel": "posters"}
     limits = "connections = 100\nconnections_per_address = 40"

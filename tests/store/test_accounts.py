@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -25,8 +28,10 @@ from arcli.store import nonces
 from arcli.store.account_rows import OWNED
 from arcli.store.accounts import Accounts
 from arcli.store.catalog import Catalog
+from arcli.store.checksums import failing
 from arcli.store.gatekeeper import RIGHTS, USABLE, CatalogGatekeeper
 from arcli.store.nonces import NONCE_MEMORY, Nonces
+from arcli.store.schema import CATALOG
 
 IMPORTED = "vendor-secret-1"
 
@@ -298,3 +303,57 @@ def test_removing_an_account_is_all_or_nothing(accounts: Accounts, monkeypatch: 
     assert accounts.account(username="shop").owns == (), (
         "what another account of that name had is not its own"
     )
+
+
+Made = Counter[str]
+
+
+def change_accounts(data_dir: Path, number: int, done: multiprocessing.Queue[Made], barrier: object) -> None:
+    """Add keys to an account that all share, accounts of one's own, and one that the others remove."""
+    made: Made = Counter()
+    with Accounts(data_dir) as accounts:
+        everything = KeyRequest(scope=Scope.ALL)
+        barrier.wait()  # type: ignore[attr-defined]
+        for turn in range(4):
+            own = f"own{number}{turn}"
+            changes: dict[str, Callable[[], object]] = {
+                "own": partial(accounts.add_account, username=own),
+                "key": partial(accounts.add_key, username="shop", key=everything),
+                "common": partial(accounts.add_account, username="common"),
+                "grant": partial(accounts.grant, username="common", channel="posters", scope=Scope.FIND),
+                "more": partial(accounts.add_key, username="common", key=everything),
+                "gone": partial(accounts.remove_account, username="common"),
+            }
+            for name, change in changes.items():
+                with suppress(AccountExists, AccountNotFound):
+                    change()
+                    made[name] += 1
+    done.put(made)
+
+
+def test_account_changes_of_several_processes_lose_nothing_and_leave_no_half(accounts: Accounts) -> None:
+    make_channel(accounts, "posters")
+    spawn = multiprocessing.get_context("spawn")
+    done, barrier = spawn.Queue(), spawn.Barrier(3)
+    racers = [
+        spawn.Process(target=change_accounts, args=(accounts.data_dir, number, done, barrier))
+        for number in range(3)
+    ]
+    for racer in racers:
+        racer.start()
+    made = sum((done.get(timeout=60) for _ in racers), Made())
+    for racer in racers:
+        racer.join(timeout=60)
+    assert (made["own"], made["key"]) == (12, 12)
+    names = {account.username for account in accounts.accounts()}
+    assert names - {"common"} == {"shop", *(f"own{number}{turn}" for number in range(3) for turn in range(4))}
+    assert len(accounts.account(username="shop").keys) == 13
+    assert made["common"] - made["gone"] == ("common" in names)
+    changes = Counter(entry.what for entry in accounts.audit(limit=1000))
+    assert changes["account added"] == 1 + made["own"] + made["common"]
+    assert changes["account removed"] == made["gone"]
+    with Catalog.open(accounts.data_dir, create=False) as catalog, catalog.database.read() as connection:
+        for table in ("keys", "grants", "bindings"):
+            orphans = f"SELECT count(*) FROM {table} WHERE username NOT IN (SELECT username FROM accounts)"
+            assert connection.execute(orphans).fetchone() == (0,)
+        assert [*failing(connection, CATALOG.sealed)] == []

@@ -401,3 +401,18 @@ def test_a_pepper_of_an_earlier_arcli_is_not_replaced_either(data: Path) -> None
     with pytest.raises(DataDamaged, match="is gone"):
         CatalogGatekeeper(data)
     assert not (data / PEPPER_FILE).exists()
+
+
+def test_an_empty_witness_is_no_damage_and_hides_none(three: Path) -> None:
+    """A crash may leave it empty: it was made, and nothing of it was synced."""
+    witness = three / f"{STORE_FILE}.count"
+    for content in (b"", bytes(512)):
+        witness.write_bytes(content)
+        assert bad(three) == set()
+        with ChannelStore.open(three) as store:
+            assert [*accept_losses(store.database)] == []
+            with store.write() as txn:
+                assert txn.target("one") is not None
+                txn.update("one", TargetChanges(metadata='"again"'))
+        assert witness.read_bytes().strip(b"\0 \n"), "the next change writes it"
+        assert bad(three) == set()

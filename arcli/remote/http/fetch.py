@@ -98,7 +98,10 @@ def _get(pool: httpcore.ConnectionPool, url: str) -> Iterator[httpcore.Response]
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise _not_fetched(url, "only http(s) URLs without credentials are fetched")
     headers = [("Host", parts.netloc), ("User-Agent", "arcli"), ("Accept-Encoding", "identity")]
-    with pool.stream("GET", parts._replace(fragment="").geturl(), headers=headers) as response:
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    # In parts, since httpcore would leave out what follows a semicolon in a path.
+    address = httpcore.URL(scheme=parts.scheme, host=parts.hostname, port=parts.port, target=target)
+    with pool.stream("GET", address, headers=headers) as response:
         yield response
 
 
