@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +16,7 @@ from arcli.errors import NotSupported, UsageError, extra_hint
 from arcli.models import MESSAGES, some_of
 
 if TYPE_CHECKING:
+    from arcli.server.process.newcomer import LocalCertificate
     from arcli.server.process.serve import Started
 
 
@@ -82,6 +85,18 @@ def serve(
             "--time-zone", metavar="NAME", help="Time zone of the days that Statistics counts. Default: UTC."
         ),
     ] = None,
+    local_https: Annotated[
+        bool,
+        typer.Option(
+            "--local-https",
+            help="Make a TLS certificate of its own and listen on the local network: phones give web pages"
+            " the camera by https alone.",
+        ),
+    ] = False,
+    open_: Annotated[
+        bool,
+        typer.Option("--open", help="Make a demonstration channel, and open the page that scans it."),
+    ] = False,
     config: Annotated[
         PathOption,
         typer.Option("--config", metavar="FILE", help="TOML file of settings; see docs/how-to/server.md."),
@@ -89,9 +104,16 @@ def serve(
 ) -> None:
     """Serve the data folder over the ARCloud and Tupu protocols.
 
+    The web pages are /scan, which recognises what a camera sees, and /gallery. With --open and nothing else a
+    newcomer sees them work.
+
     Example: arcli serve --host 0.0.0.0 --port 8080 --workers 4
     """
     session = Session.of(ctx)
+    if local_https and (tls_cert or tls_key):
+        raise UsageError("--local-https makes a certificate: give no --tls-cert and no --tls-key")
+    if local_https and config is None:
+        host = host or "0.0.0.0"  # noqa: S104 - the local network is meant
     given: dict[str, Any] = {
         "host": host,
         "port": port,
@@ -108,13 +130,45 @@ def serve(
         "access_log": True if session.verbose else None,
     }
     _require_server()
-    from arcli.connect import own_place
+    from arcli.connect import local_data_dir, own_place
     from arcli.server.options import load_options
+    from arcli.server.process.newcomer import demonstration, local_certificate
     from arcli.server.process.serve import serve as run
 
+    data_dir = own_place(session.settings)
+    own = local_certificate(local_data_dir(session.settings)) if local_https else None
+    if own is not None:
+        given |= {"tls_cert": own.cert, "tls_key": own.key}
     chosen = {name: value for name, value in given.items() if value is not None}
-    options = load_options(config, chosen | {"data_dir": own_place(session.settings)})
-    run(options, lambda started: _announce(session, started))
+    options = load_options(config, chosen | {"data_dir": data_dir})
+    fragment = demonstration(data_dir) if open_ else None
+
+    def announce(started: Started) -> None:
+        _announce(session, started)
+        for line in () if own is None else _how_to_accept(started.url, own):
+            session.say(line)
+        if fragment is not None:
+            _open(session, f"{started.url}/scan#{fragment}")
+
+    run(options, announce)
+
+
+def _how_to_accept(url: str, own: LocalCertificate) -> Iterator[str]:
+    """Say how a phone reaches the server, and what its browser will ask."""
+    port = url.rpartition(":")[2]
+    for address in own.addresses:
+        yield f"on a phone in this network: https://{address}:{port}/scan"
+    yield "its browser warns, for nobody vouches for this certificate: choose Advanced, then proceed"
+    yield f"the fingerprint that it may show: {own.fingerprint}"
+
+
+def _open(session: Session, link: str) -> None:
+    """Open a page in the user's browser; where there is none, the link is for copying."""
+    import webbrowser
+
+    session.say(f"scan: {link}")
+    if any(os.environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")) or os.name == "nt":
+        webbrowser.open(link)
 
 
 def _bytes(size: str) -> int:

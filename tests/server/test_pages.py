@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import re
+import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 
+from arcli.protocols.certificates import own_certificate, still_good
 from arcli.server.pages.static import page_files
+from tests.server.conftest import clean_env
 from tests.server.threaded import threaded_folder
 
+ROOT = Path(__file__).parent.parent.parent
 FILES = {file.path: file for file in page_files()}
 PAGES = sorted(path for path in FILES if not path.startswith("/pages/"))
 
@@ -74,3 +84,55 @@ def test_no_data_is_read_as_markup() -> None:
             assert not re.search(
                 rb"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b", file.content
             ), path
+
+
+def test_open_makes_a_demonstration_and_local_https_a_certificate(tmp_path: Path) -> None:
+    """One start shows both: the link that the browser is given finds the sample photo's target."""
+    opened, data_dir = tmp_path / "opened", tmp_path / "data"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}\n')
+    browser.chmod(0o755)
+    command = [sys.executable, "-m", "arcli", "--data-dir", str(data_dir), "serve", "--json", "--port", "0"]
+    command += ["--metrics-port", "0", "--open", "--local-https", "--host", "127.0.0.1"]
+    environment = {**clean_env(), "BROWSER": f"{browser} %s"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
+    )
+    assert process.stdout is not None
+    try:
+        url = json.loads(process.stdout.readline())["data"]["url"]
+        trusted = httpx.Client(verify=ssl.create_default_context(cafile=data_dir / "local-https-cert.pem"))
+        photo = (ROOT / "samples/photos/card_on_table.jpg").read_bytes()
+        while not opened.exists() or "demo=1" not in opened.read_text():
+            assert process.poll() is None
+        page, _, fragment = opened.read_text().partition("#")
+        given = dict(parse_qsl(fragment))
+        login = {"username": given["u"], "secretkey": given["k"], "channel": given["c"]}
+        with trusted:
+            assert trusted.get(page).status_code == 200
+            assert (
+                trusted.post(f"{url}/FindImage", data=login, files={"image": photo}).json()["identifier"]
+                == "card"
+            )
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+    assert (data_dir / "local-https-key.pem").stat().st_mode & 0o077 == 0
+
+
+def test_a_scan_only_key_comes_with_a_link(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "arcli", "--data-dir", str(tmp_path), "account", "add", "shop"]
+    command += ["--scan-only", "--link", "https://192.168.1.20:8080/", "--json"]
+    data = json.loads(subprocess.run(command, capture_output=True, check=True, env=clean_env()).stdout)[
+        "data"
+    ]
+    assert data["link"] == f"https://192.168.1.20:8080/scan#u=shop&k={data['secretkey']}"
+
+
+def test_a_certificate_is_made_again_for_other_addresses_or_before_it_ends() -> None:
+    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    pem, _ = own_certificate(["localhost", "192.168.1.20"], now)
+    assert still_good(pem, ["192.168.1.20"], now)
+    assert not still_good(pem, ["192.168.1.21"], now)
+    assert not still_good(pem, ["localhost"], now + dt.timedelta(days=370))
+    assert not still_good(b"no certificate", ["localhost"], now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
 
 from arcli.console.inputs import ask_secret, stdin_bytes
 from arcli.console.session import Session
@@ -23,6 +24,16 @@ def named_channels(session: Session, more: list[str] | None) -> list[str]:
 def end_of(text: str) -> str:
     """Return the moment (UTC) at which a day, month or year ends. Raises InvalidDate."""
     return f"{days_of(text, iso=True)[1].isoformat()}T23:59:59Z"
+
+
+def scan_link(server: str, username: str, secretkey: str) -> str:
+    """Return the address of the page that scans with a find-only key, which no server sees: its fragment.
+
+    Raises UsageError.
+    """
+    if not server.startswith(("http://", "https://")) or "#" in server:
+        raise UsageError("the server's address begins with http:// or https://", item=server)
+    return f"{server.rstrip('/')}/scan#{urlencode({'u': username, 'k': secretkey})}"
 
 
 def read_secret(source: str | None) -> str | None:

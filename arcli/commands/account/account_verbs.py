@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from arcli.commands.account.account_inputs import end_of, named_channels, read_binding, read_secret
+from arcli.commands.account.account_inputs import end_of, named_channels, read_binding, read_secret, scan_link
 from arcli.commands.account.account_views import ACCOUNTS, CHANGES, account_lines, account_record
 from arcli.console.names import accounts, channels
 from arcli.console.options import YesOption
@@ -75,6 +75,14 @@ def add(
     ] = None,
     tupu_public_key: TupuKeyOption = None,
     secret_id: SecretIdOption = None,
+    link: Annotated[
+        str,
+        typer.Option(
+            "--link",
+            metavar="URL",
+            help="Where the server is, for the link of a --scan-only key.",
+        ),
+    ] = "http://127.0.0.1:8080",
 ) -> None:
     """Make an account and show its secret key, only this once.
 
@@ -103,7 +111,7 @@ def add(
             if not (new_key or scan_only):
                 raise
             key = accounts.add_key(username=name, key=request, grants=grants, binding=binding)
-    _show_key(session, key, secretkey_file is not None, binding)
+    _show_key(session, key, secretkey_file is not None, binding, link if scan_only else None)
 
 
 @app.command("ls", cls=ArcliCommand)
@@ -253,11 +261,15 @@ def _accounts(session: Session) -> AccountAdmin:
     return account_admin(session.settings)
 
 
-def _show_key(session: Session, key: NewKey, imported: bool, binding: TupuBinding | None) -> None:
+def _show_key(
+    session: Session, key: NewKey, imported: bool, binding: TupuBinding | None, server: str | None = None
+) -> None:
     """Show a new secret; an imported one is already known."""
     secret = None if imported else key.secretkey
     secret_id = None if binding is None else binding.secret_id
     record = {"username": key.username, "secretkey": secret, "key": key.key_id, "secret_id": secret_id}
+    if secret and server is not None:
+        record["link"] = scan_link(server, key.username, secret)
     session.record(record, name=key.username)
     if secret:
         session.say("the secret key is shown only this once")

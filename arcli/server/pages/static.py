@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 _HERE = Path(__file__).parent
+SAMPLES = _HERE / "samples"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -48,7 +49,7 @@ class PageFile:
 
 def page_files() -> Iterator[PageFile]:
     """Yield all files of the pages: `/scan`, `/gallery`, and what lies below `/pages/`."""
-    for folder, prefix in ((_HERE / "web", "/pages/"), (_HERE / "samples", "/pages/samples/")):
+    for folder, prefix in ((_HERE / "web", "/pages/"), (SAMPLES, "/pages/samples/")):
         for file in sorted(folder.iterdir()):
             if file.suffix in _TYPES:
                 page = file.suffix == ".html"
