@@ -1,0 +1,123 @@
+"""Run the ```console blocks of a page, in a copy of samples/, and compare or write what they print.
+
+python docs/examples.py PAGE… writes the outputs into the pages; --check only compares. Lines that begin with
+`$ ` are commands, run by bash one after the other; numbers, spaces and secrets of an output may differ.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+_BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
+_MARK = "==next command=="
+_WAIT = "curl -sk --retry 60 --retry-connrefused --retry-delay 1 --retry-max-time 90 {url}/readyz >/dev/null"
+
+
+def commands(page: str) -> list[tuple[str, str]]:
+    """Return (command, output) of all blocks of a page, in order."""
+    parts = [part for block in _BLOCK.findall(page) for part in re.split(r"^\$ ", block, flags=re.MULTILINE)]
+    return [(head, tail) for head, _, tail in (part.partition("\n") for part in parts if part)]
+
+
+def script(lines: list[str], port: int) -> str:
+    """Return what bash runs. A command that ends in & is a server, and is waited for."""
+    text = ["trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
+    for given in lines:
+        line = given.replace("0.0.0.0", "127.0.0.1").replace("8443", str(port))  # noqa: S104 - never there
+        text.append(f"echo '{_MARK}'")
+        text.append(f"{line[:-1]} >/dev/null 2>&1 &" if line.endswith("&") else line)
+        if line.endswith("&"):
+            text.append(_WAIT.format(url=f"https://127.0.0.1:{port}"))
+    return "\n".join(text)
+
+
+def run(page: str, folder: Path) -> list[str]:
+    """Run a page's commands in `folder` and return what each of them printed. Raises CalledProcessError."""
+    shutil.copytree(ROOT / "samples", folder / "samples")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("ARCLI_")}
+    settings |= {
+        "HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "COLUMNS": "100",
+        "TERM": "dumb",
+    }
+    settings |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    settings["XDG_DATA_HOME"] = str(folder / "data")
+    text = script([command for command, _ in commands(page)], port)
+    ran = subprocess.run(  # noqa: S603 - a page of ours
+        ["bash", "-c", text],  # noqa: S607
+        env=settings,
+        cwd=folder,
+        text=True,
+        stdout=-1,
+        stderr=-2,
+        check=False,
+    )
+    printed = ran.stdout.replace(str(port), "8443").split(f"{_MARK}\n")[1:]
+    return [re.sub(r" +$", "", output, flags=re.MULTILINE) for output in printed]
+
+
+def shape(output: str) -> str:
+    """Return an output without its numbers, secrets and spaces, which differ from run to run."""
+    output = re.sub(r"(?<![\w-])[\w-]{43}(?![\w-])|\b[0-9a-f]{8}\b|\b[0-9a-f]{24}\b", "KEY", output)
+    output = re.sub(r"-?\d+(\.\d+)?(e-?\d+)?", "0", output)
+    return re.sub(r"[ \t]+", " ", output).strip()
+
+
+def differences(page: str, printed: list[str]) -> list[str]:
+    """Return the commands whose output is not what the page says. An output of `…` may be anything."""
+    wanted = commands(page)
+    found = [
+        f"$ {command}\n{output}"
+        for (command, said), output in zip(wanted, printed, strict=False)
+        if said.strip() != "…" and shape(said) != shape(output)
+    ]
+    return found + [f"$ {command}\nwas not reached" for command, _ in wanted[len(printed) :]]
+
+
+def rewritten(page: str, printed: list[str]) -> str:
+    """Return the page with the outputs that were printed."""
+    outputs = iter(printed)
+
+    def block(found: re.Match[str]) -> str:
+        parts = []
+        for command, said in commands(f"```console\n{found[1]}```\n"):
+            output = next(outputs)
+            output += "" if output.endswith("\n") or not output else "\n"
+            parts.append(
+                f"$ {command}\n{said if shape(said) == shape(output) or said.strip() == '…' else output}"
+            )
+        return "".join(parts)
+
+    return _BLOCK.sub(block, page)
+
+
+def main(names: list[str]) -> int:
+    """Write or check; return the exit status."""
+    wrong = 0
+    for name in (name for name in names if name != "--check"):
+        path = ROOT / name
+        page = path.read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            printed = run(page, Path(folder))
+        if "--check" not in names:
+            path.write_text(rewritten(page, printed), encoding="utf-8")
+        elif problems := differences(page, printed):
+            print(f"{name}:\n" + "\n".join(problems), file=sys.stderr)
+            wrong = 1
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
