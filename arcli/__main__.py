@@ -42,7 +42,7 @@ class Interrupts:
     @contextmanager
     def telling(self) -> Iterator[None]:
         """Inform the user inside this block, once; Ctrl-C waits until the block has ended."""
-        if sys.platform == "win32":  # signals cannot be held back there
+        if not hasattr(signal, "pthread_sigmask"):  # signals cannot be held back there
             yield
             self._informed = True
             return
@@ -63,7 +63,7 @@ class Interrupts:
 
     def _swallowed(self, unraisable: sys.UnraisableHookArgs) -> None:
         """Raise it again a moment later if it arrived where nothing can be raised (in a destructor)."""
-        if sys.platform != "win32" and isinstance(unraisable.exc_value, KeyboardInterrupt):
+        if hasattr(signal, "setitimer") and isinstance(unraisable.exc_value, KeyboardInterrupt):
             signal.signal(signal.SIGALRM, self._again)
             signal.setitimer(signal.ITIMER_REAL, _MOMENT)
         else:
@@ -101,7 +101,7 @@ def main() -> int:
         if interrupts.pressed and status == INTERRUPTED:
             interrupts.leave()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done; there is nothing left to interrupt
-        if sys.platform != "win32":
+        if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
     except KeyboardInterrupt:
         interrupts.leave()

@@ -6,7 +6,6 @@ And lines that wait in a temporary file, so that no answer is limited by memory.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import secrets
 import time
@@ -17,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
+from arcli import system
 from arcli.errors import (
     MORE_FILES,
     ArcliError,
@@ -125,11 +125,11 @@ def replacing(path: Path, *, exclusive: bool = False, private: bool = False) -> 
     path = path.resolve()
     folder_of(path)
     with built_aside(path, exclusive=exclusive) as aside:
-        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | system.PRIVATE, 0o600)
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
-            os.fchmod(file.fileno(), 0o600 if private else _mode(path))
+            system.set_mode(file.fileno(), 0o600 if private else _mode(path))
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def built_aside(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
     try:
         yield aside
         reached(FaultPoint.WRITTEN_ASIDE)
-        sync(aside)
+        system.sync(aside)
         reached(FaultPoint.FILE_SYNCED)
         _put(aside, path, exclusive)
     except OSError as error:
@@ -154,7 +154,7 @@ def built_aside(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
         with suppress(OSError):
             aside.unlink(missing_ok=True)
     reached(FaultPoint.RENAMED)
-    sync(path.parent)
+    system.sync(path.parent)
     reached(FaultPoint.FOLDER_SYNCED)
 
 
@@ -188,15 +188,6 @@ def _mode(path: Path) -> int:
         return 0o666 & ~umask
 
 
-def sync(path: Path) -> None:
-    """Make a file's content, or the names in a folder, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 class FolderGone(Exception):
     """The folder of a lock file was removed."""
 
@@ -209,7 +200,7 @@ def file_lock(path: Path, *, timeout: float) -> Iterator[None]:
     file itself. Raises Locked, StorageNotWritable, DiskFull, FolderGone.
     """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | system.PRIVATE, 0o666)
     except FileNotFoundError as error:
         raise FolderGone(path) from error
     except OSError as error:
@@ -231,13 +222,12 @@ def hold(descriptor: int, *, timeout: float) -> bool:
     pause = WAITS.first
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
+            if system.lock(descriptor):
+                return True
         except OSError as error:
             raise of_os(Path(f"/proc/self/fd/{descriptor}"), error) from error
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(pause)
         pause = min(2 * pause, WAITS.longest)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 from collections import deque
@@ -23,6 +22,7 @@ from multiprocessing import resource_tracker
 from time import monotonic
 from typing import Generic, TypeVar
 
+from arcli import system
 from arcli.errors import UnreadablePicture
 
 T = TypeVar("T")
@@ -50,14 +50,12 @@ _warned = threading.Event()  # logged once per process, however many loads it do
 
 def default_jobs() -> int:
     """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return system.processors()
 
 
 def machine_memory() -> int:
     """Return the bytes of memory that the machine has; 8 GiB if it does not say."""
-    if not hasattr(os, "sysconf"):
-        return 8 * 2**30
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return system.pages("SC_PHYS_PAGES") or 8 * 2**30
 
 
 def in_order(
@@ -223,11 +221,8 @@ class OrderedWork(Generic[T, R]):
 def deaf_children() -> Iterator[None]:
     """Have processes that are started inside this block ignore Ctrl-C, from their first instruction on."""
     resource_tracker.ensure_running()  # it would lift the mask if it started later
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with system.ctrl_c_held_back():
         yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def prepare_worker() -> None:

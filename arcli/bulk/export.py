@@ -10,10 +10,11 @@ from typing import IO, Any
 from arcli.bulk.channel_state import targets
 from arcli.bulk.report import json_line
 from arcli.errors import ArcliError, FileExists, NotSupported, PictureNotKept, TargetNotFound, UsageError
-from arcli.files import replacing, sync
+from arcli.files import replacing
 from arcli.filetypes import picture_format
 from arcli.gallery import Gallery
 from arcli.models import ListQuery, Target
+from arcli.system import sync
 
 MANIFEST = "manifest.jsonl"
 PICTURES = "pictures"

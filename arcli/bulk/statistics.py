@@ -16,6 +16,7 @@ from arcli.bulk.encoding import guarded, unguarded
 from arcli.errors import Conflict
 from arcli.files import folder_of, hold, replacing
 from arcli.models import StatRecord
+from arcli.system import open_to_lock
 
 COLUMNS = ("date", "channel", "identifier", "count")
 MISSED = "missed"  # a separate column, only if misses were requested
@@ -120,7 +121,7 @@ def _columns(misses: bool) -> list[str]:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other jobs out while a file in `folder` is read and replaced; leaves nothing behind."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = open_to_lock(folder)
     try:
         hold(descriptor, timeout=math.inf)
         yield

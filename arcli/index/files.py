@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from arcli import system
 from arcli.errors import DataDamaged
 from arcli.files import ASIDE, FaultPoint, built_aside, reached
 from arcli.models import IndexKind, SegmentFile
@@ -58,7 +59,7 @@ def is_trusted(folder: Path) -> bool:
 
 def _only_ours(status: os.stat_result) -> bool:
     others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return status.st_uid in (0, os.geteuid()) and not others_write
+    return system.trusted_owner(status) and not others_write
 
 
 def reclaim(folder: Path) -> bool:
@@ -70,7 +71,7 @@ def reclaim(folder: Path) -> bool:
         return False
     for place in folder.absolute().parents[:_OWN_FOLDERS]:
         status = place.stat()
-        if status.st_uid == os.geteuid() and not _only_ours(status):
+        if system.owned_by_us(status) and not _only_ours(status):
             place.chmod(stat.S_IMODE(status.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
     aside = folder.with_name(f"{folder.name}{ASIDE}")
     shutil.rmtree(aside, ignore_errors=True)
@@ -82,9 +83,9 @@ def reclaim(folder: Path) -> bool:
 def hand_over(folder: Path) -> None:
     """Give a file that root built to the owner of its folder, who could not read it otherwise."""
     owner = folder.parent.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0 and folder.is_dir():
+    if system.running_as_root() and owner.st_uid != 0 and folder.is_dir():
         for place in (folder, *folder.iterdir()):
-            os.chown(place, owner.st_uid, owner.st_gid)
+            system.give(place, owner)
 
 
 def checked_path(folder: Path, file: SegmentFile) -> Path:

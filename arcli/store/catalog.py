@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcli.errors import ArcliError, ChannelExists, ChannelNotFound, DataDamaged, DiskFull, StorageNotWritable
-from arcli.files import of_os, sync
+from arcli.files import of_os
 from arcli.models import ChannelSettings, SettingsChanges, valid_channel_name
 from arcli.store import audit
 from arcli.store.channel import STORE_FILE, ChannelStore
@@ -26,6 +26,7 @@ from arcli.store.leftovers import DAMAGED, REMOVED, discard, leaving, sweep
 from arcli.store.reserve import Reserve, warn_of_network
 from arcli.store.rows import SqlConnection, now, settings_from, settings_text
 from arcli.store.schema import CATALOG
+from arcli.system import sync
 
 CATALOG_FILE = "catalog.sqlite"
 CHANNELS_FOLDER = "channels"

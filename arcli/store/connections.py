@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import sqlite3
 import sys
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 from arcli.errors import NotSupported
 from arcli.files import out_of_handles
 from arcli.store.checksums import install
+from arcli.system import open_files
 
 OLDEST_SQLITE = (3, 38)  # STRICT tables came with 3.37; json_each is always built in since 3.38
 _NO_SHARED_MEMORY = {sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMMAP}
@@ -160,8 +160,8 @@ class _IdleConnections:
 
 def idle_limit() -> int:
     """Return how many idle connections a process keeps: a third of the files it may open, at most 64."""
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return 64 if files == resource.RLIM_INFINITY else max(1, min(64, files // 9))
+    files = open_files()
+    return 64 if files is None else max(1, min(64, files // 9))
 
 
 class Readers:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, Locked, StorageNotWritable
-from arcli.files import sync
 from arcli.store.checksums import of_columns
 from arcli.store.connections import STORE
 from arcli.store.database import Database
 from arcli.store.schema import COUNTS
+from arcli.system import sync
 
 COUNTS_FILE = "counts.sqlite"
 MATCHED = "*"  # photos that showed at least one target; neither name is a valid identifier

@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arcli.errors import ArcliError, DataDamaged, DiskFull, StorageNotWritable
-from arcli.files import FolderGone, built_aside, file_lock, of_os, sync
+from arcli.files import FolderGone, built_aside, file_lock, of_os
 from arcli.store.checksums import seal
 from arcli.store.connections import PATIENCE, Patience, Readers, open_connection
 from arcli.store.faults import translated
 from arcli.store.migrations import Schema, format_of, migrate
 from arcli.store.witness import Note, Progress, Witness
+from arcli.system import sync
 
 PAGE_SIZE = 8192  # features are 22-29 kB: three or four pages instead of seven
 _INCREMENTAL = 2  # what SQLite answers to PRAGMA auto_vacuum

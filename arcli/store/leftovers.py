@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from arcli.errors import ArcliError, ChannelNotFound, Locked
-from arcli.files import file_lock, of_os, sync
+from arcli.files import file_lock, of_os
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.database import Database
+from arcli.system import sync
 
 REMOVED = "removed-"
 """The prefix of folders that are being deleted."""

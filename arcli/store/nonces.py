@@ -7,12 +7,12 @@ loses at most the nonces of the last moments before it.
 from __future__ import annotations
 
 import sqlite3
-import time
 from pathlib import Path
 
 from arcli.errors import ArcliError, StorageNotWritable
 from arcli.store.database import Database
 from arcli.store.schema import NONCES
+from arcli.system import uptime
 
 NONCES_FILE = "nonces.sqlite"
 NONCE_MEMORY = 900.0  # seconds; longer than the 600 in which a signed request can be valid
@@ -41,7 +41,7 @@ class Nonces:
         """
         if not self.database.exists():
             self.database.create()
-        age = {"now": now, "memory": NONCE_MEMORY, "boot": _boot(), "uptime": _uptime()}
+        age = {"now": now, "memory": NONCE_MEMORY, "boot": _boot(), "uptime": uptime()}
         with self.database.read():
             pass  # an idle reader: else closing the writer would checkpoint, and wait for the disk
         with self.database.write() as connection:
@@ -52,11 +52,6 @@ class Nonces:
             except sqlite3.IntegrityError:
                 return False
         return True
-
-
-def _uptime() -> float:
-    """Return the seconds since the machine started, including sleep; unlike a clock it cannot be set back."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def _boot() -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from arcli.store.connections import STORE
+from arcli.system import free_bytes
 
 RESERVE_FILE = "reserve"
 _NETWORKS = {
@@ -36,8 +37,7 @@ class Reserve:
         with contextlib.suppress(OSError):
             if self._path.exists():
                 return
-            room = os.statvfs(self._path.parent)
-            if room.f_bavail * room.f_frsize < STORE.spare_bytes:
+            if free_bytes(self._path.parent) < STORE.spare_bytes:
                 return
             aside = self._path.with_name(f"{RESERVE_FILE}.{os.getpid()}")
             try:

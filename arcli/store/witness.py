@@ -17,8 +17,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from arcli.files import sync
 from arcli.store.connections import STORE
+from arcli.system import PRIVATE, sync, sync_content, write_at_start
 
 _BYTES = 512  # one sector: written completely or not at all
 
@@ -102,12 +102,12 @@ class Witness:
         text = json.dumps(asdict(note)).encode()
         data = b"%s %08x" % (text, zlib.crc32(text))
         with suppress(OSError):
-            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | PRIVATE, 0o666)
             try:
-                os.pwrite(handle, data.ljust(_BYTES - 1) + b"\n", 0)
+                write_at_start(handle, data.ljust(_BYTES - 1) + b"\n")
                 self._owing = time.monotonic() - self._synced < STORE.witness_synced
                 if not self._owing:
-                    os.fdatasync(handle)
+                    sync_content(handle)
                     self._synced = time.monotonic()
             finally:
                 os.close(handle)

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from arcli import files
+from arcli import system
 from arcli.engine.indexing import upkeep
 from arcli.engine.indexing.fold_plan import UpkeepOptions
 from arcli.files import FaultPoint
@@ -32,7 +32,7 @@ def compact(folder: Path) -> None:
 
 def fold_without_fsync(folder: Path) -> None:
     """Sabotage: nothing of the index is ever synced."""
-    files.sync = lambda path: None  # type: ignore[assignment]
+    system.sync = lambda path: None  # type: ignore[assignment]
     fold(folder)
 
 

@@ -223,7 +223,7 @@ def test_a_nonce_counts_once_and_is_forgotten_in_time(
     gate: CatalogGatekeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     up = 5000.0
-    monkeypatch.setattr(nonces, "_uptime", lambda: up)
+    monkeypatch.setattr(nonces, "uptime", lambda: up)
     assert gate.first_use(secret_id="s1", nonce="0.5", now=1000.0)
     up += NONCE_MEMORY - 1
     assert not gate.first_use(secret_id="s1", nonce="0.5", now=1000.0 + NONCE_MEMORY - 1)
@@ -244,9 +244,9 @@ def test_a_machine_that_started_anew_remembers_for_a_while(
 ) -> None:
     assert gate.first_use(secret_id="s1", nonce="0.5", now=1000.0)
     monkeypatch.setattr(nonces, "_boot", lambda: "another")
-    monkeypatch.setattr(nonces, "_uptime", lambda: 30.0)
+    monkeypatch.setattr(nonces, "uptime", lambda: 30.0)
     assert not gate.first_use(secret_id="s1", nonce="0.5", now=90000.0)
-    monkeypatch.setattr(nonces, "_uptime", lambda: NONCE_MEMORY + 1)
+    monkeypatch.setattr(nonces, "uptime", lambda: NONCE_MEMORY + 1)
     assert gate.first_use(secret_id="s1", nonce="0.5", now=90000.0)
 
 

@@ -8,7 +8,6 @@ idle of the address that holds most, so that a crowd of idle ones keeps nobody o
 from __future__ import annotations
 
 import asyncio
-import resource
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from arcli.system import want_open_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +159,7 @@ class GuardedProtocol(H11Protocol):
 
 def most_connections(asked: int) -> int:
     """Return how many connections a process may hold: `asked`, or as many as its file handles allow."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = asked + ConnectionTuning().kept_handles
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY:
+    soft = want_open_files(asked + ConnectionTuning().kept_handles)
+    if soft is None:
         return asked
     return max(16, min(asked, soft - min(ConnectionTuning().kept_handles, soft // 2)))

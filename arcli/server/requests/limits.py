@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import mmap
 import secrets
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from arcli.errors import Busy
 from arcli.store.protocols import AttemptLevels
+from arcli.system import locked_range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +69,11 @@ class BucketTable:
         """Replace a key's (level, when) with what `change` makes of it, atomically over processes."""
         digest = hashlib.blake2b(repr(key).encode(errors="replace"), digest_size=8, key=self._secret).digest()
         number = int.from_bytes(digest, "little") | 1  # 0 is an empty row
-        with self._guard:
-            fcntl.lockf(self._file, fcntl.LOCK_EX)  # released with its process, however that ends
-            try:
-                at = self._row(number)
-                known, level, when = _ROW.unpack_from(self._map, at)
-                level, when = change(level, when) if known == number else change(0.0, 0.0)
-                _ROW.pack_into(self._map, at, number, level, when)
-            finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN)
+        with self._guard, locked_range(self._file.fileno()):
+            at = self._row(number)
+            known, level, when = _ROW.unpack_from(self._map, at)
+            level, when = change(level, when) if known == number else change(0.0, 0.0)
+            _ROW.pack_into(self._map, at, number, level, when)
 
     def _row(self, number: int) -> int:
         """Return a key's row, or the emptiest row that it may take."""

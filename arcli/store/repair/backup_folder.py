@@ -20,7 +20,7 @@ from typing import Any
 
 from arcli import __version__
 from arcli.errors import ArcliError, Conflict, DataDamaged, DataTooNew, UsageError
-from arcli.files import built_aside, file_lock, of_os, sync, write_atomically
+from arcli.files import built_aside, file_lock, of_os, write_atomically
 from arcli.models import valid_channel_name
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
@@ -33,6 +33,7 @@ from arcli.store.repair.backup import opened_backup, restore_backup, write_backu
 from arcli.store.repair.check import Decode
 from arcli.store.rows import now
 from arcli.store.schema import CATALOG
+from arcli.system import sync
 
 MANIFEST, UNFINISHED = "backup.json", "unfinished.json"
 _FORMAT = 1

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arcli.errors import DataDamaged
-from arcli.files import ASIDE, built_aside, of_os, sync
+from arcli.files import ASIDE, built_aside, of_os
 from arcli.models import MESSAGES, Finding, some_of
 from arcli.store.checksums import install, seal
 from arcli.store.connections import STORE, open_connection
 from arcli.store.database import PAGE_SIZE, Database
 from arcli.store.faults import translated
 from arcli.store.repair.rescue import Carried, carry
+from arcli.system import sync
 
 _HEADER = 100  # bytes of page 1 that describe the file; the rest of the page says where its tables are
 _HARMLESS = (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from arcli.system import can_isolate
 from arcli.vision.decoding.isolation import shared_pool
 from arcli.vision.decoding.limits import (
     LOCAL,
@@ -51,12 +52,13 @@ def decode(data: bytes, *, name: str, limits: DecodeLimits = SERVE, max_side: in
 
     prepare()
     check_bytes(data, limits, name)
-    if limits.isolated or not ordinary_format(data):
+    apart = can_isolate()
+    if apart and (limits.isolated or not ordinary_format(data)):
         return _decoded(shared_pool().raster(data, name=name, limits=limits, max_side=max_side))
     image, header = open_picture(data, name)
     scale = reduction(header, max_side)
     check_size(header, limits, scale, name)
-    if not ordinary(header, scale):
+    if apart and not ordinary(header, scale):
         return _decoded(shared_pool().raster(data, name=name, limits=limits, max_side=max_side))
     try:
         return _decoded(rasterize(image, header, data, name=name, max_side=max_side))

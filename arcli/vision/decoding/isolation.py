@@ -21,6 +21,7 @@ from time import monotonic
 
 from arcli.errors import ArcliError, Busy, PictureRefused, PictureTooLarge, UnreadablePicture
 from arcli.filetypes import PictureFormat
+from arcli.system import processors
 from arcli.vision.decoding.limits import DECODING, DecodeLimits
 from arcli.vision.decoding.raster import Raster
 from arcli.vision.decoding.worker import LENGTH
@@ -161,7 +162,7 @@ def shared_pool() -> DecodingPool:
     with _shared_guard:
         pool = _shared.get(os.getpid())
         if pool is None or pool._closed:
-            pool = _shared[os.getpid()] = DecodingPool(len(os.sched_getaffinity(0)))
+            pool = _shared[os.getpid()] = DecodingPool(processors())
             atexit.register(pool.close)
         return pool
 

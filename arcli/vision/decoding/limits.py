@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arcli.errors import PictureTooLarge, UnreadablePicture
 from arcli.filetypes import PictureFormat, picture_format
 from arcli.models import PICTURE_BYTES_LIMIT, SMALLER
+from arcli.parallel import machine_memory
+from arcli.system import pages
 
 if TYPE_CHECKING:
     from arcli.vision.decoding.pillow import PictureHeader
@@ -132,7 +133,7 @@ def ordinary_format(data: bytes) -> bool:
 
 def _free_memory() -> int:
     """Return the bytes of memory that are still free on this machine, or in this container."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    free = pages("SC_AVPHYS_PAGES") or machine_memory()
     for line in _lines("/proc/meminfo"):
         if line.startswith("MemAvailable:"):
             free = int(line.split()[1]) * 1024

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import signal
 import struct
 import sys
@@ -20,6 +19,7 @@ from time import process_time
 from typing import BinaryIO
 
 from arcli.errors import ArcliError
+from arcli.system import resource
 from arcli.vision.decoding.limits import DECODING, DecodeLimits, check_size, too_much_memory
 from arcli.vision.decoding.pillow import open_picture
 from arcli.vision.decoding.raster import Raster, rasterize, reduction
