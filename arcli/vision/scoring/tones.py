@@ -29,14 +29,14 @@ class TonesOptions:
     of a thumbnail, levels in parts of full scale.
 
     fine, coarse: px, the blurs that detail lies between; softer: px, blurs by which sharpness is taken;
-    light: px of the blur that detail is divided by, and dark, the level that is added to that. colour: px
-    of the blur of colours. block: px (8 to 32). detail_noise, colour_noise: by what a photo is off anyway;
+    light: px of the blur that detail is divided by, and dark, the level that is added to that. colour: px of
+    the blur of colours. block: px (8 to 32). detail_noise, colour_noise: by what a photo is off anyway;
     detail_part, colour_part: the same as a part of what is there (.05 to .3): how tones bend is known no
-    better. detail_clear: part of the local contrast by which two targets have to differ until that counts
-    for half (.1 to .5): two scans differ a little everywhere; faint: the factor that what is left then lacks
-    of the whole, from which it stands for itself alone (titles: 1.7 to 2; scans: from 2.4). blown: part of the brightest from which all
-    channels are (.9 to .99). gain: contrast of a photo at least and at most. curve_strange: what a place
-    may be off the curve of tones by until it counts for half (.03 to .2).
+    better. detail_clear: part of the local contrast by which two targets have to differ until that counts for
+    half (.1 to .5): two scans differ a little everywhere; faint: the factor that what is left then lacks of
+    the whole, from which it stands for itself alone (titles: 1.7 to 2; scans: from 2.4). blown: part of the
+    brightest from which all channels are (.9 to .99). gain: contrast of a photo at least and at most.
+    curve_strange: what a place may be off the curve of tones by until it counts for half (.03 to .2).
     """
 
     fine: float = 1.0
@@ -115,12 +115,13 @@ def compared_by_detail(laid: Laid) -> Comparison:
     middle, mixed = _mean(first, second), _mean(one, other)
     bends = [_ratio(_detail(bent, inside), around) for bent in (np.square(mixed), np.sqrt(mixed))]
     nuisances, spread = _detail_nuisances(middle, bends)
-    apart = np.subtract(first, second)
+    apart = np.asarray(first - second, np.float32)
     near, differs = (
         cv2.GaussianBlur(each, (0, 0), 3.0)
         for each in (_mean(np.square(first), np.square(second)), np.square(apart))
     )
-    clear = differs / (differs + np.float32(OPTIONS.detail_clear**2) * near + np.float32(1e-8))
+    faint = np.float32(OPTIONS.detail_clear**2) * near + np.float32(1e-8)
+    clear = np.asarray(differs / (differs + faint), np.float32)
     told = np.asarray(apart * clear * _whole(apart, clear), np.float32)
     return Comparison(
         seen=_thinned(_ratio(_detail(photo, inside), _around(photo, inside)), 2),
