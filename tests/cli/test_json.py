@@ -26,6 +26,7 @@ CHANNEL = [
         "preset",
     ),
     *("targets", "created", "segments", "delta_rows", "tombstones", "store_bytes", "index_bytes"),
+    *("index_kind", "index_why"),
 ]
 
 
