@@ -207,6 +207,7 @@ def test_a_removed_target_comes_back_as_it_was(served: Served) -> None:
     torn = gone["removed"][:60] + ("A" if gone["removed"][60] != "A" else "B") + gone["removed"][61:]
     assert ask(served, "POST", "/channels/posters/restore", body={"removed": torn})[0] == 400
     assert ask(served, "POST", "/channels/posters/restore", "shop/app", gone)[0] == 403
+    assert ask(served, "POST", "/channels/posters/restore", None, [])[0] == 401, "before the body is read"
     status, back = ask(served, "POST", "/channels/posters/restore", body=gone)
     assert status == 201
     assert {**back, "updated": None} == {**before, "updated": None}

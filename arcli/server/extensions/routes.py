@@ -203,10 +203,10 @@ class Extensions:
         return JsonAnswer(request, await self._service.quick.run(remove))
 
     async def _restore(self, request: Request) -> Response:
+        principal = await self._admit(request)  # before some megabytes are read
         body = refuse_unknown(
             await self._object(request, self._restore_limits), frozenset({"removed"}), "the body"
         )
-        principal = await self._admit(request)
         channel, pepper = request.path_params["channel"], self._service.backend.pepper
 
         def restore() -> JsonObject:
