@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -164,9 +165,7 @@ class OrderedWork(Generic[T, R]):
             return InlineExecutor()
 
     def _pool(self, stack: ExitStack) -> Executor:
-        pool = ProcessPoolExecutor(
-            self._jobs, mp_context=multiprocessing.get_context("spawn"), initializer=prepare_worker
-        )
+        pool = ProcessPoolExecutor(self._jobs, mp_context=SPAWNED, initializer=prepare_worker)
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
         return pool
 
@@ -207,14 +206,42 @@ class OrderedWork(Generic[T, R]):
         """Run each task in a process of its own, so that only a task that kills its process fails."""
         for task in tasks:
             with ExitStack() as stack:
-                pool = ProcessPoolExecutor(
-                    1, mp_context=multiprocessing.get_context("spawn"), initializer=prepare_worker
-                )
+                pool = ProcessPoolExecutor(1, mp_context=SPAWNED, initializer=prepare_worker)
                 stack.enter_context(pool)
                 try:
                     yield task, _outcome(_submit(pool, self._function, task))
                 except BrokenProcessPool:
                     yield task, UnreadablePicture("reading this picture ended its worker process")
+
+
+class OwnProcess(SpawnProcess):
+    """A process that runs arcli's code alone: it does not import the program that started it.
+
+    So a program that uses arcli as a library needs no `if __name__ == "__main__"`.
+    """
+
+    _starting = threading.Lock()
+
+    def start(self) -> None:
+        main = sys.modules["__main__"]
+        with self._starting:
+            names: dict[str, object] = {
+                name: vars(main)[name] for name in ("__spec__", "__file__") if name in vars(main)
+            }
+            vars(main).update(dict.fromkeys(names))
+            try:
+                super().start()
+            finally:
+                vars(main).update(names)
+
+
+class OwnProcesses(SpawnContext):
+    """Starts `OwnProcess`."""
+
+    Process = OwnProcess
+
+
+SPAWNED = OwnProcesses()
 
 
 @contextmanager

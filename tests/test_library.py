@@ -123,3 +123,16 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
         arcli.item(b"bytes")
     with pytest.raises(UsageError, match="not int"):
         arcli.item(7)  # type: ignore[arg-type]
+
+
+def test_a_program_needs_no_guard_around_its_main_part(tmp_path: Path) -> None:
+    """Worker processes, which a load of more than a few pictures starts, do not run the program again."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import arcli, pathlib\n"
+        f"pictures = sorted(pathlib.Path({str(ROOT / 'samples' / 'gallery')!r}).iterdir())\n"
+        "channel = arcli.open('gallery')\n"
+        "print(len(pictures), *{r.status.value for r in channel.add_many(map(arcli.item, pictures))})\n"
+    )
+    ran = python(tmp_path, str(program))
+    assert (ran.stdout, ran.stderr) == ("16 added\n", "")

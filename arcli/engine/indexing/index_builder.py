@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +17,7 @@ from arcli.errors import ArcliError, ChannelNotFound, Locked
 from arcli.features import INDEX_DIM
 from arcli.index.hnsw import graph_memory
 from arcli.index.ivf import IVF
-from arcli.parallel import deaf_children, prepare_worker
+from arcli.parallel import SPAWNED, deaf_children, prepare_worker
 from arcli.store.channel import ChannelStore
 
 if TYPE_CHECKING:
@@ -134,9 +133,8 @@ class IndexBuilder:
             work.inserted,
             memory >> 20,
         )
-        context = multiprocessing.get_context("spawn")
         words = (self._store.folder, options, memory)
-        self._process = context.Process(target=_build, args=words, daemon=True)
+        self._process = SPAWNED.Process(target=_build, args=words, daemon=True)
         with deaf_children():
             self._process.start()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import signal
 import socket
@@ -14,6 +13,7 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
 from arcli.errors import ArcliError
+from arcli.parallel import SPAWNED
 from arcli.server.metrics import forget_process
 from arcli.server.options import ServeOptions
 from arcli.server.process.worker import run_worker
@@ -40,7 +40,6 @@ class Supervisor:
 
     def __init__(self, options: ServeOptions, listener: socket.socket) -> None:
         self._options, self._listener = options, listener
-        self._spawn = multiprocessing.get_context("spawn")
         self._workers: dict[BaseProcess, float] = {}
         self._stopping = threading.Event()
         self._hasty = 0
@@ -63,7 +62,7 @@ class Supervisor:
             self._end()
 
     def _start(self) -> None:
-        worker = self._spawn.Process(target=run_worker, args=(self._options, self._listener))
+        worker = SPAWNED.Process(target=run_worker, args=(self._options, self._listener))
         worker.start()
         self._workers[worker] = time.monotonic()
 
