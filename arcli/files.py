@@ -132,6 +132,17 @@ def replacing(path: Path, *, exclusive: bool = False, private: bool = False) -> 
             system.set_mode(file.fileno(), 0o600 if private else _mode(path))
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder of this user's alone, and those above it that are missing; their names are durable.
+
+    Raises OSError.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in reversed(missing):
+        system.sync(folder.parent)
+
+
 @contextmanager
 def built_aside(path: Path, *, exclusive: bool = False) -> Iterator[Path]:
     """Yield a path at which to build what becomes `path` if the block succeeds, and is deleted otherwise.

@@ -131,11 +131,17 @@ def _downgrade(path: Path, kind: Any) -> None:
     old.replace(path)
 
 
+def with_a_folder(data: Path) -> State:
+    """Make a channel, and an empty folder for backups."""
+    state = base(data)
+    (data.parent / "beside").mkdir()
+    return state
+
+
 def backed_up(data: Path) -> State:
     """Make a channel, and backups of it."""
-    state = base(data)
+    state = with_a_folder(data)
     beside = data.parent / "beside"
-    beside.mkdir()
     backups = Backups(data, Features.from_bytes)
     all(backups.write(beside / "all"))
     backups.write_channel(CHANNEL, beside / "one.arcli")
@@ -253,7 +259,6 @@ def copy(place: Place) -> None:
 def backup(place: Place) -> None:
     """Back everything up, add a target, and do it again, and one channel by itself."""
     backups = Backups(place.data, Features.from_bytes)
-    place.beside.mkdir(exist_ok=True)
     with place.diary.step(**{"backup:all": 5}):
         all(backups.write(place.beside / "all"))
     with LocalGallery(place.data) as gallery, place.diary.step(**{key("poster30"): target(30)}):
@@ -347,7 +352,7 @@ OPERATIONS: dict[str, Operation] = {
     "sync": Operation(base, sync),
     "channels": Operation(base, channels),
     "copy": Operation(base, copy),
-    "backup": Operation(base, backup),
+    "backup": Operation(with_a_folder, backup),
     "restore": Operation(backed_up, restore),
     "accounts": Operation(base, accounts),
     "find": Operation(base, find, power=False),  # counts may lose a minute: docs/how-to/server.md

@@ -20,7 +20,7 @@ from typing import Any
 
 from arcli import __version__
 from arcli.errors import ArcliError, Conflict, DataDamaged, DataTooNew, UsageError
-from arcli.files import built_aside, file_lock, of_os, write_atomically
+from arcli.files import built_aside, file_lock, make_folder, of_os, write_atomically
 from arcli.models import valid_channel_name
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
@@ -252,7 +252,7 @@ def _expect_sound(connection: sqlite3.Connection, file: Path) -> None:
 def _begin(folder: Path, *, resume: bool) -> Manifest:
     """Make the folder, and return what is there already that need not be written again."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         there = {path.name for path in folder.iterdir()}
     except OSError as error:
         raise of_os(folder, error) from error
