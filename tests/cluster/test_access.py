@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from arcli.engine.cluster.gallery import ClusterGallery
+from arcli.errors import NotSupported
 from arcli.models import ChannelSettings, Grant, KeyRequest, Picture, Scope, TupuBinding
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.remote.arcloud.gallery import ArcloudGallery
@@ -80,7 +81,18 @@ def test_commands_work_on_a_cluster_as_on_a_data_folder(place: ClusterPlace, tmp
     assert shell.run("backup", tmp_path / "backup")[0] == 13
 
 
+def test_without_the_extra_a_cluster_is_refused_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    gallery = ClusterGallery("postgresql://127.0.0.1:1/x", "http://127.0.0.1:1")
+    with closing(gallery), pytest.raises(NotSupported, match="psycopg") as refused:
+        gallery.settings()
+    assert "[cluster]" in str(refused.value.hint)
+
+
 def test_a_cluster_that_is_not_there_is_named_and_no_password_is_shown(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg", reason="the extra cluster is not installed")
     shell = Shell(
         tmp_path, ClusterPlace("postgresql://me:s3cret@127.0.0.1:1/x", "http://a:s3cret@127.0.0.1:1")
     )

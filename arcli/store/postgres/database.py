@@ -108,9 +108,9 @@ class PostgresDatabase:
 
     @contextmanager
     def _taken(self, *, read_only: bool) -> Iterator[Any]:
-        import psycopg
-
         with translated():
+            import psycopg
+
             raw = self._take()
             try:
                 raw.read_only = read_only
