@@ -91,7 +91,7 @@ cluster: .venv/cluster ## galleries on real PostgreSQL and Milvus servers, which
 	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[cluster]' -r .venv/cluster.txt
 	@touch $@
 
-.PHONY: pages bench-pages
+.PHONY: pages
 pages: .venv/ready ## the web pages in headless Chromium, which root gets installed: some 3 minutes
 	tools/browser.sh
 	$(PYTEST) -m browser tests/browser $(ARGS)

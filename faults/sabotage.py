@@ -48,7 +48,7 @@ SABOTAGES: dict[str, Sabotage] = {
     "no fsync": Sabotage(
         (
             ("arcli/store/connections.py", "synchronous = {synchronous}", "synchronous = OFF"),
-            ("arcli/files.py", "        os.fsync(descriptor)\n", "        pass\n"),
+            ("arcli/system.py", "        os.fsync(descriptor)\n", "        pass\n"),
         ),
         ("power", "--only", "add", "--share", "0.2"),
     ),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -38,3 +40,12 @@ def test_an_output_that_differs_is_seen() -> None:
         "$ echo nothing\nnothing\n",
         "$ never\nwas not reached",
     ]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_make_target_of_a_page_is_there(page: str) -> None:
+    named = set(re.findall(r"`make ([a-z-]+)", text(page)))
+    assert page != "README.md" or {"demo", "test"} <= named, "the two commands that do everything"
+    for target in named:
+        done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from arcli.errors import DataDamaged
+from arcli.errors import DataDamaged, extra_hint
 from arcli.features import INDEX_DIM
 from arcli.files import FaultPoint, reached
 from arcli.index import codebook, flat, hnsw
@@ -168,9 +168,7 @@ def _advice(descriptors: int, spent: float) -> str | None:
     lists = costs().kinds[IndexKind.IVF].search.at(descriptors)
     if codebook.installed() or lists > spent / 2:
         return None
-    return (
-        f"pip install 'arcli-gallery[large]' (faiss) brings a search down from {spent:.0f} to {lists:.0f} ms"
-    )
+    return f"{extra_hint('large')}: faiss brings a search down from {spent:.0f} to {lists:.0f} ms"
 
 
 def outgrown(setting: IndexKind, file: SegmentFile, descriptors: int) -> bool:

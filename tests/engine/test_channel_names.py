@@ -102,7 +102,7 @@ def test_a_name_that_is_taken_or_unknown(gallery: LocalGallery, verb: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("verb", "place"), [("rename_channel", "_rename_in_lists"), ("copy_channel", "enter")]
+    ("verb", "place"), [("rename_channel", "rename_in_lists"), ("copy_channel", "enter")]
 )
 def test_killed_half_way_the_old_channel_works_and_it_can_be_done_again(
     gallery: LocalGallery, tmp_path: Path, verb: str, place: str
