@@ -1,4 +1,4 @@
-"""Makes the shipped costs, and the plot of docs/size.md, from what the size benchmarks measured.
+"""Makes the shipped costs, and the plot of docs/explanation/size.md, from what the size benchmarks measured.
 
 python -m benchmarks.size_report: reads docs/results/size.json (`make bench-size-full`) and kinds.json
 (`make bench-kinds`), writes arcli/index/data/costs.json and docs/results/size.svg. Each cost is a line fitted

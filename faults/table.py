@@ -55,6 +55,11 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "TOML nested a thousand times deep, or with a number of 5,000 digits, was a bug (exit status 70)",
         "it is a usage error that names the file",
     ),
+    (
+        "power",
+        "the folder of a new backup could be gone: its name was not synced in the folder above",
+        "the names of all folders that a backup makes are",
+    ),
 )
 MARK = "<!-- results -->\n"  # of the page, after which it is written
 
