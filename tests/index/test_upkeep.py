@@ -200,7 +200,7 @@ def test_without_faiss_lists_take_over_where_all_graphs_would_take_too_much_memo
     compact(shop.store)
     assert kinds(shop) == ["ivf"]
     shop.check()
-    advice = [line for line in caplog.messages if "arcli-gallery[large]" in line]
+    advice = [line for line in caplog.messages if "[large]" in line]
     assert len(advice) == 1, "once"
     assert "from 1000 to 100 ms" in advice[0]
 
