@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 
+from arcli.bulk.channel_state import listed
 from arcli.bulk.identifiers import IdFrom, identifier_for, original_name
 from arcli.connect import open_gallery
 from arcli.errors import InvalidIdentifier, UsageError
@@ -18,7 +19,6 @@ from arcli.models import (
     CheckResult,
     FindOptions,
     FindResult,
-    ListQuery,
     MatchRatio,
     OnExists,
     Picture,
@@ -28,8 +28,6 @@ from arcli.models import (
     valid_channel_name,
 )
 from arcli.settings import ProfileFile, resolve
-
-_PAGE = 500  # targets that a listing asks for at once (50 to 5,000); a service answers with as many at most
 
 
 def open_channel(
@@ -101,7 +99,7 @@ class Channel:
         """Register pictures, read lazily; yield a result for each, in order, when it is durable.
 
         A picture's failure is in its result (`error`). More than eight pictures are read by several
-        processes: the program's main module must be importable (`if __name__ == "__main__":`).
+        processes, which run arcli alone: the program needs no `if __name__ == "__main__":`.
         """
         items = (one if isinstance(one, AddItem) else item_of(one) for one in pictures)
         options = AddOptions(on_exists=OnExists(on_exists))
@@ -116,15 +114,11 @@ class Channel:
         return self.gallery.get(channel=self.name, identifier=identifier)
 
     def list(self, prefix: str | None = None) -> Iterator[Target]:
-        """Yield all targets whose identifiers begin with `prefix`, by identifier. Raises ChannelNotFound."""
-        position = 0
-        while True:
-            query = ListQuery(position=position, limit=_PAGE, prefix=prefix)
-            page = self.gallery.list(channel=self.name, query=query)
-            yield from page.targets
-            position += len(page.targets)
-            if not page.targets or position >= page.totalcount:
-                return
+        """Yield all targets whose identifiers begin with `prefix`, by identifier.
+
+        Raises ChannelNotFound, and BadAnswer where a service ends the listing early.
+        """
+        return listed(self.gallery, self.name, prefix)
 
     def find(
         self,

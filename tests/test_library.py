@@ -10,11 +10,13 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import arcli
+from arcli.bulk.channel_state import SIZES
 from arcli.errors import ChannelNotFound, InvalidIdentifier, UsageError
 
 ROOT = Path(__file__).parent.parent
@@ -105,7 +107,7 @@ def test_without_a_folder_the_settings_are_those_of_the_command_line(
 
 
 def test_a_listing_is_read_page_by_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("arcli.library._PAGE", 2)
+    monkeypatch.setattr("arcli.bulk.channel_state.SIZES", replace(SIZES, page=2))
     card = (ROOT / "samples" / "gallery" / "card.png").read_bytes()
     with arcli.open(tmp_path) as channel:
         for number in range(5):

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -96,18 +97,16 @@ def digest(text: str | None, *, exact: bool) -> str | None:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def targets(gallery: Gallery, channel: str) -> Iterator[Target]:
-    """Yield all targets of a channel, a page at a time; a channel that does not exist has none.
+def listed(gallery: Gallery, channel: str, prefix: str | None = None) -> Iterator[Target]:
+    """Yield all targets of a channel whose identifiers begin with `prefix`, a page at a time.
 
-    Raises BadAnswer for a listing that ends before its totalcount: taken as complete, it would remove
-    targets.
+    Raises ChannelNotFound, and BadAnswer for a listing that ends before its totalcount: taken as complete, it
+    would remove targets.
     """
     position = 0
     while True:
-        try:
-            page = gallery.list(channel=channel, query=ListQuery(position=position, limit=SIZES.page))
-        except ChannelNotFound:
-            return
+        query = ListQuery(position=position, limit=SIZES.page, prefix=prefix)
+        page = gallery.list(channel=channel, query=query)
         yield from page.targets
         position += len(page.targets)
         if position >= page.totalcount:
@@ -117,6 +116,12 @@ def targets(gallery: Gallery, channel: str) -> Iterator[Target]:
                 f"the listing of channel {channel} ends after {position:,} of {page.totalcount:,} targets",
                 item=channel,
             )
+
+
+def targets(gallery: Gallery, channel: str) -> Iterator[Target]:
+    """Yield all targets of a channel, as `listed` does; a channel that does not exist has none."""
+    with suppress(ChannelNotFound):
+        yield from listed(gallery, channel)
 
 
 def all_known(gallery: Gallery, channel: str) -> Iterator[tuple[str, Known]]:

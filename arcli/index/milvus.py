@@ -126,22 +126,9 @@ def of_milvus(error: BaseException) -> ArcliError:
     if "auth" in low and ("fail" in low or "check" in low or "invalid" in low):
         return WrongCredentials(f"Milvus refuses the URI's user: {text}")
     if "deadline" in low or "timeout" in low or "timed out" in low:
-        return TimedOut(
-            f"Milvus does not answer in time: {text}", hint="is it running? The URI names host and port"
-        )
-    words = (
-        "unavailable",
-        "connect",
-        "not ready",
-        "recovering",
-        "node offline",
-        "no available",
-        "closed channel",
-    )
-    if isinstance(error, ConnectionError) or any(word in low for word in words):
-        return Unreachable(
-            f"Milvus cannot be reached: {text}", hint="is it running? The URI names host and port"
-        )
+        return TimedOut(f"Milvus does not answer in time: {text}", hint=_RUNNING)
+    if isinstance(error, ConnectionError) or any(word in low for word in _AWAY):
+        return Unreachable(f"Milvus cannot be reached: {text}", hint=_RUNNING)
     return BadAnswer(f"Milvus: {text}")
 
 
