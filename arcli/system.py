@@ -6,6 +6,7 @@ and the separate decoding processes still do). Windows and macOS: tested with al
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -149,6 +150,20 @@ def open_files() -> int | None:
         return None
     soft: int = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return None if soft == resource.RLIM_INFINITY else soft
+
+
+def can_open(files: int) -> bool:
+    """Say whether this process may open that many further files now."""
+    opened: list[int] = []
+    try:
+        for _ in range(files):
+            opened.append(os.open(os.devnull, os.O_RDONLY | PRIVATE))
+    except OSError as error:
+        return error.errno not in (errno.EMFILE, errno.ENFILE)
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+    return True
 
 
 def want_open_files(wanted: int) -> int | None:

@@ -169,7 +169,7 @@ FACTS = {
     ),
     "a bound that only what is broken or hostile reaches": (
         "LINE_LIMIT RECORD_LIMIT _DEEPEST _IMPLAUSIBLE _LEAST _LONGEST _MOST _MOST_BYTES _MOST_HEADER "
-        "_NONCE_LIMIT _TRIES"
+        "_NONCE_LIMIT _SOME_FILES _TRIES"
     ),
     "how much is read, written or waited for at a time": ("_BLOCK _CHUNK _MOMENT _PAGE _PIECE"),
     "colours, units, places": ("MIB _COLOURS _DARK _OWN_FOLDERS _PAPER _WHITE"),

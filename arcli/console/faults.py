@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from arcli import system
 from arcli.errors import (
     MORE_FILES,
     ArcliError,
@@ -25,6 +26,7 @@ from arcli.errors import (
 SOME_FAILED = 3
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "Insufficient memory")
+_SOME_FILES = 8  # what imports, a store and its logs open at the same time, at least
 _DEEPEST = 10  # how many causes of an error are examined
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -41,6 +43,10 @@ def as_arcli_error(error: BaseException) -> ArcliError:
         return _from_os(error)
     if hasattr(error, "format_message"):  # what Typer raises for a command line that it cannot parse
         return _from_usage(error)
+    if not system.can_open(
+        _SOME_FILES
+    ):  # e.g. a module half imported by another thread that had no handle left
+        return ResourceLimit("too many open files", hint=MORE_FILES)
     return _bug(error)
 
 

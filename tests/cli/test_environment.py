@@ -129,6 +129,21 @@ def test_what_the_machine_ran_out_of_is_no_bug(error: Exception, kind: type[Exce
         assert told.hint
 
 
+def test_a_fault_without_handles_is_no_bug_whatever_its_class() -> None:
+    """A thread may see a module that another one, out of handles, gave up importing: a plain ImportError."""
+    script = (
+        "import os, resource, sys\n"
+        "from arcli.console.faults import as_arcli_error\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))\n"
+        "fault = ImportError(\"cannot import name 'x' from 'y'\")\n"
+        "before = as_arcli_error(fault)\n"
+        "kept = [os.open(os.devnull, os.O_RDONLY) for _ in range(14)]\n"
+        "print(before.exit_status, as_arcli_error(fault).exit_status, as_arcli_error(fault).hint)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert ran.stdout.startswith("70 11 raise the limit: ulimit -n"), ran
+
+
 def test_a_fault_before_the_application_is_there_does_not_end_as_no_match() -> None:
     script = "import sys; sys.modules['arcli.app'] = None; from arcli.__main__ import main; sys.exit(main())"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
