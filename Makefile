@@ -111,6 +111,15 @@ bench-size-full: .venv/ready ## the same to 100,000 targets, in parts of at most
 bench-kinds: .venv/ready ## flat, graph and inverted lists compared: cost, size, recall; needs ../shared/data
 	$(BIN)/python -m benchmarks.kinds $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: .venv/bench ## arcli beside OpenCV brute force, ORB voting with faiss, pHash; needs ../shared/data
+	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+.venv/bench: .venv/ready
+	$(BIN)/python tools/requirements.py group bench > .venv/bench.txt
+	$(BIN)/python -m pip install -qq -c constraints.txt -r .venv/bench.txt
+	@touch $@
+
 lowest: .venv-lowest/ready ## the tests of code that uses libraries, with their lowest declared versions
 	.venv-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not bench" $(LOWEST_TESTS) $(ARGS)
 
@@ -176,6 +185,7 @@ constraints: ## rewrite constraints.txt: the newest versions that pyproject.toml
 	.venv-newest/bin/python tools/requirements.py group pages >> .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py group docs >> .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py group cluster >> .venv-newest/dev.txt
+	.venv-newest/bin/python tools/requirements.py group bench >> .venv-newest/dev.txt
 	.venv-newest/bin/python -m pip install -qq -e '.[$(EXTRAS),cluster]' -r .venv-newest/dev.txt
 	.venv-newest/bin/python tools/requirements.py pins > constraints.txt
 	.venv-newest/bin/python tools/requirements.py compiled server,tupu,large,heic,latin > deploy/without-compiler.txt
