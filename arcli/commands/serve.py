@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from arcli.console.qr import show_qr
 from arcli.console.session import Session
 from arcli.errors import NotSupported, UsageError, extra_hint
 from arcli.models import MESSAGES, some_of
@@ -149,17 +150,25 @@ def serve(
             session.say(line)
         if fragment is not None:
             _open(session, f"{started.url}/scan#{fragment}")
+        if fragment is not None and own is not None:
+            for address in own.addresses[:1]:
+                link = f"{_on(address, started.url)}/scan#{fragment}"
+                session.say(f"scan with a phone: {link}")
+                show_qr(session, link)
 
     run(options, announce)
 
 
 def _how_to_accept(url: str, own: LocalCertificate) -> Iterator[str]:
     """Say how a phone reaches the server, and what its browser will ask."""
-    port = url.rpartition(":")[2]
     for address in own.addresses:
-        yield f"on a phone in this network: https://{address}:{port}/scan"
+        yield f"on a phone in this network: {_on(address, url)}/scan"
     yield "its browser warns, for nobody vouches for this certificate: choose Advanced, then proceed"
     yield f"the fingerprint that it may show: {own.fingerprint}"
+
+
+def _on(address: str, url: str) -> str:
+    return f"https://{address}:{url.rpartition(':')[2]}"
 
 
 def _open(session: Session, link: str) -> None:

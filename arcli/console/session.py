@@ -65,6 +65,11 @@ class Session:
         return Format(self.settings.format.value)
 
     @property
+    def for_people(self) -> bool:
+        """Whether words beside the answer are wanted: the format is a table, and --quiet was not given."""
+        return self.format is Format.TABLE and "quiet" not in self.flags
+
+    @property
     def verbose(self) -> bool:
         return "verbose" in self.flags or bool(self.environ.get("ARCLI_DEBUG"))
 
@@ -205,7 +210,7 @@ class Session:
 
     def say(self, text: str) -> None:
         """Write a summary for people on stderr, only if the format is a table."""
-        if self.format is Format.TABLE and "quiet" not in self.flags:
+        if self.for_people:
             self.streams.complain(text)
 
     def warn(self, text: str) -> None:

@@ -43,10 +43,9 @@ class Streams:
 
         Raises ClosedPipe when the output is no longer read, unless `keep_going`.
         """
-        encoding = sys.stdout.encoding if sys.stdout is not None and self.terminal("stdout") else "utf-8"
-        if encoding.lower().replace("-", "") != "utf8":
+        if not self._utf8():
             text = text.translate(_ASCII)
-        self.write_bytes(text.encode(encoding, "backslashreplace"))
+        self.write_bytes(text.encode(self._encoding(), "backslashreplace"))
 
     def write_raw(self, text: str) -> None:
         """Write data; odd bytes of file names are written as they were read."""
@@ -88,6 +87,17 @@ class Streams:
             print(line, file=sys.stderr, flush=True)
         except OSError:
             return
+
+    @property
+    def draws(self) -> bool:
+        """Whether stdout is a terminal that shows block characters in colours."""
+        return self.colour("stdout") and self._utf8()
+
+    def _encoding(self) -> str:
+        return sys.stdout.encoding if sys.stdout is not None and self.terminal("stdout") else "utf-8"
+
+    def _utf8(self) -> bool:
+        return self._encoding().lower().replace("-", "") == "utf8"
 
     def colour(self, stream: str) -> bool:
         """Say whether `stream` ("stdout" or "stderr") may be coloured."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import re
@@ -55,6 +56,7 @@ def at_terminal(folder: Path, *words: str | Path, answers: dict[str, str], **mor
             environment(folder, **more),
         )
     screen, waiting, last = "", dict(answers), ""
+    decoder = codecs.getincrementaldecoder("utf-8")()  # a read may end within a character
     again = 0
     while True:
         if last and not select.select([terminal], [], [], 3)[0]:
@@ -65,7 +67,7 @@ def at_terminal(folder: Path, *words: str | Path, answers: dict[str, str], **mor
             os.write(terminal, last.encode())
             continue
         try:
-            screen += os.read(terminal, 65536).decode()
+            screen += decoder.decode(os.read(terminal, 65536))
         except OSError:  # the child has left
             break
         for question in [question for question in waiting if re.search(question, screen)]:

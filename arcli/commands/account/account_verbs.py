@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,11 @@ from arcli.commands.account.account_inputs import end_of, named_channels, read_b
 from arcli.commands.account.account_views import ACCOUNTS, CHANGES, account_lines, account_record
 from arcli.console.names import accounts, channels
 from arcli.console.options import YesOption
+from arcli.console.qr import qr_format, save_qr, show_qr
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.console.typer_classes import ArcliCommand, ArcliGroup, new_app
-from arcli.errors import AccountExists, NotFound, UsageError
+from arcli.errors import AccountExists, FileExists, NotFound, UsageError
 from arcli.models import Grant, KeyRequest, NewKey, Scope, TupuBinding
 from arcli.settings import Format
 
@@ -83,15 +85,23 @@ def add(
             help="Where the server is, for the link of a --scan-only key.",
         ),
     ] = "http://127.0.0.1:8080",
+    qr: Annotated[
+        Path | None,
+        typer.Option(
+            "--qr", metavar="FILE", help="Write the link of a --scan-only key as a QR code: .png or .svg."
+        ),
+    ] = None,
 ) -> None:
     """Make an account and show its secret key, only this once.
 
     With --channel it may use that channel. With --scan-only its key can only look photos up, in the channels
-    named, or else in all that the account may search; an existing account gets one more such key.
+    named, or else in all that the account may search; an existing account gets one more such key, and the
+    link that scans with it is drawn as a QR code too at a terminal.
 
     Example: arcli account add shop
     """
     session = Session.of(ctx)
+    _refuse_qr(qr, scan_only, secretkey_file, link)
     channels = named_channels(session, more)
     scope = Scope.FIND if scan_only else Scope.ALL
     limited = tuple(channels) if scan_only and channels else None
@@ -111,7 +121,11 @@ def add(
             if not (new_key or scan_only):
                 raise
             key = accounts.add_key(username=name, key=request, grants=grants, binding=binding)
-    _show_key(session, key, secretkey_file is not None, binding, link if scan_only else None)
+    shown = _show_key(session, key, secretkey_file is not None, binding, link if scan_only else None)
+    if shown is not None and qr is not None:
+        save_qr(qr, shown)
+    elif shown is not None:
+        show_qr(session, shown)
 
 
 @app.command("ls", cls=ArcliCommand)
@@ -263,13 +277,30 @@ def _accounts(session: Session) -> AccountAdmin:
 
 def _show_key(
     session: Session, key: NewKey, imported: bool, binding: TupuBinding | None, server: str | None = None
-) -> None:
-    """Show a new secret; an imported one is already known."""
+) -> str | None:
+    """Show a new secret, and return the link that scans with it; an imported one is already known."""
     secret = None if imported else key.secretkey
     secret_id = None if binding is None else binding.secret_id
     record = {"username": key.username, "secretkey": secret, "key": key.key_id, "secret_id": secret_id}
-    if secret and server is not None:
-        record["link"] = scan_link(server, key.username, secret)
+    link = scan_link(server, key.username, secret) if secret and server is not None else None
+    if link is not None:
+        record["link"] = link
     session.record(record, name=key.username)
     if secret:
         session.say("the secret key is shown only this once")
+    return link
+
+
+def _refuse_qr(qr: Path | None, scan_only: bool, secretkey_file: str | None, server: str) -> None:
+    """Raise UsageError or FileExists, before there is a key, for a picture that could not be written."""
+    if scan_only:
+        scan_link(server, "", "")
+    if qr is None:
+        return
+    qr_format(qr)
+    if not scan_only or secretkey_file is not None:
+        raise UsageError("--qr is for the new key of --scan-only: no other may be published")
+    if os.path.lexists(qr):
+        raise FileExists(f"{qr} exists already", item=str(qr))
+    if not qr.parent.is_dir():
+        raise UsageError(f"no such folder: {qr.parent}", item=str(qr))
