@@ -59,7 +59,7 @@ bench-geometry: .venv/ready ## how exact the corners are, on oxford_affine of ..
 bench-level: .venv/ready ## how often pictures of each level are found by the simulated camera; needs ../shared/data
 	$(BIN)/python -m benchmarks.level $(ARGS)
 
-bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery of 10,000: see docs/explanation/score.md
+bench-openset: .venv/ready ## false accepts and the threshold curve in a gallery of 10,000: see docs/appendix/score.md
 	$(BIN)/python -m benchmarks.openset $(ARGS)
 
 bench-duplicates: .venv/ready ## copies and series, distinguished by content; needs ../shared/data

@@ -62,7 +62,7 @@ VIEWS = {
     "across the street": Camera(share=0.15, tilt=30, blur=0.9, noise=6, quality=60, roll=-10, clutter=40),
     "through a window": Camera(share=0.5, tilt=45, blur=1.2, glare=0.9, noise=5, roll=10, clutter=40),
 }
-"""What the level is fitted to (docs/explanation/level.md): six difficulties at growing strength, and
+"""What the level is fitted to (docs/appendix/level.md): six difficulties at growing strength, and
 mixtures."""
 
 

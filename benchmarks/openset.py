@@ -1,7 +1,7 @@
 """The false accept rate of a gallery of 10,000 pictures, its threshold curve, and what a score means.
 
 The gallery: the targets of all sets and the 3,000 distractors of ../shared/data/bench, and the pictures of
-Debian packages that were unpacked into one folder (docs/explanation/score.md lists them). These are looked
+Debian packages that were unpacked into one folder (docs/appendix/score.md lists them). These are looked
 up: books and paintings without their target, each distractor and each wallpaper, stamp and map without
 itself, the negatives, and the photos that show a target. Run it by `make bench-openset`; ARGS: --debian DIR,
 --data-dir DIR (kept, so that a second run need not register), --every N (each Nth photo), --effort, --jobs,

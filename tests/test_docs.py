@@ -110,17 +110,17 @@ def test_the_pages_that_the_code_cites_are_there_with_their_headings_and_steps()
     "cited",
     [
         'docs/gone.md, "Codes"',
-        'docs/explanation/score.md, "Nowhere"',
-        "docs/explanation/recognition.md, step 99",
-        "docs/explanation/recognition.md, steps 6 and 99",
+        'docs/appendix/score.md, "Nowhere"',
+        "docs/appendix/recognition.md, step 99",
+        "docs/appendix/recognition.md, steps 6 and 99",
         "recognition.md, step 3",
         "protocols.md, decision 2",
-        "docs/explanation/recognition.md, Steps, 3",
-        "docs/explanation/recognition.md, look-alikes",
+        "docs/appendix/recognition.md, Steps, 3",
+        "docs/appendix/recognition.md, look-alikes",
     ],
 )
 def test_a_citation_of_what_is_not_there_is_seen(cited: str) -> None:
-    sound = '# (docs/explanation/score.md,\n    # "Codes"; docs/explanation/recognition.md, steps 6 and 10)'
+    sound = '# (docs/appendix/score.md,\n    # "Codes"; docs/appendix/recognition.md, steps 6 and 10)'
     source = f'"""It is so ({cited})."""\n    {sound}'
     assert [cited.startswith(broken) for broken in broken_citations(source)] == [True]
 

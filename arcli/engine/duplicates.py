@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class DuplicateOptions:
     """shortlist: targets that a picture is compared with (5 to 30).
 
-    What it would be mistaken for is at the top: R@5 of the vote is .99 (docs/explanation/recognition.md, step
+    What it would be mistaken for is at the top: R@5 of the vote is .99 (docs/appendix/recognition.md, step
     3).
     """
 

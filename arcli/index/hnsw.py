@@ -1,4 +1,4 @@
-"""The `hnsw` kind: hnswlib behind a wrapper that avoids its pitfalls (docs/explanation/recognition.md).
+"""The `hnsw` kind: hnswlib behind a wrapper that avoids its pitfalls (docs/appendix/recognition.md).
 
 hnswlib keeps a 64-bit label per descriptor: the row id and the descriptor's number in its target, so that a
 graph file is complete by itself.
@@ -31,7 +31,7 @@ _SEED = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HnswSettings:
-    """Measured in docs/explanation/recognition.md: a low recall of neighbours does not harm the vote.
+    """Measured in docs/appendix/recognition.md: a low recall of neighbours does not harm the vote.
 
     m: links per node (4 to 32). ef_construction: candidates while building (20 to 200). ef: candidates while
     searching (10 to 100), never below k: of 404 photos in a gallery of 3,274 the right target is in the

@@ -1,4 +1,4 @@
-"""From neighbour lists to a shortlist: every keypoint of the photo votes (docs/explanation/recognition.md,
+"""From neighbour lists to a shortlist: every keypoint of the photo votes (docs/appendix/recognition.md,
 step 3)."""
 
 from __future__ import annotations

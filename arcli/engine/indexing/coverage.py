@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexingOptions:
-    """What of a target is indexed and how it is searched; docs/explanation/recognition.md, step 3.
+    """What of a target is indexed and how it is searched; docs/appendix/recognition.md, step 3.
 
     keypoints (100 to 400): the strongest of each target, whose codes the index holds. neighbours (2 to 50):
     nearest descriptors that vote for each keypoint of a photo. rows_at_once (50 to 2000): rows whose features

@@ -14,7 +14,7 @@ from arcli.vision.geometry import quad_overlap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RivalOptions:
-    """Which candidates compete (docs/explanation/recognition.md, step 7).
+    """Which candidates compete (docs/appendix/recognition.md, step 7).
 
     inliers: an accepted candidate with this share of the best one's inliers may be a look-alike of it (.1 to
     .5). nearly_inliers: the same for one that is below its threshold (.2 to .8). same_place: two quads with

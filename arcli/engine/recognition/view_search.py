@@ -22,7 +22,7 @@ from arcli.vision.geometry import area, inside
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecognizeOptions:
-    """What can be tuned in the recipe; measured in docs/explanation/recognition.md unless another place is
+    """What can be tuned in the recipe; measured in docs/appendix/recognition.md unless another place is
     named.
 
     shortlist: targets taken from one view (20 to 60); shortlist_many: when several targets in a photo are

@@ -18,7 +18,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixOptions:
-    """How these codes are found (docs/explanation/score.md, "Codes").
+    """How these codes are found (docs/appendix/score.md, "Codes").
 
     gaps: px of white that a code may have inside (5..30), one after the other. side: px that a code has at
     least (30..60). marks: share of the modules of its marks that are right (.9..1). contrast: gray levels

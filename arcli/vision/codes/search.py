@@ -21,7 +21,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeOptions:
-    """How codes are found and compared (docs/explanation/score.md, "Codes").
+    """How codes are found and compared (docs/appendix/score.md, "Codes").
 
     finders: share of the modules of each finder mark of a QR code that must be right (.85 to 1). modules: the
     fewest and the most modules along a side of a QR code. window: px within which bars run in one direction

@@ -19,7 +19,7 @@ from arcli.vision.opencv import cv2
 class SmallPictures:
     """kept_side (320 to 1280): px of the kept picture: enough to look at, and to extract features from again.
     kept_bytes (100,000 to 1 M): a JPEG of that size with more is encoded again. thumbnail_side (64 to 256):
-    px; blocks of 16 px of it are compared (docs/explanation/recognition.md, step 5). quality (70 to 95): of
+    px; blocks of 16 px of it are compared (docs/appendix/recognition.md, step 5). quality (70 to 95): of
     both.
     """
 

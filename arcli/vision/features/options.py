@@ -9,7 +9,7 @@ from arcli.models import Effort
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiftOptions:
-    """What a preset's keypoints are (docs/explanation/recognition.md, step 2).
+    """What a preset's keypoints are (docs/appendix/recognition.md, step 2).
 
     target_contrast: SIFT drops keypoints of a target below it (.005 to .04); OpenCV's default of .04 loses
     dim pictures. photo_contrast: the same for photos: where they are blurred or dim, weak keypoints are
@@ -42,7 +42,7 @@ class ExtractOptions:
 
 
 ENROLL = ExtractOptions(max_side=400, max_keypoints=400)
-"""A gallery picture: 320 to 400 px measured best (docs/explanation/recognition.md). 400 keypoints instead of
+"""A gallery picture: 320 to 400 px measured best (docs/appendix/recognition.md). 400 keypoints instead of
 300 find two more of 85 worn banknotes and lose nothing elsewhere."""
 
 
@@ -55,7 +55,7 @@ _NORMAL = (*_FAST, _photo(800, 800))
 _THOROUGH = (*_NORMAL, _photo(1200, 1500))
 
 CASCADE = {Effort.FAST: _FAST, Effort.NORMAL: _NORMAL, Effort.THOROUGH: _THOROUGH}
-"""Query extractions by effort, tried in order until something is accepted (docs/explanation/recognition.md,
+"""Query extractions by effort, tried in order until something is accepted (docs/appendix/recognition.md,
 step 8).
 
 At 400 px, 250 voters put the right one of 3,274 targets among the first 15 as often as 500 do (98.8 % of 407
@@ -66,13 +66,13 @@ CASCADE_MANY = {
     Effort.NORMAL: (_photo(800, 1500),),
     Effort.THOROUGH: (_photo(1200, 3000),),
 }
-"""Several targets in a photo share its keypoints, so more are extracted (docs/explanation/recognition.md,
+"""Several targets in a photo share its keypoints, so more are extracted (docs/appendix/recognition.md,
 step 11)."""
 
 
 CROWD = {Effort.FAST: None, Effort.NORMAL: _photo(1024, 4000), Effort.THOROUGH: _photo(1200, 5000)}
 """For a photo in which several targets were found, as on a wall: they are small, and each has few of the
-keypoints (docs/explanation/recognition.md, step 11)."""
+keypoints (docs/appendix/recognition.md, step 11)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ TILTS = {
 """Views for a photo in which nothing was found so far. Cameras tip and turn more than they roll, so those two
 directions come first; four cover the full circle. 150 voters find as many of 404 photos as 300. A factor of
 2.4 at 560 px finds ten times as many squeezed photos as 2.0 at 400 px in the same time
-(docs/explanation/recognition.md)."""
+(docs/appendix/recognition.md)."""
 
 TILTS_MANY = {
     Effort.FAST: (),

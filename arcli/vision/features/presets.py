@@ -15,7 +15,7 @@ from arcli.features import CODE_DIM
 DEFAULT_PRESET = 1
 ALIKE = {1: 2000.0}
 """The `alike` of each preset: in a gallery without look-alikes 2 of 100 keypoints of photos have
-ten neighbours so near (docs/explanation/recognition.md, "Look-alikes, and many targets")."""
+ten neighbours so near (docs/appendix/recognition.md, "Look-alikes, and many targets")."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,7 +24,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RectifiedOptions:
-    """When a place is rectified, and what counts in the rectified view (docs/explanation/recognition.md,
+    """When a place is rectified, and what counts in the rectified view (docs/appendix/recognition.md,
     steps 6 and 10).
 
     tilted: a place counts as tilted when a small circle becomes an ellipse with this ratio of axes (1.1 to
@@ -72,7 +72,7 @@ def rectified_inliers(photo: Pixels, homography: Matrix, target: Features) -> in
     """Count matches at distinct places that agree with `homography` in position, scale and angle.
 
     A photo of the target has several times those of the first verification where that was small, blurred or
-    oblique; a picture that merely resembles it has no more than before (docs/explanation/recognition.md).
+    oblique; a picture that merely resembles it has no more than before (docs/appendix/recognition.md).
     """
     options = VerifyOptions(ransac_th=OPTIONS.first)
     seen = _seen(photo, homography, target)

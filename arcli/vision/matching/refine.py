@@ -18,7 +18,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefineOptions:
-    """The last fit of a place (docs/explanation/recognition.md, step 10; chosen on oxford_affine).
+    """The last fit of a place (docs/appendix/recognition.md, step 10; chosen on oxford_affine).
 
     ratio: nearest to second nearest distance (.9 to 1): once the place is known, nearly every nearest
     neighbour that lies there is right. fewest: with fewer correspondences the first fit is kept (6 to 20).

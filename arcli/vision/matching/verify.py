@@ -17,7 +17,7 @@ from arcli.vision.opencv import cv2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOptions:
-    """What can be tuned; measured in docs/explanation/recognition.md, step 4.
+    """What can be tuned; measured in docs/appendix/recognition.md, step 4.
 
     ratio: nearest to second nearest distance, at most (0.7 to 0.95; .85 measured). ransac_th: px at query
     extraction size (2 to 8; 5 measured). min_matches: with fewer no homography is tried (4 to 12).

@@ -12,7 +12,7 @@ from arcli.vision.rating.traits import Traits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdviceOptions:
-    """When a trait is a reason (docs/explanation/level.md, "The level").
+    """When a trait is a reason (docs/appendix/level.md, "The level").
 
     places, contrast, scale, narrowness: the medians of pictures of level 5, with which others are compared.
     telling: log-odds that a trait must cost before it is given as a reason (.2 to 1). small_side: px of the

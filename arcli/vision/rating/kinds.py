@@ -1,5 +1,5 @@
 """Kinds of pictures that are mistaken for each other, or not found, however many details they have: codes,
-pages of nothing but text, dials and grids (docs/explanation/score.md, "Kinds of pictures"). Each is a hint,
+pages of nothing but text, dials and grids (docs/appendix/score.md, "Kinds of pictures"). Each is a hint,
 whatever the level.
 """
 
@@ -55,7 +55,7 @@ GRID = Hint(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindOptions:
-    """When a picture is of a kind (docs/explanation/score.md, "Kinds of pictures").
+    """When a picture is of a kind (docs/appendix/score.md, "Kinds of pictures").
 
     dense: share of black and white detail from which a thumbnail is searched for codes (.05 to .2): an EAN
     alone had .33, a sign with a QR code .17. in_code: share of the keypoints that lie in codes (.3 to .8).

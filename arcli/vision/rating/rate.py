@@ -16,7 +16,7 @@ from arcli.vision.rating.traits import measure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelOptions:
-    """What the levels mean (docs/explanation/level.md, "The level").
+    """What the levels mean (docs/appendix/level.md, "The level").
 
     recalls: the expected shares of the camera's views from which the level is 2, 3, 4, 5. min_places: the
     fewest distinct places with keypoints (5 to 12): an inlier is worth at most 3.5 of the 18 that a match

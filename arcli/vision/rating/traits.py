@@ -17,7 +17,7 @@ from arcli.vision.opencv import cv2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraitOptions:
-    """How traits are measured (docs/explanation/level.md, "The level").
+    """How traits are measured (docs/appendix/level.md, "The level").
 
     grid: cells per side for the spread (4 to 10). compared: how many of the strongest keypoints are compared
     with each other (60 to 200; 120 take .4 ms). side: px of the long side at which contrast is measured,

@@ -20,7 +20,7 @@ Plane = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppearanceOptions:
-    """How a place is compared with a thumbnail (docs/explanation/recognition.md, step 5).
+    """How a place is compared with a thumbnail (docs/appendix/recognition.md, step 5).
 
     block: px of a 128 px thumbnail (8 to 32). fine, coarse: px of the two blurs between which detail lies (1
     to 2, 3 to 8): at finer detail the homography of few points is off; coarser are outlines and shadows,

@@ -28,7 +28,7 @@ from arcli.vision.scoring.tones import Laid, compared_by_colour, compared_by_det
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookAlikeOptions:
-    """How a photo votes between two look-alikes (docs/explanation/recognition.md, "Look-alikes, and many
+    """How a photo votes between two look-alikes (docs/appendix/recognition.md, "Look-alikes, and many
     targets").
 
     weight: of what a photo shows of the difference (.3 to 1). hidden: share of the difference, up or down,

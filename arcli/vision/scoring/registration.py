@@ -34,7 +34,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarpOptions:
-    """How far a warp bends (docs/explanation/recognition.md, "Look-alikes, and many targets").
+    """How far a warp bends (docs/appendix/recognition.md, "Look-alikes, and many targets").
 
     degree: of the polynomials of x and y (1 to 4). blurs: of the steps, in half pixels (1 to 4); a step
     finds shifts of about its blur. strange: part of the local contrast that a place may be off by until it

@@ -23,7 +23,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamePictureOptions:
-    """What makes a copy (docs/explanation/recognition.md, "Duplicates").
+    """What makes a copy (docs/appendix/recognition.md, "Duplicates").
 
     rounds: of the reweighted fit (4 to 12). off: px, at the size of features, by which half of the inliers
     may miss a copy's place (.4 to 1): copies had at most .41, two photographs of one heap at least .65.

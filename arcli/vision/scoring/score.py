@@ -23,7 +23,7 @@ class Calibration:
     looks: what a perfect correlation adds to the weight of an inlier. blocks: with so many visible blocks it
     counts fully. borderline: the range of evidence in which a rectified view is worth its time. rectified:
     weight of an inlier of that view. threshold: default, by a measured false accept rate
-    (docs/explanation/score.md).
+    (docs/appendix/score.md).
     """
 
     half: float
@@ -46,7 +46,7 @@ CALIBRATION = {
         threshold=0.5,
     )
 }
-"""By preset. docs/explanation/score.md has the false accept rate, the threshold curve and what the score
+"""By preset. docs/appendix/score.md has the false accept rate, the threshold curve and what the score
 means."""
 
 

@@ -25,7 +25,7 @@ _LIGHTNESS = np.array([0.114, 0.587, 0.299], np.float32)  # of B, G and R
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TonesOptions:
-    """How detail and colour are taken (docs/explanation/recognition.md, "Look-alikes, and many targets"); px
+    """How detail and colour are taken (docs/appendix/recognition.md, "Look-alikes, and many targets"); px
     of a thumbnail, levels in parts of full scale.
 
     fine, coarse: px, the blurs that detail lies between; softer: px, blurs by which sharpness is taken;
