@@ -67,10 +67,10 @@ def seen_in(
     features, decoded = enrolled(subject.pixels)
     channel = OneTarget(features, thumbnail(decoded))
     options = FindOptions(effort=effort, count=False)
-    return [view for view in views if _found(photo_of(subject, view), channel, options)]
+    return [view for view in views if found_in(photo_of(subject, view), channel, options)]
 
 
-def _found(photo: Image, channel: SearchedChannel, options: FindOptions) -> bool:
+def found_in(photo: Image, channel: SearchedChannel, options: FindOptions) -> bool:
     decoded = Decoded(photo, (photo.shape[1], photo.shape[0]), "jpeg")
     try:
         found = recognize(decoded, [channel], options)

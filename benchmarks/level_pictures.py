@@ -38,7 +38,7 @@ def subjects(every: int = 1) -> Iterator[Subject]:
     for number, path in list(enumerate(_chosen()))[::every]:
         pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
         assert pixels is not None, path
-        pixels = _fitted(np.asarray(pixels, np.uint8))
+        pixels = fitted(np.asarray(pixels, np.uint8))
         name = f"{path.parents[1].name}/{path.name}"
         half = hashlib.sha256(name.encode()).digest()[0] % 2
         yield Subject(name, "as it is", pixels, half)
@@ -67,7 +67,7 @@ def _chosen() -> list[Path]:
     return [BENCH / row["file"] for row in targets + distractors + others]
 
 
-def _fitted(pixels: Image) -> Image:
+def fitted(pixels: Image) -> Image:
     factor = min(1.0, SIDE / max(pixels.shape))
     size = tuple(max(1, round(side * factor)) for side in pixels.shape[1::-1])
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)

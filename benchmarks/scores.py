@@ -1,9 +1,9 @@
 """Scores of right answers, of look-alikes and of photos that show nothing: what a threshold divides.
 
-All gallery pictures of ../shared/data/bench and the 3,000 distractors are in one channel, and in two more from
-which a half of the sets' targets was removed. A photo's best score there, without its own target, is that of a
-look-alike where the set has some (banknotes), else of a picture that shows nothing registered. Run it by
-`python -m benchmarks.scores`, some ten minutes; docs/figures.py draws what it writes.
+All gallery pictures of ../shared/data/bench and the 3,000 distractors are in one channel, and in two more
+from which half of the sets' targets was removed. A photo's best score there, without its own target, is that
+of a look-alike where the set has some (banknotes), else of a picture that shows nothing registered. Run it
+by `python -m benchmarks.scores`, some ten minutes; docs/figures.py draws what it writes.
 """
 
 from __future__ import annotations
