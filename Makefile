@@ -23,7 +23,7 @@ demo: .venv/ready ## the tour: register sample pictures, find them on photos
 	@PATH="$(CURDIR)/$(BIN):$$PATH" samples/tour.sh
 
 test: .venv/ready ## the tests, some minutes (also: make test ARGS="tests/cli -k find")
-	$(PYTEST) -m "not bench and not browser" $(ARGS)
+	$(PYTEST) -m "not bench and not browser" --ignore tests/test_examples.py $(ARGS)
 
 test-full: .venv/ready ## all tests, also the long ones, which need ../shared/data
 	$(PYTEST) $(ARGS)
@@ -41,9 +41,9 @@ types: .venv/ready
 layers: .venv/ready
 	$(BIN)/lint-imports
 
-docs: .venv/ready .venv-docs/ready ## docs/ agrees with the program, links lead somewhere; the site, into build/site
+docs: .venv/ready .venv-docs/ready ## docs/ agrees with the program, its examples run, links lead somewhere; the site, into build/site
 	$(BIN)/python docs/generate.py --check
-	$(BIN)/python -m pytest tests/test_docs.py $(ARGS)
+	$(PYTEST) tests/test_docs.py tests/test_examples.py $(ARGS)
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
 	$(BIN)/python tools/site.py build/site
 

@@ -6,6 +6,7 @@ python docs/examples.py PAGE… writes the outputs into the pages; --check only 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -13,11 +14,16 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import httpx
 
 ROOT = Path(__file__).parent.parent
 _BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 _MARK = "==next command=="
+_PORTS = re.compile(r"\b8443\b|\b8080\b")
+_VENDOR = "https://rest.vendor.example"
 _WAIT = "curl -sk --retry 60 --retry-connrefused --retry-delay 1 --retry-max-time 90 {url}/readyz >/dev/null"
 
 
@@ -31,12 +37,38 @@ def script(lines: list[str], port: int) -> str:
     """Return what bash runs. A command that ends in & is a server, and is waited for."""
     text = ["trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
     for given in lines:
-        line = given.replace("0.0.0.0", "127.0.0.1").replace("8443", str(port))  # noqa: S104 - never there
+        line = _PORTS.sub(str(port), given.replace("0.0.0.0", "127.0.0.1"))  # noqa: S104 - never there
         text.append(f"echo '{_MARK}'")
         text.append(f"{line[:-1]} >/dev/null 2>&1 &" if line.endswith("&") else line)
         if line.endswith("&"):
-            text.append(_WAIT.format(url=f"https://127.0.0.1:{port}"))
+            scheme = "https" if "--tls-cert" in line else "http"
+            text.append(_WAIT.format(url=f"{scheme}://127.0.0.1:{port}"))
     return "\n".join(text)
+
+
+@contextlib.contextmanager
+def vendor(page: str) -> Iterator[tuple[str, str]]:
+    """Yield URL and secret of what stands in for the vendor's service where a page names it."""
+    if _VENDOR not in page:
+        yield _VENDOR, ""
+        return
+    sys.path.insert(0, str(ROOT))
+    from tests.fakes.arcloud import CREDENTIALS, FakeVendor
+
+    service = FakeVendor(channels=("posters",))
+    try:
+        for picture in ("card.png", "peanuts.png", "starry_night.jpg"):
+            name = picture.partition(".")[0]
+            fields = CREDENTIALS | {
+                "channel": "posters",
+                "identifier": name,
+                "metadata": f'{{"title": "{name}"}}',
+            }
+            with (ROOT / "samples" / "gallery" / picture).open("rb") as file:
+                httpx.post(f"{service.url}/AddImage", data=fields, files={"image": file}).raise_for_status()
+        yield service.url, CREDENTIALS["secretkey"]
+    finally:
+        service.stop()
 
 
 def run(page: str, folder: Path) -> list[str]:
@@ -54,17 +86,19 @@ def run(page: str, folder: Path) -> list[str]:
     }
     settings |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
     settings["XDG_DATA_HOME"] = str(folder / "data")
-    text = script([command for command, _ in commands(page)], port)
-    ran = subprocess.run(  # noqa: S603 - a page of ours
-        ["bash", "-c", text],  # noqa: S607
-        env=settings,
-        cwd=folder,
-        text=True,
-        stdout=-1,
-        stderr=-2,
-        check=False,
-    )
-    printed = ran.stdout.replace(str(port), "8443").split(f"{_MARK}\n")[1:]
+    with vendor(page) as (url, secret):
+        text = script([command for command, _ in commands(page)], port).replace(_VENDOR, url)
+        ran = subprocess.run(  # noqa: S603 - a page of ours
+            ["bash", "-c", text],  # noqa: S607
+            env=settings | {"VENDOR_KEY": secret},
+            cwd=folder,
+            text=True,
+            stdout=-1,
+            stderr=-2,
+            check=False,
+        )
+    shown = str(8443 if "8443" in page else 8080)
+    printed = ran.stdout.replace(str(port), shown).replace(url, _VENDOR).split(f"{_MARK}\n")[1:]
     return [re.sub(r" +$", "", output, flags=re.MULTILINE) for output in printed]
 
 

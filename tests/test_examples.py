@@ -1,4 +1,4 @@
-"""The commands of README and tutorial do and print what the page says."""
+"""The commands of README, tutorial and the page for those who leave a vendor do and print what it says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ assert _SPEC is not None
 assert _SPEC.loader is not None
 examples: Any = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(examples)
-PAGES = ["README.md", "docs/tutorial.md"]
+PAGES = ["README.md", "docs/tutorial.md", "docs/how-to/leaving-a-vendor.md"]
 
 
 def text(name: str) -> str:
