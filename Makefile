@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_REQUIRE_VIRTUALENV = 1
 
 .DEFAULT_GOAL = help
-.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-duplicates bench-bulk bench-index bench-kinds bench-size bench-size-full faults faults-full faults-serve lowest audit wheel constraints clean
+.PHONY: help demo test test-full check lint types layers docs bench bench-recognition bench-geometry bench-level bench-openset bench-lookalikes bench-duplicates bench-bulk bench-index bench-kinds bench-size bench-size-full faults faults-full lowest audit wheel constraints clean
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -74,10 +74,10 @@ faults: .venv/ready ## the fault suites, a part of each: kills, power losses, fu
 faults-full: .venv/ready ## a whole fault suite, an hour at a time; run again to continue: make faults-full PART=crash
 	$(BIN)/python -m faults --full $(PART) $(ARGS)
 
-faults-serve: .venv/ready ## serve under 16 hostile clients, under load, and for 20 minutes: see docs/how-to/server.md
-	$(BIN)/python -m benchmarks.hostile --seconds 120 $(ARGS)
-	$(BIN)/python -m benchmarks.soak --part load
-	$(BIN)/python -m benchmarks.soak --part soak
+.PHONY: steady
+steady: .venv/ready ## the tests of interrupts, faults and servers, ten times beside four busy processes; run again to continue
+	$(BIN)/python -m faults.steady $(ARGS)
+
 .PHONY: bench-versions
 bench-versions: .venv/ready ## versions of one art, and labels on bottles; needs ../shared/data
 	$(BIN)/python -m benchmarks.versions $(ARGS)

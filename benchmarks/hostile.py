@@ -117,6 +117,17 @@ def stall(site: Site, address: str, *, sent: int, announced: int = 9_000_000) ->
             line.recv(100)
 
 
+def tiny_chunks(site: Site, address: str) -> None:
+    """Send a picture of 9 MB, each byte in a chunk of its own, as far as it is taken."""
+    with socket.create_connection(("127.0.0.1", site.port), 20, source_address=(address, 0)) as line:
+        head = "POST /FindImage HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        head += f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
+        begun = form(site.login, b"x").partition(b"x\r\n--")[0]
+        line.sendall(head.encode() + b"%x\r\n%s\r\n" % (len(begun), begun))
+        for _ in range(9000):
+            line.sendall(b"1\r\nx\r\n" * 1000)
+
+
 def idle(site: Site, address: str, *, said: bytes = b"") -> None:
     """Hold a hundred connections that send nothing, or half of a request's headers."""
     with contextlib.ExitStack() as stack:
@@ -150,6 +161,7 @@ def kinds(site: Site) -> dict[str, Callable[[str], Any]]:
     found |= {
         "wrong_keys": lambda address: [post(site, address, "GetImages", wrong) for _ in range(50)],
         "get_images": lambda address: [post(site, address, "GetImage", public) for _ in range(50)],
+        "tiny_chunks": lambda address: tiny_chunks(site, address),
         "stalled": lambda address: stall(site, address, sent=5_000_000),
         "idle": lambda address: idle(site, address),
         "half_headers": lambda address: idle(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks import hostile, soak
+from benchmarks import hostile, silent, soak
 from faults import crash, damage, disk, inputs, power
 from faults.harness import Harness, harness
 from faults.openapi import described
@@ -82,6 +83,16 @@ def attacked(progress: Progress, path: Path, _minutes: float, _most: int | None)
     return finished(progress, path, seconds)
 
 
+def surrounded(progress: Progress, path: Path, _minutes: float, _most: int | None) -> Progress:
+    """Look photos up beside 2,000 silent connections."""
+    began = time.monotonic()
+    found = silent.measure(rounds=max(1, round(4 * progress.share)), connections=2000)
+    progress.figures, progress.done = found, found["lookups"]
+    progress.phases = {"opened": found["opened"]}
+    progress.problems = [f"{found['refused']} honest lookups were refused"] if found["refused"] else []
+    return finished(progress, path, time.monotonic() - began)
+
+
 def finished(progress: Progress, path: Path, seconds: float) -> Progress:
     progress.complete, progress.seconds = True, seconds
     for problem in progress.problems:
@@ -120,6 +131,7 @@ PARTS: dict[str, Part] = {
     "requests": Part("requests that no client should send, and what is hardly HTTP", requests, 0.1, 100_000),
     "openapi": Part("requests that schemathesis makes of our OpenAPI description", described, 0.1),
     "hostile": Part("lookups beside 16 hostile clients", attacked, 0.0),
+    "silent": Part("lookups beside 2,000 connections that say nothing or too little", surrounded, 0.0),
     "load": Part("mixed calls from 1, 8, 32 and 128 clients", partial(loaded, "load"), 0.1),
     "soak": Part("mixed calls from 8 clients for a long time", partial(loaded, "soak"), 0.05),
 }

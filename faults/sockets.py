@@ -25,6 +25,20 @@ def _chunks(chance: random.Random) -> bytes:
     return _HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chance.choice(sizes) + b"\r\nhello\r\n0\r\n\r\n"
 
 
+def _tiny_chunks(chance: random.Random) -> bytes:
+    """Return a body in so many small chunks that reading them is the work."""
+    size, count = chance.randrange(1, 20), chance.randrange(1000, 40_000)
+    piece = b"%x%s\r\n%s\r\n" % (size, chance.choice([b"", b";a", b';a="b"']), b"x" * size)
+    return _HEAD + b"Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n" + piece * count
+
+
+def _whole_url(chance: random.Random) -> bytes:
+    host = chance.choice(
+        [b"http://x", b"HTTPS://[::1]:9", b"http://", b"http:", b"ftp://x", b"http://x?", b"*"]
+    )
+    return b"GET " + host + b"/healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
 def _lengths(chance: random.Random) -> bytes:
     lines = [b"Content-Length: 5\r\nContent-Length: 6", b"Content-Length: -1", b"Content-Length: +5"]
     lines += [b"Content-Length: 5\r\nTransfer-Encoding: chunked", b"Content-Length: 1e3", b"Content-Length:"]
@@ -39,6 +53,8 @@ def _noise(chance: random.Random) -> bytes:
 SHAPES: dict[str, Shape] = {
     "half a request": _half,
     "bad chunks": _chunks,
+    "tiny chunks": _tiny_chunks,
+    "whole URL": _whole_url,
     "contradicting lengths": _lengths,
     "noise": _noise,
     "huge header": lambda chance: _HEAD + b"X: " + b"y" * chance.randrange(10_000, 2_000_000) + b"\r\n\r\n",

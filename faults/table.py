@@ -60,6 +60,12 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "the folder of a new backup could be gone: its name was not synced in the folder above",
         "the names of all folders that a backup makes are",
     ),
+    (
+        "requests",
+        "a body in chunks of one byte took a second a megabyte of the thread that all requests share",
+        "a body of very many tiny chunks ends its connection",
+    ),
+    ("requests", "a request that named a whole URL was not found", "its path counts"),
 )
 MARK = "<!-- results -->\n"  # of the page, after which it is written
 
@@ -71,6 +77,8 @@ def merged(folder: Path) -> dict[str, Any]:
         found = json.loads(path.read_text())
         if "sabotages" in found:
             results["sabotage"] = found
+        elif "steady" in found:
+            results["steady"] = found
         elif not path.stem.endswith("-tenth"):
             results["parts"][path.stem] = found
     return results
@@ -83,12 +91,15 @@ def page(results: dict[str, Any]) -> str:
     blocks += [_NOTE, _ends(parts), "## What was injured\n", table(*_by_operation(parts))]
     blocks += ["Kills by what was about to be done:\n", table(("phase", "kills"), _by_phase(parts))]
     blocks += ["## Found and fixed\n", table(("suite", "what", "now"), FOUND)]
+    if steady := results.get("steady"):
+        blocks += ["## Again and again\n", _again(steady), table(_RUNS, _runs(steady["steady"]))]
     blocks += ["## Sabotaged builds\n", _SABOTAGE]
     blocks += [table(_BROKEN, _sabotages(results.get("sabotage", {})))]
     return "\n".join(blocks)
 
 
 _HEADS = ("suite", "what", "number", "minutes", "problems", "date", "commit")
+_RUNS = ("run", "passed", "minutes", "load average", "what it said")
 _BROKEN = ("what was broken", "suite", "noticed", "what it said")
 _NOTE = (
     "What the suites found is named below. The problems of `crash` are the creation that was killed; with"
@@ -132,6 +143,13 @@ def _ends(parts: dict[str, Any]) -> str:
             f" idle time ({attack['attacked_ms']:.0f} ms, {attack['idle_ms']:.0f} ms idle); of its"
             f" {attack['lookups']} lookups {attack['refused']} were refused."
         )
+    if silent := parts.get("silent", {}).get("figures"):
+        lines.append(
+            f"Beside {silent['connections']:,} connections that sent nothing, or half of a request's headers,"
+            f" it took {silent['ratio']} times its idle time ({silent['beside_ms']:.0f} ms,"
+            f" {silent['idle_ms']:.0f} ms idle); {silent['opened']:,} were"
+            " opened, since the server closes them after 10 s."
+        )
     if soak := parts.get("soak", {}).get("figures"):
         first, last = soak["footprint"][len(soak["footprint"]) // 4], soak["footprint"][-1]
         lines.append(
@@ -151,6 +169,21 @@ def _loads(loads: list[dict[str, Any]]) -> list[str]:
         for one in loads
     ]
     return [f"Clients that call one request after the other: {'; '.join(each)}."] if each else []
+
+
+def _again(steady: dict[str, Any]) -> str:
+    date, commit = steady["run"]["date"][:10], steady["run"]["commit"][:10]
+    tests = ", ".join(f"`{name}`" for name in steady["tests"])
+    return (
+        f"`make steady` ran {tests} beside {steady['busy']} processes that did nothing but take time, on"
+        f" 2 cores ({date}, {commit}).\n"
+    )
+
+
+def _runs(runs: list[dict[str, Any]]) -> Iterator[tuple[object, ...]]:
+    for number, one in enumerate(runs, start=1):
+        said = one["said"] + "".join(f"; {name}" for name in one["failed"])
+        yield number, "yes" if one["passed"] else "NO", round(one["seconds"] / 60), one["load"][1], said
 
 
 def _by_operation(parts: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:

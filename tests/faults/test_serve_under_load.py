@@ -1,4 +1,4 @@
-"""A small part of the load, soak and hostile suites of `serve`; the whole is `make faults-serve`."""
+"""A small part of the load, soak and hostile suites of `serve`; the whole: docs/appendix/faults.md."""
 
 from __future__ import annotations
 

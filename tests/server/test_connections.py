@@ -111,6 +111,43 @@ def test_what_stops_being_http_in_a_body_ends_its_call_quietly(
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
+def test_a_body_of_many_tiny_chunks_ends_its_call(
+    tmp_path: Path, secrets: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each chunk takes time of the thread that all requests share, whatever it holds."""
+    form = multipart({"username": "shop", "secretkey": secrets["shop"], "channel": "posters"}, bytes(9000))
+    head = (
+        f"POST /FindImage HTTP/1.1\r\nHost: x\r\nContent-Type: {MULTIPART}\r\nTransfer-Encoding: chunked\r\n"
+    )
+
+    def answer(url: str, size: int) -> bytes:
+        pieces = [form[at : at + size] for at in range(0, len(form), size)]
+        body = b"".join(b"%x;a=b\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\nA: b\r\n\r\n"
+        parts = urlsplit(url)
+        where = (parts.hostname or "", parts.port or 80)
+        return exchange(where, head.encode() + b"Connection: close\r\n\r\n" + body, patience=60)
+
+    with threaded_folder(tmp_path / "data") as url:
+        assert answer(url, 1).startswith(b"HTTP/1.1 400")
+        assert b'"returncode":20007' in answer(url, 100)  # read to its end: no picture
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("host", ["http://elsewhere.example", "HTTPS://[::1]:1"])
+def test_a_request_may_name_a_whole_url(tmp_path: Path, secrets: dict[str, str], host: str) -> None:
+    with threaded_folder(tmp_path / "data") as url:
+        parts = urlsplit(url)
+        where = (parts.hostname or "", parts.port or 80)
+
+        def answer(target: str) -> bytes:
+            line = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            return exchange(where, line.encode(), patience=60)
+
+        assert answer(f"{host}/healthz?a=b").startswith(b"HTTP/1.1 200")
+        assert answer(host).startswith(answer("/")[:12])
+        assert b"returncode" in answer(f"{host}/Get%49mages")
+
+
 def half_a_body(size: int) -> bytes:
     head = (
         f"POST /FindImage HTTP/1.1\r\nHost: x\r\nContent-Type: {MULTIPART}\r\nContent-Length: 9000000\r\n\r\n"

@@ -11,6 +11,8 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
 
 import h11
 import uvicorn
@@ -23,11 +25,18 @@ from arcli.system import want_open_files
 class ConnectionTuning:
     """Seconds. header_seconds (5 to 30): for a request's headers. unread_seconds (10 to 60): for an answer to
     be taken. Phones on slow networks send headers within 2 s. kept_handles (64 to 1024): files and sockets
-    other than connections: stores, indexes, pipes to processes."""
+    other than connections: stores, indexes, pipes to processes. header_bytes (8 to 256 KiB): of a request.
+    chunks (100 to 10,000), chunk_bytes (16 to
+    1,024): of a body, beyond so many they must have so many bytes on average. Each takes 6 us of the thread
+    that all requests share: a body of 10 MB in chunks of one byte took a minute of it.
+    """
 
     header_seconds: float = 10.0
     unread_seconds: float = 30.0
     kept_handles: int = 256
+    header_bytes: int = 64 << 10
+    chunks: int = 1000
+    chunk_bytes: int = 64
 
 
 class Connections:
@@ -82,12 +91,36 @@ class GuardedConfig(uvicorn.Config):
     tuning: ConnectionTuning
 
 
+class ChunkGuard(h11.Connection):
+    """HTTP/1.1 as h11 reads it, but for a body that comes in too many chunks of too few bytes."""
+
+    def __init__(self, tuning: ConnectionTuning) -> None:
+        super().__init__(h11.SERVER, tuning.header_bytes)
+        self._tuning = tuning
+        self._chunks = self._bytes = 0
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._chunks = self._bytes = 0
+        elif isinstance(event, h11.Data):
+            self._chunks += event.chunk_start
+            self._bytes += len(event.data)
+            if self._chunks > self._tuning.chunks and self._bytes < self._tuning.chunk_bytes * self._chunks:
+                raise h11.RemoteProtocolError("the chunks of the body are too small")
+        return event
+
+
 class GuardedProtocol(H11Protocol):
     """One connection."""
 
     config: GuardedConfig
     _timer: asyncio.TimerHandle | None = None
     _address = ""
+
+    def __init__(self, config: GuardedConfig, *rest: Any, **named: Any) -> None:
+        super().__init__(config, *rest, **named)
+        self.conn = ChunkGuard(config.tuning)
 
     @property
     def is_idle(self) -> bool:
@@ -116,6 +149,7 @@ class GuardedProtocol(H11Protocol):
         before = self.cycle
         super().handle_events()
         if self.cycle is not before:
+            _path_of_url(self.scope)
             self._wait(None)
             self.config.guard.used(self, self._address)
 
@@ -155,6 +189,13 @@ class GuardedProtocol(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)
+
+
+def _path_of_url(scope: Any) -> None:
+    """Take the path of a whole URL, which a request may name too (RFC 9112, 3.2.2); the host is ignored."""
+    if scope["raw_path"][:8].lower().startswith((b"http://", b"https://")):
+        scope["raw_path"] = b"/" + scope["raw_path"].partition(b"://")[2].partition(b"/")[2]
+        scope["path"] = unquote(scope["raw_path"].decode("ascii"))
 
 
 def most_connections(asked: int) -> int:
