@@ -15,6 +15,8 @@ from arcli.settings import ClusterPlace, DataPlace, Kind, Settings
 
 if TYPE_CHECKING:
     from arcli.engine import LocalGallery
+    from arcli.engine.channels import Channels
+    from arcli.engine.migrating import Migration
     from arcli.remote.http.transport import HttpTransport
     from arcli.store.repair.backup_folder import Backups
 
@@ -235,6 +237,29 @@ def backups(settings: Settings) -> Backups:
             hint="use a local profile there; arcli export writes a channel's pictures and metadata",
         )
     return Backups(settings.data_path, Features.from_bytes)
+
+
+def migration(source: Settings, target: Settings) -> Migration:
+    """Open what moves channels from one profile's data to another's; the caller closes it.
+
+    Raises NotSupported for a service, UsageError for one and the same place.
+    """
+    from arcli.engine.migrating import Migration
+
+    from_place, place = own_place(source), own_place(target)
+    if from_place == place:
+        raise UsageError("channels cannot be moved to where they are", item=source.profile.value)
+    return Migration(_channels_of(from_place), _channels_of(place))
+
+
+def _channels_of(place: DataPlace) -> Channels:
+    if isinstance(place, ClusterPlace):
+        from arcli.engine.cluster.channels import ClusterChannels
+
+        return ClusterChannels(place.postgres, place.milvus)
+    from arcli.engine.channels import Channels
+
+    return Channels(place)
 
 
 def build_indexes(settings: Settings, channels: Sequence[str]) -> None:

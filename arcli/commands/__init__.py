@@ -29,6 +29,7 @@ VERBS = {
     "channel": "Make, show, change and remove channels.",
     "backup": "Write all channels, accounts and keys into a folder, checked; what has not changed, once.",
     "restore": "Make an empty data folder from what `backup` wrote: all of it, or nothing.",
+    "migrate": "Move channels between a data folder and a cluster: as they are, compared target by target.",
     "account": "Administer who may use `serve`: accounts, keys, grants.",
     "serve": "Serve the data folder over the ARCloud and Tupu protocols.",
     "profile": "Keep settings under a name.",

@@ -17,13 +17,14 @@ from arcli.console.items import Item, ItemView, Record, record_view
 from arcli.console.streams import Streams
 from arcli.console.tables import TABLES
 from arcli.errors import ArcliError, NotFound, UsageError
-from arcli.settings import Format, Kind, Settings, resolve
+from arcli.settings import Format, Kind, Settings, resolve, resolve_other
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from arcli.console.faults import WarningHandler
     from arcli.console.progress import Advance
+    from arcli.engine.migrating import Migration
     from arcli.gallery import ChannelAdmin, Gallery, Maintenance
     from arcli.models import Finding
     from arcli.store.repair.backup_folder import Backups
@@ -113,6 +114,14 @@ class Session:
         from arcli.connect import backups
 
         return backups(self.settings)
+
+    def migration(self, profile: str) -> Migration:
+        """Open what moves channels from another profile to this one; the caller closes it."""
+        from arcli.connect import migration
+        from arcli.console.faults import WarningHandler
+
+        self._warnings = self._warnings or WarningHandler(self.warn)
+        return migration(resolve_other(profile, self.environ), self.settings)
 
     def compare_samples(self, channel: str | None) -> Iterator[Finding]:
         from arcli.connect import compare_samples

@@ -1,7 +1,7 @@
 """What the user has set, and where: flag > environment > profile > default."""
 
 from arcli.settings.profiles import Profile, ProfileFile, expanded
-from arcli.settings.resolve import examine_settings, resolve
+from arcli.settings.resolve import examine_settings, resolve, resolve_other
 from arcli.settings.values import (
     KEYS,
     OTHERS,
@@ -30,5 +30,6 @@ __all__ = [
     "examine_settings",
     "expanded",
     "resolve",
+    "resolve_other",
     "without_password",
 ]

@@ -16,6 +16,8 @@ from arcli.settings.values import DEFAULTS, KEYS, SECRETS, Format, Kind, Setting
 if TYPE_CHECKING:
     from arcli.models import Finding
 
+_OWN = ("PROFILE", "CHANNEL", "URL", "USERNAME", "SECRETKEY")  # variables that are about the destination
+
 
 def resolve(
     *, flags: Mapping[str, str], environ: Mapping[str, str], profiles: ProfileFile | None = None
@@ -45,6 +47,17 @@ def resolve(
         kept_by=source,
         environ=environ,
     )
+
+
+def resolve_other(profile: str, environ: Mapping[str, str]) -> Settings:
+    """Resolve a profile that data come from: variables about the destination do not count here.
+
+    Raises ProfileNotFound, UsageError.
+    """
+    known = ProfileFile.of_user().get(profile)
+    names = {f"ARCLI_{name}" for name in _OWN} | {f"ARCLI_{key.upper()}" for key in known.values}
+    kept = {name: value for name, value in environ.items() if name not in names}
+    return resolve(flags={"profile": profile}, environ=kept)
 
 
 def _refuse_unknown(profile: Profile, path: Path | None) -> None:

@@ -39,7 +39,7 @@ class TargetRow(Target):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTarget:
-    """The content of a new row. Blobs are stored as they are; `created` None: now."""
+    """The content of a new row. Blobs are stored as they are; `created`, `updated` None: now."""
 
     identifier: str
     features: bytes
@@ -52,6 +52,7 @@ class NewTarget:
     thumbnail: bytes | None = None
     name: str | None = None
     created: str | None = None
+    updated: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,7 +103,7 @@ class WriteTransaction(Snapshot):
             int(new.active),
             new.picture_hash,
             created,
-            now(),
+            new.updated or now(),
             new.name,
             *map(checksum, (new.features, new.picture, new.thumbnail)),
         )

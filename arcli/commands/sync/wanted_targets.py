@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,10 @@ from arcli.bulk.sync.channel_source import ChannelSource
 from arcli.console.session import Session
 from arcli.errors import PictureNotFound, UsageError
 from arcli.models import valid_channel_name
-from arcli.settings import ProfileFile, Settings, resolve
+from arcli.settings import Settings, resolve_other
 
 if TYPE_CHECKING:
     from arcli.gallery import Gallery
-
-_OWN = ("PROFILE", "CHANNEL", "URL", "USERNAME", "SECRETKEY")  # variables that are about the destination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +103,7 @@ def other_channel(session: Session, wanted: Wanted) -> Iterator[ChannelSource]:
     from arcli.connect import open_gallery
 
     assert wanted.from_profile is not None
-    settings = _settings_of(wanted.from_profile, session.environ)
+    settings = resolve_other(wanted.from_profile, session.environ)
     name = valid_channel_name(wanted.source or settings.channel.value)
     if name == session.channel and _place(settings) == _place(session.settings):
         raise UsageError(f"channel {name} cannot be its own source")
@@ -118,14 +116,6 @@ def other_channel(session: Session, wanted: Wanted) -> Iterator[ChannelSource]:
             pictures=_pictures(wanted),
             trust_ratio=wanted.trust_ratio,
         )
-
-
-def _settings_of(profile: str, environ: Mapping[str, str]) -> Settings:
-    """Resolve another profile: variables about the destination do not count here."""
-    known = ProfileFile.of_user().get(profile)
-    names = {f"ARCLI_{name}" for name in _OWN} | {f"ARCLI_{key.upper()}" for key in known.values}
-    kept = {name: value for name, value in environ.items() if name not in names}
-    return resolve(flags={"profile": profile}, environ=kept)
 
 
 def _place(settings: Settings) -> dict[str, str]:

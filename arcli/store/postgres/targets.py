@@ -250,7 +250,7 @@ class PostgresWriter(PostgresSnapshot):
             new.active,
             new.picture_hash,
             created,
-            now(),
+            new.updated or now(),
             new.name,
         )
         row = self.connection.raw.execute(
