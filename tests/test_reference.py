@@ -60,7 +60,8 @@ account grant two --channel third | account revoke two --channel third | account
 account server-key | channel backup copied {out}/copied.backup | channel rm copied --yes
 channel restore {out}/copied.backup | backup {out}/backup
 --data-dir {out}/again restore {out}/backup | rm card
---data-dir {out}/moved --profile local migrate --from-profile shop
+--data-dir {out}/data profile add old --kind local
+--data-dir {out}/moved --profile local migrate --from-profile old default
 """
 
 
