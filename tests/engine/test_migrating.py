@@ -1,4 +1,4 @@
-"""Channels moved from one data folder into another: equal in all that is kept, resumed, and never over others."""
+"""Channels moved from one data folder into another: equal in all that is kept, resumed, never over others."""
 
 from __future__ import annotations
 
