@@ -111,7 +111,10 @@ bench-size-full: .venv/ready ## the same to 100,000 targets, in parts of at most
 bench-kinds: .venv/ready ## flat, graph and inverted lists compared: cost, size, recall; needs ../shared/data
 	$(BIN)/python -m benchmarks.kinds $(ARGS)
 
-.PHONY: bench-peers
+.PHONY: bench-peers bench-features
+bench-features: .venv/ready ## what fewer keypoints, dimensions or bits of each target cost; needs ../shared/data
+	$(BIN)/python -m benchmarks.feature_bytes $(ARGS)
+
 bench-peers: .venv/bench ## arcli beside OpenCV brute force, ORB voting with faiss, pHash; needs ../shared/data
 	$(BIN)/python -m benchmarks.peers $(ARGS)
 
