@@ -89,13 +89,15 @@ def main() -> None:
     """Measure, print what thresholds would give, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="each Nth photo")
+    parser.add_argument("--data-dir", type=Path, help="kept, so that a second run need not register")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     given = parser.parse_args()
     need_photo_sets()
     with tempfile.TemporaryDirectory() as folder:
-        entries = manifest()
-        prepare(entries, Path(folder))
-        scores = measure(entries, Path(folder), given.every)
+        data_dir, entries = given.data_dir or Path(folder), manifest()
+        if not data_dir.exists() or not any(data_dir.iterdir()):
+            prepare(entries, data_dir)
+        scores = measure(entries, data_dir, given.every)
     write_json(given.output, describe_run() | {"scores": scores})
     print_table(
         ["threshold", *(f"{name}, {len(found)} photos" for name, found in scores.items())],

@@ -24,7 +24,7 @@ RESULTS = ROOT / "docs" / "results"
 PICTURES = ROOT / "docs" / "pictures"
 RIGHT, ALIKE, NOTHING = "#00796b", "#e07b00", "#8a8f98"
 LEVELS = ("#b23b3b", "#e07b00", "#c9a800", "#5a9e4b", "#00796b")
-SIZE = (7.2, 3.4)  # inches: legible on a phone, too
+SIZE = (5.4, 3.3)  # inches: legible on a phone, too
 
 
 def results(name: str) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def results(name: str) -> dict[str, Any]:
 def axes_of(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=SIZE, layout="constrained", facecolor="white")
     axes = figure.subplots()
-    axes.set_title(title, loc="left", fontsize=12)
+    axes.set_title(title, loc="left", fontsize=11)
     axes.set(xlabel=x, ylabel=y)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, axis="y", alpha=0.3)
@@ -119,10 +119,10 @@ def levels() -> None:
         ]
         for view in CONDITIONS
     ]
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(5.4, 4.4), layout="constrained", facecolor="white")
     axes = figure.subplots()
     axes.imshow(shares, cmap="RdYlGn", vmin=0, vmax=1, aspect="auto", alpha=0.6)
-    axes.set_title("Of 100 photos of a picture so many are answered", loc="left", fontsize=12)
+    axes.set_title("Of 100 photos so many are answered", loc="left", fontsize=11)
     axes.set_xticks(range(5), [f"level {level}" for level in range(1, 6)])
     axes.set_yticks(range(len(CONDITIONS)), list(CONDITIONS.values()))
     axes.tick_params(length=0)

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,10 @@ def test_every_make_target_of_a_page_is_there(page: str) -> None:
     for target in named:
         done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+def test_the_levels_of_the_good_and_bad_targets_are_what_the_page_says() -> None:
+    done = subprocess.run(
+        [sys.executable, "docs/targets.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
