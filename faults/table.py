@@ -61,6 +61,11 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "the names of all folders that a backup makes are",
     ),
     (
+        "disk",
+        "`channel compact` never ended where nothing could be written, and gave space back page by page",
+        "a commit that fails is an error, and 4 MiB are given back at a time",
+    ),
+    (
         "requests",
         "a body in chunks of one byte took a second a megabyte of the thread that all requests share",
         "a body of very many tiny chunks ends its connection",

@@ -278,7 +278,8 @@ class Database:
                 connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 1)  # VACUUM attaches what it writes to
                 connection.execute("VACUUM")
             while connection.execute("PRAGMA freelist_count").fetchone()[0]:
-                connection.execute(f"PRAGMA incremental_vacuum({LOG.pages})").fetchall()
+                # As a script: `execute` stops after one page, and says nothing where the commit fails.
+                connection.executescript(f"BEGIN IMMEDIATE; PRAGMA incremental_vacuum({LOG.pages}); COMMIT")
                 if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                     break  # somebody still reads the old state: the rest is left for the next time
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

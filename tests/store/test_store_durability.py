@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import resource
 import shutil
 import sqlite3
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from arcli.errors import Locked
+from arcli.errors import DiskFull, Locked, StorageNotWritable
 from arcli.files import file_lock
 from arcli.store import database, schema
 from arcli.store.channel import ChannelStore
@@ -194,6 +195,50 @@ def test_a_store_made_without_incremental_vacuum_gives_its_space_back(folder: Pa
         with store.read() as snapshot:
             assert snapshot.count() == 1
             assert snapshot.connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+
+
+def emptied(folder: Path) -> ChannelStore:
+    """Return a store that has much space to give back."""
+    store = ChannelStore.open(folder)
+    with store.write() as txn:
+        for number in range(40):
+            txn.insert(NewTarget(identifier=f"t{number:03}", features=bytes(25_000)))
+    with store.write() as txn:
+        for number in range(39):
+            txn.remove(f"t{number:03}")
+    return store
+
+
+def test_space_is_given_back_by_many_pages_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def traced(path: Path, mode: str, **options: str) -> sqlite3.Connection:
+        connection = open_connection(path, mode, **options)  # type: ignore[arg-type]
+        connection.set_trace_callback(said.append)
+        return connection
+
+    with emptied(folder) as store:
+        monkeypatch.setattr(database, "open_connection", traced)
+        store.shrink()
+        assert store.database.path.stat().st_size < 200_000
+    assert 1 <= sum("incremental_vacuum" in one for one in said) <= 2
+
+
+def test_giving_space_back_ends_where_nothing_can_be_written(folder: Path) -> None:
+    """SQLite says nothing when a vacuum by itself cannot be committed: it went on for ever."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with emptied(folder) as store:
+        store.database.checkpoint()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+        try:
+            with pytest.raises((DiskFull, StorageNotWritable)):
+                store.shrink()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        store.shrink()
+        assert store.database.path.stat().st_size < 200_000
+        with store.read() as snapshot:
+            assert snapshot.count() == 1
 
 
 def one_count(connection: sqlite3.Connection) -> None:
