@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from arcli.engine.channels import Channels
     from arcli.engine.migrating import Migration
     from arcli.remote.http.transport import HttpTransport
+    from arcli.store.protocols import FailureLog
     from arcli.store.repair.backup_folder import Backups
 
 
@@ -297,6 +298,16 @@ def gatekeeper(place: DataPlace) -> Gatekeeper:
 
     keeper: Gatekeeper = CatalogGatekeeper(place)
     return keeper
+
+
+def failure_log(place: DataPlace) -> FailureLog | None:
+    """Open what servers on several machines tell each other of failed attempts; None on one machine."""
+    if not isinstance(place, ClusterPlace):
+        return None
+    from arcli.store.postgres.access import PostgresFailures
+
+    shared: FailureLog = PostgresFailures(place.postgres)
+    return shared
 
 
 def server_pepper(place: DataPlace) -> bytes:

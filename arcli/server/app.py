@@ -21,6 +21,7 @@ from arcli import __version__
 from arcli.server.arcloud.calls import ArcloudRoutes
 from arcli.server.extensions.routes import Extensions
 from arcli.server.pages.static import page_routes
+from arcli.server.requests.access import SharedFailures
 from arcli.server.requests.log import RequestLog
 from arcli.server.service import Service
 from arcli.server.tupu.calls import TupuRoutes
@@ -34,12 +35,14 @@ class Rhythm:
 
     upkeep (1 to 600): asking whether an index needs work costs about a millisecond a channel. pace (0.1 to
     1): measuring how busy the process is. flush (0.1 to 10): a crash loses the counts of this moment
-    (docs/reference/on-disk-format.md, "What is promised").
+    (docs/reference/on-disk-format.md, "What is promised"). share (0.2 to 10): exchanging failed attempts in a
+    cluster.
     """
 
     upkeep: float = 10.0
     pace: float = 0.25
     flush: float = 1.0
+    share: float = 1.0
 
 
 RHYTHM = Rhythm()
@@ -51,6 +54,8 @@ def build_app(service: Service) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         chores = [asyncio.create_task(chore(service)) for chore in (_keep_flushing, _keep_up, _keep_pace)]
+        if service.admission.sharing is not None:
+            chores.append(asyncio.create_task(_keep_sharing(service, service.admission.sharing)))
         asyncio.get_running_loop().set_exception_handler(Once(_log.error))
         yield
         for chore in chores:
@@ -117,6 +122,16 @@ async def _keep_flushing(service: Service) -> None:
             await service.quick.run(service.backend.flush)
         except Exception as error:
             _log.warning("counts could not be written: %s", error)
+
+
+async def _keep_sharing(service: Service, sharing: SharedFailures) -> None:
+    """Exchange failed attempts with servers on other machines, at once and from then on."""
+    while True:
+        try:
+            await service.quick.run(sharing.exchange)
+        except Exception as error:
+            _log.warning("failed attempts could not be exchanged with other servers: %s", error)
+        await asyncio.sleep(RHYTHM.share)
 
 
 async def _keep_pace(service: Service) -> None:

@@ -23,6 +23,7 @@ from arcli.server.requests.access import Admission, ClientAddress
 from arcli.server.requests.limits import BucketTable, Memory, Pacer, PaceTuning
 from arcli.server.requests.log import MissFolder, noted
 from arcli.server.work import PhotoQueue, Workers
+from arcli.store.protocols import FailureLog
 
 _FORMATS = ("jpeg", "png")
 Work = TypeVar("Work", bound=Callable[..., object])
@@ -52,7 +53,8 @@ class Backend:
     `pepper` is the key of digests that must not be guessed, `signing_key` (PEM) signs Tupu answers.
 
     `flush` writes counts that are only in memory; `upkeep` begins index work that is due, in the background;
-    `ready` raises when the data cannot be read.
+    `ready` raises when the data cannot be read. `failures`: where servers on other machines are told of
+    failed attempts.
     """
 
     gallery: Gallery
@@ -66,6 +68,7 @@ class Backend:
     index_bytes: Callable[[], int]
     ready: Callable[[], object]
     close: Callable[[], None]
+    failures: FailureLog | None = None
 
 
 class Service:
@@ -86,7 +89,7 @@ class Service:
         self.pacer = Pacer(options.request_rate, PaceTuning())
         self.quick = Workers("quick", threads=THREADS.quick, queue=THREADS.quick_queue)
         self.fetches = Workers("fetch", threads=THREADS.fetch, queue=options.queue)
-        self.admission = Admission(backend.gatekeeper, options, self.quick, self.table)
+        self.admission = Admission(backend.gatekeeper, options, self.quick, self.table, backend.failures)
         self.address = ClientAddress(options.trusted_proxies)
         self.memory = Memory(options.body_memory)
         folder = options.save_misses

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from arcli.models import ChannelSettings, ListQuery, SettingsChanges, TargetChanges
@@ -174,6 +175,29 @@ class NonceMemory(Protocol):
 
     def first_use(self, *, secret_id: str, nonce: str, now: float) -> bool:
         """Record a nonce; False when any process recorded it before. `now`: Unix seconds."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempts:
+    """How often an attempt failed at another server, `age` seconds ago; `number` names this report."""
+
+    number: int
+    bucket: str
+    key: str
+    times: int
+    age: float
+
+
+class FailureLog(Protocol):
+    """Failed attempts that servers of the same data tell each other."""
+
+    def close(self) -> None: ...
+
+    def exchange(
+        self, server: str, failed: Mapping[tuple[str, str], int], *, seconds: float
+    ) -> Sequence[FailedAttempts]:
+        """Report the failures of `server`, by (bucket, key); return what others reported in `seconds`."""
         ...
 
 

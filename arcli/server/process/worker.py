@@ -67,6 +67,7 @@ def open_backend(place: DataPlace, *, index_memory: int | None = None) -> Backen
     gatekeeper = connect.gatekeeper(place)
     accounts = connect.accounts_of(place)
     gallery = connect.served_gallery(place, index_memory=index_memory)
+    failures = connect.failure_log(place)
 
     def flush() -> None:
         gallery.flush_counts()
@@ -76,6 +77,8 @@ def open_backend(place: DataPlace, *, index_memory: int | None = None) -> Backen
         gallery.close()
         accounts.close()
         gatekeeper.close()
+        if failures is not None:
+            failures.close()
 
     return Backend(
         gallery=gallery,
@@ -87,6 +90,7 @@ def open_backend(place: DataPlace, *, index_memory: int | None = None) -> Backen
         flush=flush,
         upkeep=gallery.look_after_indexes,
         index_bytes=lambda: gallery.index_memory,
+        failures=failures,
         ready=lambda: gatekeeper.binding(""),
         close=close,
     )

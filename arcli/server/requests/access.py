@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
-from collections import OrderedDict
-from collections.abc import Sequence
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -17,20 +20,25 @@ from arcli.protocols.arcloud.requests import Credentials
 from arcli.server.options import ServeOptions
 from arcli.server.requests.limits import Buckets, BucketTable
 from arcli.server.work import Workers
+from arcli.store.protocols import FailureLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionTuning:
     """How wrong secrets are counted, beside what an operator sets (docs/how-to/server.md, "Settings").
 
-    known (1,000 to 100,000): pairs of account and address that had been right before. forgiven (0.05 to 5):
-    failures a second. few (1 to 10): wrong secrets that a new address may send for an account that is being
-    guessed at. All chosen, not measured.
+    known (1,000 to 100,000): pairs of account and address that had been right before. unshared (100 to
+    100,000): buckets whose failures wait to be told to other machines. shared_seconds (5 to 60): of other
+    machines' reports, read again since transactions may end in another order. forgiven (0.05 to 5): failures
+    a second. few (1 to 10): wrong secrets that a new address may send for an account that is being guessed
+    at. All chosen, not measured.
     """
 
     known: int = 10_000
     forgiven: float = 0.5
     few: int = 3
+    unshared: int = 2_000
+    shared_seconds: float = 10.0
 
 
 ADMISSION = AdmissionTuning()
@@ -46,7 +54,12 @@ class Admission:
     """
 
     def __init__(
-        self, gatekeeper: Gatekeeper, options: ServeOptions, workers: Workers, table: BucketTable
+        self,
+        gatekeeper: Gatekeeper,
+        options: ServeOptions,
+        workers: Workers,
+        table: BucketTable,
+        failures: FailureLog | None = None,
     ) -> None:
         self._gatekeeper, self._workers, self._table = gatekeeper, workers, table
         many, all_ = options.failures_per_address, options.failures_per_account
@@ -60,6 +73,10 @@ class Admission:
         self._signed = Buckets("signed", burst=100, rate=2.0, table=table)
         self._strangers = Buckets("strangers", burst=400, rate=20.0, table=table)
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self.sharing: SharedFailures | None = None
+        if failures is not None:
+            told = {"address": self._addresses, "guessed": self._guessed, "account": self._accounts}
+            self.sharing = SharedFailures(failures, table, told)
 
     async def admit(self, credentials: Credentials, address: str) -> Principal:
         """Return the caller. Raises WrongCredentials, RateLimited after many of these."""
@@ -102,11 +119,15 @@ class Admission:
     def count_failure(self, account: str, address: str) -> None:
         pair = (account[:128], address)
         if pair in self._known:
-            self._addresses.take(pair)
+            self._count("address", self._addresses, pair)
             return
-        self._addresses.take(address)
-        self._guessed.take(pair)
-        self._accounts.take(account[:128])
+        self._count("address", self._addresses, address)
+        self._count("guessed", self._guessed, pair)
+        self._count("account", self._accounts, account[:128])
+
+    def _count(self, name: str, bucket: Buckets, key: _Key) -> None:
+        if bucket.take(key) and self.sharing is not None:
+            self.sharing.note(name, key)
 
     def _has_room(self, pair: tuple[str, str]) -> bool:
         account, address = pair
@@ -121,6 +142,63 @@ class Admission:
         self._known.move_to_end(pair)
         if len(self._known) > ADMISSION.known:
             self._known.popitem(last=False)
+
+
+class SharedFailures:
+    """Tells the servers on other machines what failed here, and counts here what failed there.
+
+    A request asks only its own machine's table. The database is asked by `exchange`, about once a second, so
+    other machines count a failure about a second later.
+    """
+
+    def __init__(self, log: FailureLog, table: BucketTable, buckets: Mapping[str, Buckets]) -> None:
+        self._log, self._table, self._buckets = log, table, buckets
+        self._guard = threading.Lock()
+        self._unshared: Counter[tuple[str, str]] = Counter()
+        self._seconds = float("inf")  # the first time, all that is kept
+
+    def note(self, bucket: str, key: _Key) -> None:
+        """Count a failure that others are to hear of; with too many at once, only of those known already."""
+        entry = (bucket, json.dumps(key))
+        with self._guard:
+            if entry in self._unshared or len(self._unshared) < ADMISSION.unshared:
+                self._unshared[entry] += 1
+
+    def exchange(self) -> None:
+        """Raises Unreachable; what failed here is then told the next time."""
+        with self._guard:
+            failed, self._unshared = self._unshared, Counter()
+        try:
+            reports = self._log.exchange(self._table.name, failed, seconds=self._seconds)
+        except BaseException:
+            with self._guard:
+                self._unshared.update(failed)
+            raise
+        self._seconds = ADMISSION.shared_seconds
+        for report in reports:
+            bucket = self._buckets.get(report.bucket)
+            if bucket is not None and self._first(report.number):
+                bucket.add(_key(report.key), report.times, age=report.age)
+
+    def _first(self, number: int) -> bool:
+        """Say whether no process of this machine has counted this report."""
+        fresh = False
+
+        def marked(level: float, when: float) -> tuple[float, float]:
+            nonlocal fresh
+            fresh = when == 0.0
+            return level, time.monotonic()
+
+        self._table.update(("report", number), marked)
+        return fresh
+
+
+_Key = str | tuple[str, str]
+
+
+def _key(text: str) -> _Key:
+    found = json.loads(text)
+    return found if isinstance(found, str) else (found[0], found[1])
 
 
 class ClientAddress:

@@ -59,6 +59,11 @@ class BucketTable:
         self._map.close()
         self._file.close()
 
+    @property
+    def name(self) -> str:
+        """What tells this table from those of other machines; all processes that map it see the same."""
+        return hashlib.blake2b(b"name", digest_size=8, key=self._secret).hexdigest()
+
     @staticmethod
     def make(path: Path) -> Path:
         """Make an empty table for processes that will be started."""
@@ -120,6 +125,16 @@ class Buckets:
 
         self._table.update((self._name, key), added)
         return fits
+
+    def add(self, key: Hashable, times: int, *, age: float) -> None:
+        """Put in what another server put into its own `age` seconds ago, as far as it has not leaked."""
+        more = max(0.0, times - age * self._rate)
+
+        def added(level: float, when: float) -> tuple[float, float]:
+            now = self._clock()
+            return min(self._burst, max(0.0, level - (now - when) * self._rate) + more), now
+
+        self._table.update((self._name, key), added)
 
     def _level(self, key: Hashable) -> float:
         result = 0.0

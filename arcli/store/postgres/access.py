@@ -10,7 +10,7 @@ import datetime as dt
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from arcli.store.gatekeeper import CatalogGatekeeper
 from arcli.store.nonces import NONCE_MEMORY
 from arcli.store.postgres.catalog import PostgresCatalog, secret_in
 from arcli.store.postgres.database import POSTGRES, PostgresDatabase
+from arcli.store.protocols import FailedAttempts
 from arcli.store.secret_keys import PEPPER_FILE, new_pepper
 
 
@@ -77,6 +78,39 @@ class PostgresNonces:
                 connection.execute(old, (2 * NONCE_MEMORY,))
             insert = "INSERT INTO nonces VALUES (?, ?, now()) ON CONFLICT DO NOTHING"
             return int(connection.execute(insert, (secret_id, nonce)).rowcount) > 0
+
+
+class PostgresFailures:
+    """Failed attempts, told to all servers of the cluster; kept for some minutes. Close it when done."""
+
+    def __init__(self, dsn: str) -> None:
+        self._catalog = PostgresCatalog(dsn)
+
+    def close(self) -> None:
+        self._catalog.close()
+
+    def exchange(
+        self, server: str, failed: Mapping[tuple[str, str], int], *, seconds: float
+    ) -> Sequence[FailedAttempts]:
+        """Do what `FailureLog.exchange` does; the newest reports first, at most POSTGRES.reports."""
+        self._catalog.make()
+        if failed:
+            with self._catalog.database.write() as connection:
+                rows = [(server, *key, times) for key, times in failed.items()]
+                connection.executemany(_REPORT, rows)
+                if random.random() < POSTGRES.forget_share:  # noqa: S311 - no secret
+                    connection.execute(_FORGET, (POSTGRES.failure_seconds,))
+        values = (server, min(seconds, POSTGRES.failure_seconds), POSTGRES.reports)
+        with self._catalog.database.read() as connection:
+            return [FailedAttempts(*row) for row in connection.execute(_REPORTS, values).fetchall()]
+
+
+_REPORT = "INSERT INTO failures (server, bucket, key, times) VALUES (?, ?, ?, ?)"
+_FORGET = "DELETE FROM failures WHERE at < now() - make_interval(secs => ?)"
+_REPORTS = """
+SELECT number, bucket, key, times, greatest(0, extract(epoch FROM clock_timestamp() - at))::float8
+FROM failures WHERE server <> ? AND at >= now() - make_interval(secs => ?) ORDER BY at DESC LIMIT ?
+"""
 
 
 class PostgresCounts(Counts):

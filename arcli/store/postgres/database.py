@@ -37,7 +37,9 @@ class PostgresOptions:
     says nothing any more, so that a hung client keeps nobody waiting. kept (1 to 64): idle connections of a
     process. silent_seconds (5 to 120): without an answer, a connection counts as broken. partitions (4 to
     64): of each large table; a vacuum takes one at a time. forget_share (0.001 to 1): of the uses of a nonce
-    also drop what is too old. All chosen.
+    also drop what is too old, and of the reports of failed attempts. failure_seconds (60 to 3,600): that
+    these are kept, for servers that start. reports (500 to 50,000): of other servers, read at a time; more
+    than that in some seconds is an attack that every server sees anyway. All chosen.
     """
 
     connect_seconds: int = 5
@@ -47,6 +49,8 @@ class PostgresOptions:
     silent_seconds: int = 20
     partitions: int = 16
     forget_share: float = 0.02
+    failure_seconds: float = 600.0
+    reports: int = 5_000
 
 
 POSTGRES = PostgresOptions()

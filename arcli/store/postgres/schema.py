@@ -157,7 +157,16 @@ def _step_1(connection: Connection) -> None:
     connection.execute(insert, (collection_name(store_id),))
 
 
-STEPS = (_step_1,)
+def _step_2(connection: Connection) -> None:
+    connection.raw.execute(
+        "CREATE TABLE failures (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, server text NOT NULL,"
+        " bucket text NOT NULL, key text NOT NULL, times integer NOT NULL,"
+        " at timestamptz NOT NULL DEFAULT clock_timestamp())"
+    )
+    connection.raw.execute("CREATE INDEX failures_at ON failures (at)")
+
+
+STEPS = (_step_1, _step_2)
 
 
 def collection_name(store_id: str) -> str:
