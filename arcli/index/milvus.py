@@ -37,18 +37,22 @@ Keys = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilvusOptions:
-    """m, ef_construction, ef: of the HNSW graph, as for our own (arcli.index.hnsw). batch (1,000 to 50,000):
-    descriptors in one request, some 150 bytes each; Milvus takes 64 MB. queries (100 to 16,384): searched by
-    one request; Milvus takes 16,384. seconds (1 to 120): that a call may take, and connect_seconds (1 to 60)
-    a connection. Chosen, not measured.
+    """partitions (1 to 64): of the collection, over which channels are spread; each costs Milvus 2.3 a second
+    when the collection is made. m, ef_construction, ef: of the HNSW graph, as for our own (arcli.index.hnsw).
+    batch (1,000 to 50,000): descriptors in one request, some 150 bytes each; Milvus takes 64 MB. queries (100
+    to 16,384): searched by one request; Milvus takes 16,384. seconds (1 to 120): that a call may take,
+    make_seconds (30 to 600) making a collection, and connect_seconds (1 to 60) a connection. Chosen, but for
+    the first.
     """
 
+    partitions: int = 8
     m: int = 16
     ef_construction: int = 100
     ef: int = 64
     batch: int = 10_000
     queries: int = 2_000
     seconds: float = 30.0
+    make_seconds: float = 120.0
     connect_seconds: float = 5.0
 
 
@@ -160,7 +164,12 @@ class MilvusCollection:
         graph = {"M": MILVUS.m, "efConstruction": MILVUS.ef_construction}
         index.add_index("codes", index_type="HNSW", metric_type="L2", params=graph)
         client.create_collection(
-            self.name, schema=schema, index_params=index, consistency_level="Strong", timeout=MILVUS.seconds
+            self.name,
+            schema=schema,
+            index_params=index,
+            consistency_level="Strong",
+            num_partitions=MILVUS.partitions,
+            timeout=MILVUS.make_seconds,
         )
 
     def drop(self) -> None:
@@ -168,8 +177,14 @@ class MilvusCollection:
         with self._service.client() as client:
             client.drop_collection(self.name, timeout=MILVUS.seconds)
 
-    def upsert(self, channel: int, rows: Sequence[tuple[int, Codes]]) -> None:
-        """Write the descriptors of whole targets, in bounded requests; again, they take their own place."""
+    def write(self, channel: int, rows: Sequence[tuple[int, Codes]]) -> None:
+        """Write the descriptors of whole targets, in bounded requests; again, they take their own place.
+
+        What an interrupted call left is deleted first: Milvus 2.3.5 loses what is upserted by partition key.
+        """
+        keys = np.concatenate([keys_of(row_id, len(codes)) for row_id, codes in rows])
+        if self._count(f"{_of(channel)} and key in [{_listed(keys)}]"):
+            self.delete_rows(channel, [row_id for row_id, _ in rows])
         entries = (
             {"key": int(key), "channel": str(channel), "codes": code.astype(np.float32)}
             for row_id, codes in rows
@@ -177,17 +192,16 @@ class MilvusCollection:
         )
         with self._service.client() as client:
             for batch in _batches(entries, MILVUS.batch):
-                client.upsert(self.name, batch, timeout=MILVUS.seconds)
+                client.insert(self.name, batch, timeout=MILVUS.seconds)
 
     def present(self, channel: int, keys: Keys) -> int:
         """Return how many of `keys` are there, read at Strong consistency."""
         found = 0
         with self._service.client() as client:
             for start in range(0, len(keys), MILVUS.batch):
-                wanted = ", ".join(map(str, keys[start : start + MILVUS.batch].tolist()))
                 rows = client.query(
                     self.name,
-                    filter=f'channel == "{channel}" and key in [{wanted}]',
+                    filter=f"{_of(channel)} and key in [{_listed(keys[start : start + MILVUS.batch])}]",
                     output_fields=["key"],
                     consistency_level="Strong",
                     timeout=MILVUS.seconds,
@@ -197,10 +211,13 @@ class MilvusCollection:
 
     def count(self, channel: int) -> int:
         """Return how many descriptors a channel has here."""
+        return self._count(_of(channel))
+
+    def _count(self, condition: str) -> int:
         with self._service.client() as client:
             rows = client.query(
                 self.name,
-                filter=f'channel == "{channel}"',
+                filter=condition,
                 output_fields=["count(*)"],
                 consistency_level="Strong",
                 timeout=MILVUS.seconds,
@@ -212,14 +229,13 @@ class MilvusCollection:
         keys = [key for row_id in row_ids for key in keys_of(row_id, KEYS_PER_ROW)]
         with self._service.client() as client:
             for batch in _batches(iter(keys), MILVUS.batch):
-                wanted = ", ".join(map(str, batch))
-                only = f'channel == "{channel}" and key in [{wanted}]'
+                only = f"{_of(channel)} and key in [{_listed(np.array(batch))}]"
                 client.delete(self.name, filter=only, timeout=MILVUS.seconds)
 
     def delete_channel(self, channel: int) -> None:
         """Delete all descriptors of a removed channel."""
         with self._service.client() as client:
-            client.delete(self.name, filter=f'channel == "{channel}"', timeout=MILVUS.seconds)
+            client.delete(self.name, filter=_of(channel), timeout=MILVUS.seconds)
 
     def search(self, channel: int, queries: Codes, k: int) -> Neighbours:
         """Return the k nearest descriptors of a channel for each of the (Q, INDEX_DIM) queries."""
@@ -231,17 +247,25 @@ class MilvusCollection:
                     self.name,
                     data=list(part),
                     anns_field="codes",
-                    filter=f'channel == "{channel}"',
+                    filter=_of(channel),
                     limit=k,
                     search_params={"metric_type": "L2", "params": {"ef": max(MILVUS.ef, k)}},
                     consistency_level="Strong",
                     timeout=MILVUS.seconds,
                 )
                 for number, nearest in enumerate(hits, start):
-                    rows = [int(hit["key"]) // KEYS_PER_ROW for hit in nearest]
+                    rows = [int(hit.get("key", hit.get("id"))) // KEYS_PER_ROW for hit in nearest]
                     found.rows[number, : len(rows)] = rows
                     found.distances[number, : len(rows)] = [hit["distance"] for hit in nearest]
         return found
+
+
+def _of(channel: int) -> str:
+    return f'channel == "{channel}"'
+
+
+def _listed(keys: Keys) -> str:
+    return ", ".join(map(str, keys.tolist()))
 
 
 def keys_of(row_id: int, count: int) -> Keys:

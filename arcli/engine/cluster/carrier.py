@@ -98,7 +98,7 @@ class Carrier:
         """Write rows, read them back, and only then let them leave the pending ones."""
         full = [(row, codes) for row, codes in rows if len(codes)]
         if full:
-            collection.upsert(channel, full)
+            collection.write(channel, full)
             keys = np.concatenate([keys_of(row, len(codes)) for row, codes in full])
             found = collection.present(channel, keys)
             if found != len(keys):
