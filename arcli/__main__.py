@@ -57,7 +57,7 @@ class Interrupts:
         """End the process without waiting for anything."""
         try:
             if not self._informed:
-                os.write(2, b"error: interrupted\n")
+                os.write(2, b"\r\x1b[K" * os.isatty(2) + b"error: interrupted\n")
         finally:
             os._exit(INTERRUPTED)
 

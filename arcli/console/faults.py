@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import logging
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from arcli import system
+from arcli.console.text import ranges_in_words
 from arcli.errors import (
     MORE_FILES,
     ArcliError,
@@ -28,6 +30,16 @@ _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "Insufficient memory")
 _SOME_FILES = 8  # what imports, a store and its logs open at the same time, at least
 _DEEPEST = 10  # how many causes of an error are examined
+_TYPERS = {
+    r"^(No such option: \S+).*": r"\1",
+    r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)": r"unexpected argument: \1",
+    r"^Option '(.*)' requires an argument": r"\1 needs a value",
+    r"^Invalid value for '(.*?)'(?: / '.*?')?: ": r"\1: ",
+    r"is not a valid int(?:eger)?(?: range)?": "is not a whole number",
+    r"is not a valid float(?: range)?": "is not a number",
+    r"is not in the range (.*?)\.?$": r"is out of range (\1)",
+}
+"""What Typer says about a command line, and the same in one sentence."""
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -97,9 +109,12 @@ def _from_usage(error: BaseException) -> UsageError:
     path = context.command_path if context is not None else "arcli"
     if is_call_for_help(error):
         return UsageError("missing command", hint=f"run: {path} --help")
-    message = str(getattr(error, "format_message")())  # noqa: B009 - not in the type of BaseException
-    sentence = message[:1].lower() + message[1:].rstrip(".")
-    return UsageError(sentence, hint=f"run: {path} --help")
+    sentence = ranges_in_words(str(getattr(error, "format_message")()))  # noqa: B009 - not in its type
+    for pattern, words in _TYPERS.items():
+        sentence = re.sub(pattern, words, sentence)
+    near = sorted(getattr(error, "possibilities", None) or ())
+    hint = f"did you mean: {' or '.join(near)}" if near else f"run: {path} --help"
+    return UsageError(sentence[:1].lower() + sentence[1:].rstrip("."), hint=hint)
 
 
 def _bug(error: BaseException) -> ArcliError:

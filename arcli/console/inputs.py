@@ -143,10 +143,13 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         raise ConfirmationRequired(f"not confirmed: {question}")
-    print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
-    answer = sys.stdin.readline()
+    try:
+        print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        answer = ""
     if not answer:
-        print(file=sys.stderr)
+        print(file=sys.stderr)  # the question stays on its line
         raise Interrupted("interrupted")
     if answer.strip().lower() not in ("y", "yes"):
         raise Declined("declined: nothing was changed")

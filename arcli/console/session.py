@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,9 @@ import typer
 from arcli.console.answer import ItemStream, envelope, to_json
 from arcli.console.formats import make_sink
 from arcli.console.items import Item, ItemView, Record, record_view
-from arcli.console.streams import Streams
+from arcli.console.streams import ClosedPipe, Streams
 from arcli.console.tables import TABLES
-from arcli.errors import ArcliError, NotFound, UsageError
+from arcli.errors import ArcliError, Interrupted, NotFound, UsageError
 from arcli.settings import Format, Kind, Settings, resolve, resolve_other
 
 if TYPE_CHECKING:
@@ -148,10 +148,11 @@ class Session:
         """Return if a person says yes. Raises ConfirmationRequired, Declined, Interrupted."""
         from arcli.console.inputs import confirm
 
-        confirm(question, yes=yes)
+        with self.streams.away():
+            confirm(question, yes=yes)
 
     def progress(self, label: str, total: int | None, done: int = 0) -> AbstractContextManager[Advance]:
-        """Show a bar on stderr that begins at `done`, unless items go to the same terminal.
+        """Show a bar on stderr that begins at `done`.
 
         With ARCLI_PROGRESS=jsonl, write lines of JSON instead. Raises UsageError for another value.
         """
@@ -162,9 +163,7 @@ class Session:
             return progress_lines(self.streams, label, total, done=done)
         if asked:
             raise UsageError(f"ARCLI_PROGRESS is {asked!r}", hint="jsonl, or leave it unset for a bar")
-        streaming = self.format in (Format.JSONL, Format.CSV, Format.IDS)
-        visible = not (streaming and self.streams.terminal("stdout"))
-        return progress(self.streams, label, total, done=done, visible=visible)
+        return progress(self.streams, label, total, done=done)
 
     def answer(self, view: ItemView[Item], *, changes: bool = False) -> ItemStream[Item]:
         """Begin the answer. `changes`: the command changes data, and goes on even if its reader leaves.
@@ -241,6 +240,12 @@ class Session:
 
     def fail(self, error: ArcliError, telling: AbstractContextManager[None]) -> None:
         """End the run with the error that stopped it; inside `telling` the user is informed."""
+        if isinstance(error, Interrupted):
+            self.streams.begin_line()
+        unfinished = self._answer is not None and not self._answer.closed
+        if self._answer is not None and unfinished and self.format is Format.TABLE:
+            with suppress(ClosedPipe, OSError):  # the items first: a person reads the end
+                self._answer.abort(error)
         with telling:
             error = self.report(error)
         if self._answer is not None and not self._answer.closed:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING
 
 from arcli.console.text import printable
+
+if TYPE_CHECKING:
+    from arcli.console.progress import Bar
 
 _PLAIN = "\x1b[0m"
 _LABELS = {"error": "\x1b[1;31m", "warning": "\x1b[1;35m", "hint": "\x1b[1m"}  # readable on dark and on light
@@ -34,7 +40,7 @@ class Streams:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.quiet = False
         self.keep_going = False
-        self.clear: Callable[[], None] | None = None  # removes a progress bar before something is printed
+        self.bar: Bar | None = None
         self._colour = "NO_COLOR" not in environ or not environ["NO_COLOR"]
         self._closed = False
 
@@ -43,9 +49,8 @@ class Streams:
 
         Raises ClosedPipe when the output is no longer read, unless `keep_going`.
         """
-        if not self._utf8():
-            text = text.translate(_ASCII)
-        self.write_bytes(text.encode(self._encoding(), "backslashreplace"))
+        encoding = self._encoding()
+        self.write_bytes(_spelled(text, encoding).encode(encoding, "backslashreplace"))
 
     def write_raw(self, text: str) -> None:
         """Write data; odd bytes of file names are written as they were read."""
@@ -54,11 +59,10 @@ class Streams:
     def write_bytes(self, data: bytes) -> None:
         if self._closed or sys.stdout is None:
             return
-        if self.clear is not None and self.terminal("stdout"):
-            self.clear()
         try:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            with self._above_bar():
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
         except BrokenPipeError as error:
             self.leave()
             if not self.keep_going:
@@ -66,6 +70,23 @@ class Streams:
         except OSError:  # a full disk: the rest of the buffer would fail once more at exit, with status 120
             self.leave()
             raise
+
+    def _above_bar(self) -> AbstractContextManager[None]:
+        """Make room for data on the terminal; whoever reads a pipe may write there too, so its bar ends."""
+        if self.bar is not None and not self.terminal("stdout") and _is_pipe(sys.stdout.fileno()):
+            self.bar.close()
+            self.bar = None
+        return self.away()
+
+    def away(self) -> AbstractContextManager[None]:
+        """Return a context in which no bar is in the way."""
+        return nullcontext() if self.bar is None else self.bar.away()
+
+    def begin_line(self) -> None:
+        """Erase what a terminal wrote on the current line, such as its ^C."""
+        if self.terminal("stderr"):
+            with suppress(OSError):
+                print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     def leave(self) -> None:
         """Discard what is still buffered, so that the interpreter exits quietly."""
@@ -84,7 +105,8 @@ class Streams:
             colour = _LABELS[label] if self.colour("stderr") else ""
             line = f"{colour}{label}:{_PLAIN if colour else ''} {line}"
         try:
-            print(line, file=sys.stderr, flush=True)
+            with self.away():
+                print(_spelled(line, sys.stderr.encoding), file=sys.stderr, flush=True)
         except OSError:
             return
 
@@ -111,3 +133,18 @@ class Streams:
     def width(self) -> int | None:
         """Return the columns of stdout's terminal; None if it is not a terminal."""
         return shutil.get_terminal_size().columns if self.terminal("stdout") else None
+
+
+def _spelled(text: str, encoding: str) -> str:
+    """Return text with ASCII in place of what arcli itself writes, if the encoding lacks any."""
+    if not encoding.lower().startswith("utf"):
+        try:
+            text.encode(encoding)
+        except UnicodeEncodeError:
+            return text.translate(_ASCII)
+    return text
+
+
+def _is_pipe(number: int) -> bool:
+    mode = os.fstat(number).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

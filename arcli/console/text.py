@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 # Controls (terminal escapes among them), bidirectional overrides, line separators, lone surrogates.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_JOINER = "\u200d"
+_MODIFIER = re.compile("[\U0001f3fb-\U0001f3ff]")  # skin tones
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")  # a letter; two are a flag
 
 
 def printable(text: str) -> str:
@@ -23,32 +26,51 @@ def _escaped(match: re.Match[str]) -> str:
 
 def cells(text: str) -> int:
     """Return how many columns of a terminal `text` takes."""
-    return sum(_cell(char) for char in text)
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
-def _cell(char: str) -> int:
-    if unicodedata.combining(char):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+def _clusters(text: str) -> list[str]:
+    """Split `text` into what is drawn as one: a character with its marks, joined emoji, a flag."""
+    if text.isascii():
+        return list(text)
+    parts: list[str] = []
+    for char in text:
+        if parts and _goes_on(parts[-1], char):
+            parts[-1] += char
+        else:
+            parts.append(char)
+    return parts
+
+
+def _goes_on(before: str, char: str) -> bool:
+    """Say whether `char` is drawn as one with what stands before it."""
+    if _FLAG.fullmatch(before) and _FLAG.match(char):
+        return True
+    return before.endswith(_JOINER) or _MODIFIER.match(char) is not None or not cells(char)
 
 
 def shortened(text: str, width: int, *, front: bool = False) -> str:
     """Return `text` cut to `width` columns, with an ellipsis instead of its end (`front`: its beginning)."""
     if cells(text) <= width:
         return text
+    parts = _clusters(text)
     if front:
-        return "…" + _fitting(text[::-1], width - 1)[::-1]
-    return _fitting(text, width - 1) + "…"
+        return "…" + "".join(reversed(_fitting(parts[::-1], width - 1)))
+    return "".join(_fitting(parts, width - 1)) + "…"
 
 
-def _fitting(text: str, width: int) -> str:
-    """Return as much of the beginning of `text` as fits into `width` columns."""
+def _fitting(parts: list[str], width: int) -> list[str]:
+    """Return as many of the first `parts` as fit into `width` columns."""
     used = 0
-    for number, char in enumerate(text):
-        used += _cell(char)
+    for number, part in enumerate(parts):
+        used += cells(part)
         if used > width:
-            return text[:number]
-    return text
+            return parts[:number]
+    return parts
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -60,11 +82,17 @@ def wrapped(text: str, width: int) -> list[str]:
             lines.append(line)
             longer = word
         while cells(longer) > width:
-            part = _fitting(longer, width) or longer[0]
+            parts = _clusters(longer)
+            part = "".join(_fitting(parts, width)) or parts[0]
             lines.append(part)
             longer = longer[len(part) :]
         line = longer
     return [*lines, line]
+
+
+def ranges_in_words(text: str) -> str:
+    """Return text with Typer's ranges as people write them: 1-5 for 1<=x<=5, at least 1 for x>=1."""
+    return re.sub(r"\bx>=([\d.]+)", r"at least \1", re.sub(r"([\d.]+)<=x<=([\d.]+)", r"\1-\2", text))
 
 
 def human_bytes(size: int) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from arcli.console.names import channels, profiles
+from arcli.console.names import NAMES, channels, profiles
 from arcli.console.streams import ClosedPipe
+from arcli.console.text import ranges_in_words
 from arcli.errors import Interrupted, UsageError
 from arcli.settings import Format
 
@@ -99,6 +101,9 @@ class ArcliCommand(TyperCommand):
     def __init__(self, *args: Any, params: list[Any] | None = None, **attributes: Any) -> None:
         super().__init__(*args, params=[*(params or []), *common_params()], **attributes)
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        return [_bare(piece) for piece in super().collect_usage_pieces(ctx)]
+
     def invoke(self, ctx: Any) -> Any:
         ctx.obj.command = command_name(ctx)
         try:
@@ -133,12 +138,33 @@ class ArcliGroup(TyperGroup):
         super().__init__(params=[*(params or []), *common_params()], **attributes)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the verb. For a word that other programs use, raises UsageError, which names our verb."""
-        verb = self.words.get(args[0], "")
-        if args[0] not in self.commands and verb.split(" ")[0] in self.commands:
-            hint = f"did you mean: {ctx.command_path} {verb}"
-            raise UsageError(f"no such command: {args[0]}", hint=hint)
-        return super().resolve_command(ctx, args)
+        """Find the verb. Raises UsageError, which names the one that was probably meant."""
+        word = args[0]
+        if word in self.commands or word.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        verb = self._meant(word.lower())
+        hint = (
+            f"run: {ctx.command_path} --help" if verb is None else f"did you mean: {ctx.command_path} {verb}"
+        )
+        raise UsageError(f"no such command: {word}", hint=hint)
+
+    def _meant(self, word: str) -> str | None:
+        ours = {name: verb for name, verb in self.words.items() if verb.split(" ")[0] in self.commands}
+        ours |= {name: name for name in self.commands}
+        near = [word] if word in ours else get_close_matches(word, ours, n=1, cutoff=NAMES.alike)
+        return ours[near[0]] if near else None
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the verbs, which people look for, before the options."""
+        self.format_commands(ctx, formatter)
+        own = [p for p in self.get_params(ctx) if p.name not in COMMON_NAMES]
+        shared = [p for p in self.get_params(ctx) if p.name in COMMON_NAMES]
+        _section(ctx, formatter, "Options", own)
+        _section(ctx, formatter, "Common options", shared)
+
+    def format_commands(self, _ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_line(command.help)) for name, command in self.commands.items()])
 
 
 class RootGroup(ArcliGroup):
@@ -177,11 +203,20 @@ class RootGroup(ArcliGroup):
             formatter.write_dl(list(self.verbs.items()))
 
 
+def _first_line(text: str | None) -> str:
+    return " ".join((text or "").strip().split("\n\n")[0].split())
+
+
 def _section(ctx: Any, formatter: Any, title: str, params: list[Any]) -> None:
     records = [record for p in params if (record := p.get_help_record(ctx)) is not None]
     if records:
         with formatter.section(title):
-            formatter.write_dl(records)
+            formatter.write_dl([(_bare(name), ranges_in_words(text)) for name, text in records])
+
+
+def _bare(metavar: str) -> str:
+    """Return a required argument without the braces that Typer puts around it."""
+    return metavar[1:-1] if metavar.startswith("{") and metavar.endswith("}") else metavar
 
 
 def command_name(ctx: typer.Context) -> str:

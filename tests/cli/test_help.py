@@ -75,3 +75,52 @@ def test_what_is_suggested_is_there(run: Run) -> None:
 def test_help_explains_its_own_terms(run: Run, command: str, explained: str) -> None:
     """Level, ratio, kind, preset, delta and threshold, where a user meets them first."""
     assert explained in " ".join(run(*command.split(), "--help").out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("serch", "arcli find"),
+        ("delte", "arcli rm"),
+        ("fnd", "arcli find"),
+        ("channel lst", "arcli channel ls"),
+    ],
+)
+def test_a_slip_of_the_finger_names_what_was_meant(run: Run, words: str, meant: str) -> None:
+    assert run(*words.split()).err.splitlines()[1] == f"hint: did you mean: {meant}"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence", "hint"),
+    [
+        ("ls --limt 3", "no such option: --limt", "did you mean: --limit or --quiet"),
+        ("ls --limit x", "--limit: 'x' is not a whole number", "run: arcli ls --help"),
+        ("ls --level 9", "--level: 9 is out of range (1-5)", "run: arcli ls --help"),
+        ("channel estimate --targets 0", "--targets: 0 is out of range (at least 1)", None),
+        ("find x --threshold y", "--threshold: 'y' is not a number", "run: arcli find --help"),
+        ("-f xml ls", "--format: 'xml' is not one of 'table', 'json', 'jsonl', 'csv', 'ids'", None),
+        ("ls extra more", "unexpected argument: extra more", "run: arcli ls --help"),
+        ("find --effort", "--effort needs a value", None),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence_and_one_hint(
+    run: Run, words: str, sentence: str, hint: str | None
+) -> None:
+    ran = run(*words.split())
+    first, second = ran.err.splitlines()
+    assert (ran.status, first) == (2, f"error: {sentence}")
+    assert second.startswith("hint: ")
+    assert hint is None or second == f"hint: {hint}"
+
+
+def test_help_has_verbs_first_whole_and_words_for_ranges(run: Run) -> None:
+    from tests.cli.tree import walk
+
+    for path, _ in walk():
+        out = run(*path.split(), "--help").out
+        assert "<=" not in out, path
+        assert not any("{" in line for line in out.splitlines()[:1]), path
+        assert "..." not in out.replace("[ARGS]...", ""), "nothing is cut"
+        assert all(len(line) <= 100 for line in out.splitlines()), path
+    out = run("channel", "--help").out
+    assert out.index("Commands:") < out.index("Options:")
