@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
@@ -26,12 +27,15 @@ class Terminal(io.StringIO):
     def __init__(self, encoding: str = "utf-8") -> None:
         super().__init__()
         self.name_of_encoding = encoding
-        self.buffer = self
         self.written = Event()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
         return self.name_of_encoding
+
+    @property
+    def buffer(self) -> Any:
+        return self
 
     def isatty(self) -> bool:
         return True
