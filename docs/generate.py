@@ -69,6 +69,12 @@ VARIABLES = {
     "NO_PROXY": "hosts, domains, addresses and networks to reach without one",
     "SSL_CERT_FILE": "a file of the certificate authorities to trust, instead of those that Python brings",
     "SSL_CERT_DIR": "a folder of them",
+    "BROWSER": "the program that shows a page for `serve --open`; without it, the desktop's",
+    "DISPLAY": "whether there is a desktop, to open a page on; so is `WAYLAND_DISPLAY`",
+    "WAYLAND_DISPLAY": "see `DISPLAY`",
+    "GLIBC_TUNABLES": "how the C library keeps memory, as are those that begin with `MALLOC_`; arcli leaves"
+    " it alone where one is set",
+    "OPENBLAS_NUM_THREADS": "threads of numpy's library; unset: 1, since arcli has processes of its own",
 }
 
 

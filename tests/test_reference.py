@@ -116,9 +116,10 @@ def test_the_line_of_serve_is_documented() -> None:
 def test_every_variable_that_is_read_is_documented_and_no_other() -> None:
     page = (REFERENCE / "environment.md").read_text(encoding="utf-8")
     read = {f"ARCLI_{key.upper()}" for keys in KEYS.values() for key in ("channel", "format", *keys)}
-    shape = re.compile(r'"((?:ARCLI|SSL|NO)_[A-Z_]+|TERM)"')
+    named, asked = re.compile(r'"((?:ARCLI|SSL|NO)_[A-Z_]+)"'), re.compile(r'"([A-Z][A-Z_]+[A-Z])"')
     for module in (ROOT / "arcli").rglob("*.py"):
-        read |= set(shape.findall(module.read_text(encoding="utf-8")))
+        for line in module.read_text(encoding="utf-8").splitlines():
+            read |= set((asked if "environ" in line else named).findall(line))
     proxies = {f"{kind}_PROXY" for kind in ("HTTP", "HTTPS", "ALL", "NO")}
     assert set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE)) == read | proxies
 
