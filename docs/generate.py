@@ -179,7 +179,7 @@ def argument_usage(param: Any) -> str:
 
 
 def options_table(params: list[Any]) -> str:
-    rows = [f"| {option_names(p)} | {meaning(p)} |" for p in params]
+    rows = [f"| {in_a_table(option_names(p))} | {meaning(p)} |" for p in params]
     return "\n".join(["| | |", "| --- | --- |", *rows, ""])
 
 
@@ -190,7 +190,12 @@ def option_names(param: Any) -> str:
     if param.secondary_opts:
         names += ", " + ", ".join(f"`{name}`" for name in param.secondary_opts)
     metavar = param.metavar or "|".join(getattr(param.type, "choices", ()))
-    return names + (f" `{metavar}`".replace("|", "\\|") if metavar else "")
+    return names + (f" `{metavar}`" if metavar else "")
+
+
+def in_a_table(names: str) -> str:
+    """Return option names with bars that neither a forge nor the site takes for the table's."""
+    return re.sub(r"`([^`]*\|[^`]*)`", lambda found: f"<code>{found[1].replace('|', '&#124;')}</code>", names)
 
 
 def meaning(param: Any) -> str:
@@ -268,7 +273,7 @@ def roff(text: str) -> str:
 
 def roff_options(params: list[Any]) -> Iterator[str]:
     for param in params:
-        names = option_names(param).replace("`", "").replace("\\|", "|")
+        names = option_names(param).replace("`", "")
         yield f".TP\n.B {roff(names)}\n{roff(meaning(param))}"
 
 
