@@ -15,6 +15,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -60,13 +61,14 @@ def main() -> None:
     asked = parser.parse_args()
     need_photo_sets()
     chosen = pictures(asked.pictures)
-    others = [one.pixels for one in chosen]
     rows: Rows = defaultdict(Counter)
     end, done = time.monotonic() + 60 * asked.minutes, 0
     while done < len(chosen) and time.monotonic() < end:
         some = chosen[done : done + TOGETHER]
         _measure(some, lambda one: versions(one.pixels, one.name), _shown, rows, done)
-        _measure(some, lambda one: _look_alikes(one.name, one.pixels, others), _on_bottles, rows, done)
+        beside = {one.name for one in some}  # what is pasted into labels is registered nowhere
+        others = [one.pixels for one in chosen if one.name not in beside] or [one.pixels for one in chosen]
+        _measure(some, partial(_labels, others), _on_bottles, rows, done)
         done += len(some)
     print_table(["shown", *OUTCOMES], [[row, *(rows[row][o] for o in OUTCOMES)] for row in sorted(rows)])
     write_json(asked.output, describe_run() | {"pictures": done, "rows": rows})
@@ -109,6 +111,10 @@ def _measure(
                     rows[f"{each.row}, {one.half}"][outcome] += 1
                     if outcome == "look-alike":
                         print(f"{each.row} of {each.right}: surely {result.matches[0].identifier}")
+
+
+def _labels(others: list[Image], one: Chosen) -> Family:
+    return _look_alikes(one.name, one.pixels, others)
 
 
 def _shown(name: str, family: Family, number: int) -> Iterator[Asked]:

@@ -32,13 +32,14 @@ class LookAlikeOptions:
     targets").
 
     weight: of what a photo shows of the difference (.3 to 1). hidden: share of the difference, up or down,
-    that says nothing (0 to .25: .5 is expected); neither: one that is neither's (.9 to 1.5). unsure:
-    standard deviation that a share has anyway (.05 to .2); scatter: weight of the blocks' disagreement (1
-    to 3). laid_by_photo: worth where only the photo says how one lies on the other (0 to 1). min_alike:
-    inliers from which the targets themselves say it (8 to 30). inliers: weight of the logarithm of their
-    ratio (0 to 5); most_by_inliers: what they count for at most where the pictures can be compared (0 to
-    1): a stronger print has more of them, whichever is seen. finer: px of the photo for one of the
-    thumbnail, above which the photo is shrunk first (2 to 3). min_pixels: of a thumbnail that have to be
+    that says nothing (0 to .25: .5 is expected); neither: one that is neither's (.9 to 1.5); neither_colour:
+    the same of colour (1.2 to 2), which looks stronger under glare: the photo's contrast is known by detail,
+    which glare takes. unsure: standard deviation that a share has anyway (.05 to .2); scatter: weight of the
+    blocks' disagreement (1 to 3). laid_by_photo: worth where only the photo says how one lies on the other (0
+    to 1). min_alike: inliers from which the targets themselves say it (8 to 30). inliers: weight of the
+    logarithm of their ratio (0 to 5); most_by_inliers: what they count for at most where the pictures can be
+    compared (0 to 1): a stronger print has more of them, whichever is seen. finer: px of the photo for one of
+    the thumbnail, above which the photo is shrunk first (2 to 3). min_pixels: of a thumbnail that have to be
     visible (50 to 1000). copy: levels (RMS) that a copy of a picture is off its thumbnail at most (3 to 8;
     photos are off by 14 and more); copy_noise: that a copy is off anyway (.2 to 2); by_copy: weight of the
     logarithm of the ratio of squares (2 to 6).
@@ -47,6 +48,7 @@ class LookAlikeOptions:
     weight: float = 0.8
     hidden: float = 0.2
     neither: float = 1.2
+    neither_colour: float = 1.6
     unsure: float = 0.1
     scatter: float = 2.0
     laid_by_photo: float = 0.5
@@ -95,8 +97,9 @@ def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
     laid = _laid(photo, (one, one.thumbnail), (other, other.thumbnail), between)
     if laid.visible.sum() < OPTIONS.min_pixels:
         return found
-    shares = share_of(compared_by_detail(laid)), share_of(compared_by_colour(laid))
-    return found + trust * OPTIONS.weight * sum(_vote(share) for share in shares)
+    by_detail = _vote(share_of(compared_by_detail(laid)), OPTIONS.neither)
+    by_colour = _vote(share_of(compared_by_colour(laid)), OPTIONS.neither_colour)
+    return found + trust * OPTIONS.weight * (by_detail + by_colour)
 
 
 def copy_log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float | None:
@@ -172,9 +175,12 @@ def _unit(pixels: Image) -> Plane:
     return pixels.astype(np.float32) / np.float32(255)
 
 
-def _vote(share: Share) -> float:
-    """Return what a share says for the first target: the likelihood ratio of two normal distributions."""
+def _vote(share: Share, neither: float) -> float:
+    """Return what a share says for the first target: the likelihood ratio of two normal distributions.
+
+    neither: a share from which on it is neither's.
+    """
     size = abs(share.value)
-    told = max(0.0, min(0.5, size, OPTIONS.neither - size) - OPTIONS.hidden)
+    told = max(0.0, min(0.5, size, neither - size) - OPTIONS.hidden)
     variance = share.noise**2 + (OPTIONS.scatter * share.scatter) ** 2 + OPTIONS.unsure**2
     return math.copysign(told / variance, share.value)
