@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import datetime as dt
 import io
@@ -79,12 +80,15 @@ def statistics_csv(records: Sequence[StatRecord], *, misses: bool) -> bytes:
     return text.getvalue().encode()
 
 
-def append_statistics(path: Path, records: Sequence[StatRecord], *, misses: bool) -> list[StatRecord]:
+def append_statistics(
+    path: Path, records: Sequence[StatRecord], *, misses: bool, mark: bool = False
+) -> list[StatRecord]:
     """Merge records into the CSV file at `path` and return all that it holds then.
 
     A row for the same date, channel and identifier gets the new count, so that nothing is added twice and a
-    day that had not ended is completed. Two simultaneous jobs wait for each other. Raises Conflict for a file
-    that is not such a CSV file or sums up other periods; it stays as it is.
+    day that had not ended is completed. With `mark`, or if it had one, the file begins with U+FEFF for Excel.
+    Two simultaneous jobs wait for each other. Raises Conflict for a file that is not such a CSV file or sums
+    up other periods; it stays as it is.
     """
     with _alone(folder_of(path)):
         sums = dict(_rows(path, misses)) if path.exists() else {}
@@ -92,7 +96,9 @@ def append_statistics(path: Path, records: Sequence[StatRecord], *, misses: bool
         if len({len(key[0]) for key in sums}) > 1:
             raise Conflict(f"{path} sums up other periods", hint="use the --by that it was begun with")
         merged = _records(sums)
+        marked = mark or (path.exists() and path.read_bytes().startswith(codecs.BOM_UTF8))
         with replacing(path) as file:
+            file.write(codecs.BOM_UTF8 * marked)
             file.write(statistics_csv(merged, misses=misses))
     return merged
 

@@ -17,6 +17,7 @@ from arcli.errors import ArcliError
 from arcli.files import Spool
 from arcli.settings import Format
 
+UTF8_MARK = "\ufeff"
 _PIECE = 1 << 16  # characters that are written at once
 
 
@@ -89,12 +90,15 @@ class JsonlSink(Sink[Item]):
 class CsvSink(Sink[Item]):
     """Writes RFC 4180 lines immediately; without items there is only the header.
 
-    `safe`: the output goes to a terminal, so control characters are written as escapes.
+    `safe`: the output goes to a terminal, so control characters are written as escapes. `mark`: it begins
+    with U+FEFF, without which Excel takes UTF-8 for the code page of its Windows.
     """
 
-    def __init__(self, view: ItemView[Item], write: Write, *, safe: bool = False) -> None:
+    def __init__(self, view: ItemView[Item], write: Write, *, safe: bool = False, mark: bool = False) -> None:
         super().__init__(view, write)
         self._safe = safe
+        if mark and not safe:
+            self.write(UTF8_MARK)
         self._line(view.columns)
 
     def item(self, item: Item, /) -> None:
@@ -165,6 +169,9 @@ SINKS: dict[Format, Callable[[ItemView[Any], Streams, int | None], Sink[Any]]] =
     Format.JSON: lambda view, streams, _: JsonSink(view, streams.write),
     Format.JSONL: lambda view, streams, _: JsonlSink(view, streams.write),
     Format.CSV: lambda view, streams, _: CsvSink(view, streams.write_raw, safe=streams.terminal("stdout")),
+    Format.EXCEL: lambda view, streams, _: CsvSink(
+        view, streams.write_raw, safe=streams.terminal("stdout"), mark=True
+    ),
     Format.IDS: lambda view, streams, _: IdsSink(view, streams.write_raw, safe=streams.terminal("stdout")),
 }
 """What writes each format: a new one gets its name in `Format` and a line here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -59,7 +60,8 @@ def channels(ctx: typer.Context, incomplete: str) -> list[str]:
         session = Session.of(ctx)
         if session.settings.kind.value != Kind.LOCAL:
             return []
-        return [name for name in session.channels.settings() if name.startswith(incomplete)]
+        begun = unicodedata.normalize("NFC", incomplete)
+        return [name for name in session.channels.settings() if name.startswith(begun)]
     except Exception:
         return []  # a completion has nowhere to report it
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +16,9 @@ from arcli.errors import NotSupported, UsageError, extra_hint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_log = logging.getLogger("arcli.console")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +38,11 @@ CHARTS = ChartOptions()
 
 
 FORMATS = (".png", ".svg")
+FONTS = (
+    *("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "Microsoft YaHei", "PingFang SC"),
+    *("SimHei", "Noto Sans Arabic", "Noto Sans Devanagari", "Nirmala UI", "Noto Sans Thai", "Segoe UI Emoji"),
+)
+"""What systems have for scripts that matplotlib's own font lacks."""
 
 
 def plot_format(path: Path) -> str:
@@ -55,6 +66,27 @@ def save_stacked_bars(
     A series without a name is in no legend; a chart without counts says so.
     """
     kind = plot_format(path)
+    buffer = io.BytesIO()
+    with _any_script():
+        _bars(labels, series, title).savefig(buffer, format=kind)
+    write_file(path, buffer.getvalue(), overwrite=True)
+
+
+@contextmanager
+def _any_script() -> Iterator[None]:
+    """Draw with the fonts that this machine has for other scripts; warn once where one is missing."""
+    from matplotlib import rc_context
+    from matplotlib.font_manager import get_font_names
+
+    fonts = [name for name in FONTS if name in get_font_names()]
+    with warnings.catch_warnings(record=True) as caught, rc_context({"font.family": ["sans-serif", *fonts]}):
+        warnings.simplefilter("always")
+        yield
+    if any("missing from" in str(warning.message) for warning in caught):
+        _log.warning("no font on this machine has all characters of the chart; boxes stand for the others")
+
+
+def _bars(labels: Sequence[str], series: Mapping[str, Sequence[int]], title: str) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(max(8.0, min(24.0, 0.25 * len(labels))), 4.8), layout="constrained")
@@ -69,9 +101,7 @@ def save_stacked_bars(
         legend = figure.legend(fontsize="small", loc="outside right center")
         for text in legend.get_texts():
             text.set_parse_math(False)  # a name may hold $
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind)
-    write_file(path, buffer.getvalue(), overwrite=True)
+    return figure
 
 
 def _describe(axes: Axes, labels: Sequence[str], *, empty: bool) -> None:

@@ -66,7 +66,13 @@ def common(
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
         Format | None,
-        typer.Option("--format", "-f", help="How to print the answer.", callback=_flag, expose_value=False),
+        typer.Option(
+            "--format",
+            "-f",
+            help="How to print the answer; excel is csv that Excel reads in any script.",
+            callback=_flag,
+            expose_value=False,
+        ),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Short for --format json.", callback=_flag, expose_value=False)

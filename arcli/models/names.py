@@ -49,6 +49,7 @@ _USERNAME_HINT = "an account name has 1 to 64 characters from A-Z a-z 0-9 @ _ . 
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # only a pair of surrogates is a character
 
 
+_JOINER = re.compile("(?<=[^\x00-\x7f\u200c\u200d])[\u200c\u200d](?=[^\x00-\x7f\u200c\u200d])")
 _NOT_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -70,11 +71,13 @@ def valid_channel_name(text: str) -> str:
     """Return `text` in NFC, or raise InvalidChannelName.
 
     1 to 64 characters of any script; no control, surrogate or separator characters, no leading or
-    trailing space, not "." or "..".
+    trailing space, not "." or "..". Of invisible ones only the joiners of emoji, Persian and Indic scripts,
+    between two characters that are neither ASCII nor joiners.
     """
     name = unicodedata.normalize("NFC", text)
+    seen = _JOINER.sub("", name)
     printable = not _NOT_IN_NAMES.search(name) and all(
-        unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Cf", "Zl", "Zp") for c in name
+        unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Cf", "Zl", "Zp") for c in seen
     )
     if not 1 <= len(name) <= 64 or not printable or name != name.strip() or name in (".", ".."):
         raise InvalidChannelName(f"not a valid channel name: {text!r}", item=text)

@@ -20,6 +20,7 @@ class Format(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
+    EXCEL = "excel"
     IDS = "ids"
 
 

@@ -187,7 +187,8 @@ def test_each_command_answers_in_each_format(name: str, format_: Format, run: Ru
         assert ran.out.count("\n") == 1
     elif format_ is Format.JSONL:
         assert all(isinstance(line, dict) for line in ran.lines)
-    elif format_ is Format.CSV:
+    elif format_ in (Format.CSV, Format.EXCEL):
+        assert ran.out.startswith("\ufeff") == (format_ is Format.EXCEL)
         rows = list(csv.reader(io.StringIO(ran.out, newline="")))
         assert {len(row) for row in rows} == {len(rows[0])}
         assert ran.out.endswith("\r\n")

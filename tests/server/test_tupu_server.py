@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +28,7 @@ from tests.server.raw import MULTIPART, multipart, send
 from tests.server.threaded import threaded_folder
 
 JSON = "application/json"
+PLAIN = "普通 पोस्टर 🦖"  # a list of any name
 TASK = "5c8f44ca25ade48455a63bad"
 SECRET_ID = "0123456789abcdef01234567"
 PUBLIC_URL = "https://pictures.example/gallery"
@@ -80,7 +82,7 @@ def customer(openssl: OpenSsl, tmp_path_factory: pytest.TempPathFactory) -> Iter
         lists = {
             "bad": ListKind.BLACK,
             "good": ListKind.WHITE,
-            "plain": ListKind.PLAIN,
+            PLAIN: ListKind.PLAIN,
             "other": ListKind.BLACK,
         }
         for number, (name, kind) in enumerate(lists.items(), start=1):
@@ -94,7 +96,7 @@ def customer(openssl: OpenSsl, tmp_path_factory: pytest.TempPathFactory) -> Iter
             TupuBinding(
                 secret_id=SECRET_ID,
                 username="shop",
-                channels=("bad", "good", "plain"),
+                channels=("bad", "good", PLAIN),
                 public_key=openssl.text("customer.pub.pem"),
             )
         )
@@ -119,7 +121,7 @@ def test_what_is_in_no_bound_list_has_label_2(customer: Customer) -> None:
 
 
 def test_relatives_are_urls_that_die_with_their_picture(customer: Customer) -> None:
-    channel, identifier = "plain", "mortal"
+    channel, identifier = PLAIN, "mortal"
     with LocalGallery(customer.data_dir) as gallery:
         item = AddItem(picture=Picture(name="p.png", data=poster(11)), identifier=identifier)
         gallery.add(channel=channel, item=item)
@@ -131,9 +133,10 @@ def test_relatives_are_urls_that_die_with_their_picture(customer: Customer) -> N
         assert content.startswith(b"\xff\xd8")
         for guess in (
             local.replace("/mortal", "/poster3"),
-            local.replace("/plain/", "/good/"),
+            local.replace(f"/{quote(PLAIN)}/", "/good/"),
             local[:-9] + "x",
         ):
+            assert guess != local
             assert send(customer.url, guess, method="GET")[0] == 404
         assert send(customer.url, f"/pictures/{'A' * 43}/plain/mortal", method="GET")[0] == 404
         replaced = TargetChanges(picture=Picture(name="p.png", data=poster(12)))
@@ -269,7 +272,7 @@ def test_libraries_are_the_bound_channels(customer: Customer) -> None:
         answer = customer.post(body, JSON, path=path)
         return [(library["name"], library["type"]) for library in answer["imageLibraries"]]
 
-    assert search() == [("bad", "black"), ("good", "white"), ("plain", "plain")]
+    assert search() == [("bad", "black"), ("good", "white"), (PLAIN, "plain")]
     assert search(name="good") == [("good", "white")]
     assert search(name="other") == []
 

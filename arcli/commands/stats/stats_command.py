@@ -100,7 +100,8 @@ def stats(
     records = chosen(summed(session.gallery.statistics(query=query), by), top=top, sort=order)
     data = {"from": f"{asked.first}", "to": f"{asked.last}", "by": by.value, "timezone": _timezone(session)}
     title = f"Finds in {_where(query)}, {asked.words(data['timezone'])}"
-    _write(files, records, asked, data, title, misses=misses)
+    mark = session.format is Format.EXCEL
+    _write(files, records, asked, data, title, misses=misses, mark=mark)
     if plot:
         _draw(session, title, records, asked)
     if not (plot and session.format is Format.TABLE) and (output is None or session.named("format")):
@@ -145,11 +146,12 @@ def _write(
     title: str,
     *,
     misses: bool,
+    mark: bool,
 ) -> None:
     if files.output is not None and files.append:
-        append_statistics(files.output, records, misses=misses)
+        append_statistics(files.output, records, misses=misses, mark=mark)
     elif files.output is not None:
-        kind = _FILES.get(files.output.suffix.lower(), Format.CSV)
+        kind = _FILES.get(files.output.suffix.lower(), Format.EXCEL if mark else Format.CSV)
         write_file(files.output, rendered(kind, view(misses=misses), records, "stats", data), overwrite=True)
     if files.plot is not None:
         from arcli.console.plotting import save_stacked_bars
