@@ -7,8 +7,9 @@ compares with the answers of a gallery with distractors.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from arcli.engine.recognition.candidates import Codes
 from arcli.engine.recognition.recognize import SearchedChannel, recognize
 from arcli.errors import TooFewFeatures
 from arcli.features import Features
@@ -44,6 +45,9 @@ class OneTarget:
 
     def picture(self, row_id: int) -> bytes | None:
         return None
+
+    def codes(self, row_id: int, search: Callable[[], Codes]) -> Codes:
+        return search()
 
     def threshold(self, row_id: int, asked: float | None) -> float:
         return default_threshold()

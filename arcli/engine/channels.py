@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from arcli.store.reserve import Reserve
 if TYPE_CHECKING:
     from arcli.engine.indexing.index_builder import IndexBuilder
     from arcli.engine.indexing.shortlist import Shortlister
+    from arcli.engine.recognition.candidates import KnownCodes
     from arcli.store.protocols import MatchCounts
 
 _log = logging.getLogger(__name__)
@@ -111,6 +113,12 @@ class OpenChannel:
         owing, self._owing = self._owing, False
         if owing:
             self.fold()
+
+    @cached_property
+    def known_codes(self) -> KnownCodes:
+        from arcli.engine.recognition.candidates import KnownCodes
+
+        return KnownCodes()
 
     @property
     def index_memory(self) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from arcli.engine.counting import note
 from arcli.engine.indexing.coverage import INDEXING
-from arcli.engine.recognition.candidates import RowVotes, VerifiedCandidate
+from arcli.engine.recognition.candidates import Codes, RowVotes, VerifiedCandidate
 from arcli.engine.recognition.recognize import largest_side, recognize
 from arcli.errors import DataDamaged, PictureRefused, UsageError, naming
 from arcli.features import Features
@@ -90,6 +90,9 @@ class StoredChannel:
         with phase("load"), self._read() as snapshot, suppress(DataDamaged):
             return snapshot.picture(row_id)
         return None
+
+    def codes(self, row_id: int, search: Callable[[], Codes]) -> Codes:
+        return self._open.known_codes.of((row_id, self._rows[row_id].created), search)
 
     def row(self, row_id: int) -> TargetRow:
         """Return the row of a target whose features were loaded."""

@@ -150,9 +150,8 @@ class IvfIndex:
 
     def _verified(self, cells: Cells) -> Cells:
         """Return `cells`, damaged ones replaced by -1; new ones are first compared with their CRC-32."""
-        for cell in np.unique(cells[cells >= 0]):
-            if self._sound[cell] or self._damaged[cell]:
-                continue
+        new = cells[~(self._sound | self._damaged)[cells] & (cells >= 0)]
+        for cell in np.unique(new):
             try:
                 self.entries(int(cell))
             except DataDamaged as error:

@@ -36,10 +36,18 @@ def corners(size: Size) -> Points:
 
 def project(homography: npt.NDArray[np.float64], points: npt.ArrayLike) -> tuple[Points, Points]:
     """Apply a (3, 3) homography to (N, 2) points; also return the (N,) denominators."""
-    mapped = np.c_[np.asarray(points, np.float64), np.ones(len(np.asarray(points)))] @ homography.T
+    mapped = homogeneous(points) @ homography.T
     weight = mapped[:, 2]
     with np.errstate(all="ignore"):
         return mapped[:, :2] / weight[:, None], weight
+
+
+def homogeneous(points: npt.ArrayLike) -> Points:
+    """Return (N, 2) points as (N, 3) float64 with a 1 each; np.c_ takes ten times as long."""
+    pairs = np.asarray(points, np.float64)
+    found = np.ones((len(pairs), 3))
+    found[:, :2] = pairs
+    return found
 
 
 def area(quad: Points) -> float:

@@ -1,9 +1,10 @@
 """The search ends early only if the rest of the shortlist cannot have a better supported target."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
+from arcli.engine.recognition.candidates import Codes
 from arcli.engine.recognition.recognize import RecognizeOptions, recognize
 from arcli.features import Features
 from arcli.models import FindOptions
@@ -36,6 +37,9 @@ class InMemory:
 
     def picture(self, row_id: int) -> bytes | None:
         return None
+
+    def codes(self, row_id: int, search: Callable[[], Codes]) -> Codes:
+        return search()
 
     def threshold(self, row_id: int, asked: float | None) -> float:
         return 0.5

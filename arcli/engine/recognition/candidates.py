@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -22,6 +24,36 @@ Points = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
 RowVotes = tuple[int, float]
 """The row id of a target and the sum of the votes it got: an entry of a shortlist."""
+Codes = tuple[Code, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCodesOptions:
+    """targets (100 to 10,000): whose codes are kept; searching a picture takes 30 to 60 ms."""
+
+    targets: int = 500
+
+
+class KnownCodes:
+    """The codes found in targets of a channel, of those that were compared last. Threads may share it."""
+
+    def __init__(self, options: KnownCodesOptions = KnownCodesOptions()) -> None:
+        self._options, self._guard = options, threading.Lock()
+        self._found: OrderedDict[Hashable, Codes] = OrderedDict()
+
+    def of(self, target: Hashable, search: Callable[[], Codes]) -> Codes:
+        """Return the codes of a target; `search` is called if they are not known."""
+        with self._guard:
+            known = self._found.get(target)
+            if known is not None:
+                self._found.move_to_end(target)
+                return known
+        found = search()  # without the lock: it takes tens of ms
+        with self._guard:
+            self._found[target] = found
+            while len(self._found) > self._options.targets:
+                self._found.popitem(last=False)
+        return found
 
 
 class SearchedChannel(Protocol):
@@ -51,6 +83,10 @@ class SearchedChannel(Protocol):
         """Return a target's picture, None if the channel keeps none."""
         ...
 
+    def codes(self, row_id: int, search: Callable[[], Codes]) -> Codes:
+        """Return what `search` finds: the QR and bar codes of a target. They may be kept for later."""
+        ...
+
     def threshold(self, row_id: int, asked: float | None) -> float:
         """Return the lowest score that counts: the target's matchratio, else `asked`, else the channel's."""
         ...
@@ -78,8 +114,11 @@ class GalleryTarget:
         return thumbnail_pixels(stored) if stored else None
 
     @cached_property
-    def codes(self) -> tuple[Code, ...]:
+    def codes(self) -> Codes:
         """The QR and bar codes in it, in pixels of its features' size."""
+        return self.channel.codes(self.row_id, self._search_codes)
+
+    def _search_codes(self) -> Codes:
         if self.thumbnail is None or not may_hold_code(self.thumbnail):
             return ()
         stored = self.channel.picture(self.row_id)

@@ -4,6 +4,7 @@ exactly, compared with a rival. The functions do not depend on the order in whic
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -61,16 +62,18 @@ def placed(view: PhotoView, query: Features, one: VerifiedCandidate) -> Verified
     return one if quad is None else replace(one, verification=found, quad=quad)
 
 
-def checked(view: PhotoView, query: Features, one: VerifiedCandidate) -> VerifiedCandidate:
+def checked(
+    view: PhotoView, one: VerifiedCandidate, place: Callable[[], VerifiedCandidate]
+) -> VerifiedCandidate:
     """Return an accepted candidate after comparing its codes: refused where the photo has another code,
     ambiguous where the photo does not resolve it. Codes of one family share their marks, which is all that
     keypoints can match.
 
-    query: the keypoints that it was verified against.
+    place: returns the candidate with its place refined; called if it has codes.
     """
     if not one.target.codes:
         return one
-    exact = placed(view, query, one).verification.homography
+    exact = place().verification.homography
     assert exact is not None, "accepted candidates have one"
     verdicts = {judge(code, view.photo, view.to_photo @ exact) for code in one.target.codes}
     if Verdict.OTHER in verdicts:

@@ -19,6 +19,8 @@ from arcli.features import Features
 from arcli.models import FindOptions
 from arcli.vision.geometry import area, inside
 
+Voted = tuple[SearchedChannel, RowVotes]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecognizeOptions:
@@ -84,7 +86,8 @@ class ViewSearch:
         self.num_keypoints = len(view.query)
         self._log_odds = cache(partial(rival_log_odds, view))
         self._settled = cache(partial(settled, view))
-        self._checked = cache(partial(checked, view))
+        self._placed = cache(partial(placed, view))
+        self._checked = cache(self._check)
 
     def run(self, candidates: int | None) -> list[VerifiedCandidate]:
         """Accept the best, search again with the keypoints outside its place, until nothing is accepted.
@@ -100,7 +103,7 @@ class ViewSearch:
             found = self._round(query, targets)
             if not found or found[0].reason is not None:
                 return accepted + rivals + found
-            best = placed(self._view, query, found[0])
+            best = self._placed(query, found[0])
             if not any(is_fold(best, other) for other in accepted):
                 accepted.append(best)
             if len(accepted) == self._options.limit or best.place is None:
@@ -115,8 +118,7 @@ class ViewSearch:
         accepted = [one for one in found if one.reason is None]
         rest = [
             verified(self._view, self._view.query, target)
-            for target in self._shortlist
-            if target.key not in known
+            for target in self._load([entry for entry in self._shortlist if _key(entry) not in known])
         ]
         rest.sort(key=by_score)
         return [_not_answered(one, accepted, self._options.limit) for one in rest]
@@ -155,6 +157,9 @@ class ViewSearch:
                 enough = max(enough, target.votes * self._tuning.rival_votes)
                 small = self._share(one) < self._tuning.fills
 
+    def _check(self, query: Features, one: VerifiedCandidate) -> VerifiedCandidate:
+        return checked(self._view, one, partial(self._placed, query, one))
+
     def _ranked(self, query: Features, tried: list[VerifiedCandidate]) -> list[VerifiedCandidate]:
         """Rank candidates. What would be the answer is settled by its rectified view if it is borderline, and
         has its codes checked; if there is no answer, a few of the best are settled."""
@@ -192,23 +197,23 @@ class ViewSearch:
         return list(self._load(chosen))
 
     def _targets(self, candidates: int | None) -> list[GalleryTarget]:
-        """Return the part of the shortlist that is tried."""
+        """Load the part of the shortlist that is tried."""
         if candidates is None:
-            return self._shortlist
+            return list(self._load(self._shortlist))
         extra = self._tuning.per_extra_channel * (len(self._channels) - 1)
-        return self._shortlist[: candidates + extra]
+        return list(self._load(self._shortlist[: candidates + extra]))
 
     @cached_property
-    def _shortlist(self) -> list[GalleryTarget]:
+    def _shortlist(self) -> list[Voted]:
         """Return the targets with the most votes, interleaving the channels by rank."""
         tuning = self._tuning
         each = tuning.shortlist if self._options.limit == 1 else tuning.shortlist_many
         query = self._view.voters
         voted = [[(channel, entry) for entry in channel.shortlist(query, each)] for channel in self._channels]
         turns = (pair for turn in zip_longest(*voted) for pair in turn if pair is not None)
-        return list(self._load(list(islice(turns, each + tuning.per_extra_channel * (len(voted) - 1)))))
+        return list(islice(turns, each + tuning.per_extra_channel * (len(voted) - 1)))
 
-    def _load(self, chosen: list[tuple[SearchedChannel, RowVotes]]) -> Iterator[GalleryTarget]:
+    def _load(self, chosen: Sequence[Voted]) -> Iterator[GalleryTarget]:
         loaded = {
             channel.name: channel.features([row_id for of, (row_id, _) in chosen if of is channel])
             for channel in self._channels
@@ -227,6 +232,12 @@ class ViewSearch:
         """Return the share of the view that a candidate covers."""
         width, height = self._view.query.image_size
         return 0.0 if one.place is None else area(one.place) / (width * height)
+
+
+def _key(entry: Voted) -> tuple[str, int]:
+    """Return what identifies a target of a shortlist, as GalleryTarget.key."""
+    channel, (row_id, _) = entry
+    return channel.name, row_id
 
 
 def _hopeful(found: Sequence[VerifiedCandidate]) -> list[GalleryTarget]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from arcli.vision.geometry import homogeneous
+
 Keypoints = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
@@ -79,7 +81,7 @@ def _jacobian(
     homography: npt.NDArray[np.float64], points: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
     """Return (N, 2, 2): how a homography moves small steps at (N, 2) points."""
-    mapped = np.c_[points, np.ones(len(points))] @ homography.T
+    mapped = homogeneous(points) @ homography.T
     weight = np.where(np.abs(mapped[:, 2]) < 1e-9, 1e-9, mapped[:, 2])
     place = mapped[:, :2] / weight[:, None]
     numerator = homography[None, :2, :2] - place[:, :, None] * homography[None, 2:, :2]
