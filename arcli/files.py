@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -199,13 +199,18 @@ def _mode(path: Path) -> int:
         return 0o666 & ~umask
 
 
+Waiting = Callable[[], AbstractContextManager[object]]
+
+
 class FolderGone(Exception):
     """The folder of a lock file was removed."""
 
 
 @contextmanager
-def file_lock(path: Path, *, timeout: float) -> Iterator[None]:
+def file_lock(path: Path, *, timeout: float, waiting: Waiting = nullcontext) -> Iterator[None]:
     """Hold the exclusive lock of the file `path` (made when absent), waiting at most `timeout` seconds.
+
+    waiting: entered while somebody else holds it.
 
     The system releases it when its holder dies. Threads exclude each other too, since each call opens the
     file itself. Raises Locked, StorageNotWritable, DiskFull, FolderGone.
@@ -217,30 +222,38 @@ def file_lock(path: Path, *, timeout: float) -> Iterator[None]:
     except OSError as error:
         raise of_os(path, error) from error
     try:
-        if not hold(handle, timeout=timeout):
+        if not hold(handle, timeout=timeout, waiting=waiting):
             raise Locked(f"{path.parent} is being written by another process", item=str(path))
         yield
     finally:
         os.close(handle)
 
 
-def hold(descriptor: int, *, timeout: float) -> bool:
+def hold(descriptor: int, *, timeout: float, waiting: Waiting = nullcontext) -> bool:
     """Take the exclusive lock of an open file or folder; return False if `timeout` seconds were not enough.
 
     The lock ends when the descriptor is closed. Raises StorageNotWritable if the file system has no locks.
     """
     deadline = time.monotonic() + timeout
     pause = WAITS.first
-    while True:
-        try:
-            if system.lock(descriptor):
+    if _held(descriptor):
+        return True
+    if timeout <= 0:
+        return False
+    with waiting():
+        while time.monotonic() < deadline:
+            time.sleep(pause)
+            if _held(descriptor):
                 return True
-        except OSError as error:
-            raise of_os(Path(f"/proc/self/fd/{descriptor}"), error) from error
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(pause)
-        pause = min(2 * pause, WAITS.longest)
+            pause = min(2 * pause, WAITS.longest)
+    return False
+
+
+def _held(descriptor: int) -> bool:
+    try:
+        return system.lock(descriptor)
+    except OSError as error:
+        raise of_os(Path(f"/proc/self/fd/{descriptor}"), error) from error
 
 
 class Spool:

@@ -12,9 +12,10 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Literal
 
-Phase = Literal["decode", "extract", "shortlist", "load", "verify"]
+Phase = Literal["decode", "extract", "shortlist", "load", "verify", "wait"]
 """decode: the photo, at the largest size that is searched; extract: keypoints and descriptors; shortlist: the
-index and its votes; load: features and thumbnails from the store; verify: matching, geometry, scores."""
+index and its votes; load: features and thumbnails from the store; verify: matching, geometry, scores;
+wait: for a lock that another thread or process holds, which no phase is unless there was one."""
 
 OTHER = "other"
 

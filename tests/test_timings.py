@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from arcli import timings
+from arcli.errors import Locked
+from arcli.files import file_lock
 from arcli.timings import MeanTimes, phase, recording
 
 
@@ -46,3 +50,17 @@ def test_the_mean_is_over_all_lookups() -> None:
     mean.add({"decode": 2.0, "other": 4.0})
     mean.add({"other": 2.0})
     assert (mean.number, mean.mean) == (2, {"decode": 1.0, "other": 3.0})
+
+
+def test_waiting_for_a_lock_is_a_phase_of_its_own(tmp_path: Path) -> None:
+    """The tests of many processes (tests/faults/test_many_processes.py) assert that no lookup has it."""
+    locked = partial(file_lock, tmp_path / "lock", waiting=partial(phase, "wait"))
+    with recording() as times:
+        with locked(timeout=0):
+            assert "wait" not in times.milliseconds()
+            with pytest.raises(Locked), locked(timeout=0):
+                pass
+            assert "wait" not in times.milliseconds(), "it did not wait"
+            with pytest.raises(Locked), locked(timeout=0.001):
+                pass
+        assert "wait" in times.milliseconds()

@@ -45,6 +45,11 @@ class Metrics:
         )
         labels = ["matched", "channel"] if by_channel else ["matched"]
         self._lookups = Counter("arcli_lookups", "Photos looked up.", labels, registry=self.registry)
+        self._waits = Counter(
+            "arcli_lookup_waits",
+            "Lookups that waited for a lock: adding gives them no reason to.",
+            registry=self.registry,
+        )
         self._jobs = Gauge(
             "arcli_photo_jobs",
             "Photos at work or waiting.",
@@ -84,6 +89,8 @@ class Metrics:
         self._seconds.labels(call).observe(seconds)
 
     def looked_up(self, result: FindResult) -> None:
+        if "wait" in result.timings_ms:
+            self._waits.inc()
         matched = "yes" if result.matched else "no"
         if not self._by_channel:
             self._lookups.labels(matched).inc()

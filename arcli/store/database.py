@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from arcli.errors import ArcliError, DataDamaged, DiskFull, StorageNotWritable
@@ -25,6 +26,7 @@ from arcli.store.faults import translated
 from arcli.store.migrations import Schema, format_of, migrate
 from arcli.store.witness import Note, Progress, Witness
 from arcli.system import sync
+from arcli.timings import phase
 
 PAGE_SIZE = 8192  # features are 22-29 kB: three or four pages instead of seven
 _INCREMENTAL = 2  # what SQLite answers to PRAGMA auto_vacuum
@@ -186,7 +188,7 @@ class Database:
     def _locked(self, timeout: float) -> Iterator[None]:
         with contextlib.ExitStack() as held:
             try:
-                held.enter_context(file_lock(self.lock_path, timeout=timeout))
+                held.enter_context(file_lock(self.lock_path, timeout=timeout, waiting=partial(phase, "wait")))
             except FolderGone as error:
                 raise self._missing() from error
             yield

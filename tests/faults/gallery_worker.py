@@ -128,6 +128,7 @@ def find(gallery: LocalGallery, log: Log, step: str, *seeds: str) -> None:
 
 def found(gallery: LocalGallery, photo: Picture) -> list[str]:
     result = gallery.find(picture=photo, channels=[CHANNEL])
+    assert "wait" not in result.timings_ms, "it waited for a lock"
     return [match.identifier for match in result.matches]
 
 

@@ -19,6 +19,7 @@ from arcli.engine.indexing.upkeep import maybe_fold
 from arcli.errors import Locked
 from arcli.store.channel import ChannelStore
 from arcli.store.rows import NewTarget
+from arcli.timings import recording
 from tests.faults.gallery_worker import BLOCK, REPLACED, Log
 from tests.index.index_samples import ALIKE, blurred, features
 
@@ -90,9 +91,10 @@ def find(store: ChannelStore, log: Log, step: str, *seeds: str) -> None:
 
 
 def found(store: ChannelStore, search: Shortlister, seed: int) -> list[str]:
-    with store.read() as snapshot:
+    with recording() as times, store.read() as snapshot:
         votes = search.search(snapshot, blurred(features(seed).codes), limit=30, alike=ALIKE)
         rows = snapshot.rows(vote.row_id for vote in votes)
+    assert "wait" not in times.milliseconds(), "it waited for a lock"
     return [rows[vote.row_id].identifier for vote in votes if vote.votes > _SURE and vote.row_id in rows]
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from arcli.engine.indexing import index_view, segment_opener
+from arcli.engine.indexing import index_view, segment_opener, shortlist
+from arcli.engine.indexing.index_view import IndexViewBuilder
 from arcli.engine.indexing.shortlist import Shortlister
 from arcli.engine.indexing.upkeep import compact
 from arcli.index.seam import DescriptorIndex
 from arcli.models import ChannelSettings, IndexKind, SegmentFile, TargetChanges
+from arcli.timings import Phase, phase, recording
 from tests.index.index_samples import Shop
 
 
@@ -125,3 +128,36 @@ def test_a_search_after_the_channel_was_closed_waits_itself(shop: Shop, server: 
     shop.add(20)
     compact(shop.store)
     expect_right_answers(shop, server)
+
+
+def test_a_search_that_waits_while_another_opens_the_index_records_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests of many processes (tests/faults) assert that adding makes none wait."""
+    opening, waited = threading.Event(), threading.Event()
+    build = IndexViewBuilder.build
+
+    def slow(*words: Any, **named: Any) -> Any:
+        opening.set()
+        assert waited.wait(60), "the other search did not wait, or did not record it"
+        return build(*words, **named)
+
+    def seen(name: Phase) -> AbstractContextManager[None]:
+        if name == "wait":
+            waited.set()
+        return phase(name)
+
+    def look() -> tuple[str, bool]:
+        with recording() as times:
+            return shop.votes(3, search)[0], "wait" in times.milliseconds()
+
+    shop.add(*range(5))
+    search = Shortlister(shop.store)
+    monkeypatch.setattr(IndexViewBuilder, "build", slow)
+    monkeypatch.setattr(shortlist, "phase", seen)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(look)
+        assert opening.wait(60)
+        second = pool.submit(look)
+        assert [first.result(60), second.result(60)] == [("pic3", False), ("pic3", True)]
+    search.close()

@@ -194,6 +194,7 @@ def test_metrics_name_channels_only_on_request(data_dir: Path) -> None:
         assert code(served.url, "FindImage", login, photo_of(1)) == 0
         text = metrics_of(port)
         assert 'arcli_lookups_total{channel="posters",matched="yes"} 1.0' in text
+        assert "arcli_lookup_waits_total 0.0" in text
         assert 'arcli_requests_total{call="FindImage",returncode="0"} 1.0' in text
         assert 'arcli_request_seconds_count{call="FindImage"} 1.0' in text
         assert send(served.url, "/metrics", None, None, method="GET")[0] == 404

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.indexing.index_view import IndexView, IndexViewBuilder, identity_of
@@ -13,6 +14,7 @@ from arcli.index.seam import Codes
 from arcli.index.votes import ShortlistEntry, shortlist
 from arcli.store.channel import ChannelStore
 from arcli.store.snapshot import Snapshot
+from arcli.timings import phase
 
 INDEX_FOLDER = "index"
 
@@ -65,11 +67,22 @@ class Shortlister:
             self._builder.close()
 
     def _current(self, snapshot: Snapshot) -> IndexView:
-        with self._lock:
+        with self._alone():
             view, now = self._view, (snapshot.changes(), identity_of(snapshot))
             if view is None or (view.changes, view.identity) != now or self._builder.outdated():
                 view = self._view = self._build(snapshot)
             return view
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other threads from opening the same index; time that passes until they have is waited for."""
+        if not self._lock.acquire(blocking=False):
+            with phase("wait"):
+                self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _build(self, snapshot: Snapshot) -> IndexView:
         """Make the view of `snapshot`; if a file was removed since it began, the view of the present store.
