@@ -41,6 +41,7 @@ _TYPERS = {
 }
 """What Typer says about a command line, and the same in one sentence."""
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_NAME = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}
 
 
 def as_arcli_error(error: BaseException) -> ArcliError:
@@ -53,6 +54,8 @@ def as_arcli_error(error: BaseException) -> ArcliError:
         return exhausted
     if isinstance(error, OSError):
         return _from_os(error)
+    if isinstance(error, UnicodeEncodeError):  # only file names may hold bytes that are no text
+        return UsageError(f"{error.object[:100]!r} is not text: it holds bytes that are not UTF-8")
     if hasattr(error, "format_message"):  # what Typer raises for a command line that it cannot parse
         return _from_usage(error)
     if not system.can_open(
@@ -101,6 +104,8 @@ def _from_os(error: OSError) -> ArcliError:
         return StorageNotWritable(sentence)
     if error.errno == errno.EIO:
         return UnreadablePicture(sentence)
+    if error.errno in _NO_NAME:
+        return UsageError(f"{error.strerror}: {str(error.filename)[:100]}")
     return _bug(error)
 
 

@@ -13,7 +13,7 @@ from arcli.console.names import identifiers
 from arcli.errors import UsageError
 
 
-def _number(value: float | None) -> float | None:
+def real_number(value: float | None) -> float | None:
     """Refuse NaN, which ranges do not refuse."""
     if value is not None and math.isnan(value):
         raise typer.BadParameter("nan is not a number")
@@ -48,7 +48,7 @@ ThresholdOption = Annotated[
         metavar="SCORE",
         help="Lowest score that counts as found, instead of the channel's. A score, 0 to 1, says how"
         " certain it is that a photo shows a target.",
-        callback=_number,
+        callback=real_number,
     ),
 ]
 MetadataOption = Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -43,7 +44,7 @@ def entries(connection: SqlConnection, *, subject: str | None, limit: int) -> li
     rows = connection.execute(
         "SELECT at, who, what, subject, details FROM audit WHERE ? IS NULL OR subject = ?"
         " ORDER BY number DESC LIMIT ?",
-        (subject, subject, limit),
+        (subject, subject, min(limit, sys.maxsize)),
     ).fetchall()
     return [
         AuditEntry(at=at, who=who, what=what, subject=subject, details=json.loads(details))

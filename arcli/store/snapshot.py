@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -119,7 +120,10 @@ class Snapshot:
     def row_id(self, identifier: str) -> int | None:
         """Return the row id of a target, also of one that is damaged."""
         select = "SELECT row_id FROM targets WHERE identifier = ?"
-        row = self.connection.execute(select, (identifier,)).fetchone()
+        try:
+            row = self.connection.execute(select, (identifier,)).fetchone()
+        except UnicodeEncodeError:  # of what is no text: no target has it
+            return None
         return None if row is None else int(row[0])
 
     def rows(self, row_ids: Iterable[int]) -> dict[int, TargetRow]:
@@ -180,6 +184,8 @@ class Snapshot:
         select = f"SELECT {SUMMED}, crc32 FROM targets WHERE {where}"  # noqa: S608 (values are bound)
         try:
             return [target_row(channel, row) for row in self.connection.execute(select, values)]
+        except UnicodeEncodeError:  # of a value that is no text: no target has it
+            return []
         except sqlite3.OperationalError as error:  # a text that is none
             with as_bytes(self.connection):
                 for row in self.connection.execute(select, values):
@@ -193,8 +199,9 @@ class Snapshot:
             self.connection.create_function("metadata_is", 3, metadata_is, deterministic=True)
         count = f"SELECT count(*) FROM targets WHERE {where}"  # noqa: S608 (values are bound)
         total = int(self.connection.execute(count, values).fetchone()[0])
-        limit = -1 if query.limit is None else max(query.limit, 0)
-        page = f"{where} ORDER BY identifier LIMIT {int(limit)} OFFSET {max(int(query.position), 0)}"
+        limit = -1 if query.limit is None else min(max(query.limit, 0), sys.maxsize)
+        position = min(max(query.position, 0), sys.maxsize)
+        page = f"{where} ORDER BY identifier LIMIT {int(limit)} OFFSET {int(position)}"
         return total, self._rows(page, values)
 
 

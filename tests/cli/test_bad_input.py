@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from arcli.app import main
 from tests.cli.processes import arcli
 
 
@@ -127,3 +128,65 @@ def test_several_pictures_go_on_after_a_bad_one(tmp_path: Path) -> None:
     assert answer["status"] == "partial"
     assert [item["status"] for item in answer["data"]["items"]] == ["failed", "added", "failed"]
     assert len(answer["errors"]) == 2
+
+
+ODD = "\udcff"  # how Python reads a byte that is no UTF-8
+LONG = "x" * 5000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"ls --limit {10**20}",
+        f"ls --position {10**20}",
+        f"account log --limit {10**20}",
+        f"find carpet.jpg --limit {'9' * 5000}",
+        f"channel create more --quota {'9' * 5000}",
+        f"sync . --max-delete {'9' * 5000}",
+        f"sync . --max-delete {'9' * 5000}%",
+        "channel set default --threshold 1_0e-2",
+        "channel set default --threshold ٠.٥",
+        "account add shop --rate nan",
+        "account add shop --rate inf",
+        f"account show {ODD}",
+        f"account rm {ODD} --yes",
+        f"account log {ODD}",
+        f"account grant {ODD} --channel default",
+        f"channel create more --owner {ODD}",
+        f"channel set default --owner {ODD}",
+        f"rm {ODD} --yes",
+        f"get {ODD}",
+        f"serve --host {ODD}",
+        f"find carpet.jpg --draw {LONG}",
+        f"get carpet --image {LONG}",
+        f"sync . --plan {LONG}",
+        f"sync {LONG}",
+        f"add {LONG}",
+        f"export {LONG}",
+        f"channel backup default {LONG}",
+        f"find carpet.jpg --report {LONG}",
+        "export carpet.jpg/x",
+    ],
+)
+def test_words_that_nobody_means_are_no_bug(
+    folder: Path, words: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Numbers in other forms and beyond every range, bytes that are no text, names beyond every limit."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("ARCLI_DATA_DIR", str(folder / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+    status = main(words.split())
+    errors = capfd.readouterr().err
+    if words.startswith(("ls", "account log --limit")):
+        assert (status, errors.count("error")) == (0, 0)
+    else:
+        assert status in (2, 3, 4, 5, 7, 11), errors
+        assert "bug" not in errors
+        assert len(errors) < 1000
+
+
+def test_other_targets_are_removed_beside_one_whose_name_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "carpet.jpg").write_bytes(encoded(carpet()))
+    arcli(tmp_path, "add", tmp_path / "carpet.jpg")
+    assert arcli(tmp_path, "rm", ODD, "carpet", "--yes").returncode == 3
+    assert '"totalcount": 0' in arcli(tmp_path, "ls", "--json").stdout

@@ -10,7 +10,7 @@ from arcli.bulk.channel_state import SIZES
 from arcli.bulk.sync.actions import Action, Do
 from arcli.errors import UsageError
 
-_GIVEN = re.compile(r"(\d+)|(\d+(?:\.\d+)?) ?%")
+_GIVEN = re.compile(r"([0-9]{1,18})|([0-9]{1,3}(?:\.[0-9]{1,18})?) ?%")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class MaxDelete:
         match = _GIVEN.fullmatch(text.strip())
         if match is None or (match[2] and float(match[2]) > 100):
             raise UsageError(
-                f"--max-delete {text!r} is not a number of targets", hint="for example 20, or 5%"
+                f"--max-delete {text[:40]!r} is not a number of targets", hint="for example 20, or 5%"
             )
         return cls(count=int(match[1])) if match[1] else cls(share=float(match[2]) / 100)
 

@@ -11,7 +11,7 @@ import typer
 from arcli.commands.account.account_inputs import end_of, named_channels, read_binding, read_secret, scan_link
 from arcli.commands.account.account_views import ACCOUNTS, CHANGES, account_lines, account_record
 from arcli.console.names import accounts, channels
-from arcli.console.options import YesOption
+from arcli.console.options import YesOption, real_number
 from arcli.console.qr import qr_format, save_qr, show_qr
 from arcli.console.session import Session
 from arcli.console.text import plural
@@ -73,7 +73,14 @@ def add(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option("--rate", min=0.01, metavar="N", help="How many requests a second the key may make."),
+        typer.Option(
+            "--rate",
+            min=0.01,
+            max=1e6,
+            metavar="N",
+            help="How many requests a second the key may make.",
+            callback=real_number,
+        ),
     ] = None,
     tupu_public_key: TupuKeyOption = None,
     secret_id: SecretIdOption = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from inspect import Signature, signature
@@ -12,6 +13,7 @@ import typer
 from arcli.console.names import accounts
 from arcli.errors import UsageError
 from arcli.models import IndexKind, ListKind, SettingsChanges
+from arcli.protocols.strict import ratio, whole_number
 
 KindOption = Annotated[
     ListKind | None,
@@ -107,15 +109,15 @@ def with_settings(verb: Callable[[typer.Context, str, SettingsChanges], None]) -
 
 def _score(text: str) -> float:
     try:
-        score = float(text)
-    except ValueError:
-        score = -1.0
-    if not 0.0 <= score <= 1.0:
-        raise UsageError(f"--threshold {text!r} is not a score", hint="a number from 0 to 1, or default")
-    return score
+        return ratio(text, "--threshold")
+    except UsageError:
+        hint = "a number from 0 to 1, or default"
+        raise UsageError(f"--threshold {text[:40]!r} is not a score", hint=hint) from None
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise UsageError(f"--quota {text!r} is not a number of targets", hint="a whole number, or none")
-    return int(text)
+    try:
+        return whole_number(text, "--quota", least=0, most=sys.maxsize)
+    except UsageError:
+        hint = "a whole number, or none"
+        raise UsageError(f"--quota {text[:40]!r} is not a number of targets", hint=hint) from None

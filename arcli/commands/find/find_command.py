@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from time import perf_counter
@@ -29,6 +30,7 @@ from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import UsageError
 from arcli.models import Effort, FindOptions, FindResult
+from arcli.protocols.strict import whole_number
 from arcli.timings import MeanTimes
 
 NOTHING_MATCHED = 1
@@ -166,6 +168,8 @@ def _draw_to_stdout(
 def _limit(text: str) -> int | None:
     if text == ALL:
         return None
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise UsageError(f"--limit {text!r} is not a number of targets", hint="1 or more, or all")
-    return int(text)
+    try:
+        return whole_number(text, "--limit", least=1, most=sys.maxsize)
+    except UsageError:
+        hint = "1 or more, or all"
+        raise UsageError(f"--limit {text[:40]!r} is not a number of targets", hint=hint) from None

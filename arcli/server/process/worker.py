@@ -102,15 +102,16 @@ def listen(options: ServeOptions) -> tuple[ServeOptions, socket.socket]:
     Raises UsageError when the address cannot be used.
     """
     try:
+        options.host.encode()  # raises for what is no text; a socket would raise a TypeError
         family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
         listener = socket.create_server((options.host, options.port), family=family, backlog=PROCESS.backlog)
     except PermissionError as error:
         raise StorageNotWritable(
             f"port {options.port} needs privileges", hint="choose another --port"
         ) from error
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise UsageError(
-            f"cannot listen on {options.host}:{options.port}: {error.strerror or error}",
+            f"cannot listen on {options.host}:{options.port}: {getattr(error, 'strerror', '') or error}",
             hint="choose another --host or --port",
         ) from error
     # Connections inherit it. asyncio sets it only on sockets made with an explicit protocol; without it each

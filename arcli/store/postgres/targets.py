@@ -8,6 +8,7 @@ it also puts into `pending`, and what it removes into `gone`: the index follows 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -157,8 +158,8 @@ class PostgresSnapshot:
 
     def list(self, query: ListQuery = ListQuery()) -> tuple[int, list[TargetRow]]:
         where, values = _conditions(query)
-        limit = None if query.limit is None else max(query.limit, 0)
-        position = max(int(query.position), 0)
+        limit = None if query.limit is None else min(max(query.limit, 0), sys.maxsize)
+        position = min(max(int(query.position), 0), sys.maxsize)
         if query.where:
             rows = [row for row in self._rows(where, values, "ORDER BY identifier") if _selected(row, query)]
             return len(rows), rows[position : None if limit is None else position + limit]
