@@ -55,6 +55,9 @@ def once(tests: list[str], seconds: int) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         said = process.communicate()[0] + f"\nERROR no end after {seconds} s"
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     failed = re.findall(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", said, re.MULTILINE)
     return {
         "passed": process.returncode == 0,
@@ -76,6 +79,7 @@ def main() -> int:
     parser.add_argument("--most", type=int, default=1500, help="seconds of a run, after which it has failed")
     parser.add_argument("--state", type=Path, default=Path("bench-results/faults/steady.json"))
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # which ends what was started, too
     fresh: dict[str, Any] = {"run": describe_run(), "busy": given.busy, "tests": given.tests, "steady": []}
     known = json.loads(given.state.read_text()) if given.state.exists() else fresh
     while len(known["steady"]) < given.times:

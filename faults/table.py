@@ -192,11 +192,11 @@ def _runs(runs: list[dict[str, Any]]) -> Iterator[tuple[object, ...]]:
 
 
 def _by_operation(parts: dict[str, Any]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    columns = [name for name in parts if name.partition("-")[0] in FOLDER_PARTS]
+    columns = [name for name in FOLDER_PARTS if any(part.partition("-")[0] == name for part in parts)]
     counts = {name: Counter[str]() for name in columns}
-    for name in columns:
-        for phase, number in parts[name]["phases"].items():
-            counts[name][phase.partition(":")[0]] += number
+    for part in parts:
+        for phase, number in parts[part]["phases"].items() if part.partition("-")[0] in columns else ():
+            counts[part.partition("-")[0]][phase.partition(":")[0]] += number
     operations = sorted({operation for count in counts.values() for operation in count})
     rows = [(operation, *(counts[name][operation] for name in columns)) for operation in operations]
     return ("operation", *columns), rows
