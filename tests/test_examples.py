@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -13,11 +14,18 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-_SPEC = importlib.util.spec_from_file_location("examples", ROOT / "docs" / "examples.py")
-assert _SPEC is not None
-assert _SPEC.loader is not None
-examples: Any = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(examples)
+
+
+def _module(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+examples, translations = _module("examples"), _module("translations")
 PAGES = ["README.md", "docs/tutorial.md", "docs/how-to/leaving-a-vendor.md"]
 
 
@@ -33,6 +41,56 @@ def test_a_page_prints_what_it_says(page: str, tmp_path: Path) -> None:
     pytest.importorskip("uvicorn", reason="the extra server is not installed")
     printed = examples.run(text(page), tmp_path)
     assert examples.differences(text(page), printed) == [], "run: python docs/examples.py " + page
+
+
+@pytest.mark.parametrize(("english", "chinese"), translations.CHINESE.items())
+def test_a_chinese_page_says_what_its_english_one_says(english: str, chinese: str) -> None:
+    """The commands and outputs of the English page are run; these are the same."""
+    assert translations.differences(text(english), text(chinese)) == [], "run: python docs/translations.py"
+    here, there = Path(english), Path(chinese)
+    assert f"]({_relative(there, here.parent)})" in text(english).split("\n\n")[1], (
+        "a link to the other language"
+    )
+    assert f"]({_relative(here, there.parent)})" in text(chinese).split("\n\n")[1]
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return os.path.relpath(path, folder)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("$ ls", "$ ls -l"),
+        ("## Two", "### Two"),
+        ("- one\n", ""),
+        ("| a |\n", "| a |\n| b |\n"),
+        ("p.png", "q.png"),
+        ("    indented\n", "    indented --twice\n"),
+        ("# a comment", "-l"),
+    ],
+)
+def test_a_translation_that_drifts_is_seen(changed: tuple[str, str]) -> None:
+    parts = (
+        "# One",
+        "```sh\n$ ls  # a comment\n```",
+        "## Two",
+        "- one\n- two",
+        "| a |",
+        "    indented",
+        "![x](p.png)",
+    )
+    page = "\n\n".join(parts) + "\n"
+    chinese = page.replace("# a comment", "# 注释").replace("One", "一").replace("![x]", "![图]")
+    assert translations.differences(page, chinese) == []
+    assert len(translations.differences(page.replace(*changed), chinese)) == 1
+    if "$" in changed[0] or "indented" in changed[0]:
+        assert (
+            translations.differences(
+                page.replace(*changed), translations.followed(page.replace(*changed), chinese)
+            )
+            == []
+        )
 
 
 def test_an_output_that_differs_is_seen() -> None:
