@@ -31,26 +31,21 @@ class OneTarget:
     def __init__(self, features: Features, small: bytes) -> None:
         self._features, self._small = features, small
 
-    def shortlist(self, query: Features, limit: int) -> Sequence[tuple[int, float]]:
+    def shortlist(
+        self, query: Features, limit: int, neighbours: int | None = None
+    ) -> Sequence[tuple[int, float]]:
         return [(1, 1.0)]
 
-    def relatives(self, target: Features, limit: int) -> Sequence[tuple[int, float]]:
-        return []
-
-    def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
-        return {1: self._features}
-
-    def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]:
-        return {1: self._small}
+    def load(
+        self, row_ids: Sequence[int], asked: float | None
+    ) -> dict[int, tuple[Features, float, bytes | None]]:
+        return {1: (self._features, default_threshold(), self._small)}
 
     def picture(self, row_id: int) -> bytes | None:
         return None
 
     def codes(self, row_id: int, search: Callable[[], Codes]) -> Codes:
         return search()
-
-    def threshold(self, row_id: int, asked: float | None) -> float:
-        return default_threshold()
 
 
 def enrolled(pixels: Image) -> tuple[Features, Decoded]:

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from arcli.app import main
-from arcli.console.answer import Sink
-from arcli.console.formats import SINKS
+from arcli.console.formats import SINKS, Sink
 from arcli.engine import LocalGallery
 from arcli.settings import Format, Kind
 

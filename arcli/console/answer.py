@@ -1,77 +1,16 @@
-"""The answer of one command: its envelope, items as they come, their errors, and the exit status."""
+"""The answer of one command: items as they come, their errors, and the exit status."""
 
 from __future__ import annotations
 
 import json
-import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Generic
 
 from arcli.console.faults import SOME_FAILED
-from arcli.console.items import Item, ItemView, Record
+from arcli.console.formats import Ending, Sink, to_json
+from arcli.console.items import Item
 from arcli.errors import ArcliError
 from arcli.files import Spool
-
-ENVELOPE_VERSION = 1
-Write = Callable[[str], None]
-# What JSON may hold unescaped but a terminal must not get: C1 controls, bidirectional overrides, separators.
-_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def to_json(value: object) -> str:
-    """Return one line of JSON that is safe to display. Raises ValueError for NaN and infinity."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
-    return _STEERING.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
-
-
-def envelope(command: str, status: str, data: Record | None, errors: Sequence[ArcliError]) -> Record:
-    """Return the one object that a command answers; its keys are an API (docs/reference/json.md)."""
-    return {
-        "arcli": ENVELOPE_VERSION,
-        "command": command,
-        "status": status,
-        "data": data,
-        "errors": [error.as_record() for error in errors],
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a command ended. `data`: what JSON has besides the items."""
-
-    command: str
-    status: str
-    data: Mapping[str, Any]
-
-
-class Sink(ABC, Generic[Item]):
-    """Receives items and failures as they come, then the end."""
-
-    def __init__(self, view: ItemView[Item], write: Write) -> None:
-        self.view = view
-        self.write = write
-
-    @abstractmethod
-    def item(self, item: Item, /) -> None:
-        """Receive one item."""
-
-    def failed(self, item: Item, error: ArcliError, /) -> None:
-        """Receive one item that failed."""
-        self.item(item)
-        self.failure(error)
-
-    def failure(self, _error: ArcliError, /) -> None:
-        """Receive a failure that belongs to no item."""
-
-    def close(self, ending: Ending, /) -> None:
-        """End the answer."""
-
-    def abort(self, ending: Ending, error: ArcliError, /) -> None:
-        """End the answer: `error` stopped the command."""
-        self.failure(error)
-        self.close(ending)
 
 
 class ItemStream(Generic[Item]):

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from arcli.console.answer import Ending
-from arcli.console.formats import make_sink
+from arcli.console.formats import Ending, make_sink
 from arcli.console.items import Item, ItemView
 from arcli.console.streams import Streams
 from arcli.errors import FileExists, UsageError

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from arcli.console.answer import ItemStream, envelope, to_json
-from arcli.console.formats import make_sink
+from arcli.console.answer import ItemStream
+from arcli.console.formats import envelope, make_sink, to_json
 from arcli.console.items import Item, ItemView, Record, record_view
 from arcli.console.streams import ClosedPipe, Streams
 from arcli.console.tables import TABLES

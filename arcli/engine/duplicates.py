@@ -103,8 +103,9 @@ def _resembling(enrolment: Enrolment, channel: StoredChannel) -> Iterator[Duplic
     with all that it resembles, and the thresholds of single targets do not matter.
     """
     view = _view(enrolment)
-    for row_id, features in channel.features(_most_voted(view.query, channel)).items():
-        target = GalleryTarget(channel, row_id, 0.0, features, default_threshold(features.preset))
+    loaded = channel.load([row_id for row_id, _ in channel.shortlist(view.query, OPTIONS.shortlist)], None)
+    for row_id, (features, _, small) in loaded.items():
+        target = GalleryTarget(channel, row_id, 0.0, features, default_threshold(features.preset), small)
         one = verified(view, view.query, target)
         if one.reason is not None:
             continue
@@ -121,10 +122,6 @@ def _resembling(enrolment: Enrolment, channel: StoredChannel) -> Iterator[Duplic
                 score=one.score,
                 inliers=one.inliers,
             )
-
-
-def _most_voted(query: Features, channel: StoredChannel) -> list[int]:
-    return [row_id for row_id, _ in channel.shortlist(query, OPTIONS.shortlist)]
 
 
 def _view(enrolment: Enrolment) -> PhotoView:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from arcli.engine.counting import note
 from arcli.engine.indexing.coverage import INDEXING
-from arcli.engine.recognition.candidates import Codes, RowVotes, VerifiedCandidate
+from arcli.engine.recognition.candidates import Codes, Loaded, RowVotes, VerifiedCandidate
 from arcli.engine.recognition.recognize import largest_side, recognize
 from arcli.errors import DataDamaged, PictureRefused, UsageError, naming
 from arcli.features import Features
@@ -50,13 +50,7 @@ class StoredChannel:
     def kind(self) -> ListKind:
         return self._open.settings.kind
 
-    def shortlist(self, query: Features, limit: int) -> Sequence[RowVotes]:
-        return self._search(query, limit, INDEXING.neighbours)
-
-    def relatives(self, target: Features, limit: int) -> Sequence[RowVotes]:
-        return self._search(target, limit, limit)
-
-    def _search(self, query: Features, limit: int, neighbours: int) -> Sequence[RowVotes]:
+    def shortlist(self, query: Features, limit: int, neighbours: int | None = None) -> Sequence[RowVotes]:
         alike = load_preset(query.preset).alike
         with phase("shortlist"), self._read() as snapshot:
             return self._shortlister.search(
@@ -64,26 +58,22 @@ class StoredChannel:
                 query.codes,
                 limit=limit,
                 alike=alike,
-                neighbours=neighbours,
+                neighbours=INDEXING.neighbours if neighbours is None else neighbours,
                 left_out=self._left_out,
             )
 
-    def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
-        """Load features and rows. A row whose features do not decode is left out; `doctor` reports it."""
+    def load(self, row_ids: Sequence[int], asked: float | None) -> dict[int, Loaded]:
+        """Load targets. One whose features do not decode is left out; `doctor` reports it."""
         with phase("load"), self._read() as snapshot:
             self._rows.update(snapshot.rows(row_ids))
-            stored = snapshot.features(row_ids)
-        loaded: dict[int, Features] = {}
-        for row_id, data in stored.items():
-            try:
-                loaded[row_id] = Features.from_bytes(data)
-            except DataDamaged:
-                continue
-        return {row_id: features for row_id, features in loaded.items() if row_id in self._rows}
-
-    def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]:
-        with phase("load"), self._read() as snapshot:
-            return snapshot.thumbnails(row_ids)
+            features, small = snapshot.features(row_ids), snapshot.thumbnails(row_ids)
+        loaded: dict[int, Loaded] = {}
+        for row_id, data in features.items():
+            if row_id in self._rows:
+                with suppress(DataDamaged):
+                    decoded = Features.from_bytes(data)
+                    loaded[row_id] = decoded, self._threshold(row_id, asked), small.get(row_id)
+        return loaded
 
     def picture(self, row_id: int) -> bytes | None:
         """Return a target's picture; None also if it is damaged, which `doctor` reports."""
@@ -98,7 +88,7 @@ class StoredChannel:
         """Return the row of a target whose features were loaded."""
         return self._rows[row_id]
 
-    def threshold(self, row_id: int, asked: float | None) -> float:
+    def _threshold(self, row_id: int, asked: float | None) -> float:
         """Return the lowest score that counts as found: the target's own, the lookup's or the channel's."""
         own = usable_matchratio(self._rows[row_id].matchratio)
         first = own if own is not None else asked if asked is not None else self._open.settings.threshold

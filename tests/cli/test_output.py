@@ -17,8 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arcli.bulk.encoding import guarded, unguarded
-from arcli.console.answer import Ending, Sink, to_json
-from arcli.console.formats import CsvSink, IdsSink, JsonSink, TableSink
+from arcli.console.formats import CsvSink, Ending, IdsSink, JsonSink, Sink, TableSink, to_json
 from arcli.console.items import ItemView
 from arcli.console.tables import TABLES, Table
 from arcli.console.text import cells

@@ -23,26 +23,27 @@ class InMemory:
     def __init__(self, pictures: Sequence[np.ndarray], votes: Sequence[float]) -> None:
         self._pictures, self._votes = pictures, votes
 
-    def shortlist(self, query: Features, limit: int) -> list[tuple[int, float]]:
+    def shortlist(
+        self, query: Features, limit: int, neighbours: int | None = None
+    ) -> list[tuple[int, float]]:
+        if neighbours is not None:  # the votes of a target's own keypoints: it has no relatives
+            return []
         return sorted(enumerate(self._votes), key=lambda entry: -entry[1])[:limit]
 
-    def relatives(self, target: Features, limit: int) -> list[tuple[int, float]]:
-        return []
+    def load(
+        self, row_ids: Sequence[int], asked: float | None
+    ) -> dict[int, tuple[Features, float, bytes | None]]:
+        return {row: self._loaded(self._pictures[row]) for row in row_ids}
 
-    def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
-        return {row: extract(self._pictures[row], max_side=400, max_keypoints=400) for row in row_ids}
-
-    def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]:
-        return {row: encode_thumbnail(shrink(self._pictures[row], 128)) for row in row_ids}
+    def _loaded(self, pixels: np.ndarray) -> tuple[Features, float, bytes | None]:
+        features = extract(pixels, max_side=400, max_keypoints=400)
+        return features, 0.5, encode_thumbnail(shrink(pixels, 128))
 
     def picture(self, row_id: int) -> bytes | None:
         return None
 
     def codes(self, row_id: int, search: Callable[[], Codes]) -> Codes:
         return search()
-
-    def threshold(self, row_id: int, asked: float | None) -> float:
-        return 0.5
 
 
 COVER, SPINE = 0, 1

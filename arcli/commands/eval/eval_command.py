@@ -17,8 +17,8 @@ from arcli.bulk.table import open_table
 from arcli.bulk.walk import as_on_disk
 from arcli.commands.eval.report_views import report_lines, report_record
 from arcli.commands.eval.searched_channels import Searched, label_faults, registered_of, searched_in
-from arcli.console.answer import to_json
 from arcli.console.files import write_file
+from arcli.console.formats import to_json
 from arcli.console.items import record_view
 from arcli.console.options import EncodingOption, JobsOption, ThresholdOption
 from arcli.console.session import Session

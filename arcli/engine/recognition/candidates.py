@@ -24,6 +24,8 @@ Points = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
 RowVotes = tuple[int, float]
 """The row id of a target and the sum of the votes it got: an entry of a shortlist."""
+Loaded = tuple[Features, float, bytes | None]
+"""What is stored of a target: its features, the lowest score that counts as found, its thumbnail (JPEG)."""
 Codes = tuple[Code, ...]
 
 
@@ -62,21 +64,18 @@ class SearchedChannel(Protocol):
     @property
     def name(self) -> str: ...
 
-    def shortlist(self, query: Features, limit: int) -> Sequence[RowVotes]:
-        """Return the targets with the most votes, best first."""
+    def shortlist(self, query: Features, limit: int, neighbours: int | None = None) -> Sequence[RowVotes]:
+        """Return the targets with the most votes, best first.
+
+        neighbours: how many vote for each keypoint of `query`, None for as many as a photo needs.
+        """
         ...
 
-    def relatives(self, target: Features, limit: int) -> Sequence[RowVotes]:
-        """Return the targets with the most votes of a target's keypoints. `limit` neighbours of each keypoint
-        vote, so that there is room for a large family of look-alikes."""
-        ...
+    def load(self, row_ids: Sequence[int], asked: float | None) -> dict[int, Loaded]:
+        """Return those of `row_ids` that exist and whose features can be decoded.
 
-    def features(self, row_ids: Sequence[int]) -> dict[int, Features]:
-        """Return the features of those of `row_ids` that exist and can be decoded."""
-        ...
-
-    def thumbnails(self, row_ids: Sequence[int]) -> dict[int, bytes]:
-        """Return the thumbnails (JPEG) of those of `row_ids` that have one."""
+        The lowest score that counts is the target's matchratio, else `asked`, else the channel's threshold.
+        """
         ...
 
     def picture(self, row_id: int) -> bytes | None:
@@ -85,10 +84,6 @@ class SearchedChannel(Protocol):
 
     def codes(self, row_id: int, search: Callable[[], Codes]) -> Codes:
         """Return what `search` finds: the QR and bar codes of a target. They may be kept for later."""
-        ...
-
-    def threshold(self, row_id: int, asked: float | None) -> float:
-        """Return the lowest score that counts: the target's matchratio, else `asked`, else the channel's."""
         ...
 
 
@@ -101,6 +96,7 @@ class GalleryTarget:
     votes: float
     features: Features
     threshold: float
+    stored_thumbnail: bytes | None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -110,8 +106,7 @@ class GalleryTarget:
     @cached_property
     def thumbnail(self) -> Pixels | None:
         """Its stored thumbnail, (h, w, 3) BGR; None if there is none, or it is damaged."""
-        stored = self.channel.thumbnails([self.row_id]).get(self.row_id)
-        return thumbnail_pixels(stored) if stored else None
+        return thumbnail_pixels(self.stored_thumbnail) if self.stored_thumbnail else None
 
     @cached_property
     def codes(self) -> Codes:

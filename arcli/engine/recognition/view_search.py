@@ -181,17 +181,18 @@ class ViewSearch:
 
     def _relatives(self, found: Sequence[VerifiedCandidate]) -> list[GalleryTarget]:
         """Return targets that share much with the answer and were not tried: look-alikes divide the votes of
-        a photo, so the right one may be far down the shortlist, or beyond its end. The photo's votes for them
-        are not known and are set to 0."""
+        a photo, so the right one may be far down the shortlist, or beyond its end. As many neighbours vote
+        as targets are wanted, so that there is room for a large family. The photo's votes for them are not
+        known and are set to 0."""
         if not found or found[0].reason is not None:
             return []
         tried = {one.target.key for one in found}
         query = found[0].target.features.head(self._tuning.relative_voters)
-        least = self._tuning.relative_votes * len(query)
+        least, most = self._tuning.relative_votes * len(query), self._tuning.relatives
         chosen = [
             (channel, (row_id, 0.0))
             for channel in self._channels
-            for row_id, votes in channel.relatives(query, self._tuning.relatives)
+            for row_id, votes in channel.shortlist(query, most, neighbours=most)
             if votes >= least and (channel.name, row_id) not in tried
         ]
         return list(self._load(chosen))
@@ -214,15 +215,14 @@ class ViewSearch:
         return list(islice(turns, each + tuning.per_extra_channel * (len(voted) - 1)))
 
     def _load(self, chosen: Sequence[Voted]) -> Iterator[GalleryTarget]:
+        asked = self._options.threshold
         loaded = {
-            channel.name: channel.features([row_id for of, (row_id, _) in chosen if of is channel])
+            channel.name: channel.load([row_id for of, (row_id, _) in chosen if of is channel], asked)
             for channel in self._channels
         }
         for channel, (row_id, votes) in chosen:
-            features = loaded[channel.name].get(row_id)
-            if features is not None:
-                threshold = channel.threshold(row_id, self._options.threshold)
-                yield GalleryTarget(channel, row_id, votes, features, threshold)
+            if row_id in loaded[channel.name]:
+                yield GalleryTarget(channel, row_id, votes, *loaded[channel.name][row_id])
 
     @property
     def _may_stop(self) -> bool:

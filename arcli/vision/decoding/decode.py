@@ -56,9 +56,9 @@ def decode(data: bytes, *, name: str, limits: DecodeLimits = SERVE, max_side: in
     if apart and (limits.isolated or not ordinary_format(data)):
         return _decoded(shared_pool().raster(data, name=name, limits=limits, max_side=max_side))
     image, header = open_picture(data, name)
-    scale = reduction(header, max_side)
-    check_size(header, limits, scale, name)
-    if apart and not ordinary(header, scale):
+    memory = header.memory(reduction(header, max_side))
+    check_size(header, limits, memory, name)
+    if apart and not ordinary(header, memory):
         return _decoded(shared_pool().raster(data, name=name, limits=limits, max_side=max_side))
     try:
         return _decoded(rasterize(image, header, data, name=name, max_side=max_side))

@@ -90,8 +90,10 @@ def check_bytes(data: bytes, limits: DecodeLimits, name: str) -> None:
         )
 
 
-def check_size(header: PictureHeader, limits: DecodeLimits, reduction: int, name: str) -> None:
+def check_size(header: PictureHeader, limits: DecodeLimits, memory: int, name: str) -> None:
     """Refuse a picture without area, with too many pixels, or that takes too much memory to decode.
+
+    memory: bytes that decoding takes.
 
     Raises UnreadablePicture, PictureTooLarge.
     """
@@ -104,8 +106,8 @@ def check_size(header: PictureHeader, limits: DecodeLimits, reduction: int, name
             hint=SMALLER,
             item=name,
         )
-    if (needed := header.memory(reduction)) > limits.bytes_of_memory():
-        raise too_much_memory(name, needed)
+    if memory > limits.bytes_of_memory():
+        raise too_much_memory(name, memory)
 
 
 def too_much_memory(name: str, needed: int | None = None) -> PictureTooLarge:
@@ -116,13 +118,13 @@ def too_much_memory(name: str, needed: int | None = None) -> PictureTooLarge:
     return PictureTooLarge(f"{name}: decoding it takes {amount}", hint=SMALLER, item=name)
 
 
-def ordinary(header: PictureHeader, reduction: int) -> bool:
-    """Say whether a picture can be decoded in little time and memory, whatever its content."""
+def ordinary(header: PictureHeader, memory: int) -> bool:
+    """Say whether a picture can be decoded in little time, and in `memory` bytes, whatever its content."""
     if header.format not in _PLAIN or header.scans * header.area > DECODING.ordinary_scans:
         return False
     if header.format is not PictureFormat.JPEG and header.area > DECODING.ordinary_area:
         return False
-    return header.memory(reduction) <= DECODING.ordinary_memory
+    return memory <= DECODING.ordinary_memory
 
 
 def ordinary_format(data: bytes) -> bool:

@@ -62,7 +62,7 @@ def _job(source: BinaryIO, sink: BinaryIO) -> None:
 def _decode(data: bytes, name: str, limits: DecodeLimits, max_side: int | None) -> Raster:
     try:
         image, header = open_picture(data, name)
-        check_size(header, limits, reduction(header, max_side), name)
+        check_size(header, limits, header.memory(reduction(header, max_side)), name)
         return rasterize(image, header, data, name=name, max_side=max_side)
     except MemoryError:
         raise too_much_memory(name) from None
