@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from arcli.models import Effort
-from arcli.vision.rating.rate import enough_features, rate
+from arcli.vision.rating.enrolment import enough_features, rate
 from arcli.vision.rating.traits import Traits, measure
 from benchmarks.camera import VIEWS
 from benchmarks.level_fit import fitted

@@ -35,10 +35,14 @@ SHARED = re.compile(
     r"arcli\.(models|errors|features|gallery|timings|parallel|files|atomic|filetypes|system|settings)\b"
 )
 NEWER = re.compile(
-    r"arcli\.(store\.(checksums|witness|reserve|sealing|renaming):|store\.(database:Database\.lost)"  # damage
-    r"|vision\.(decoding\.isolation|codes\.\w+|rating\.kinds):"  # strangers' pictures apart; codes; kinds
-    r"|server\.(process\.connections|requests\.log|requests\.limits:Pacer)"  # floods and the log
-    r"|vision\.geometry:area)"  # how much of the photo a target fills
+    r"arcli\.(store\.(checksums|witness|reserve|sealing|renaming):"  # damage, lost commits, a full disk
+    r"|store\.(database:Database\.lost|channel:ChannelStore\.seal|connections:idle_limit)"
+    r"|vision\.(decoding\.(isolation|strips)|codes\.\w+|rating\.kinds):"  # hostile and huge pictures
+    r"|vision\.(decoding\.pillow:PictureHeader\.in_strips|geometry:area)"
+    r"|engine\.recognition\.verification:checked"  # targets with codes
+    r"|server\.(process\.connections:|requests\.log:|requests\.limits:Pacer)"  # floods; what is logged
+    r"|console\.(options:require_report|typer_classes:ArcliGroup\.resolve_command)"  # resuming; typing errors
+    r"|bulk\.(walk:picture_named|encoding:unguarded))"  # names in no encoding; cells that look like formulas
 )
 """Duties that came since 87f826e: without them two trees are compared by the same work."""
 HERE = Path(__file__).resolve().parent
@@ -123,12 +127,13 @@ def _resumed(frame: FrameType) -> bool:
 
 
 def properties() -> set[CodeType]:
-    """Return the code of all properties of arcli: reading an attribute is no step."""
+    """Return the code of all properties of arcli, cached ones too: reading an attribute is no step."""
     found = set()
     for module in [one for name, one in sys.modules.items() if name.startswith("arcli")]:
         for kind in [one for one in vars(module).values() if isinstance(one, type)]:
-            getters = [one.fget for one in vars(kind).values() if isinstance(one, property)]
-            found |= {getter.__code__ for getter in getters if hasattr(getter, "__code__")}
+            for one in vars(kind).values():
+                getter = one.fget if isinstance(one, property) else getattr(one, "func", None)
+                found |= {getter.__code__} if inspect.isfunction(getter) else set()
     return found
 
 

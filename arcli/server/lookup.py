@@ -73,7 +73,6 @@ def match_counts(
 
     Raises ChannelNotFound; TargetNotFound for an identifier that none of the channels ever had.
     """
-    service.backend.flush()
     if query.channel is not None:
         return list(service.gallery.statistics(query=query))
     return _by_channel(service, query, own_channels())

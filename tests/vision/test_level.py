@@ -9,7 +9,7 @@ import pytest
 
 from arcli.errors import TooFewFeatures
 from arcli.vision.features.extract import extract
-from arcli.vision.rating.rate import Rating, enough_features, rate, refuse_featureless
+from arcli.vision.rating.enrolment import Rating, enough_features, rate, refuse_featureless
 from benchmarks.level_photos import enrolled, seen_in
 from benchmarks.level_pictures import SPOILED, Image, Subject
 from tests.vision.pictures import textured

@@ -21,8 +21,10 @@ from arcli.models import (
     FindOptions,
     MatchRatio,
     OnExists,
+    Picture,
     StatisticsQuery,
     TargetChanges,
+    valid_identifier,
     valid_metadata,
 )
 from arcli.models.statistics import compact_day, days_of
@@ -129,7 +131,18 @@ def read_add_options(fields: Mapping[str, str]) -> AddOptions:
     )
 
 
-def read_name(fields: Mapping[str, str]) -> str | None:
+def read_item(fields: Mapping[str, str], picture: Picture) -> AddItem:
+    """Read what is added. Raises InvalidIdentifier, InvalidMetadata, UsageError."""
+    return AddItem(
+        picture=picture,
+        identifier=valid_identifier(required_identifier(fields)),
+        metadata=read_metadata(fields),
+        matchratio=read_matchratio(fields),
+        name=_name(fields),
+    )
+
+
+def _name(fields: Mapping[str, str]) -> str | None:
     """Read the name of a picture's file. Raises UsageError for an impossible name."""
     name = optional(fields, "name")
     if name is not None and len(name) > NAME_LIMIT:

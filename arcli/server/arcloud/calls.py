@@ -17,7 +17,7 @@ from arcli.errors import (
     UsageError,
     WrongCredentials,
 )
-from arcli.models import AddItem, ListQuery, Principal, valid_identifier
+from arcli.models import ListQuery, Principal
 from arcli.protocols.arcloud import answers, requests
 from arcli.protocols.arcloud.codes import Call, ReturnCode
 from arcli.protocols.reading import JsonObject
@@ -91,17 +91,12 @@ class ArcloudRoutes:
     async def _add(self, request: Request) -> JsonObject:
         form, content = await self._upload(request)
         fields = form.fields
-        channel, identifier = requests.required(fields, "channel"), requests.required_identifier(fields)
+        channel = requests.required(fields, "channel")
+        requests.required_identifier(fields)
         await self._owner(request, fields, channel)
 
         def add() -> JsonObject:
-            item = AddItem(
-                picture=self._service.picture(content, [channel]),
-                identifier=valid_identifier(identifier),
-                metadata=requests.read_metadata(fields),
-                matchratio=requests.read_matchratio(fields),
-                name=requests.read_name(fields),
-            )
+            item = requests.read_item(fields, self._service.picture(content, [channel]))
             options = requests.read_add_options(fields)
             return answers.added(self._service.gallery.add(channel=channel, item=item, options=options))
 
