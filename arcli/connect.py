@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arcli.errors import NotSupported, UsageError
+from arcli.errors import NotSupported, ShellHint, UsageError
 from arcli.gallery import AccountAdmin, ChannelAdmin, Gallery, Gatekeeper, Maintenance, ServiceProbe
 from arcli.models import Finding
 from arcli.protocols.reading import real
@@ -230,12 +230,14 @@ def backups(settings: Settings) -> Backups:
     if settings.kind.value == Kind.CLUSTER:
         raise NotSupported(
             f"profile {settings.profile.value} is a cluster: PostgreSQL's own tools back it up",
-            hint="pg_dump --schema=arcli, or pg_basebackup; Milvus is filled again from there",
+            hint=ShellHint("pg_dump --schema=arcli, or pg_basebackup; Milvus is filled again from there"),
         )
     if settings.kind.value != Kind.LOCAL:
         raise NotSupported(
             f"profile {settings.profile.value} is a remote service: it is backed up on its own machine",
-            hint="use a local profile there; arcli export writes a channel's pictures and metadata",
+            hint=ShellHint(
+                "use a local profile there; arcli export writes a channel's pictures and metadata"
+            ),
         )
     return Backups(settings.data_path, Features.from_bytes)
 

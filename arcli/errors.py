@@ -31,6 +31,15 @@ from typing import ClassVar, Self, TypeVar
 Record = dict[str, str | None]
 
 
+class ShellHint(str):
+    """A hint for whoever runs arcli: it names commands, options or what else is done at a shell.
+
+    Who calls over a network gets the class's `caller_hint` instead.
+    """
+
+    __slots__ = ()
+
+
 class ArcliError(Exception):
     """A failure with a sentence for people, a code for scripts and a hint at what to do next.
 
@@ -41,6 +50,7 @@ class ArcliError(Exception):
     code: ClassVar[str] = "internal"
     exit_status: ClassVar[int] = 70
     default_hint: ClassVar[str | None] = None
+    caller_hint: ClassVar[str | None] = None
 
     def __init__(self, message: str, *, hint: str | None = None, item: str | None = None) -> None:
         super().__init__(message)
@@ -59,6 +69,11 @@ class ArcliError(Exception):
     def hinting(self, hint: str | None) -> Self:
         """Return this error with another hint."""
         return self._copy(self.message, hint, self.item)
+
+    @property
+    def hint_for_callers(self) -> str | None:
+        """The hint for whoever calls over a network, who has no shell."""
+        return self.caller_hint if isinstance(self.hint, ShellHint) else self.hint
 
     def as_record(self) -> Record:
         """Return the error as it appears in the envelope, reports, plans and our server's answers."""
@@ -163,7 +178,7 @@ class TooManyRemovals(UsageError):
 
 class ConfirmationRequired(UsageError):
     code = "confirmation_required"
-    default_hint = "add --yes to go ahead without being asked"
+    default_hint = ShellHint("add --yes to go ahead without being asked")
 
 
 class NotFound(ArcliError):
@@ -221,6 +236,7 @@ class Conflict(ArcliError):
 
 class TargetExists(Conflict):
     code = "target_exists"
+    caller_hint = "the fields replace and skip say what to do with it"
 
 
 class ChannelExists(Conflict):
@@ -287,6 +303,7 @@ class LevelTooLow(PictureRefused):
 
 class DuplicatePicture(PictureRefused):
     code = "duplicate_picture"
+    caller_hint = "leave it out, or send it without noduplicates"
 
 
 class Busy(ArcliError):
@@ -306,7 +323,7 @@ class DataDamaged(ArcliError):
 
     code = "data_damaged"
     exit_status = 9
-    default_hint = "run: arcli doctor"
+    default_hint: ClassVar[str | None] = ShellHint("run: arcli doctor")
 
 
 class DataTooNew(DataDamaged):
@@ -347,10 +364,12 @@ class DiskFull(LimitExceeded):
 
 class MemoryLimit(LimitExceeded):
     code = "memory_limit"
-    default_hint = "close other programs, use fewer --jobs, or raise the limit (ulimit -v, the container's)"
+    default_hint = ShellHint(
+        "close other programs, use fewer --jobs, or raise the limit (ulimit -v, the container's)"
+    )
 
 
-MORE_FILES = "raise the limit: ulimit -n 1024, or more"
+MORE_FILES = ShellHint("raise the limit: ulimit -n 1024, or more")
 
 
 class ResourceLimit(LimitExceeded):
@@ -399,6 +418,6 @@ class Declined(Interrupted):
     code = "declined"
 
 
-def extra_hint(extra: str) -> str:
+def extra_hint(extra: str) -> ShellHint:
     """Return how to install an extra of arcli, from a checkout or from a wheel."""
-    return f"pip install '.[{extra}]' in arcli's checkout, or pip install 'WHEEL_FILE[{extra}]'"
+    return ShellHint(f"pip install '.[{extra}]' in arcli's checkout, or pip install 'WHEEL_FILE[{extra}]'")

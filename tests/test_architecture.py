@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,42 @@ def test_each_range_is_beside_its_field() -> None:
         if not re.search(rf"\b{field.target.id}\b", ast.get_docstring(item) or "")
     ]
     assert silent == []
+
+
+_SHELL = re.compile(r"(^|[\s(:])(--[a-z]|arcli [a-z]+ --|ulimit |pip install|chmod |run: )")
+
+
+def test_a_hint_that_names_a_command_or_an_option_says_that_it_is_for_a_shell() -> None:
+    """What a server can send to its callers; commands and the console speak to a shell only."""
+    loose = []
+    for path in (ROOT / "arcli").rglob("*.py"):
+        if path.relative_to(ROOT).parts[1] in ("commands", "console", "bulk", "evaluation"):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        marks = [node for node in ast.walk(tree) if _is_call_of(node, "ShellHint")]
+        marked = {part for mark in marks for part in ast.walk(mark)}
+        parts = {part for hint in _hints(tree) for part in ast.walk(hint)} - marked
+        texts = [part.value for part in parts if isinstance(part, ast.Constant)]
+        loose += [f"{path.name}: {text}" for text in texts if isinstance(text, str) and _SHELL.search(text)]
+    assert loose == []
+
+
+def _is_call_of(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+
+
+def _hints(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is given as a hint, or has a name from which it may be."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.keyword(arg="hint", value=value):
+                yield value
+            case ast.Call(func=ast.Attribute(attr="hinting"), args=values):
+                yield from values
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name == "hint" or name.isupper():
+                yield value
+            case ast.AnnAssign(target=ast.Name(id="default_hint"), value=ast.expr() as value):
+                yield value
 
 
 NOT_TUNED = {"ServeOptions", "FindOptions", "AddOptions"}  # what users set: explained by the help of options

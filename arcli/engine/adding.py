@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arcli.engine.enroll import EnrollTask, Enrolment, Unchanged, enroll, new_target
-from arcli.errors import ArcliError, DuplicatePicture, TargetExists, TargetNotFound
+from arcli.errors import ArcliError, DuplicatePicture, ShellHint, TargetExists, TargetNotFound
 from arcli.models import (
     WOULD,
     AddItem,
@@ -170,7 +170,7 @@ class Loader:
             return self._result(item, AddStatus.SKIPPED, level=present.level)
         error = TargetExists(
             f"{item.identifier} exists already",
-            hint="use --on-exists replace or skip",
+            hint=ShellHint("use --on-exists replace or skip"),
             item=item.picture.name,
         )
         return self._failed(item, error)
@@ -203,6 +203,6 @@ def refuse_duplicates(item: AddItem, duplicates: list[Duplicate]) -> None:
         if duplicate.kind == "duplicate" and duplicate.identifier != item.identifier:
             raise DuplicatePicture(
                 f"shows the same picture as {duplicate.identifier or duplicate.image}",
-                hint="leave it out, or add it without --no-duplicates",
+                hint=ShellHint("leave it out, or add it without --no-duplicates"),
                 item=item.picture.name,
             )

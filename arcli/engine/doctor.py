@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from arcli.engine.admin import seal_all
 from arcli.engine.channels import Channels, OpenChannel
 from arcli.engine.indexing.index_check import repair_index, verify_index
-from arcli.errors import ArcliError, DataDamaged, PictureRefused
+from arcli.errors import ArcliError, DataDamaged, PictureRefused, ShellHint
 from arcli.features import Features
 from arcli.models import Finding
 from arcli.store.counts import Counts
@@ -107,7 +107,7 @@ def _compare_sample(channel: OpenChannel) -> Iterator[Finding]:
         ]
     for row in bad:
         message = "its kept picture does not show what its features are of"
-        hint = "replace its picture: arcli update --image"
+        hint = ShellHint("replace its picture: arcli update --image")
         yield Finding(subject=f"{channel.name}/{row.identifier}", ok=False, message=message, hint=hint)
     if not bad:
         message = f"features of {len(rows):,} of {len(kept):,} kept pictures agree with what is stored"

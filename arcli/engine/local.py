@@ -11,7 +11,7 @@ from arcli import __version__
 from arcli.engine.admin import LocalAdmin
 from arcli.engine.channels import ChannelLimits, Channels, OpenChannel
 from arcli.engine.counting import TIMING, flush, statistics
-from arcli.errors import ChannelExists, PictureNotKept, TargetNotFound
+from arcli.errors import ChannelExists, PictureNotKept, ShellHint, TargetNotFound
 from arcli.models import (
     AddItem,
     AddOptions,
@@ -164,7 +164,7 @@ class LocalGallery(LocalAdmin):
         if kept is None:
             raise PictureNotKept(
                 f"the picture of {identifier} was not kept",
-                hint="channels keep pictures unless set otherwise: arcli channel show",
+                hint=ShellHint("channels keep pictures unless set otherwise: arcli channel show"),
                 item=identifier,
             )
         return kept

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from arcli.errors import DataDamaged, MemoryLimit, NotSupported
+from arcli.errors import DataDamaged, MemoryLimit, NotSupported, ShellHint
 from arcli.index.seam import Codes, Neighbours, Rows
 from arcli.parallel import machine_memory
 
@@ -84,8 +84,10 @@ def _library() -> Any:
     except ImportError as error:
         raise NotSupported(
             "the index of this channel is a graph (hnsw), and hnswlib cannot be loaded here",
-            hint="install a C++ compiler and run: pip install hnswlib; or do without graphs:"
-            " arcli channel set NAME --index auto, then arcli channel compact NAME",
+            hint=ShellHint(
+                "install a C++ compiler and run: pip install hnswlib; or do without graphs:"
+                " arcli channel set NAME --index auto, then arcli channel compact NAME"
+            ),
         ) from error
     return hnswlib
 

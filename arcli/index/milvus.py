@@ -23,6 +23,7 @@ from arcli.errors import (
     BadAnswer,
     NotFound,
     NotSupported,
+    ShellHint,
     TimedOut,
     Unreachable,
     WrongCredentials,
@@ -126,7 +127,9 @@ def of_milvus(error: BaseException) -> ArcliError:
     text = " ".join(str(getattr(error, "message", "") or error).split())[:300]
     low = text.lower()
     if "collection" in low and any(word in low for word in _NOT_THERE):
-        return NoCollection(f"Milvus: {text}", hint="arcli doctor --repair fills it again from PostgreSQL")
+        return NoCollection(
+            f"Milvus: {text}", hint=ShellHint("arcli doctor --repair fills it again from PostgreSQL")
+        )
     if "auth" in low and ("fail" in low or "check" in low or "invalid" in low):
         return WrongCredentials(f"Milvus refuses the URI's user: {text}")
     if "deadline" in low or "timeout" in low or "timed out" in low:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -93,21 +92,7 @@ def error_json(error: ArcliError) -> JsonObject:
     """Write an error as the `error` key of our server's answers. Bugs are reported without details."""
     if error.code == ArcliError.code:
         return {"code": error.code, "message": "the server failed; its log says why"}
-    return without_none({**error.as_record(), "hint": _hint_for_callers(error)})
-
-
-_FOR_A_SHELL = re.compile(r"(?:^|[\s(])(?:--[a-z]|arcli [a-z]|ulimit )")
-_FOR_CALLERS = {
-    "target_exists": "the fields replace and skip say what to do with it",
-    "duplicate_picture": "leave it out, or send it without noduplicates",
-}
-
-
-def _hint_for_callers(error: ArcliError) -> str | None:
-    """Return a hint for whoever calls us: commands and their options are for the shell of the operator."""
-    if error.hint is None or not _FOR_A_SHELL.search(error.hint):
-        return error.hint
-    return _FOR_CALLERS.get(error.code)
+    return without_none({**error.as_record(), "hint": error.hint_for_callers})
 
 
 def read_error(value: object) -> ArcliError | None:

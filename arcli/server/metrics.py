@@ -19,7 +19,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from arcli.errors import UsageError
+from arcli.errors import ShellHint, UsageError
 from arcli.models import FindResult
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -120,7 +120,7 @@ def serve_metrics(host: str, port: int, registry: CollectorRegistry | None) -> C
     except OSError as error:
         raise UsageError(
             f"metrics cannot be served on {host}:{port}: {error.strerror}",
-            hint="choose --metrics-port, 0 for none",
+            hint=ShellHint("choose --metrics-port, 0 for none"),
         ) from error
 
     def stop() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from arcli.errors import ProfileExists, ProfileNotFound, StorageNotWritable, UsageError
+from arcli.errors import ProfileExists, ProfileNotFound, ShellHint, StorageNotWritable, UsageError
 from arcli.files import write_atomically
 
 BUILT_IN = "local"
@@ -18,7 +18,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _HEAD = "# Written by `arcli profile`; comments are not kept.\n"
 
 
-NO_HOME = "this user has no home folder: set HOME, or name folders with --data-dir and XDG_CONFIG_HOME"
+NO_HOME = ShellHint(
+    "this user has no home folder: set HOME, or name folders with --data-dir and XDG_CONFIG_HOME"
+)
 
 
 def user_folder(what: Literal["config", "data"]) -> Path | None:
@@ -97,7 +99,9 @@ class ProfileFile:
             )
         if profile.name in self._profiles() and not replace:
             raise ProfileExists(
-                f"profile {profile.name} exists already", hint="--replace overwrites it", item=profile.name
+                f"profile {profile.name} exists already",
+                hint=ShellHint("--replace overwrites it"),
+                item=profile.name,
             )
 
     def add(self, profile: Profile, *, replace: bool = False, use: bool = False) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arcli.errors import UsageError
+from arcli.errors import ShellHint, UsageError
 from arcli.settings.profiles import BUILT_IN, Profile, ProfileFile, expanded, user_folder
 from arcli.settings.secrets import Place, Secret
 from arcli.settings.values import DEFAULTS, KEYS, SECRETS, Format, Kind, Setting, Settings
@@ -149,5 +149,5 @@ def examine_settings(settings: Settings) -> Iterator[Finding]:
             subject=subject,
             ok=False,
             message=f"others can read the secret in {path}",
-            hint=f"run: chmod 600 {path}",
+            hint=ShellHint(f"run: chmod 600 {path}"),
         )

@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from arcli.errors import NotSupported, WrongCredentials, extra_hint
+from arcli.errors import NotSupported, ShellHint, WrongCredentials, extra_hint
 from arcli.settings.profiles import expanded
 
 
@@ -118,7 +118,9 @@ def _from_keyring(entry: str) -> str:
     except errors.KeyringError as error:
         raise WrongCredentials(f"the keyring gave no secret: {type(error).__name__}") from error
     if secret is None:
-        raise WrongCredentials(f"the keyring has no entry {entry}", hint="run: arcli profile add --replace")
+        raise WrongCredentials(
+            f"the keyring has no entry {entry}", hint=ShellHint("run: arcli profile add --replace")
+        )
     return secret
 
 

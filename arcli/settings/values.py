@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from arcli.errors import UsageError, WrongCredentials
+from arcli.errors import ShellHint, UsageError, WrongCredentials
 from arcli.settings.profiles import NO_HOME, expanded
 from arcli.settings.secrets import HIDDEN, Secret
 
@@ -139,7 +139,7 @@ class Settings:
             option = f"--{key.replace('_', '-')}"
             raise UsageError(
                 f"profile {self.profile.value} has no {key}",
-                hint=f"arcli profile add {self.profile.value} --replace … {option} …",
+                hint=ShellHint(f"arcli profile add {self.profile.value} --replace … {option} …"),
             )
         return value
 
@@ -148,7 +148,7 @@ class Settings:
         if self.secret is None:
             raise WrongCredentials(
                 f"profile {self.profile.value} has no secret",
-                hint="set ARCLI_SECRETKEY, or see: arcli profile add --help",
+                hint=ShellHint("set ARCLI_SECRETKEY, or see: arcli profile add --help"),
             )
         return self.secret.read(self.environ)
 

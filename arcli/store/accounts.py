@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from arcli.errors import AccountExists
+from arcli.errors import AccountExists, ShellHint
 from arcli.models import (
     Account,
     AccountKey,
@@ -106,7 +106,7 @@ class Accounts:
         self.make()
         with self._catalog.database.write() as connection:
             if connection.execute("SELECT 1 FROM accounts WHERE username = ?", (username,)).fetchone():
-                hint = "account add --new-key gives it one more key"
+                hint = ShellHint("account add --new-key gives it one more key")
                 raise AccountExists(f"account {username} exists already", hint=hint, item=username)
             connection.execute("INSERT INTO accounts (username, created) VALUES (?, ?)", (username, now()))
             audit.note(connection, "account added", username)

@@ -16,7 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from arcli.errors import ArcliError, ChannelExists, ChannelNotFound, DataDamaged, DiskFull, StorageNotWritable
+from arcli.errors import (
+    ArcliError,
+    ChannelExists,
+    ChannelNotFound,
+    DataDamaged,
+    DiskFull,
+    ShellHint,
+    StorageNotWritable,
+)
 from arcli.files import of_os
 from arcli.models import ChannelSettings, SettingsChanges, valid_channel_name
 from arcli.store import audit
@@ -102,7 +110,7 @@ class Catalog:
         except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
             raise StorageNotWritable(
                 f"cannot make the data folder {self.data_dir}: {error.strerror}",
-                hint="--data-dir or ARCLI_DATA_DIR names another",
+                hint=ShellHint("--data-dir or ARCLI_DATA_DIR names another"),
                 item=str(self.data_dir),
             ) from error
         except OSError as error:
@@ -248,7 +256,7 @@ class Catalog:
         return folder
 
     def _missing(self) -> ArcliError:
-        hint = "run: arcli doctor --repair (it rebuilds the catalog from the channels)"
+        hint = ShellHint("run: arcli doctor --repair (it rebuilds the catalog from the channels)")
         return DataDamaged(f"{self.database.path} is gone", item=str(self.data_dir), hint=hint)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from arcli.errors import DataDamaged
+from arcli.errors import DataDamaged, ShellHint
 from arcli.models import ChannelSettings, IndexKind, ListKind, MatchRatio, Target
 from arcli.store.checksums import checksum
 
@@ -17,7 +17,7 @@ BLOBS = {"features": "features_crc", "pictures": "picture_crc", "thumbnails": "t
 """Tables of blobs, and the columns of `targets` that hold their checksums."""
 SUMMED = f"{COLUMNS}, {', '.join(BLOBS.values())}"
 """The columns that a target's own checksum, `crc32`, covers."""
-DAMAGED_TARGET = "remove it and add it again, or restore a backup; arcli doctor names all of them"
+DAMAGED_TARGET = ShellHint("remove it and add it again, or restore a backup; arcli doctor names all of them")
 
 
 class SqlConnection(Protocol):

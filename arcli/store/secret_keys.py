@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from arcli.errors import ArcliError, DataDamaged, UsageError
+from arcli.errors import ArcliError, DataDamaged, ShellHint, UsageError
 from arcli.files import of_os, replacing, write_atomically
 from arcli.models import Finding
 from arcli.store.catalog import Catalog
@@ -26,7 +26,9 @@ PEPPER_BYTES = 32
 SIGNING_KEY_FILE = "server-signing-key.pem"
 SECRET_BYTES = 32
 _IMPORTED_LIMIT = 256  # characters
-_RESTORE = "put it back from a backup; without one, arcli doctor --repair says what is lost with it"
+_RESTORE = ShellHint(
+    "put it back from a backup; without one, arcli doctor --repair says what is lost with it"
+)
 
 
 class DigestKind(StrEnum):
@@ -150,7 +152,9 @@ def repair_key_files(catalog: Catalog) -> Iterator[Finding]:
                 connection.execute(insert, (path.name, hashlib.sha256(data).hexdigest()))
         state = "it is taken as it is now" if data is not None else "it is made anew when it is needed"
         lost = f"; keys that were imported may be void: {', '.join(void)}" if void else ""
-        hint = "give accounts whose key is refused a new one: arcli account rotate" if void else None
+        hint = (
+            ShellHint("give accounts whose key is refused a new one: arcli account rotate") if void else None
+        )
         message = f"{finding.message}: {state}{lost}"
         yield Finding(subject=finding.subject, ok=False, message=message, hint=hint, repaired=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import zlib
 
 import cv2
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from arcli.engine import LocalGallery
-from arcli.errors import TargetNotFound
+from arcli.errors import ShellHint, TargetNotFound
 from arcli.models import AddItem, Picture
 from arcli.protocols.arcloud.codes import Call
 from arcli.protocols.reading import error_json
@@ -95,8 +96,10 @@ def test_hints_are_for_who_calls_and_not_for_a_shell(served: Served, picture: by
     fields = served.login(channel="posters", identifier="poster_9", noduplicates="1")
     error = call(served.url, "AddImage", fields, picture)["error"]
     assert (error["code"], "--" in error["hint"]) == ("duplicate_picture", False)
-    for command in ("run: arcli doctor --repair", "choose another --port", "ulimit -n 1024"):
-        assert "hint" not in error_json(TargetNotFound("no such target", hint=command))
+    command = TargetNotFound("no such target", hint=ShellHint("run: arcli doctor --repair"))
+    assert "hint" not in error_json(command)
+    assert "hint" not in error_json(command.about("it").reworded("it is not there")), "the mark stays"
+    assert "hint" not in error_json(pickle.loads(pickle.dumps(command))), "also from another process"
     assert error_json(TargetNotFound("no such target", hint="is it spelt so?"))["hint"] == "is it spelt so?"
 
 

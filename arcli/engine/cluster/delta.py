@@ -16,7 +16,7 @@ import numpy as np
 
 from arcli.engine.indexing.coverage import INDEXING, codes_of
 from arcli.engine.indexing.index_view import VIEW, exact_index
-from arcli.errors import ArcliError, Busy, Unreachable
+from arcli.errors import ArcliError, Busy, ShellHint, Unreachable
 from arcli.features import INDEX_DIM
 from arcli.index.flat import ExactIndex
 from arcli.index.milvus import MilvusCollection, MilvusService, NoCollection
@@ -147,5 +147,5 @@ def _living(
 def _too_many(snapshot: PostgresSnapshot, what: str) -> Busy:
     return Busy(
         f"more than {VIEW.uncovered_rows:,} targets of channel {snapshot.info().name!r} {what}",
-        hint="arcli doctor --repair brings them there",
+        hint=ShellHint("arcli doctor --repair brings them there"),
     )

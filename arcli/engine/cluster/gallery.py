@@ -8,7 +8,7 @@ from arcli import __version__
 from arcli.engine.cluster.carrier import CARRIER
 from arcli.engine.cluster.channels import ClusterChannels
 from arcli.engine.local import LocalGallery
-from arcli.errors import ArcliError
+from arcli.errors import ArcliError, ShellHint
 from arcli.index.milvus import MilvusCollection
 from arcli.models import Capabilities, ChannelInfo, ChannelSettings, Finding
 from arcli.parallel import multiply_in_one_thread
@@ -134,5 +134,5 @@ def _verdict(subject: str, targets: int, pending: int, removed: int, descriptors
     most = (targets - pending + removed) * 200
     message = f"{targets:,} targets, {pending:,} on their way into Milvus, which has {descriptors:,} codes"
     ok = (descriptors >= targets - pending) and descriptors <= most
-    hint = None if ok else "arcli doctor --repair fills it again from PostgreSQL"
+    hint = None if ok else ShellHint("arcli doctor --repair fills it again from PostgreSQL")
     return Finding(subject=subject, ok=ok, message=message, hint=hint)

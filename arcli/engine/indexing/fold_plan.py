@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcli.engine.indexing.coverage import INDEXING, gaps
-from arcli.errors import DataDamaged, MemoryLimit
+from arcli.errors import DataDamaged, MemoryLimit, ShellHint
 from arcli.index.files import FileGone, checked_path
 from arcli.index.hnsw import memory_limit
 from arcli.index.segment import KINDS, kind_for, outgrown
@@ -187,5 +187,7 @@ def check_memory(pieces: Sequence[Piece], jobs: Sequence[Job], setting: IndexKin
         raise MemoryLimit(
             f"an index of {sum(piece.rows for piece in pieces):,} targets needs"
             f" {(kept + need) / 2**30:.1f} GiB of memory, over the limit of {memory_limit() / 2**30:.1f} GiB",
-            hint="let arcli choose its kind (arcli channel set NAME --index auto), or split the channel",
+            hint=ShellHint(
+                "let arcli choose its kind (arcli channel set NAME --index auto), or split the channel"
+            ),
         )

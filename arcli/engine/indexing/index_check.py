@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from arcli.engine.indexing.coverage import gaps
 from arcli.engine.indexing.index_view import VIEW
 from arcli.engine.indexing.shortlist import INDEX_FOLDER
-from arcli.errors import ArcliError, DataDamaged
+from arcli.errors import ArcliError, DataDamaged, ShellHint
 from arcli.index.files import FileGone, is_trusted, verify_digest
 from arcli.models import Finding
 from arcli.store import segments
 from arcli.store.channel import ChannelStore
 from arcli.store.segments import SegmentRecord
 
-_REPAIR = "run: arcli doctor --repair"
-_OWNER = "run, as the user who owns the channel's folder: arcli doctor --repair"
+_REPAIR = ShellHint("run: arcli doctor --repair")
+_OWNER = ShellHint("run, as the user who owns the channel's folder: arcli doctor --repair")
 
 
 def verify_index(store: ChannelStore) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from arcli.engine.indexing.coverage import codes_of, gaps
 from arcli.engine.indexing.segment_opener import SegmentOpener
-from arcli.errors import Busy
+from arcli.errors import Busy, ShellHint
 from arcli.features import INDEX_DIM
 from arcli.index.files import is_trusted
 from arcli.index.flat import ExactIndex
@@ -209,7 +209,7 @@ class IndexViewBuilder:
         if len(rows) > VIEW.uncovered_rows:
             raise Busy(
                 f"the index of channel {snapshot.info().name!r} does not cover {len(rows):,} targets",
-                hint="rebuild it: arcli doctor --repair",
+                hint=ShellHint("rebuild it: arcli doctor --repair"),
             )
         known = before.delta if before else {}
         gone = {*dead[np.isin(dead, rows)].tolist()}

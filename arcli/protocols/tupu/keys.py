@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import TYPE_CHECKING
 
-from arcli.errors import NotSupported, UsageError, extra_hint
+from arcli.errors import NotSupported, ShellHint, UsageError, extra_hint
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -24,7 +24,9 @@ VENDOR_PUBLIC_KEY = (
 
 SERVER_KEY_BITS = 2048
 _BEGIN = re.compile(r"-----BEGIN ([A-Z ]+)-----")
-_DECRYPT = "remove its passphrase: openssl pkey -in key.pem -out plain.pem (and chmod 600 plain.pem)"
+_DECRYPT = ShellHint(
+    "remove its passphrase: openssl pkey -in key.pem -out plain.pem (and chmod 600 plain.pem)"
+)
 
 
 def require_cryptography() -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 
-from arcli.errors import ArcliError, DuplicatePicture, NotSupported, TargetExists, TargetNotFound
+from arcli.errors import ArcliError, DuplicatePicture, NotSupported, ShellHint, TargetExists, TargetNotFound
 from arcli.models import (
     AddItem,
     AddOptions,
@@ -26,7 +26,7 @@ from arcli.remote.arcloud.presence import Presence
 from arcli.remote.http.batches import about
 from arcli.remote.pictures import rated, refuse_low_level, upload
 
-_SAY_WHAT = "use --on-exists replace or skip"
+_SAY_WHAT = ShellHint("use --on-exists replace or skip")
 
 
 class Adding:
@@ -51,7 +51,7 @@ class Adding:
         if options.no_duplicates and not extended:
             raise NotSupported(
                 "this service cannot look for duplicates before it adds",
-                hint="a local profile and arcli serve can",
+                hint=ShellHint("a local profile and arcli serve can"),
             )
 
     def add(self, item: AddItem) -> AddResult:
@@ -105,7 +105,7 @@ class Adding:
                 return self._after_lost_answer(item, error, absent=absent)
             return self._overtaken(item, data, error.hinting(_SAY_WHAT))
         except DuplicatePicture as error:
-            raise error.hinting("leave it out, or add it without --no-duplicates") from None
+            raise error.hinting(ShellHint("leave it out, or add it without --no-duplicates")) from None
         self._presence.note(item.identifier)
         if any(lost) and absent and result.status in (AddStatus.REPLACED, AddStatus.SKIPPED):
             return dataclasses.replace(result, status=AddStatus.ADDED)
@@ -123,7 +123,7 @@ class Adding:
             return dataclasses.replace(added, hints=self._hints(item.picture)) if self._extended else added
         raise TargetExists(
             f"{item.identifier} is taken; an answer was lost before that, so it may have been added just now",
-            hint="compare it with arcli get",
+            hint=ShellHint("compare it with arcli get"),
         )
 
     def _overtaken(self, item: AddItem, data: bytes, error: TargetExists) -> AddResult:

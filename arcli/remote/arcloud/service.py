@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from arcli.errors import BadAnswer, NotSupported
+from arcli.errors import BadAnswer, NotSupported, ShellHint
 from arcli.models import (
     Capabilities,
     ChannelInfo,
@@ -58,7 +58,9 @@ class ArcloudService:
     def require(self, feature: Feature, what: str) -> None:
         """Raise NotSupported, naming a backend that can, unless the service offers `feature`."""
         if not self.offers(feature):
-            raise NotSupported(f"this service cannot {what}", hint="a local profile and arcli serve can")
+            raise NotSupported(
+                f"this service cannot {what}", hint=ShellHint("a local profile and arcli serve can")
+            )
 
     def pages(self, channel: str, query: ListQuery) -> Iterator[TargetPage]:
         """Yield what `query` selects, in pages as large as the server allows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from arcli.errors import NotSupported, TargetNotFound
+from arcli.errors import NotSupported, ShellHint, TargetNotFound
 from arcli.models import (
     AddItem,
     AddResult,
@@ -35,7 +35,8 @@ def list_targets(service: ArcloudService, channel: str, query: ListQuery) -> Tar
         return collected(service.pages(channel, query), query.limit)
     if query.level is not None:
         raise NotSupported(
-            "this service's listing does not give levels", hint="a local profile and arcli serve do"
+            "this service's listing does not give levels",
+            hint=ShellHint("a local profile and arcli serve do"),
         )
     return selected(pages(partial(service.calls.page, channel)), query)
 
@@ -79,7 +80,7 @@ def update_target(
     else:
         raise NotSupported(
             "this service can neither rename a target nor set it active or inactive",
-            hint="a local profile and arcli serve can",
+            hint=ShellHint("a local profile and arcli serve can"),
         )
     return now or service.calls.get(channel, changes.rename or identifier)
 

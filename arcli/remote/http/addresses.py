@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
-from arcli.errors import UsageError
+from arcli.errors import ShellHint, UsageError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NOT_PUBLIC = tuple(
@@ -38,7 +38,9 @@ def base_url(text: str) -> str:
             "the service's URL is not a URL", hint="write https://host or https://host:port/path"
         )
     if parts.username is not None or parts.password is not None:
-        raise UsageError("the service's URL holds credentials", hint="give them with --username and a secret")
+        raise UsageError(
+            "the service's URL holds credentials", hint=ShellHint("give them with --username and a secret")
+        )
     if parts.query or parts.fragment:
         raise UsageError("the service's URL has a query or a fragment")
     return text.strip().rstrip("/")

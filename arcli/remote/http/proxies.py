@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from urllib.parse import unquote, urlsplit
 
-from arcli.errors import UsageError
+from arcli.errors import ShellHint, UsageError
 from arcli.remote.http.addresses import is_loopback
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -65,7 +65,7 @@ def read_proxy(text: str, variable: str) -> Proxy:
             f"{variable}: arcli does not support {scheme} proxies", hint=f"use {', '.join(_SCHEMES)}"
         )
     if scheme.startswith("socks") and find_spec("socksio") is None:
-        hint = "install it next to arcli (pip install socksio), or unset the variable"
+        hint = ShellHint("install it next to arcli (pip install socksio), or unset the variable")
         raise UsageError(f"{variable}: a SOCKS proxy needs the package socksio", hint=hint)
     user, at, place = rest.rpartition("@")
     username, colon, password = user.partition(":")

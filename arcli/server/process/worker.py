@@ -18,7 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from arcli import connect
-from arcli.errors import StorageNotWritable, UsageError
+from arcli.errors import ShellHint, StorageNotWritable, UsageError
 from arcli.server.app import build_app
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
@@ -107,12 +107,12 @@ def listen(options: ServeOptions) -> tuple[ServeOptions, socket.socket]:
         listener = socket.create_server((options.host, options.port), family=family, backlog=PROCESS.backlog)
     except PermissionError as error:
         raise StorageNotWritable(
-            f"port {options.port} needs privileges", hint="choose another --port"
+            f"port {options.port} needs privileges", hint=ShellHint("choose another --port")
         ) from error
     except (OSError, UnicodeError) as error:
         raise UsageError(
             f"cannot listen on {options.host}:{options.port}: {getattr(error, 'strerror', '') or error}",
-            hint="choose another --host or --port",
+            hint=ShellHint("choose another --host or --port"),
         ) from error
     # Connections inherit it. asyncio sets it only on sockets made with an explicit protocol; without it each
     # answer waits 40 ms for a delayed acknowledgement.

@@ -19,6 +19,7 @@ from arcli.errors import (
     DiskFull,
     Locked,
     NotSupported,
+    ShellHint,
     StorageNotWritable,
     TimedOut,
     Unreachable,
@@ -205,7 +206,7 @@ def of_postgres(error: Any) -> ArcliError:
 
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return Unreachable(f"PostgreSQL cannot be reached: {text}", hint=_RUNNING)
-    return DataDamaged(f"PostgreSQL: {text}", hint="arcli doctor names what is wrong")
+    return DataDamaged(f"PostgreSQL: {text}", hint=ShellHint("arcli doctor names what is wrong"))
 
 
 _RUNNING = "is it running? The DSN names its host and port"

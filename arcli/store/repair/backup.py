@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from arcli.errors import DataDamaged, FileExists
+from arcli.errors import DataDamaged, FileExists, ShellHint
 from arcli.files import built_aside, folder_of, of_os
 from arcli.models import valid_channel_name, valid_identifier, valid_metadata
 from arcli.store import audit
@@ -35,7 +35,7 @@ from arcli.store.snapshot import Snapshot
 
 _TABLES = ("meta", "state", "targets", "features", "pictures", "thumbnails")
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
-_OTHER = "take a file that arcli backup or arcli channel backup wrote"
+_OTHER = ShellHint("take a file that arcli backup or arcli channel backup wrote")
 
 
 def write_backup(store: ChannelStore, file: Path, decode: Decode) -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from arcli import __version__
-from arcli.errors import ArcliError, Conflict, DataDamaged, DataTooNew, UsageError
+from arcli.errors import ArcliError, Conflict, DataDamaged, DataTooNew, ShellHint, UsageError
 from arcli.files import built_aside, file_lock, make_folder, of_os, write_atomically
 from arcli.models import valid_channel_name
 from arcli.store.catalog import Catalog
@@ -172,7 +172,9 @@ class Backups:
         """
         if self.data_dir.exists() and any(self.data_dir.iterdir()):
             message = f"{self.data_dir} is not empty"
-            raise Conflict(message, hint="name a new folder: --data-dir DIR", item=str(self.data_dir))
+            raise Conflict(
+                message, hint=ShellHint("name a new folder: --data-dir DIR"), item=str(self.data_dir)
+            )
         restored = [*self.verify(folder)]
         try:
             with _place_beside(self.data_dir) as place:
@@ -244,7 +246,7 @@ def _restore_accounts(catalog: Catalog, file: Path) -> None:
 
 def _expect_sound(connection: sqlite3.Connection, file: Path) -> None:
     if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
-        raise DataDamaged(f"{file} is damaged", item=str(file), hint="run: arcli doctor --repair")
+        raise DataDamaged(f"{file} is damaged", item=str(file), hint=ShellHint("run: arcli doctor --repair"))
     for table, key in failing(connection, CATALOG.sealed):
         raise DataDamaged(f"{file}: {table}: {key} fails its checksum", item=str(file))
 
@@ -292,7 +294,7 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> Manifest:
         files = tuple(_file(entry) for entry in found["files"])
         return Manifest(str(found["created"]), str(found["arcli"]), files)
     except FileNotFoundError as error:
-        hint = "it may have been interrupted: run arcli backup with --resume"
+        hint = ShellHint("it may have been interrupted: run arcli backup with --resume")
         raise UsageError(f"no backup in {folder}", hint=hint, item=str(folder)) from error
     except OSError as error:
         raise of_os(path, error) from error

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 
-from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, DataTooNew, StorageNotWritable
+from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, DataTooNew, ShellHint, StorageNotWritable
 from arcli.models import MESSAGES, Finding
 from arcli.store.channel import ChannelStore
 from arcli.store.checksums import SealedTable, checksum, failing, of_columns
@@ -21,11 +21,11 @@ from arcli.store.witness import Note
 Decode = Callable[[bytes], object]
 """Reads stored features; raises an ArcliError when it cannot."""
 
-_REPAIR = "run: arcli doctor --repair"
+_REPAIR = ShellHint("run: arcli doctor --repair")
 RESTORE = "restore this channel from a backup, or add its pictures to a new channel"
-LOST_HINT = "add again what was added last, then: arcli doctor --repair"
+LOST_HINT = ShellHint("add again what was added last, then: arcli doctor --repair")
 _COUNTS_HINT = "restore the counts from a backup"
-_REPLACE = "replace its picture: arcli update --image"
+_REPLACE = ShellHint("replace its picture: arcli update --image")
 _HEADER = {"page_size": PAGE_SIZE, "journal_mode": "wal", "encoding": "UTF-8"}
 _ORPHANS = "FROM {table} WHERE row_id NOT IN (SELECT row_id FROM targets)"
 _ROW_SUM = of_columns(SUMMED.split(", "))

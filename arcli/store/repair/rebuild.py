@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, DataTooNew
+from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, DataTooNew, ShellHint
 from arcli.files import of_os
 from arcli.models import Finding
 from arcli.store.catalog import Catalog, ChannelRecord, enter
@@ -19,8 +19,8 @@ from arcli.store.schema import CATALOG
 from arcli.store.secret_keys import repair_key_files, verify_key_files
 
 _ROW = "create again what it held (key, grant, setting), or restore a backup; until then it gives no rights"
-_REPAIR = "run: arcli doctor --repair"
-_GONE = "restore the channel's folder, or take it off the list with: arcli doctor --repair"
+_REPAIR = ShellHint("run: arcli doctor --repair")
+_GONE = ShellHint("restore the channel's folder, or take it off the list with: arcli doctor --repair")
 
 
 def verify_catalog(data_dir: Path) -> Iterator[Finding]:
@@ -120,7 +120,7 @@ def _put_aside(catalog: Catalog) -> Iterator[Finding]:
             subject=str(catalog.database.path),
             ok=False,
             message=f"nothing can be read of the catalog; the damaged file is now {aside.name}",
-            hint="accounts and keys that were in it must be created again: arcli account add",
+            hint=ShellHint("accounts and keys that were in it must be created again: arcli account add"),
             repaired=True,
         )
 
