@@ -35,7 +35,10 @@ ssize_t put(int handle, const void *data, size_t size) {
     return original(handle, data, size);
 }
 
-bool below(const std::string &path) { return !root.empty() && path.compare(0, root.size(), root) == 0; }
+// root ends with a slash; it is itself among what is followed.
+bool below(const std::string &path) {
+    return !root.empty() && (path.compare(0, root.size(), root) == 0 || path + "/" == root);
+}
 
 std::string path_of(int handle) {
     if (root.empty()) return "";

@@ -221,6 +221,11 @@ def test_each_range_is_beside_its_field() -> None:
     assert silent == []
 
 
+def test_values_are_bound_by_position_or_by_name() -> None:
+    """A numbered placeholder given a sequence is deprecated since Python 3.12, and an error in 3.14."""
+    assert not re.search(r"[(, =]\?[0-9]", _sources())
+
+
 _SHELL = re.compile(r"(^|[\s(:])(--[a-z]|arcli [a-z]+ --|ulimit |pip install|chmod |run: )")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from arcli.errors import ProfileExists, ProfileNotFound, ShellHint, StorageNotWritable, UsageError
-from arcli.files import write_atomically
+from arcli.files import make_folder, write_atomically
 
 BUILT_IN = "local"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -156,7 +156,7 @@ class ProfileFile:
         if self.path is None:
             raise StorageNotWritable("there is no folder for profiles", hint=NO_HOME)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self.path.parent)
             write_atomically(self.path, (_HEAD + _to_toml(data)).encode(), private=True)
         except OSError as error:
             raise StorageNotWritable(f"cannot write {self.path}: {error.strerror}") from error

@@ -25,7 +25,7 @@ from arcli.errors import (
     ShellHint,
     StorageNotWritable,
 )
-from arcli.files import of_os
+from arcli.files import make_folder, of_os
 from arcli.models import ChannelSettings, SettingsChanges, valid_channel_name
 from arcli.store import audit
 from arcli.store.channel import STORE_FILE, ChannelStore
@@ -105,8 +105,8 @@ class Catalog:
         if self.exists():
             return
         try:
-            self.channels_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.channels_dir.mkdir(mode=0o700, exist_ok=True)
+            for folder in (self.channels_dir.parent, self.channels_dir):
+                make_folder(folder)
         except (FileNotFoundError, FileExistsError, NotADirectoryError) as error:
             raise StorageNotWritable(
                 f"cannot make the data folder {self.data_dir}: {error.strerror}",

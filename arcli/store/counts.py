@@ -27,7 +27,8 @@ MATCHED = "*"  # photos that showed at least one target; neither name is a valid
 MISSED = ""  # photos that showed none
 
 _ADD = f"""
-INSERT INTO counts (day, identifier, count, crc32) VALUES (?1, ?2, ?3, {of_columns(("?1", "?2", "?3"))})
+INSERT INTO counts (day, identifier, count, crc32)
+VALUES (:day, :identifier, :count, {of_columns((":day", ":identifier", ":count"))})
 ON CONFLICT (day, identifier) DO UPDATE SET count = count + excluded.count,
 crc32 = {of_columns(("day", "identifier", "(count + excluded.count)"))}
 """  # noqa: S608 - constants
@@ -117,7 +118,10 @@ class Counts:
         with self.database.write(timeout=timeout) as connection:
             connection.executemany(
                 _ADD,
-                [(day.isoformat(), name, number) for (day, name), number in increments.items()],
+                [
+                    {"day": day.isoformat(), "identifier": name, "count": number}
+                    for (day, name), number in increments.items()
+                ],
             )
 
     def read(self, start: dt.date, end: dt.date, identifier: str | None = None) -> list[Count]:

@@ -196,7 +196,7 @@ def _place_beside(data_dir: Path) -> Iterator[Path]:
     """
     place = data_dir.with_name(f".{data_dir.name}.restoring")
     lock = place.with_name(f"{place.name}.lock")
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(place.parent)
     with file_lock(lock, timeout=0):
         try:
             shutil.rmtree(place, ignore_errors=True)

@@ -186,4 +186,4 @@ def _numbers_go_on(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
             values = (name.decode(), last)
             if not new.execute("SELECT 1 FROM sqlite_sequence WHERE name = ?", values[:1]).fetchone():
                 new.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", values)
-            new.execute("UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1", values)
+            new.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", values[::-1])

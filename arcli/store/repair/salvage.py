@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from arcli.errors import ArcliError, DataDamaged, FileExists, InvalidIdentifier
-from arcli.files import of_os, replacing
+from arcli.files import make_folder, of_os, replacing
 from arcli.filetypes import picture_format
 from arcli.models import Finding, valid_identifier
 from arcli.store.catalog import Catalog, ChannelRecord
@@ -42,7 +42,7 @@ def salvage(data_dir: Path, name: str | None, folder: Path) -> Iterator[Finding]
 
 def _make_empty(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         full = any(folder.iterdir())
     except OSError as error:
         raise of_os(folder, error) from error
