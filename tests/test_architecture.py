@@ -206,6 +206,96 @@ def _is_number(node: ast.expr | None) -> bool:
     return False
 
 
+WINGS = ("vision", "engine", "index", "store", "server")
+PLAIN = {*range(5), 8, 10, 16, 32, 64, 100, 127, 128, 255, 256, 360, 1000, 1024, 1_000_000, 0.5, 0.01}
+"""Halves and wholes, powers of two and ten, gray levels, a circle; 1/100 bounds what is divided."""
+FACTS_IN_FUNCTIONS = {
+    "a code's marks, a file format's or a library's own numbers": {
+        "matrix.py": [5],
+        "search.py": [7, 0.125],
+        "pillow.py": [5, 6, 12, 20],
+        "png_rows.py": [12, 24, 25, 28],
+        "raster.py": [5, 31, 65535.0],
+        "strips.py": [274],
+        "tiff_strips.py": [7, 12, 42],
+        "thumbnail.py": [0xE0, 0xF0, 0xFE],
+        "ivf.py": [0xFFFFFFFF],
+        "renew.py": [28, 40],
+        "rescue.py": [5],
+        "reserve.py": [5],
+        "schema.py": [6, 160000],
+        "targets.py": [9, 31],
+        "milvus.py": [24],
+        "connections.py": [12],
+    },
+    "an HTTP status, a port, a file's mode": {
+        "app.py": [503],
+        "routes.py": [200, 201, 401, 405],
+        "relatives.py": [404],
+        "static.py": [304],
+        "answers.py": [200],
+        "options.py": [65536],
+        "serve.py": [65535],
+        "newcomer.py": [9],
+        "witness.py": [0o666],
+        "catalog.py": [0o700],
+        "files.py": [0o700],
+        "ivf.py": [0o700],
+        "log.py": [0o700],
+        "backup_folder.py": [0o600, 0o700],
+        "backup.py": [0o600],
+        "leftovers.py": [0o600],
+    },
+    "what a unit of ours means": {
+        "draw.py": [26],
+        "labels.py": [22, 640],
+        "agreement.py": [180],
+        "verify.py": [100_003],
+        "enrolment.py": [5],
+        "tones.py": [5, 6],
+        "score.py": [20.0],
+        "admin.py": [9],
+        "hnsw.py": [30],
+        "segment.py": [30],
+        "fold_plan.py": [30],
+        "index_builder.py": [20],
+    },
+    "what bounds only what is broken": {"geometry.py": [5]},
+}
+
+
+def test_a_tuned_number_stands_in_no_function() -> None:
+    """Numbers in the bodies of functions are plain ones, guards of a division, or facts of their module."""
+    found: dict[str, set[float]] = {}
+    for wing in WINGS:
+        for path in (ROOT / "arcli" / wing).rglob("*.py"):
+            found.setdefault(path.name, set()).update(_numbers_in_functions(path))
+    facts: dict[str, set[float]] = {}
+    for names in FACTS_IN_FUNCTIONS.values():
+        for name, numbers in names.items():
+            facts.setdefault(name, set()).update(numbers)
+    tuned = {name: sorted(numbers - facts.get(name, set())) for name, numbers in found.items()}
+    assert {name: numbers for name, numbers in tuned.items() if numbers} == {}
+    gone = {name: sorted(numbers - found.get(name, set())) for name, numbers in facts.items()}
+    assert {name: numbers for name, numbers in gone.items() if numbers} == {}, "these are gone"
+
+
+def _numbers_in_functions(path: Path) -> Iterator[float]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    shown = {
+        number
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Slice) and node.lower is None
+        for number in ast.walk(node)
+    }  # how much of a text is shown
+    for function in functions:
+        for node in ast.walk(function):
+            number = node.value if isinstance(node, ast.Constant) else None
+            if isinstance(number, int | float) and number not in PLAIN and node not in shown:
+                yield from () if 0 < number <= 1e-3 else (number,)  # those keep a divisor from being zero
+
+
 def test_each_range_is_beside_its_field() -> None:
     """A dataclass of tuned numbers names each of its fields, and gives a range, in its docstring."""
     kinds = re.compile(r"(Options|Tuning|Limits|Waits|Sizes|Pictures)$")

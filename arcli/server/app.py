@@ -36,13 +36,16 @@ class Rhythm:
     upkeep (1 to 600): asking whether an index needs work costs about a millisecond a channel. pace (0.1 to
     1): measuring how busy the process is. flush (0.1 to 10): a crash loses the counts of this moment
     (docs/reference/on-disk-format.md, "What is promised"). share (0.2 to 10): exchanging failed attempts in a
-    cluster.
+    cluster. allowed (0 to 7,200): that a browser remembers which origins may call. again (10 to 3,600): until
+    the same trouble is logged again.
     """
 
     upkeep: float = 10.0
     pace: float = 0.25
     flush: float = 1.0
     share: float = 1.0
+    allowed: int = 3600
+    again: float = 60.0
 
 
 RHYTHM = Rhythm()
@@ -109,7 +112,7 @@ def _middleware(service: Service) -> list[Middleware]:
             allow_origins=list(origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["authorization", "content-type"],
-            max_age=3600,
+            max_age=RHYTHM.allowed,
         ),
     ]
 
@@ -160,7 +163,7 @@ _CLOSED = "Invalid file descriptor: -1"
 class Once:
     """An event loop's exception handler that logs the same trouble, such as no handles, once a minute."""
 
-    def __init__(self, log: Callable[..., None], *, seconds: float = 60.0) -> None:
+    def __init__(self, log: Callable[..., None], *, seconds: float = RHYTHM.again) -> None:
         self._log, self._seconds = log, seconds
         self._said: dict[str, float] = {}
 

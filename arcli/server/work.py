@@ -65,7 +65,7 @@ class FairnessTuning:
     light_seconds, before honest photos). niceness (5 to 19): of the slow threads; 10 gives them a tenth of a
     core next to busy fast ones. kill_seconds: charged for a picture that crashed its process. patience (5 to
     25 s): how long a photo may wait; no request takes over 30 s. most_callers (1,000 to 100,000): that are
-    remembered.
+    remembered. least_seconds (0.01 to 0.1): the least that a photo is charged.
     """
 
     light_seconds: float = 0.4
@@ -77,6 +77,7 @@ class FairnessTuning:
     kill_seconds: float = 10.0
     patience: float = 20.0
     most_callers: int = 10_000
+    least_seconds: float = 0.05
 
 
 @dataclass(slots=True)
@@ -228,7 +229,10 @@ class PhotoQueue:
     def _charge(self, caller: _Caller, slow: bool, seconds: float) -> None:
         """Move a caller's next photo back by a cost (forward if negative); expensive photos count more."""
         place = self._place(caller, slow)
-        caller.due[slow], caller.at = place + seconds * max(caller.average, 0.05), time.monotonic()
+        caller.due[slow], caller.at = (
+            place + seconds * max(caller.average, self._tuning.least_seconds),
+            time.monotonic(),
+        )
 
     def _submit(self, job: _Job, slow: bool) -> None:
         self._waiting -= 1
@@ -238,7 +242,7 @@ class PhotoQueue:
         job.trial = not slow and not job.caller.tried
         self._trials -= job.trial
         self._clock[slow] = self._place(job.caller, slow)
-        job.expected = max(job.caller.average, 0.05)
+        job.expected = max(job.caller.average, self._tuning.least_seconds)
         self._charge(job.caller, slow, job.expected)
         self._unwatch(job)
         loop = asyncio.get_running_loop()

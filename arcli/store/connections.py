@@ -48,7 +48,10 @@ class StoreOptions:
     (docs/reference/on-disk-format.md, "What is promised"). audit_entries (1,000 to 10 M): the oldest are
     dropped beyond; 100,000 take some 20 MB. reserve_bytes (256 KiB to 4 MiB): freed for a removal on a full
     disk; twice the log of one (15 pages of 8 KiB) and shared memory of 32 KiB. rows_beyond (100 to 1 M): row
-    ids that a rescue tries after the last known one, if nothing says which was given last.
+    ids that a rescue tries after the last known one, if nothing says which was given last. idle_connections
+    (8 to 256): for reading, that a process keeps, each with three files; at most one for `files_share` (6 to
+    20) of the files that it may open: a third of them. key_use (10 to 600): seconds between two notes of when
+    a key was used.
     """
 
     blob_bytes: int = 64 << 20
@@ -60,6 +63,9 @@ class StoreOptions:
     audit_entries: int = 100_000
     reserve_bytes: int = 384 << 10
     rows_beyond: int = 10_000
+    idle_connections: int = 64
+    files_share: int = 9
+    key_use: float = 60.0
 
     @property
     def spare_bytes(self) -> int:
@@ -159,9 +165,9 @@ class _IdleConnections:
 
 
 def idle_limit() -> int:
-    """Return how many idle connections a process keeps: a third of the files it may open, at most 64."""
-    files = open_files()
-    return 64 if files is None else max(1, min(64, files // 9))
+    """Return how many idle connections a process keeps."""
+    files, most = open_files(), STORE.idle_connections
+    return most if files is None else max(1, min(most, files // STORE.files_share))
 
 
 class Readers:

@@ -11,6 +11,7 @@ from arcli.models import Principal, Scope, TupuBinding, valid_channel_name
 from arcli.store.account_rows import binding_of, channels_of
 from arcli.store.accounts import AccountCatalog
 from arcli.store.catalog import Catalog
+from arcli.store.connections import STORE
 from arcli.store.nonces import Nonces
 from arcli.store.protocols import NonceMemory
 from arcli.store.rows import now as now_text
@@ -117,7 +118,7 @@ class CatalogGatekeeper:
                     connection.execute("UPDATE keys SET last_used = ? WHERE key_id = ?", (at, key))
 
     def _is_due(self, key_id: str) -> bool:
-        return time.monotonic() - self._written.get(key_id, -60.0) >= 60.0
+        return time.monotonic() - self._written.get(key_id, -STORE.key_use) >= STORE.key_use
 
 
 def _within(principal: Principal, channel: str, need: Scope) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from arcli import __version__
 from arcli.engine.cluster.carrier import CARRIER
 from arcli.engine.cluster.channels import ClusterChannels
+from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.local import LocalGallery
 from arcli.errors import ArcliError, ShellHint
 from arcli.index.milvus import MilvusCollection
@@ -131,7 +132,7 @@ class ClusterGallery(LocalGallery):
 
 def _verdict(subject: str, targets: int, pending: int, removed: int, descriptors: int) -> Finding:
     """Say whether so many descriptors can be those of the targets that are not pending."""
-    most = (targets - pending + removed) * 200
+    most = (targets - pending + removed) * INDEXING.keypoints
     message = f"{targets:,} targets, {pending:,} on their way into Milvus, which has {descriptors:,} codes"
     ok = (descriptors >= targets - pending) and descriptors <= most
     hint = None if ok else ShellHint("arcli doctor --repair fills it again from PostgreSQL")

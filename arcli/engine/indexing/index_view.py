@@ -28,12 +28,14 @@ class ViewLimits:
     """uncovered_rows (1000 to 100,000): with more targets without a segment a channel is busy: 500 MB of
     features to read, and some 3 s a photo. catch_up_rows (100 to 5000): how many of them are searched as
     delta while a merged segment is loaded, some .2 s. widest (2 to 64): times k, up to which a list of
-    neighbours is widened where dead rows fill it.
+    neighbours is widened where dead rows fill it. dead (.5 to .95): the greatest share of them for which it
+    is requested longer at once.
     """
 
     uncovered_rows: int = 20_000
     catch_up_rows: int = 1000
     widest: int = 16
+    dead: float = 0.9
 
 
 VIEW = ViewLimits()
@@ -60,7 +62,7 @@ class OpenSegment:
         repeated.
         """
         here = np.searchsorted(dead, (self.record.first_row, self.record.last_row + 1))
-        share = min((here[1] - here[0]) / self.record.rows, 0.9)
+        share = min((here[1] - here[0]) / self.record.rows, VIEW.dead)
         width = math.ceil(k / (1 - share))
         found = without(self.index.search(queries, width), dead)
         while share and width < min(VIEW.widest * k, self.index.descriptors):

@@ -22,11 +22,13 @@ from arcli.server.process.worker import run_worker
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestartTuning:
     """hasty (1 to 30): seconds; a process that ends sooner has failed to start. most_hasty (1 to 10): after
-    so many in a row `serve` gives up. A start takes 1 to 3 s here.
+    so many in a row `serve` gives up. A start takes 1 to 3 s here. killed (1 to 30): seconds after the grace
+    period until one that has not ended is killed (chosen).
     """
 
     hasty: float = 5.0
     most_hasty: int = 3
+    killed: float = 5.0
 
 
 RESTARTS = RestartTuning()
@@ -83,7 +85,7 @@ class Supervisor:
         """Ask all workers to stop, and end those that do not within the grace period."""
         for worker in self._workers:
             worker.terminate()
-        deadline = time.monotonic() + self._options.grace_seconds + 5
+        deadline = time.monotonic() + self._options.grace_seconds + RESTARTS.killed
         for worker in self._workers:
             worker.join(max(0.0, deadline - time.monotonic()))
             if worker.is_alive():

@@ -31,7 +31,9 @@ class AdmissionTuning:
     100,000): buckets whose failures wait to be told to other machines. shared_seconds (5 to 60): of other
     machines' reports, read again since transactions may end in another order. forgiven (0.05 to 5): failures
     a second. few (1 to 10): wrong secrets that a new address may send for an account that is being guessed
-    at. All chosen, not measured.
+    at. burst_seconds (1 to 60): worth of requests that may come at once from an address without credentials,
+    or by a key with a rate. signed, strangers (at once, and so many a second): refusals that are signed for a
+    stranger, and for all of them: each takes a millisecond. All chosen, not measured.
     """
 
     known: int = 10_000
@@ -39,6 +41,9 @@ class AdmissionTuning:
     few: int = 3
     unshared: int = 2_000
     shared_seconds: float = 10.0
+    burst_seconds: float = 5.0
+    signed: tuple[float, float] = (100, 2.0)
+    strangers: tuple[float, float] = (400, 20.0)
 
 
 ADMISSION = AdmissionTuning()
@@ -69,9 +74,10 @@ class Admission:
         )
         self._accounts = Buckets("account", burst=all_, rate=ADMISSION.forgiven, table=table)
         rate = options.anonymous_rate
-        self._anonymous = Buckets("anonymous", burst=5 * rate, rate=rate, table=table)
-        self._signed = Buckets("signed", burst=100, rate=2.0, table=table)
-        self._strangers = Buckets("strangers", burst=400, rate=20.0, table=table)
+        self._anonymous = Buckets("anonymous", burst=ADMISSION.burst_seconds * rate, rate=rate, table=table)
+        for_one, for_all = ADMISSION.signed, ADMISSION.strangers
+        self._signed = Buckets("signed", burst=for_one[0], rate=for_one[1], table=table)
+        self._strangers = Buckets("strangers", burst=for_all[0], rate=for_all[1], table=table)
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         self.sharing: SharedFailures | None = None
         if failures is not None:
@@ -100,8 +106,8 @@ class Admission:
         return principal
 
     def _keys(self, rate: float) -> Buckets:
-        """Return the buckets of keys with this rate; the burst is five seconds' worth, at least one."""
-        return Buckets("key", burst=max(1.0, 5 * rate), rate=rate, table=self._table)
+        """Return the buckets of keys with this rate, which allow one request at once at least."""
+        return Buckets("key", burst=max(1.0, ADMISSION.burst_seconds * rate), rate=rate, table=self._table)
 
     def admit_anonymous(self, address: str) -> None:
         """Raise RateLimited when this address sends too many requests without credentials."""

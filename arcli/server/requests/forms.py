@@ -31,7 +31,7 @@ class MultipartNeeded(UsageError):
 class BodyLimits:
     """`picture_bytes` of one picture, `body_bytes` of the whole body, `seconds` until it has arrived.
 
-    stall: seconds without a byte. 15 are enough for a phone that changes its network.
+    stall: seconds without a byte.
     """
 
     picture_bytes: int
@@ -40,7 +40,7 @@ class BodyLimits:
 
     @property
     def stall(self) -> float:
-        return min(15.0, self.seconds)
+        return min(BODY.stall, self.seconds)
 
     @classmethod
     def for_picture(cls, picture_bytes: int, seconds: float) -> BodyLimits:

@@ -177,9 +177,9 @@ class Pacer:
         A lone sender is not slowed: nobody waits for it.
         """
         if busy > self._tuning.busy and self._several():
-            self.rate = max(self._tuning.least, self.rate * 0.6)
-        elif busy < self._tuning.busy * 0.6:
-            self.rate = min(self._most, self.rate * 1.3)
+            self.rate = max(self._tuning.least, self.rate * self._tuning.slower)
+        elif busy < self._tuning.busy * self._tuning.slower:
+            self.rate = min(self._most, self.rate * self._tuning.faster)
 
     def _several(self) -> bool:
         """Say whether more than one address sent something in the last two seconds."""
@@ -195,7 +195,8 @@ class PaceTuning:
     that are looked up in other threads wait for the interpreter. least (2 to 10): requests a second that an
     address may always send. burst, burst_seconds: what it may send at once. unit_bytes: so many bytes of a
     body count as a request; both cost about a millisecond. patience: the longest wait, in seconds.
-    most_addresses (10,000 to 1 M): that are remembered.
+    most_addresses (10,000 to 1 M): that are remembered. slower (0.3 to 0.9): the factor of a rate while the
+    event loop is busy; faster (1.1 to 2): while it is less busy than that share of `busy`.
     """
 
     busy: float = 0.35
@@ -205,6 +206,8 @@ class PaceTuning:
     unit_bytes: int = 256 * 1024
     patience: float = 10.0
     most_addresses: int = 50_000
+    slower: float = 0.6
+    faster: float = 1.3
 
 
 class Memory:

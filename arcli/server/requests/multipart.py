@@ -12,12 +12,14 @@ from arcli.errors import PictureTooLarge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyTuning:
-    """Bounds of a body besides its pictures, in bytes.
+    """Bounds of a body besides its pictures, in bytes; `stall` in seconds.
 
     header (1 to 64 KiB): all headers of one part. preamble (0 to 1 MiB): before the first boundary; mail
     programs write a sentence there. form (256 KiB to 8 MiB): all fields. json (16 KiB to 1 MiB): of a body
     that names things. removed (1 to 16 MiB): of one that brings a target back: features, thumbnail and a
-    picture of at most 640 px. parts (16 to 256).
+    picture of at most 640 px. parts (16 to 256). boundary (70 to 1,000): its
+    length; RFC 2046 allows 70. stall (5 to 60): seconds without a byte; 15 are enough for a phone that
+    changes its network.
     """
 
     header: int = 8 << 10
@@ -26,6 +28,8 @@ class BodyTuning:
     json: int = 64 << 10
     removed: int = 4 << 20
     parts: int = 64
+    boundary: int = 200
+    stall: float = 15.0
 
 
 BODY = BodyTuning()
@@ -69,7 +73,7 @@ class MultipartReader:
         self._complete, self._begun = False, False
         self._preamble, self._delimiter = bytearray(), b"--" + boundary.encode("ascii", "replace")
         self._begin()
-        if not boundary or len(boundary) > 200 or not boundary.isascii():
+        if not boundary or len(boundary) > BODY.boundary or not boundary.isascii():
             raise MultipartError("no boundary")
         self._parser = MultipartParser(
             boundary,

@@ -23,7 +23,8 @@ class MatrixOptions:
     gaps: px of white that a code may have inside (5..30), one after the other. side: px that a code has at
     least (30..60). marks: share of the modules of its marks that are right (.9..1). contrast: gray levels
     from ink to paper at least (40..100). cell: px that a module has at least (1.5..3). step: pixels
-    that are read for a module (3..6).
+    that are read for a module (3..6). square (1.05 to 1.3): how much longer a side of a square code may be.
+    tails (.02 to .2): share of the pixels that are darker than ink, or lighter than paper.
     """
 
     gaps: tuple[int, ...] = (9, 19)
@@ -32,6 +33,8 @@ class MatrixOptions:
     contrast: float = 60.0
     cell: float = 2.0
     step: int = 4
+    square: float = 1.15
+    tails: float = 0.1
 
 
 OPTIONS = MatrixOptions()
@@ -87,7 +90,7 @@ def _readings(gray: Pixels, box: Box) -> Iterator[MatrixCode]:
     x, y, width, height = box
     part = gray[y : y + height, x : x + width]
     quad = np.add(geometry.corners((width, height)), (x, y))
-    if max(width, height) < 1.15 * min(width, height):
+    if max(width, height) < OPTIONS.square * min(width, height):
         yield from _shown(part, quad, ((n, n) for n in _DATA_MATRIX), _is_data_matrix)
         yield from _shown(part, quad, ((n, n) for n in _AZTEC), _is_aztec)
     for turned in (False, True):
@@ -102,7 +105,7 @@ def _shown(
     shapes: Iterable[tuple[int, int]],
     has_marks: Callable[[Mask], bool],
 ) -> Iterator[MatrixCode]:
-    low, high = np.quantile(part, [0.1, 0.9])
+    low, high = np.quantile(part, [OPTIONS.tails, 1 - OPTIONS.tails])
     if high - low < OPTIONS.contrast:
         return
     height, width = part.shape

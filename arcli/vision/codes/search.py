@@ -38,6 +38,12 @@ class CodeOptions:
     Such detail, in windows of small_window (8 to 24) px, has black_to_white gray levels between its darkest
     and lightest (80 to 160), a share of dark pixels, two_levels: share of the variance between the two (.3 to
     .7), and busy edges from pixel to pixel, as a share of the contrast (.05 to .3).
+
+    core (0 to .4): share of a region's height on each side that is left out where bars are read. tails (.02
+    to .1): share of a profile that is darker than bars, or lighter than gaps. streaks (.1 to .4): share of
+    the contrast that gray may vary along a bar. widest: modules of a bar in EAN, UPC and Code 128 at most
+    are 4, in other codes 6. around, around_bars (5 to 15, 9 to 31): modules whose gray is compared with the
+    one in the middle. tried: the width of a module, in those of `narrow` (.1 to .4) of the bars.
     """
 
     finders: float = 0.9
@@ -60,6 +66,14 @@ class CodeOptions:
     dark: tuple[float, float] = (0.25, 0.75)
     two_levels: float = 0.45
     busy: float = 0.13
+    core: float = 0.25
+    tails: float = 0.05
+    streaks: float = 0.2
+    widest: int = 6
+    around: int = 7
+    around_bars: int = 15
+    narrow: float = 0.2
+    tried: tuple[float, float, int] = (0.7, 1.4, 71)
 
 
 OPTIONS = CodeOptions()
@@ -128,7 +142,7 @@ def _of_matrix(quad: geometry.Points, gray: Plane) -> Code:
 
 def apart_from_middle(gray: Plane) -> Plane:
     """Return how much each module differs from the middle gray around it, as a share of contrast."""
-    wide = (1, 15) if len(gray) == 1 else (7, 7)
+    wide = (1, OPTIONS.around_bars) if len(gray) == 1 else (OPTIONS.around, OPTIONS.around)
     kernel = np.ones(wide, np.uint8)
     low, high = cv2.erode(gray, kernel), cv2.dilate(gray, kernel)
     contrast = np.maximum(high - low, 0.5 * float(np.ptp(gray)))
@@ -220,7 +234,7 @@ def _bar_code(gray: Pixels, here: npt.NDArray[np.bool_], angle: float) -> Code |
     along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
     points = np.c_[x, y]
     low, high = (points @ along).min() - OPTIONS.window, (points @ along).max() + OPTIONS.window
-    top, bottom = np.quantile(points @ across, [0.25, 0.75])
+    top, bottom = np.quantile(points @ across, [OPTIONS.core, 1 - OPTIONS.core])
     width, height = int(high - low), int(bottom - top)
     if height < 4 or width < 2 * OPTIONS.bars:
         return None
@@ -250,8 +264,8 @@ def _bar_code(gray: Pixels, here: npt.NDArray[np.bool_], angle: float) -> Code |
 def _read_bars(strip: Plane) -> tuple[int, int, npt.NDArray[np.bool_]] | None:
     """Return where the bars of a strip begin and end, and their modules."""
     profile = strip.mean(0)
-    low, high = np.quantile(profile, [0.05, 0.95])
-    if high - low < 2 * OPTIONS.contrast or strip.std(0).mean() > 0.2 * (high - low):
+    low, high = np.quantile(profile, [OPTIONS.tails, 1 - OPTIONS.tails])
+    if high - low < 2 * OPTIONS.contrast or strip.std(0).mean() > OPTIONS.streaks * (high - low):
         return None
     dark = profile < (low + high) / 2
     edges = np.flatnonzero(np.diff(dark)) + 1
@@ -267,7 +281,11 @@ def _read_bars(strip: Plane) -> tuple[int, int, npt.NDArray[np.bool_]] | None:
     widths = np.maximum(np.rint(runs / module), 1).astype(int)
     least, most = OPTIONS.single
     ragged = np.abs(runs / module - widths).mean()
-    if ragged > OPTIONS.ragged or widths.max() > 6 or not least <= float((widths == 1).mean()) <= most:
+    if (
+        ragged > OPTIONS.ragged
+        or widths.max() > OPTIONS.widest
+        or not least <= float((widths == 1).mean()) <= most
+    ):
         return None
     modules = np.repeat(np.arange(len(widths)) % 2 == 0, widths)
     return int(inside[0]), int(inside[-1]), modules
@@ -275,5 +293,5 @@ def _read_bars(strip: Plane) -> tuple[int, int, npt.NDArray[np.bool_]] | None:
 
 def _module(runs: npt.NDArray[np.intp]) -> float:
     """Return the width of a module: the one whose whole multiples fit the runs best."""
-    tries = np.linspace(0.7, 1.4, 71) * float(np.quantile(runs, 0.2))
+    tries = np.linspace(*OPTIONS.tried) * float(np.quantile(runs, OPTIONS.narrow))
     return float(min(tries, key=lambda m: float(np.abs(runs / m - np.maximum(np.rint(runs / m), 1)).mean())))

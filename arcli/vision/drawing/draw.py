@@ -20,7 +20,9 @@ from arcli.vision.opencv import cv2
 class DrawOptions:
     """smallest (320 to 800): px, the long side of the picture that is drawn on; smallest_of_many (640 to
     1600) for a photo with over many (2 to 10) targets. largest (800 to 4000): where it is smaller than the
-    photo; it is only to look at. quality (70 to 95): of a JPEG.
+    photo; it is only to look at. quality (70 to 95): of a JPEG. line (1 to 4): width of an outline in 1/640
+    of the long side; thinner (20 to 80): at most so small a part of a target; dot (1.5 to 4): radius of the
+    dot at its first corner, in widths of the line. legend (.9 to 1.3): its text, in those of a label.
     """
 
     smallest: int = 480
@@ -28,6 +30,10 @@ class DrawOptions:
     many: int = 4
     largest: int = 1600
     quality: int = 90
+    line: float = 2.2
+    thinner: int = 40
+    dot: float = 2.5
+    legend: float = 1.1
 
 
 DRAWING = DrawOptions()
@@ -94,12 +100,12 @@ def _polygon(canvas: _Canvas, quad: Points, colour: Colour) -> None:
     """
     one = labels.unit(pixel_size(canvas))
     short = float(np.clip(np.ptp(quad, axis=0), 1, max(canvas.shape)).min())
-    thickness = max(1, round(min(2.2 * one, short / 40)))
+    thickness = max(1, round(min(DRAWING.line * one, short / DRAWING.thinner)))
     points = np.rint(quad * 16).clip(-(2**26), 2**26).astype(np.int32)[:, None]
     cv2.polylines(canvas, [points], True, _DARK, thickness + max(2, thickness), cv2.LINE_AA, 4)
     cv2.polylines(canvas, [points], True, colour, thickness, cv2.LINE_AA, 4)
     corner = (int(points[0, 0, 0]), int(points[0, 0, 1]))
-    cv2.circle(canvas, corner, round(2.5 * thickness * 16), colour, cv2.FILLED, cv2.LINE_AA, 4)
+    cv2.circle(canvas, corner, round(DRAWING.dot * thickness * 16), colour, cv2.FILLED, cv2.LINE_AA, 4)
 
 
 def _write(canvas: _Canvas, label: Label, colour: Colour) -> None:
@@ -113,7 +119,7 @@ def _with_legend(canvas: _Canvas, lines: Sequence[_Entry]) -> _Canvas:
     """Return the photo with a strip below it that has a line for each number, in as many columns as fit."""
     photo = pixel_size(canvas)
     one = labels.unit(photo)
-    scale, pad = OPTIONS.smallest * one * 1.1, round(6 * one)
+    scale, pad = OPTIONS.smallest * one * DRAWING.legend, round(2 * OPTIONS.pad * one)
     widest = max(labels.measured(text, scale)[0] for text, _ in lines)
     if widest + 4 * pad > photo[0]:
         scale *= photo[0] / (widest + 4 * pad)

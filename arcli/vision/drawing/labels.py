@@ -32,13 +32,16 @@ class LabelOptions:
     """Sizes in 1/640 of the photo's long side; text as OpenCV scales its font (22 px high at 1).
 
     smallest: text that can be read without zooming (.35 to .5). largest: .6 to 1. share: of a target's height
-    that its label takes (.1 to .3). pad: around a text (2 to 6).
+    that its label takes (.1 to .3). pad: around a text (2 to 6). number (1 to 1.5): a number, in
+    the smallest text. fitted (.9 to 1): share of the room that a text takes that was too wide for it.
     """
 
     smallest: float = 0.42
     largest: float = 0.7
     share: float = 0.16
     pad: float = 3.0
+    number: float = 1.2
+    fitted: float = 0.98
 
 
 OPTIONS = LabelOptions()
@@ -112,7 +115,7 @@ def _named(text: str, box: Box, others: Sequence[Box], photo: Size) -> Iterator[
     room = photo[0] if alone and not others else box[2] - box[0]
     width = measured(text, scale)[0] + 2 * round(OPTIONS.pad * one)
     if width > room:
-        scale *= room / width * 0.98
+        scale *= room / width * OPTIONS.fitted
     if scale < OPTIONS.smallest * one:
         return
     for x, y in _spots(box, _label(text, 0, 0, scale, one).box):
@@ -124,10 +127,12 @@ def _named(text: str, box: Box, others: Sequence[Box], photo: Size) -> Iterator[
 def _numbered(number: int, box: Box, photo: Size) -> Iterator[Label]:
     """Yield places for a number: in the middle, then nearer to an edge."""
     one = unit(photo)
-    size = _label(str(number + 1), 0, 0, OPTIONS.smallest * one * 1.2, one).box
+    size = _label(str(number + 1), 0, 0, OPTIONS.smallest * one * OPTIONS.number, one).box
     middle = ((box[0] + box[2] - size[2]) // 2, (box[1] + box[3] - size[3]) // 2)
     for x, y in (middle, *_spots(box, size)):
-        yield _label(str(number + 1), *_inside(x, y, size, photo), OPTIONS.smallest * one * 1.2, one)
+        yield _label(
+            str(number + 1), *_inside(x, y, size, photo), OPTIONS.smallest * one * OPTIONS.number, one
+        )
 
 
 def _spots(box: Box, size: Box) -> tuple[tuple[int, int], ...]:

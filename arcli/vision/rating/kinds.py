@@ -68,6 +68,15 @@ class KindOptions:
     changes around a circle that repeat 8 to 60 times, beyond chance: dials had at least .56, checkerboards
     .33, others at most .2. crossing: share of a picture's variance that rows and columns alone explain: grids
     had 1.00, bars .96, others at most .99.
+
+    Chosen with these on the same pictures: code_side (320 to 640): px in which codes are searched. around,
+    around_bars (0 to .3, .5 to 2): how far the keypoints of a code reach beyond it, in its size. near (15 to
+    40): gray levels from the ground that are still ground, which is the middle of `ground` (11 to 41) levels.
+    tall, wide (.04 to .1, .15 to .4): shares of `side` that a letter stays below. full (.05 to .2): share of
+    the ink of a full row, the one at `fullest` (.8 to .95), from which a row has ink. dial_side (192 to 400):
+    px in which a circle is searched, by OpenCV's parameters in `hough`, with a radius of the shares `radius`
+    of the sides. rim (40 to 64): the part that is divided, in 64ths of the radius, read in 360 directions up
+    to `beyond` (1 to 1.2) radii; series: by how many.
     """
 
     dense: float = 0.12
@@ -84,6 +93,21 @@ class KindOptions:
     large: float = 0.05
     ticks: float = 0.45
     crossing: float = 0.993
+    code_side: int = 400
+    around: float = 0.1
+    around_bars: float = 1.2
+    near: int = 25
+    ground: int = 21
+    tall: float = 0.06
+    wide: float = 0.25
+    full: float = 0.12
+    fullest: float = 0.9
+    dial_side: int = 256
+    hough: tuple[float, float, float, float] = (1.5, 60, 150, 60)
+    radius: tuple[float, float] = (0.22, 0.55)
+    rim: tuple[int, int] = (44, 62)
+    beyond: float = 1.05
+    series: tuple[int, ...] = (8, 10, 12, 16, 20, 24, 36, 60)
 
 
 OPTIONS = KindOptions()
@@ -97,7 +121,7 @@ def kind_hints(pixels: Pixels, features: Features) -> Iterator[Hint]:
     gray = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
     if _crossing(gray) >= OPTIONS.crossing:
         yield GRID
-    plain = float((np.abs(gray.astype(np.int16) - _ground(gray)) < 25).mean())
+    plain = float((np.abs(gray.astype(np.int16) - _ground(gray)) < OPTIONS.near).mean())
     repeated = repetition(features) if plain >= OPTIONS.plain else 0.0
     if repeated >= OPTIONS.repeated:
         whole = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -108,14 +132,13 @@ def kind_hints(pixels: Pixels, features: Features) -> Iterator[Hint]:
 
 
 def _codes(pixels: Pixels, features: Features) -> Iterator[Hint]:
-    pixels = shrink(pixels, 400)
+    pixels = shrink(pixels, OPTIONS.code_side)
     codes = find_codes(pixels)
     scale = geometry.scaling(geometry.pixel_size(pixels), features.image_size)
     within = np.zeros(len(features), bool)
     for code in codes:
-        within |= geometry.inside(
-            features.keypoints[:, :2], code.moved(scale).around(1.2 if code.kind == "bar" else 0.1)
-        )
+        beyond = OPTIONS.around_bars if code.kind == "bar" else OPTIONS.around
+        within |= geometry.inside(features.keypoints[:, :2], code.moved(scale).around(beyond))
     if codes and within.mean() >= OPTIONS.in_code:
         kinds = {code.kind for code in codes}
         hints = {"qr": QR_CODE, "bar": BAR_CODE, "matrix": MATRIX_CODE}
@@ -130,7 +153,9 @@ def _crossing(gray: Pixels) -> float:
 
 
 def _ground(gray: Pixels) -> int:
-    return int(np.convolve(np.bincount(gray.ravel(), minlength=256), np.ones(21), "same").argmax())
+    return int(
+        np.convolve(np.bincount(gray.ravel(), minlength=256), np.ones(OPTIONS.ground), "same").argmax()
+    )
 
 
 def _is_text(gray: Pixels) -> bool:
@@ -141,23 +166,25 @@ def _is_text(gray: Pixels) -> bool:
     ink = np.abs(gray.astype(np.int16) - _ground(gray)) >= OPTIONS.levels
     _, labels, boxes, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
     wide, tall, area = (boxes[1:, k] for k in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
-    larger = (tall > 0.06 * OPTIONS.side) | (wide > 0.25 * OPTIONS.side)
+    larger = (tall > OPTIONS.tall * OPTIONS.side) | (wide > OPTIONS.wide * OPTIONS.side)
     letters = ~larger & (area >= 4)
     if letters.sum() < OPTIONS.letters or area[larger].sum() > OPTIONS.large * area.sum():
         return False
     rows = np.isin(labels, 1 + np.flatnonzero(letters)).sum(1)
-    full = 0.12 * float(np.quantile(rows, 0.9))
+    full = OPTIONS.full * float(np.quantile(rows, OPTIONS.fullest))
     lines = int((np.diff((rows > full).astype(int)) > 0).sum())
     return lines >= OPTIONS.lines and float((rows <= full).mean()) >= OPTIONS.gaps
 
 
 def _ticks(gray: Pixels) -> float:
     """Return how regularly a circle that fills much of the picture is divided, 0 if there is none."""
-    small = shrink(gray, 256)
+    small = shrink(gray, OPTIONS.dial_side)
     blurred = cv2.GaussianBlur(small, (0, 0), 1)
-    least, most = int(0.22 * min(small.shape)), int(0.55 * max(small.shape))
+    low, high = OPTIONS.radius
+    least, most = int(low * min(small.shape)), int(high * max(small.shape))
+    finer, apart, edge, votes = OPTIONS.hough
     found = cv2.HoughCircles(
-        blurred, cv2.HOUGH_GRADIENT, 1.5, 60, param1=150, param2=60, minRadius=least, maxRadius=most
+        blurred, cv2.HOUGH_GRADIENT, finer, apart, param1=edge, param2=votes, minRadius=least, maxRadius=most
     )
     if found is None:
         return 0.0
@@ -166,9 +193,11 @@ def _ticks(gray: Pixels) -> float:
 
 def _regularity(gray: Pixels, x: float, y: float, radius: float) -> float:
     """Return the share of the changes along a circle's rim in one series of harmonics, beyond chance."""
-    unrolled = cv2.warpPolar(gray, (64, 360), (x, y), radius * 1.05, cv2.INTER_LINEAR).astype(np.float32)
-    rim = unrolled[:, 44:62]
+    unrolled = cv2.warpPolar(gray, (64, 360), (x, y), radius * OPTIONS.beyond, cv2.INTER_LINEAR).astype(
+        np.float32
+    )
+    rim = unrolled[:, slice(*OPTIONS.rim)]
     change = np.abs(np.diff(rim, axis=0, append=rim[:1])).mean(1)
     power = np.abs(np.fft.rfft(change - change.mean())) ** 2
     total = max(float(power.sum()), 1e-6)
-    return max(float(power[n::n].sum()) / total - 1 / n for n in (8, 10, 12, 16, 20, 24, 36, 60))
+    return max(float(power[n::n].sum()) / total - 1 / n for n in OPTIONS.series)

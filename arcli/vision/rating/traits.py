@@ -25,7 +25,8 @@ class TraitOptions:
     picture that details should cover (.3 to 1). apart: share of the long side from which keypoints are at
     different places (.01 to .05). like: squared distance, as a share of a typical code's, below which they
     look alike (.1 to .3). least_scale: percent of the long side, the least size that the mean keypoint is
-    taken to have (.1 to .5).
+    taken to have (.1 to .5). finest: share of the keypoints that are smaller than the
+    finest of which there are enough (.05 to .25).
     """
 
     grid: int = 6
@@ -36,6 +37,7 @@ class TraitOptions:
     apart: float = 0.02
     like: float = 0.15
     least_scale: float = 0.2
+    finest: float = 0.1
 
 
 OPTIONS = TraitOptions()
@@ -81,7 +83,7 @@ def measure(features: Features, decoded: Decoded) -> Traits:
         covered=spread(features),
         contrast=contrast(features, decoded.pixels),
         scale=100 * float(sizes.mean()) / max(features.image_size) if len(sizes) else 0.0,
-        finest=float(np.quantile(sizes, 0.1)) if len(sizes) else 0.0,
+        finest=float(np.quantile(sizes, OPTIONS.finest)) if len(sizes) else 0.0,
         side=max(decoded.size),
         narrowness=max(decoded.size) / min(decoded.size),
     )

@@ -27,7 +27,8 @@ class AppearanceOptions:
     which any two shirts or sheets share. oversampled: the photo is read at so many times the thumbnail's
     size, then averaged (1 to 3). texture: a block of the thumbnail with less variance of detail is not used
     (1 to 10). dim: the least variance in the photo that a block counts with (.5 to 4). seen: share of a block
-    that must lie in the photo (.5 to 1). fewest: how many usable blocks a comparison needs (1 to 10).
+    that must lie in the photo (.5 to 1). fewest: how many usable blocks a comparison needs (1 to 10). whole:
+    of 255, from which a pixel of a mask that was warped is whole (200 to 254).
     """
 
     block: int = 16
@@ -38,6 +39,7 @@ class AppearanceOptions:
     dim: float = 1.0
     seen: float = 0.7
     fewest: int = 3
+    whole: int = 250
 
 
 OPTIONS = AppearanceOptions()
@@ -101,7 +103,7 @@ def warped(image: Image, to_image: npt.NDArray[np.float64], size: tuple[int, ...
 
 def covered(mask: Image) -> Plane:
     """Return 1 where a mask is whole, else 0."""
-    return np.asarray(mask > 250, np.float32)
+    return np.asarray(mask > OPTIONS.whole, np.float32)
 
 
 def detail(pixels: Image | Plane, inside: Plane) -> Plane:

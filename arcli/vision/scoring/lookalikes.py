@@ -42,7 +42,9 @@ class LookAlikeOptions:
     the thumbnail, above which the photo is shrunk first (2 to 3). min_pixels: of a thumbnail that have to be
     visible (50 to 1000). copy: levels (RMS) that a copy of a picture is off its thumbnail at most (3 to 8;
     photos are off by 14 and more); copy_noise: that a copy is off anyway (.2 to 2); by_copy: weight of the
-    logarithm of the ratio of squares (2 to 6).
+    logarithm of the ratio of squares (2 to 6), and copy_most: the greatest that counts (3 to 8). rounded: px
+    by which the shape of a shrunken photo may be off a thumbnail's (1 to 2). rim: px beside what is hidden
+    that do not count either (3 to 7).
     """
 
     weight: float = 0.8
@@ -60,6 +62,9 @@ class LookAlikeOptions:
     copy: float = 7.0
     copy_noise: float = 0.5
     by_copy: float = 3.5
+    copy_most: float = 5.0
+    rounded: float = 1.5
+    rim: int = 5
 
 
 OPTIONS = LookAlikeOptions()
@@ -111,7 +116,8 @@ def copy_log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float
     if min(apart) > OPTIONS.copy:
         return None
     first, second = (miss**2 + OPTIONS.copy_noise**2 for miss in apart)
-    return OPTIONS.by_copy * min(5.0, max(-5.0, math.log(second / first)))
+    ratio, most = math.log(second / first), OPTIONS.copy_most
+    return OPTIONS.by_copy * min(most, max(-most, ratio))
 
 
 def _apart(photo: Image, thumbnail: Image | None) -> float:
@@ -120,7 +126,7 @@ def _apart(photo: Image, thumbnail: Image | None) -> float:
         return math.inf
     size, whole = pixel_size(thumbnail), pixel_size(photo)
     smaller = max(size) / max(*whole, *size)
-    if np.abs(np.multiply(whole, smaller) - size).max() > 1.5:
+    if np.abs(np.multiply(whole, smaller) - size).max() > OPTIONS.rounded:
         return math.inf
     again = thumbnail_pixels(
         encode_thumbnail(np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8))
@@ -154,7 +160,8 @@ def _laid(
     pixels, inside = _seen(photo, one, size)
     seen = laid_upon(Layer(_unit(pixels), inside), both, upon.inside, OF_A_PHOTO)
     together = np.asarray(seen.inside * beside.inside, np.float32)
-    visible = cv2.erode(together, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    rim = np.ones((OPTIONS.rim, OPTIONS.rim), np.uint8)
+    visible = cv2.erode(together, rim, borderType=cv2.BORDER_CONSTANT, borderValue=1)
     return Laid(seen, upon, beside, together, np.asarray(visible, np.float32))
 
 

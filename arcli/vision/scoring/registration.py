@@ -39,15 +39,31 @@ class WarpOptions:
     degree: of the polynomials of x and y (1 to 4). blurs: of the steps, in half pixels (1 to 4); a step
     finds shifts of about its blur. strange: part of the local contrast that a place may be off by until it
     counts for half (.3 to 1.5): what differs does not draw the warp to it. stiff: ridge, in parts of the
-    mean (1e-4 to 1e-2).
+    mean (1e-4 to 1e-2). leap: the longest step, in blurs (2 to 5).
     """
 
     degree: int
     blurs: tuple[float, ...]
     strange: float = 0.7
     stiff: float = 1e-3
+    leap: float = 3.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetailOptions:
+    """What a warp compares: detail, at the contrast that it has in its neighbourhood.
+
+    band: it lies between a blur and so many times that (1.5 to 4). around: blurs within which its contrast is
+    taken, and half pixels at least (3 to 8). whole: from which a pixel of a mask that was moved is whole (.9
+    to .999).
+    """
+
+    band: float = 2.5
+    around: float = 5.0
+    whole: float = 0.99
+
+
+DETAIL = DetailOptions()
 BETWEEN_TARGETS = WarpOptions(degree=2, blurs=(2.0, 1.0, 1.0))
 OF_A_PHOTO = WarpOptions(degree=3, blurs=(2.5, 1.5, 1.0))
 _FAINT = np.float32(0.01)  # contrast that a flat place counts as if it had
@@ -83,20 +99,20 @@ def _step(
     normal += (options.stiff * np.trace(normal) / len(normal) + 1) * np.eye(len(normal))
     step = np.linalg.solve(normal, weighted.T @ left).reshape(2, -1).T.astype(np.float32)
     longest = float(np.abs(basis @ step).max())
-    return np.asarray(step * np.float32(min(1.0, 3 * blur / max(longest, 1e-6))), np.float32)
+    return np.asarray(step * np.float32(min(1.0, options.leap * blur / max(longest, 1e-6))), np.float32)
 
 
 def _evened(plane: Plane, inside: Plane, blur: float) -> Plane:
     """Return the detail of a plane at the contrast that it has around each place: light does not count."""
-    band = inside * (blurred(plane, inside, blur) - blurred(plane, inside, 2.5 * blur))
-    side = 2 * round(max(5 * blur, 5.0)) + 1
+    band = inside * (blurred(plane, inside, blur) - blurred(plane, inside, DETAIL.band * blur))
+    side = 2 * round(max(DETAIL.around * blur, DETAIL.around)) + 1
     squares, share = (cv2.blur(each, (side, side)) for each in (band * band, inside))
     return np.asarray(band / (np.sqrt(squares / np.maximum(share, 1e-3)) + _FAINT), np.float32)
 
 
 def _whole(mask: Plane) -> Plane:
     """Return 1 where a mask that was resized or moved is whole, else 0."""
-    return np.asarray(mask > 0.99, np.float32)
+    return np.asarray(mask > DETAIL.whole, np.float32)
 
 
 def _halved(plane: Plane) -> Plane:

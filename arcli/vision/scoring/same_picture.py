@@ -33,6 +33,10 @@ class SamePictureOptions:
     differ in lightness and colour. colour: weight of a level of colour relative to one of lightness (1 to 2).
     noise: levels by which a block may differ (8 to 20), and variance: a further allowance, as a share of its
     own variance (.1 to .6). differing: share of the blocks that may differ (.01 to .06).
+    rim: px at the edge of what is seen that are not compared (3 to 11). common: share of a picture that must
+    be seen to compare it (.05 to .3). least_block: px of a block at least (3 to 9), whole: share of it that
+    must be seen (.5 to .9). astray: px, and times the median, by which a keypoint may be off until it counts
+    for less (.1 to .5, 1 to 3).
     """
 
     rounds: int = 8
@@ -48,6 +52,11 @@ class SamePictureOptions:
     noise: float = 14.0
     variance: float = 0.4
     differing: float = 0.03
+    rim: int = 7
+    common: float = 0.1
+    least_block: int = 5
+    whole: float = 0.7
+    astray: tuple[float, float] = (0.2, 1.5)
 
 
 OPTIONS = SamePictureOptions()
@@ -74,9 +83,10 @@ def differing(seen: Image, known: Image, to_seen: Matrix, target_size: geometry.
     """
     size = _canvas(known, to_seen, target_size)
     view, inside = rectified(seen, to_seen, target_size, size)
-    inside = np.asarray(cv2.erode(inside, np.ones((7, 7), np.uint8), borderValue=1), np.float32)
+    rim = np.ones((OPTIONS.rim, OPTIONS.rim), np.uint8)
+    inside = np.asarray(cv2.erode(inside, rim, borderValue=1), np.float32)
     reference = np.asarray(cv2.resize(known, size, interpolation=cv2.INTER_AREA), np.uint8)
-    if inside.mean() < 0.1:
+    if inside.mean() < OPTIONS.common:
         return 1.0
     first, second = _lab(view), _lab(reference)
     most = np.array([OPTIONS.light, OPTIONS.cast, OPTIONS.cast], np.float32)
@@ -88,7 +98,7 @@ def differing(seen: Image, known: Image, to_seen: Matrix, target_size: geometry.
 
 def _share_of_blocks(apart: Plane, known: Plane, inside: Plane) -> float:
     """Return the share of blocks that differ by more than noise and resampling explain."""
-    block = max(5, round(max(inside.shape) / OPTIONS.block))
+    block = max(OPTIONS.least_block, round(max(inside.shape) / OPTIONS.block))
 
     def mean(plane: Plane) -> Plane:
         summed = cv2.boxFilter(plane * inside, -1, (block, block), borderType=cv2.BORDER_CONSTANT)
@@ -99,7 +109,7 @@ def _share_of_blocks(apart: Plane, known: Plane, inside: Plane) -> float:
     variance = sum(mean(plane * plane) - mean(plane) ** 2 for plane in np.moveaxis(known, 2, 0))
     centres = slice(block // 2, None, block // 2)
     differs = mean(apart) > OPTIONS.noise**2 + OPTIONS.variance * np.maximum(variance, 0)
-    valid = share[centres, centres] > 0.7
+    valid = share[centres, centres] > OPTIONS.whole
     return float(differs[centres, centres][valid].mean()) if valid.any() else 1.0
 
 
@@ -134,7 +144,8 @@ def _upright_fit(query: Features, target: Features, found: Verification) -> Matr
             equations = np.c_[known[:, axis], np.ones(len(known))] * weight[:, None]
             lines[axis] = np.linalg.lstsq(equations, seen[:, axis] * weight, rcond=None)[0]
         off = np.hypot(*(known * lines[:, 0] + lines[:, 1] - seen).T)
-        weight = 1 / np.sqrt(1 + (off / max(0.2, 1.5 * float(np.median(off)))) ** 2)
+        least, times = OPTIONS.astray
+        weight = 1 / np.sqrt(1 + (off / max(least, times * float(np.median(off)))) ** 2)
     (wide, left), (high, top) = lines
     if wide <= 0 or high <= 0 or not 1 / OPTIONS.aspect < wide / high < OPTIONS.aspect:
         return None

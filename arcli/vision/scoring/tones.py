@@ -36,7 +36,9 @@ class TonesOptions:
     half (.1 to .5): two scans differ a little everywhere; faint: the factor that what is left then lacks of
     the whole, from which it stands for itself alone (titles: 1.7 to 2; scans: from 2.4). blown: part of the
     brightest from which all channels are (.9 to .99). gain: contrast of a photo at least and at most.
-    curve_strange: what a place may be off the curve of tones by until it counts for half (.03 to .2).
+    curve_strange: what a place may be off the curve of tones by until it counts for half (.03 to .2);
+    curve_stiff: ridge, in parts of the weight (1e-6 to 1e-4). brightest: percent of a photo that is darker
+    than what may glare (95 to 99.9); glare: one part in so many that must be left (10 to 50).
     """
 
     fine: float = 1.0
@@ -55,6 +57,9 @@ class TonesOptions:
     blown: float = 0.97
     gain: tuple[float, float] = (0.15, 2.0)
     curve_strange: float = 0.05
+    curve_stiff: float = 1e-5
+    brightest: float = 99.0
+    glare: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,8 @@ def in_tones_of(model: Plane, target: Plane, visible: Plane) -> Plane:
     columns, weight = _curve(known), np.ones_like(known)
     for _ in range(4):
         weighted = columns * weight[:, None]
-        normal = np.asarray(weighted.T @ columns, np.float64) + 1e-5 * float(weight.sum()) * np.eye(4)
+        stiff = OPTIONS.curve_stiff * float(weight.sum()) * np.eye(4)
+        normal = np.asarray(weighted.T @ columns, np.float64) + stiff
         fitted = np.linalg.solve(normal, weighted.T @ wanted).astype(np.float32)
         miss = (wanted - columns @ fitted) / np.float32(OPTIONS.curve_strange)
         weight = np.asarray(1 / (1 + miss * miss), np.float32)
@@ -218,9 +224,9 @@ def _not_blown(photo: Plane, visible: Plane) -> Plane:
     """Return `visible` without what glares: there all channels are at their brightest."""
     if not (visible > 0).any():
         return visible
-    brightest = np.percentile(photo[visible > 0], 99, axis=0)
+    brightest = np.percentile(photo[visible > 0], OPTIONS.brightest, axis=0)
     kept = visible * ~(photo > brightest * OPTIONS.blown).all(1)
-    return np.asarray(kept if kept.sum() >= visible.sum() / 20 else visible, np.float32)
+    return np.asarray(kept if kept.sum() >= visible.sum() / OPTIONS.glare else visible, np.float32)
 
 
 def _curve(values: Plane) -> Plane:
