@@ -23,7 +23,7 @@ import numpy as np
 import arcli
 from arcli.models import FindOptions
 from arcli.vision.drawing.thumbnail import thumbnail
-from arcli.vision.rating.rate import rate
+from arcli.vision.rating.enrolment import rate
 from benchmarks.camera import VIEWS, photograph
 from benchmarks.level_photos import OneTarget, enrolled, found_in
 from benchmarks.level_pictures import Image, fitted

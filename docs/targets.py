@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from arcli.vision.rating.enrolment import rate
 from arcli.vision.rating.kinds import kind_hints
-from arcli.vision.rating.rate import rate
 from benchmarks.level_photos import enrolled
 from benchmarks.level_pictures import SPOILED, Image, fitted
 

@@ -209,7 +209,7 @@ def _is_number(node: ast.expr | None) -> bool:
 WINGS = ("vision", "engine", "index", "store", "server")
 PLAIN = {*range(5), 8, 10, 16, 32, 64, 100, 127, 128, 255, 256, 360, 1000, 1024, 1_000_000, 0.5, 0.01}
 """Halves and wholes, powers of two and ten, gray levels, a circle; 1/100 bounds what is divided."""
-FACTS_IN_FUNCTIONS = {
+FACTS_IN_FUNCTIONS: dict[str, dict[str, list[float]]] = {
     "a code's marks, a file format's or a library's own numbers": {
         "matrix.py": [5],
         "search.py": [7, 0.125],

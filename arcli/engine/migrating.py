@@ -13,7 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from arcli.errors import ArcliError, Busy, ChannelExists, Conflict, DataDamaged, LimitExceeded, Unreachable
+from arcli.errors import (
+    ArcliError,
+    Busy,
+    ChannelExists,
+    Conflict,
+    DataDamaged,
+    LimitExceeded,
+    ShellHint,
+    Unreachable,
+)
 from arcli.models import ChannelSettings, ListQuery, SettingsChanges, Target
 from arcli.store.rows import NewTarget, TargetRow
 
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
     from arcli.store.protocols import MatchCounts, TargetSnapshot, TargetWriter
 
 _log = logging.getLogger(__name__)
-_RESUME = "migrate again with --resume"
+_RESUME = ShellHint("migrate again with --resume")
 _COMPARED = tuple(name for name in Target.__slots__ if name != "channel")
 
 
@@ -162,7 +171,8 @@ class Migration:
             catalog.create_channel(record.name, settings, record.preset, created=record.created)
         except ChannelExists as error:
             if not resume:
-                raise error.hinting("--resume goes on with a migration that was interrupted") from error
+                hint = ShellHint("--resume goes on with a migration that was interrupted")
+                raise error.hinting(hint) from error
         made = catalog.channel(record.name)
         if (made.preset, made.created) != (record.preset, record.created):
             raise Conflict(
@@ -218,7 +228,7 @@ class Migration:
                 with target.store.write() as writer:
                     tally.removed += writer.remove(name) is not None
             else:
-                hint = "--delete removes it"
+                hint = ShellHint("--delete removes it")
                 tally.failed[name] = Conflict(f"only the destination has {name}", item=name, hint=hint)
 
 
