@@ -35,7 +35,7 @@ SHARED = re.compile(
     r"arcli\.(models|errors|features|gallery|timings|parallel|files|atomic|filetypes|system|settings)\b"
 )
 NEWER = re.compile(
-    r"arcli\.(store\.(checksums|witness|reserve|sealing|renaming):"  # damage, lost commits, a full disk
+    r"arcli\.(store\.(checksums|witness|reserve|renaming):"  # damage, lost commits, a full disk
     r"|store\.(database:Database\.lost|channel:ChannelStore\.seal|connections:idle_limit)"
     r"|vision\.(decoding\.(isolation|strips)|codes\.\w+|rating\.kinds):"  # hostile and huge pictures
     r"|vision\.(decoding\.pillow:PictureHeader\.in_strips|geometry:area)"

@@ -12,9 +12,8 @@ from arcli.errors import ArcliError, ChannelNotFound, StorageNotWritable
 from arcli.models import ChannelSettings
 from arcli.store.connections import PATIENCE, Patience
 from arcli.store.database import Database
-from arcli.store.rows import settings_text
+from arcli.store.rows import seal_next, settings_text, unsealed
 from arcli.store.schema import STORE
-from arcli.store.sealing import seal_next, unsealed
 from arcli.store.snapshot import Snapshot
 from arcli.store.transaction import WriteTransaction
 

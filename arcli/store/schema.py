@@ -205,7 +205,7 @@ def _store_2(connection: sqlite3.Connection) -> None:
 
 
 def _store_3(connection: sqlite3.Connection) -> None:
-    """Existing rows get their checksums later, some at a time (arcli.store.sealing)."""
+    """Existing rows get their checksums later, some at a time (arcli.store.rows)."""
     run(connection, _STORE_3)
     checksums.add_column(connection, _STORE_SEALED)
 

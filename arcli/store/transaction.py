@@ -7,8 +7,16 @@ import secrets
 from arcli.errors import TargetExists, TargetNotFound
 from arcli.models import ChannelSettings, TargetChanges
 from arcli.store.checksums import checksum
-from arcli.store.rows import BLOBS, SUMMED, NewTarget, TargetRow, matchratio_text, now, settings_text
-from arcli.store.sealing import seal_targets
+from arcli.store.rows import (
+    BLOBS,
+    SUMMED,
+    NewTarget,
+    TargetRow,
+    matchratio_text,
+    now,
+    seal_targets,
+    settings_text,
+)
 from arcli.store.snapshot import Snapshot, home_of
 
 

@@ -26,7 +26,7 @@ from arcli.store.gatekeeper import CatalogGatekeeper
 from arcli.store.migrations import Schema
 from arcli.store.repair.check import accept_losses, repair_store, verify_counts, verify_store
 from arcli.store.repair.rebuild import rebuild_catalog, verify_catalog
-from arcli.store.rows import NewTarget
+from arcli.store.rows import NewTarget, seal_next
 from arcli.store.schema import STORE
 from arcli.store.secret_keys import PEPPER_FILE
 
@@ -208,15 +208,12 @@ def test_sealing_that_is_cut_short_goes_on_where_it_was(
     old_store(folder, 6)
 
     def stop(connection: sqlite3.Connection, rows: int) -> int:
-        sealing.seal_next(connection, rows)
+        seal_next(connection, rows)
         raise KeyboardInterrupt
 
-    sealing = channel_module
     with ChannelStore.open(folder) as store:
         assert store.seal(rows=2) == 4
         with monkeypatch.context() as patch:
-            from arcli.store import sealing  # type: ignore[no-redef]
-
             patch.setattr(channel_module, "seal_next", stop)
             with pytest.raises(KeyboardInterrupt):
                 store.seal(rows=2)

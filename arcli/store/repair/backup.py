@@ -29,8 +29,8 @@ from arcli.store.faults import translated
 from arcli.store.leftovers import made_whole
 from arcli.store.migrations import format_of
 from arcli.store.repair.check import Decode, problems_of
+from arcli.store.rows import seal_next
 from arcli.store.schema import BACKUP, COUNTED, STORE
-from arcli.store.sealing import seal_next
 from arcli.store.snapshot import Snapshot
 
 _TABLES = ("meta", "state", "targets", "features", "pictures", "thumbnails")

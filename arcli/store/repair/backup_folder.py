@@ -57,7 +57,7 @@ class BackupFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class BackupManifest:
     """The files of one backup."""
 
     created: str
@@ -122,9 +122,9 @@ class Backups:
                     done, file = BackedUp(record.name, 0, 0, written=False, error=failed), known
                 if file is not None:
                     files.append(file)
-                _put(folder / UNFINISHED, Manifest(now(), __version__, tuple(files)))
+                _put(folder / UNFINISHED, BackupManifest(now(), __version__, tuple(files)))
                 yield done
-        _put(folder / MANIFEST, Manifest(now(), __version__, tuple(files)))
+        _put(folder / MANIFEST, BackupManifest(now(), __version__, tuple(files)))
         _sweep(folder, {file.name for file in files} | {MANIFEST})
 
     def _channel(self, source: Path, name: str, folder: Path, known: BackupFile | None) -> BackupFile:
@@ -207,7 +207,7 @@ def _place_beside(data_dir: Path) -> Iterator[Path]:
             lock.unlink(missing_ok=True)
 
 
-def _restore_into(place: Path, folder: Path, manifest: Manifest, decode: Decode) -> None:
+def _restore_into(place: Path, folder: Path, manifest: BackupManifest, decode: Decode) -> None:
     with Catalog(place) as catalog:
         catalog.make()
         for file in manifest.files:
@@ -251,7 +251,7 @@ def _expect_sound(connection: sqlite3.Connection, file: Path) -> None:
         raise DataDamaged(f"{file}: {table}: {key} fails its checksum", item=str(file))
 
 
-def _begin(folder: Path, *, resume: bool) -> Manifest:
+def _begin(folder: Path, *, resume: bool) -> BackupManifest:
     """Make the folder, and return what is there already that need not be written again."""
     try:
         make_folder(folder)
@@ -260,10 +260,10 @@ def _begin(folder: Path, *, resume: bool) -> Manifest:
         raise of_os(folder, error) from error
     if there and not there & {MANIFEST, UNFINISHED}:
         raise Conflict(f"{folder} holds something else", hint="name a new folder", item=str(folder))
-    known = read_manifest(folder) if MANIFEST in there else Manifest("", "")
+    known = read_manifest(folder) if MANIFEST in there else BackupManifest("", "")
     if resume and UNFINISHED in there:
-        known = Manifest("", "", read_manifest(folder, UNFINISHED).files + known.files)
-    _put(folder / UNFINISHED, Manifest(now(), __version__, known.files if resume else ()))
+        known = BackupManifest("", "", read_manifest(folder, UNFINISHED).files + known.files)
+    _put(folder / UNFINISHED, BackupManifest(now(), __version__, known.files if resume else ()))
     return known
 
 
@@ -282,7 +282,7 @@ def _state_of(store: ChannelStore) -> str:
     return digest.hexdigest()
 
 
-def read_manifest(folder: Path, name: str = MANIFEST) -> Manifest:
+def read_manifest(folder: Path, name: str = MANIFEST) -> BackupManifest:
     """Read what a backup consists of. Raises UsageError where there is none, DataDamaged, DataTooNew."""
     path = folder / name
     try:
@@ -292,7 +292,7 @@ def read_manifest(folder: Path, name: str = MANIFEST) -> Manifest:
         if found["format"] > _FORMAT:
             raise DataTooNew(f"{path} has format {found['format']}, this arcli reads {_FORMAT}")
         files = tuple(_file(entry) for entry in found["files"])
-        return Manifest(str(found["created"]), str(found["arcli"]), files)
+        return BackupManifest(str(found["created"]), str(found["arcli"]), files)
     except FileNotFoundError as error:
         hint = ShellHint("it may have been interrupted: run arcli backup with --resume")
         raise UsageError(f"no backup in {folder}", hint=hint, item=str(folder)) from error
@@ -312,7 +312,7 @@ def _file(entry: dict[str, Any]) -> BackupFile:
     return file
 
 
-def _put(path: Path, manifest: Manifest) -> None:
+def _put(path: Path, manifest: BackupManifest) -> None:
     try:
         write_atomically(path, json.dumps(asdict(manifest), indent=1).encode(), private=True)
     except OSError as error:

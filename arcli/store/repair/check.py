@@ -12,9 +12,8 @@ from arcli.store.channel import ChannelStore
 from arcli.store.checksums import SealedTable, checksum, failing, of_columns
 from arcli.store.counts import Counts
 from arcli.store.database import PAGE_SIZE, Database
-from arcli.store.rows import BLOBS, DAMAGED_TARGET, SUMMED, target_row
+from arcli.store.rows import BLOBS, DAMAGED_TARGET, SUMMED, target_row, unsealed
 from arcli.store.schema import COUNTED
-from arcli.store.sealing import unsealed
 from arcli.store.snapshot import Snapshot
 from arcli.store.witness import Note
 
