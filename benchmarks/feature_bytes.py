@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
@@ -27,7 +26,7 @@ from arcli.features import Features
 from arcli.models import AddItem, FindOptions, Picture
 from arcli.store.channel import ChannelStore
 from arcli.store.rows import NewTarget
-from arcli.vision.features.extract import load_preset
+from arcli.vision.features.presets import load_preset
 from benchmarks.recognition import BENCH, expected_of, manifest, need_photo_sets
 from benchmarks.results import describe_run, print_table, write_json
 from benchmarks.size import folder_of
@@ -129,13 +128,13 @@ def fill(data_dir: Path, channel: str, ways: Sequence[Less]) -> int:
 @contextmanager
 def photos_with(dimensions: int) -> Iterator[None]:
     """Leave dimensions out of the codes of photos."""
-    preset = load_preset()
-    components = preset.components.copy()
+    components = load_preset().components  # shared by all that is extracted in this process
+    whole = components.copy()
     components[:, dimensions:] = 0
-    with patch(
-        "arcli.vision.features.extract.load_preset", lambda _number: replace(preset, components=components)
-    ):
+    try:
         yield
+    finally:
+        components[:] = whole
 
 
 def ask(data_dir: Path, channel: str, photos: Sequence[Row]) -> Row:

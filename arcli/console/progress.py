@@ -52,7 +52,7 @@ def progress(streams: Streams, label: str, total: int | None, *, done: int = 0) 
         return
     counted, console = _made(colour=streams.colour("stderr"))
     task = counted.add_task(label, total=total, completed=done, before=done)
-    bar = Bar(counted, console)
+    bar = ProgressBar(counted, console)
     streams.bar = bar
     try:
         yield lambda: counted.advance(task)
@@ -61,7 +61,7 @@ def progress(streams: Streams, label: str, total: int | None, *, done: int = 0) 
         bar.close()
 
 
-class Bar:
+class ProgressBar:
     """The last line of a terminal, until closed; what is printed goes above it."""
 
     def __init__(self, counted: Progress, console: Console) -> None:

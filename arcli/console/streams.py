@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from arcli.console.text import printable
 
 if TYPE_CHECKING:
-    from arcli.console.progress import Bar
+    from arcli.console.progress import ProgressBar
 
 _PLAIN = "\x1b[0m"
 _LABELS = {"error": "\x1b[1;31m", "warning": "\x1b[1;35m", "hint": "\x1b[1m"}  # readable on dark and on light
@@ -40,7 +40,7 @@ class Streams:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.quiet = False
         self.keep_going = False
-        self.bar: Bar | None = None
+        self.bar: ProgressBar | None = None
         self._colour = "NO_COLOR" not in environ or not environ["NO_COLOR"]
         self._closed = False
 
