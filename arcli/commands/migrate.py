@@ -12,7 +12,7 @@ from arcli.console.session import Session
 from arcli.console.text import plural
 
 if TYPE_CHECKING:
-    from arcli.engine.migrating import Migrated
+    from arcli.models import Migrated
 
 
 def _status(item: Migrated) -> str:

@@ -23,7 +23,7 @@ from arcli.errors import (
     ShellHint,
     Unreachable,
 )
-from arcli.models import ChannelSettings, ListQuery, SettingsChanges, Target
+from arcli.models import ChannelSettings, ListQuery, Migrated, SettingsChanges, Target
 from arcli.store.rows import NewTarget, TargetRow
 
 if TYPE_CHECKING:
@@ -48,20 +48,6 @@ class MigrationOptions:
 
 
 MIGRATION = MigrationOptions()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Migrated:
-    """A channel that was moved. targets: all it has now; written: in this run; counts: days and identifiers
-    whose number of matches was carried over.
-    """
-
-    channel: str
-    targets: int = 0
-    written: int = 0
-    removed: int = 0
-    counts: int = 0
-    error: ArcliError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,20 @@ class ChannelInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Migrated:
+    """A channel that was moved. targets: all it has now; written: in this run; counts: days and identifiers
+    whose number of matches was carried over.
+    """
+
+    channel: str
+    targets: int = 0
+    written: int = 0
+    removed: int = 0
+    counts: int = 0
+    error: ArcliError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing that `doctor` looked at. `ok` False: `message` says what is wrong, `hint` what to do.
 

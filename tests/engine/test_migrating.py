@@ -10,9 +10,9 @@ import pytest
 
 from arcli.engine import LocalGallery
 from arcli.engine.channels import Channels
-from arcli.engine.migrating import MIGRATION, Migrated, Migration
+from arcli.engine.migrating import MIGRATION, Migration
 from arcli.errors import ChannelExists, Conflict, DataDamaged
-from arcli.models import ChannelSettings, ListKind, TargetChanges
+from arcli.models import ChannelSettings, ListKind, Migrated, TargetChanges
 from tests.engine.moved import SIZE, contents, filled, target
 
 KEPT = ChannelSettings(kind=ListKind.BLACK, threshold=0.4, quota=SIZE, private=True, owner="shop")
