@@ -251,6 +251,7 @@ FACTS_IN_FUNCTIONS: dict[str, dict[str, list[float]]] = {
         "labels.py": [22, 640],
         "agreement.py": [180],
         "verify.py": [100_003],
+        "refine.py": [6, 9],
         "enrolment.py": [5],
         "tones.py": [5, 6],
         "score.py": [20.0],

@@ -39,7 +39,7 @@ NEWER = re.compile(
     r"|store\.(database:Database\.lost|channel:ChannelStore\.seal|connections:idle_limit)"
     r"|vision\.(decoding\.(isolation|strips)|codes\.\w+|rating\.kinds):"  # hostile and huge pictures
     r"|vision\.(decoding\.pillow:PictureHeader\.in_strips|geometry:area)"
-    r"|engine\.recognition\.verification:checked"  # targets with codes
+    r"|engine\.(recognition\.verification:checked|finding:StoredChannel\.codes)"  # targets with codes
     r"|server\.(process\.connections:|requests\.log:|requests\.limits:Pacer)"  # floods; what is logged
     r"|console\.(options:require_report|typer_classes:ArcliGroup\.resolve_command)"  # resuming; typing errors
     r"|bulk\.(walk:picture_named|encoding:unguarded))"  # names in no encoding; cells that look like formulas
