@@ -148,10 +148,10 @@ pythons: ## the main tests with the other Pythons that are here: some minutes ea
 PYTHONS_TESTS = tests/contract tests/cli tests/store tests/protocols tests/test_library.py
 .PHONY: install-check pythons
 
-audit: ## ask the package index for known weaknesses of the versions in constraints.txt
+audit: ## ask the package index for known weaknesses of the versions in constraints.txt; fails for each it does not know
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install -qq pip-audit
-	.venv-audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+	.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 wheel: .venv/ready ## build dist/*.whl
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
