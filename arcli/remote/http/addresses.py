@@ -13,17 +13,15 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(network)
     for network in (
+        "192.0.0.0/24",  # protocols of the IETF
         "192.88.99.0/24",  # relays of 6to4
-        "::/96",  # IPv4-compatible, deprecated: ::127.0.0.1
-        "::ffff:0:0:0/96",  # IPv4-translated (SIIT)
-        "64:ff9b::/96",  # NAT64
-        "64:ff9b:1::/48",  # NAT64 of a local network
-        "fec0::/10",  # site-local, deprecated
         "3fff::/20",  # documentation
-        "5f00::/16",  # segment routing
     )
 )
-"""Networks that Python (ipaddress, 3.11) calls global and that are not, or lead to IPv4 through a gateway."""
+"""Networks that Python (ipaddress, 3.11) calls global and that are not."""
+_ALLOCATED = ipaddress.IPv6Network("2000::/3")
+"""What IANA gives out of IPv6. The rest leads to IPv4 through a gateway (64:ff9b::/96, ::127.0.0.1), to the
+site (fec0::/10), or to a network of one's own (200::/7 of Yggdrasil), and Python calls most of it global."""
 _ISATAP = (0x00005EFE, 0x02005EFE)  # the third quarter of an address that carries an IPv4 one (RFC 5214)
 
 
@@ -85,6 +83,8 @@ def is_public(address: Address) -> bool:
             return False
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
+        if address not in _ALLOCATED:
+            return False
     known = any(address in network for network in _NOT_PUBLIC if network.version == address.version)
     return address.is_global and not address.is_multicast and not known
 
