@@ -66,6 +66,21 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "a commit that fails is an error, and 4 MiB are given back at a time",
     ),
     (
+        "disk",
+        "`backup` on a disk that was full or failed ended with an error of Python's in a library's hands",
+        "it is `disk_full`, or `data_damaged` that names the backup",
+    ),
+    (
+        "by hand",
+        "27 numbers, names and texts that no option expects were bugs (exit status 70) or a damaged store",
+        "they are usage errors",
+    ),
+    (
+        "by hand",
+        "picture URLs: IPv6 addresses that nobody was given, and networks of one's own, passed for public",
+        "only 2000::/3 is",
+    ),
+    (
         "requests",
         "a body in chunks of one byte took a second a megabyte of the thread that all requests share",
         "a body of very many tiny chunks ends its connection",
@@ -107,8 +122,9 @@ _HEADS = ("suite", "what", "number", "minutes", "problems", "date", "commit")
 _RUNS = ("run", "passed", "minutes", "load average", "what it said")
 _BROKEN = ("what was broken", "suite", "noticed", "what it said")
 _NOTE = (
-    "What the suites found is named below. The problems of `crash` are the creation that was killed; with"
-    " `crash-channels` that operation was done again after it was mended.\n"
+    "What the suites found is named below. A run that has the name of an operation did that one alone. The"
+    " problems of `crash` are the creation that was killed; with `crash-channels` that operation was done"
+    " again after it was mended, and with `crash-again` all, as far as the time went.\n"
 )
 _SABOTAGE = (
     "`python -m faults.sabotage` breaks a copy of the tree on purpose and runs the suite that answers for"

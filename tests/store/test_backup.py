@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import json
 import shutil
 import sqlite3
@@ -13,7 +14,16 @@ from pathlib import Path
 import pytest
 
 from arcli import files
-from arcli.errors import ArcliError, ChannelExists, Conflict, DataDamaged, DataTooNew, FileExists, UsageError
+from arcli.errors import (
+    ArcliError,
+    ChannelExists,
+    Conflict,
+    DataDamaged,
+    DataTooNew,
+    DiskFull,
+    FileExists,
+    UsageError,
+)
 from arcli.files import FaultPoint
 from arcli.models import ChannelSettings, Grant, KeyRequest, Scope, TargetChanges
 from arcli.store.accounts import Accounts
@@ -21,6 +31,7 @@ from arcli.store.catalog import Catalog
 from arcli.store.channel import STORE_FILE, ChannelStore
 from arcli.store.counts import Counts
 from arcli.store.gatekeeper import CatalogGatekeeper
+from arcli.store.repair import backup_folder
 from arcli.store.repair.backup_folder import MANIFEST, UNFINISHED, BackedUp, Backups
 from arcli.store.repair.check import verify_store
 from arcli.store.repair.rebuild import verify_catalog
@@ -367,3 +378,15 @@ def test_a_folder_that_holds_something_else_is_not_touched(data: Path, tmp_path:
     with pytest.raises(Conflict):
         [*backups(data).write(folder)]
     assert [path.name for path in folder.iterdir()] == ["precious"]
+
+
+@pytest.mark.parametrize("step", ["built_aside", "write_atomically", "_begin"])
+def test_a_full_disk_is_said_wherever_it_is_met(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(backup_folder, step, fails)
+    with pytest.raises(DiskFull):
+        all(Backups(data, accept).write(tmp_path / "all"))

@@ -107,6 +107,13 @@ class Backups:
         A channel that is damaged is yielded with its error; of it the backup before stays. resume: go on
         with one that was interrupted. Raises Conflict for a folder that holds something else, DiskFull.
         """
+        try:
+            yield from self._write(folder, resume)
+        except OSError as error:
+            raise of_os(folder, error) from error
+
+    def _write(self, folder: Path, resume: bool) -> Iterator[BackedUp]:
+        """Write all as `write` does. Raises OSError too."""
         before = _begin(folder, resume=resume)
         files = list[BackupFile]()
         with Catalog.open(self.data_dir, create=False) as catalog:
