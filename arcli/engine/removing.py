@@ -80,17 +80,18 @@ def take_out(channel: OpenChannel, identifier: str) -> bytes:
         one = [row.row_id]
         blobs = (writer.features(one).get(row.row_id), writer.picture(row.row_id))
         kept = dict(zip(_BLOBS, (*blobs, writer.thumbnails(one).get(row.row_id)), strict=True))
-        store_id = writer.info().store_id
+        place = {"store": writer.info().store_id, "row": row.row_id, "segment": writer.holder(row.row_id)}
         writer.remove(identifier)
     channel.fold_later()
     sizes = {name: None if data is None else len(data) for name, data in kept.items()}
-    head = {"store": store_id, "target": asdict(row.as_target()), "sizes": sizes}
+    head = {**place, "target": asdict(row.as_target()), "sizes": sizes}
     return json.dumps(head).encode() + b"\n" + b"".join(data for data in kept.values() if data is not None)
 
 
 def put_back(channel: OpenChannel, kept: bytes) -> Target:
-    """Add what `take_out` returned, with its date of creation, under a new row id: none is used twice.
+    """Add what `take_out` returned, as it was and under its row id (in a cluster under a new one).
 
+    A segment that still holds its features answers with it again; else they are searched beside the segments.
     Raises TargetExists, QuotaExceeded, Conflict.
     """
     from arcli.store.rows import NewTarget
@@ -106,7 +107,8 @@ def put_back(channel: OpenChannel, kept: bytes) -> Target:
     with channel.store.write() as writer:
         if head["store"] != writer.info().store_id:
             raise Conflict("this target was removed from another channel", item=fields["identifier"])
-        writer.insert(NewTarget(**fields, **blobs))  # type: ignore[arg-type]
+        new = NewTarget(**fields, **blobs)  # type: ignore[arg-type]
+        writer.restore(new, head["row"], head["segment"])
         row = writer.target(fields["identifier"])
     channel.fold_later()
     assert row is not None

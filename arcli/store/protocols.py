@@ -111,6 +111,14 @@ class TargetWriter(TargetSnapshot, Protocol):
         """Add a target and return its row id, which none had before. Raises TargetExists, QuotaExceeded."""
         ...
 
+    def holder(self, row_id: int) -> str | None:
+        """Return what of the index holds a target, for `restore`, if anything."""
+        ...
+
+    def restore(self, new: NewTarget, row_id: int, segment: str | None) -> int:
+        """Add a target that was removed, as `row_id` if the index allows it, else under a new row id."""
+        ...
+
     def replace(self, new: NewTarget) -> int:
         """Replace the target of the same identifier with `new`, and return the new row id."""
         ...

@@ -75,6 +75,25 @@ def dead_in(snapshot: Snapshot, record: SegmentRecord) -> int:
     return int(snapshot.connection.execute(count, values).fetchone()[0])
 
 
+def strays(snapshot: Snapshot, records: Sequence[SegmentRecord]) -> list[int]:
+    """Return the targets that came back under their row id, which `records` cover and may not hold."""
+    here = [
+        row
+        for row, (at, held_by) in snapshot.restored().items()
+        for record in records
+        if record.first_row <= row <= record.last_row
+        and record.built_at <= at
+        and record.file.name != held_by
+    ]
+    return sorted(row for row in {*here} if snapshot.live_rows(row, row))
+
+
+def holder(snapshot: Snapshot, row_id: int) -> str | None:
+    """Return the name of the live segment that holds a target, None if it is searched without."""
+    records = [record for record in live(snapshot) if record.first_row <= row_id <= record.last_row]
+    return None if not records or strays(snapshot, records) == [row_id] else records[0].file.name
+
+
 def publish(transaction: WriteTransaction, added: Sequence[SegmentRecord], gone: Collection[str]) -> None:
     """Replace the live segments named `gone` with `added`, as a new generation.
 
@@ -92,6 +111,7 @@ def publish(transaction: WriteTransaction, added: Sequence[SegmentRecord], gone:
     for record in added:
         run(f"INSERT INTO segments ({_COLUMNS}) VALUES ({_MARKS})", _values(record))  # noqa: S608
     run(_BURIED)
+    _forget_restored(transaction)
     run("UPDATE state SET generation = ?, dead_changes = dead_changes + 1", (number,))
 
 
@@ -103,6 +123,19 @@ def adopt(transaction: WriteTransaction, sound: Collection[str]) -> None:
             run("UPDATE segments SET store_id = ?, epoch = ? WHERE name = ?", (*own, record.file.name))
     run(f"DELETE FROM segments WHERE NOT ({_OWN})", own)  # noqa: S608
     run(_BURIED)
+
+
+def _forget_restored(transaction: WriteTransaction) -> None:
+    """Keep what came back only where no live segment read the store after that."""
+    records, rows = live(transaction), transaction.restored()
+    known = {
+        row
+        for row, (at, _) in rows.items()
+        for record in records
+        if record.first_row <= row <= record.last_row and record.built_at > at
+    }
+    if known:
+        transaction.set_restored({row: rows[row] for row in rows.keys() - known})
 
 
 _OWN = "store_id = ? AND epoch = ?"

@@ -107,6 +107,15 @@ class Snapshot:
         """Return the row ids that were removed and not yet forgotten (`WriteTransaction.forget_dead`)."""
         return [row for (row,) in self.connection.execute("SELECT row_id FROM dead")]
 
+    def restored(self) -> dict[int, tuple[int, str | None]]:
+        """Return the rows that were removed and came back under their id, until segments know of it.
+
+        With each: `changes` when it came back, and the segment that held it all the time, if one did.
+        """
+        select = f"SELECT value FROM meta WHERE key = 'restored' AND {META.sound()}"  # noqa: S608 - constants
+        row = self.connection.execute(select).fetchone()
+        return {int(row_id): (at, name) for row_id, (at, name) in json.loads(row[0] if row else "{}").items()}
+
     def live_rows(self, first: int, last: int) -> list[int]:
         """Return the row ids in [first, last] that exist, active or not, in order."""
         select = "SELECT row_id FROM targets WHERE row_id BETWEEN ? AND ? ORDER BY row_id"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from collections.abc import Mapping
 
 from arcli.errors import TargetExists, TargetNotFound
 from arcli.models import ChannelSettings, TargetChanges
@@ -29,6 +31,32 @@ class WriteTransaction(Snapshot):
             raise TargetExists(f"{new.identifier} exists already", item=new.identifier)
         self.refuse_if_full(new.identifier)
         return self._insert(new, new.created or now())
+
+    def holder(self, row_id: int) -> str | None:
+        """Return the segment that holds a target, None if it is searched beside the segments."""
+        from arcli.store import segments
+
+        return segments.holder(self, row_id)
+
+    def restore(self, new: NewTarget, row_id: int, segment: str | None) -> int:
+        """Add a target that was removed, under its row id; `segment` held it then (`segments.holder`).
+
+        Raises TargetExists, QuotaExceeded.
+        """
+        if self.row_id(new.identifier) is not None:
+            raise TargetExists(f"{new.identifier} exists already", item=new.identifier)
+        self.refuse_if_full(new.identifier)
+        self.connection.execute("DELETE FROM dead WHERE row_id = ?", (row_id,))
+        self.set_restored(self.restored() | {row_id: (self.changes(), segment)})
+        self.connection.execute("UPDATE state SET dead_changes = dead_changes + 1")
+        return self._insert(new, new.created or now(), row_id)
+
+    def set_restored(self, rows: Mapping[int, tuple[int, str | None]]) -> None:
+        """Replace what `restored` returns."""
+        if rows:
+            self._set_meta("restored", json.dumps(rows))
+        else:
+            self.connection.execute("DELETE FROM meta WHERE key = 'restored'")
 
     def replace(self, new: NewTarget) -> int:
         """Replace the target of the same identifier with `new`, keeping its date of creation.
@@ -100,8 +128,8 @@ class WriteTransaction(Snapshot):
             raise TargetNotFound(f"no target {identifier} in channel {self.info().name!r}", item=identifier)
         return row
 
-    def _insert(self, new: NewTarget, created: str) -> int:
-        row_id = self.last_row() + 1  # what AUTOINCREMENT gives: the checksum covers it
+    def _insert(self, new: NewTarget, created: str, row_id: int | None = None) -> int:
+        row_id = row_id or self.last_row() + 1  # what AUTOINCREMENT gives: the checksum covers it
         values = (
             row_id,
             new.identifier,

@@ -53,13 +53,22 @@ write 7.6 times the index of 20,000, loads of 500 targets 5.3 times (simulated).
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A range of rows, how many of them exist, and the segment that covers it, if there is one."""
+    """A range of rows, how many of them exist, and the segment that covers it, if there is one.
+
+    dead: rows of the segment that were removed. strays: rows that came back and that it may not hold.
+    """
 
     first: int
     last: int
     rows: int
     segment: SegmentRecord | None = None
     dead: int = 0
+    strays: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether the segment holds what exists, and nothing else."""
+        return not self.dead and not self.strays
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ class Job:
         same = [piece for piece in self.pieces if piece.segment and piece.segment.file.kind == kind]
         if KINDS[kind].joins:
             return same
-        graphs = [piece for piece in same if KINDS[kind].grows and not piece.dead]
+        graphs = [piece for piece in same if KINDS[kind].grows and piece.whole]
         return sorted(graphs, key=lambda piece: piece.rows)[-1:]
 
     def inserted(self, setting: IndexKind) -> int:
@@ -115,9 +124,9 @@ def survey(snapshot: Snapshot, folder: Path, bad: frozenset[str] = frozenset()) 
         if record.file.name not in bad and _is_there(folder, record)
     ]
     pieces = [
-        Piece(s.first_row, s.last_row, s.rows - dead, s, dead)
+        Piece(s.first_row, s.last_row, s.rows - dead + strays, s, dead, strays)
         for s in sound
-        for dead in [segments.dead_in(snapshot, s)]
+        for dead, strays in [(segments.dead_in(snapshot, s), len(segments.strays(snapshot, [s])))]
     ]
     for first, last in gaps(sound, snapshot.last_row()):
         living = len(snapshot.live_rows(first, last))
@@ -159,8 +168,10 @@ def due(
 
 
 def _must_go(piece: Piece, options: UpkeepOptions) -> bool:
-    """Say whether a piece other than the delta is a hole, or too many of its rows are dead."""
-    return piece.segment is None or piece.dead > options.dead_share * piece.segment.rows
+    """Say whether a piece other than the delta is a hole, or too much of it is dead or searched beside it."""
+    if piece.segment is None or piece.strays >= options.delta_rows:
+        return True
+    return piece.dead + piece.strays > options.dead_share * piece.segment.rows
 
 
 def _outgrown(piece: Piece, setting: IndexKind) -> bool:
@@ -173,7 +184,7 @@ def whole(pieces: Sequence[Piece], setting: IndexKind) -> list[Job]:
     """Return the job that leaves one segment without dead rows; no job if that is so already."""
     if not pieces:
         return []
-    if len(pieces) == 1 and pieces[0].segment and not pieces[0].dead and not _outgrown(pieces[0], setting):
+    if len(pieces) == 1 and pieces[0].segment and pieces[0].whole and not _outgrown(pieces[0], setting):
         return []
     return [Job(tuple(pieces))]
 

@@ -93,15 +93,16 @@ class IndexView:
     dead_changes: int
     opened: tuple[OpenSegment, ...]
     dead: Rows
+    hidden: Rows  # of segments: what is dead, and what came back and is searched in the delta
     delta: dict[int, Codes]
     delta_index: ExactIndex
 
     def search(self, queries: Codes, k: int) -> Neighbours:
         """Return the k nearest descriptors of existing targets for each of the (Q, INDEX_DIM) queries."""
-        lists = [segment.search(queries, k, self.dead) for segment in self.opened]
+        lists = [segment.search(queries, k, self.hidden) for segment in self.opened]
         if not lists:
             return self.delta_index.search(queries, k)
-        found = merged(lists, k) if len(lists) > 1 or len(self.dead) else lists[0]
+        found = merged(lists, k) if len(lists) > 1 or len(self.hidden) else lists[0]
         if not self.delta:
             return found
         recent = self.delta_index.search(queries, k, found.distances[:, -1])
@@ -111,14 +112,15 @@ class IndexView:
     def memory(self) -> int:
         """Bytes that the view keeps in memory; a file that is mapped does not count."""
         delta = sum(codes.nbytes for codes in self.delta.values()) + self.delta_index.memory
-        return sum(segment.index.memory for segment in self.opened) + self.dead.nbytes + delta
+        hidden = self.dead.nbytes + self.hidden.nbytes
+        return sum(segment.index.memory for segment in self.opened) + hidden + delta
 
     def less(self, rows: Collection[int]) -> IndexView:
         """Return the view in which some rows count as removed."""
-        dead = np.union1d(self.dead, np.array([*rows], np.int64))
+        hidden = np.union1d(self.hidden, np.array([*rows], np.int64))
         delta = {row: codes for row, codes in self.delta.items() if row not in rows}
         index = self.delta_index if len(delta) == len(self.delta) else exact_index(delta)
-        return replace(self, dead=dead, delta=delta, delta_index=index)
+        return replace(self, hidden=hidden, delta=delta, delta_index=index)
 
 
 class IndexViewBuilder:
@@ -147,13 +149,15 @@ class IndexViewBuilder:
             before = None
         opened = tuple(self._open(snapshot, before, last_try=last_try))
         dead = self._dead(snapshot, before, opened)
-        delta = self._delta(snapshot, before, opened, dead)
+        strays = segments.strays(snapshot, [segment.record for segment in opened])
+        delta = self._delta(snapshot, before, opened, dead, strays)
         return IndexView(
             identity=identity,
             changes=snapshot.changes(),
             dead_changes=snapshot.dead_changes(),
             opened=opened,
             dead=dead,
+            hidden=np.union1d(dead, np.array(strays, np.int64)) if strays else dead,
             delta=delta,
             delta_index=exact_index(delta),
         )
@@ -201,13 +205,18 @@ class IndexViewBuilder:
         return np.unique(np.concatenate([np.array(snapshot.dead_rows(), np.int64), *forgotten]))
 
     def _delta(
-        self, snapshot: Snapshot, before: IndexView | None, opened: Sequence[OpenSegment], dead: Rows
+        self,
+        snapshot: Snapshot,
+        before: IndexView | None,
+        opened: Sequence[OpenSegment],
+        dead: Rows,
+        strays: Sequence[int],
     ) -> dict[int, Codes]:
         rows = [
             row
             for first, last in gaps((segment.record for segment in opened), snapshot.last_row())
             for row in snapshot.live_rows(first, last)
-        ]
+        ] + [*strays]
         if len(rows) > VIEW.uncovered_rows:
             raise Busy(
                 f"the index of channel {snapshot.info().name!r} does not cover {len(rows):,} targets",

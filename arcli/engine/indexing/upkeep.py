@@ -209,8 +209,9 @@ class _Compactor:
             old = [s for s in segments.live(snapshot) if job.first <= s.first_row <= job.last]
             bases = [base for base in job.bases(kind) if self._usable(base, snapshot, check)]
             dead = np.array(sorted(snapshot.removed_rows()), np.int64)
-        taken = [base.segment for base in bases if base.segment is not None]
-        source = RowReader(self._store, [*gaps(taken, job.last, job.first)])
+            taken = [base.segment for base in bases if base.segment is not None]
+            strays = [(row, row) for row in segments.strays(snapshot, taken)]
+        source = RowReader(self._store, [*gaps(taken, job.last, job.first), *strays])
         try:
             file = write_segment(
                 self._folder,
@@ -228,7 +229,7 @@ class _Compactor:
             file=file,
             first_row=job.first,
             last_row=job.last,
-            rows=source.rows + sum(base.rows for base in bases),
+            rows=source.rows + sum(base.rows - base.strays for base in bases),
             built_at=built_at,
             store_id=info.store_id,
             epoch=info.epoch,
@@ -267,6 +268,8 @@ class _Compactor:
         """Say whether a segment's file is sound, and its rows are still those of the plan."""
         record = base.segment
         if record is None or segments.dead_in(snapshot, record) != base.dead:
+            return False
+        if len(segments.strays(snapshot, [record])) != base.strays:
             return False
         return self._is_sound(record, check)
 

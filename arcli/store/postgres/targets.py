@@ -198,6 +198,14 @@ class PostgresWriter(PostgresSnapshot):
         self.refuse_if_full(new.identifier)
         return self._insert(new, new.created or now())
 
+    def holder(self, row_id: int) -> str | None:  # noqa: ARG002 - as in the other store
+        """Nothing: see `restore`."""
+        return None
+
+    def restore(self, new: NewTarget, row_id: int, segment: str | None) -> int:  # noqa: ARG002
+        """Add a target that was removed, under a new row id: the old one may still be leaving Milvus."""
+        return self.insert(new)
+
     def replace(self, new: NewTarget) -> int:
         """Replace the target of the same identifier, keeping its date of creation. Raises TargetNotFound."""
         old = self._held(new.identifier)
