@@ -96,6 +96,11 @@ pages: .venv/ready ## the web pages in headless Chromium, which root gets instal
 	tools/browser.sh
 	$(PYTEST) -m browser tests/browser $(ARGS)
 
+.PHONY: bench-pages
+bench-pages: .venv/ready ## the web pages: seconds to recognition, px, bytes, Lighthouse's scores: a minute or two
+	tools/browser.sh
+	$(BIN)/python -m benchmarks.pages $(ARGS)
+
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
 	$(BIN)/python -m benchmarks.growth $(ARGS)
 

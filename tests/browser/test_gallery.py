@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from arcli.models import ChannelSettings
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
 from arcli.store.rows import NewTarget, TargetRow
+from tests.browser.audit import axe, lighthouse, need
 from tests.browser.conftest import SAMPLES, Opener, Site, until
 
 FAILED = "Failed to load resource"  # what the console says of an answer that a test provokes
@@ -199,16 +199,12 @@ def test_ten_thousand_targets_are_listed_without_a_stall(site: Site, open_page: 
     assert page.inner_text(".card h2") == "poster09990"
 
 
-AXE = Path(__file__).parent.parent.parent / ".venv/axe/node_modules/axe-core/axe.min.js"
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
 def test_no_page_has_a_violation_that_axe_finds(
     site: Site, open_page: Opener, scheme: str, locale: str
 ) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: tools/browser.sh")
+    need()
     phone = (390, 844)
     page = open_page(f"{site.url}/scan", size=phone, locale=locale, color_scheme=scheme)
     violations = axe(page, "scan without a key")
@@ -233,7 +229,10 @@ def test_no_page_has_a_violation_that_axe_finds(
     assert violations == []
 
 
-def axe(page: Page, where: str) -> list[str]:
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run().then((result) => result.violations)")
-    return [f"{where}: {one['id']}: {json.dumps(one['nodes'][0]['html'])[:200]}" for one in found]
+def test_lighthouse_finds_nothing_to_blame(site: Site, chromium: str, tmp_path: Path) -> None:
+    """Its fourth category, performance, depends on the machine: make bench-pages measures that."""
+    need(lighthouse=True)
+    for page in (site.scan(more="&demo=1"), f"{site.url}/gallery"):
+        scores, weak = lighthouse(page, tmp_path)
+        judged = {name: scores[name] for name in ("accessibility", "best-practices", "seo")}
+        assert min(judged.values()) >= 95, (page, judged, weak)

@@ -5,45 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.browser.conftest import SAMPLES, Opener, Site, until
-from tests.browser.video import BIT, WIDTH, film
-
-# Keeps what the page drew for each frame, with the number that the film wrote into that frame.
-RECORDER = f"""
-window.drawn = []; window.answers = 0;
-const dispatch = EventTarget.prototype.dispatchEvent;
-EventTarget.prototype.dispatchEvent = function (event) {{
-  const done = dispatch.call(this, event);
-  if (event.type === "answer" && event.detail) window.answers += 1;
-  if (event.type === "quads" && event.detail && event.detail.matches.length) {{
-    const {{ gray, width }} = event.detail.frame;
-    const step = {BIT} * width / {WIDTH};
-    let number = 0;
-    for (let bit = 0; bit < 8; bit++)
-      if (gray[Math.round(step / 2) * width + Math.round((bit + 0.5) * step)] > 128) number |= 1 << bit;
-    const points = document.querySelector("#quads polygon").getAttribute("points");
-    window.drawn.push({{ number, answers: window.answers, points }});
-  }}
-  return done;
-}};
-"""
+from tests.browser.video import RECORDER, errors, film
 
 
 def start(page: Any) -> None:
     page.click("#camera")
     until(page, "document.querySelector('#result h2')?.textContent === 'card'")
-
-
-def errors(drawn: list[dict[str, Any]], truth: list[list[list[float]]]) -> list[float]:
-    """Return each frame's largest distance of a drawn corner from the true one, in pixels of the film."""
-    found = []
-    for one in drawn:
-        corners = np.array([pair.split(",") for pair in one["points"].split()], float)
-        found.append(float(np.linalg.norm(corners - np.array(truth[one["number"]]), axis=1).max()))
-    return found
 
 
 def test_a_still_picture_is_recognised_and_outlined(site: Site, open_page: Opener, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,26 @@ FRAMES = 120  # of a film, which is repeated: at 30 frames a second four seconds
 BIT = 32  # pixels of a square of the frame's number, which is written along the upper edge
 
 Corners = list[list[float]]
+
+# Keeps what the page drew for each frame, with the number that the film wrote into that frame.
+RECORDER = f"""
+window.drawn = []; window.answers = 0;
+const dispatch = EventTarget.prototype.dispatchEvent;
+EventTarget.prototype.dispatchEvent = function (event) {{
+  const done = dispatch.call(this, event);
+  if (event.type === "answer" && event.detail) window.answers += 1;
+  if (event.type === "quads" && event.detail && event.detail.matches.length) {{
+    const {{ gray, width }} = event.detail.frame;
+    const step = {BIT} * width / {WIDTH};
+    let number = 0;
+    for (let bit = 0; bit < 8; bit++)
+      if (gray[Math.round(step / 2) * width + Math.round((bit + 0.5) * step)] > 128) number |= 1 << bit;
+    const points = document.querySelector("#quads polygon").getAttribute("points");
+    window.drawn.push({{ number, answers: window.answers, points, at: performance.now() }});
+  }}
+  return done;
+}};
+"""
 
 
 @dataclass(frozen=True)
@@ -60,3 +81,12 @@ def _frame(art: NDArray[np.uint8], table: NDArray[np.uint8], quad: NDArray[np.fl
     for bit in range(8):
         frame[:BIT, bit * BIT : (bit + 1) * BIT] = 255 if number >> bit & 1 else 0
     return cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+
+
+def errors(drawn: list[dict[str, Any]], truth: list[list[list[float]]]) -> list[float]:
+    """Return each frame's largest distance of a drawn corner from the true one, in pixels of the film."""
+    found = []
+    for one in drawn:
+        corners = np.array([pair.split(",") for pair in one["points"].split()], float)
+        found.append(float(np.linalg.norm(corners - np.array(truth[one["number"]]), axis=1).max()))
+    return found

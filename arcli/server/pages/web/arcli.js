@@ -146,7 +146,7 @@ export class Scanner extends EventTarget {
 
   async _once(signal) {
     const canvas = shrink(this.video, this._size, this._large);
-    const tracker = new Tracker(this._frame());
+    const tracker = new Tracker(this._frame(canvas)); // the video may show its next frame already
     this._pending = tracker;
     const begun = performance.now();
     const matches = await this._look(await jpeg(canvas), signal);
@@ -198,8 +198,8 @@ export class Scanner extends EventTarget {
     return moved && this._scaled(moved, this._up);
   }
 
-  _frame() {
-    const canvas = shrink(this.video, this._trackSize, this._small);
+  _frame(source = this.video) {
+    const canvas = shrink(source, this._trackSize, this._small);
     this._up = this.video.videoWidth / canvas.width;
     return grayFrame(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height));
   }

@@ -34,7 +34,10 @@ export function homography(from, to) {
 export function ransac(from, to, { threshold = 2, rounds = 80 } = {}) {
   let best = [];
   let seed = 12345;
-  const draw = () => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % from.length;
+  const draw = () => { // by the generator's high bits: its low ones repeat soon
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return Math.floor((seed / 2 ** 32) * from.length);
+  };
   for (let round = 0; round < rounds && from.length >= 4; round++) {
     const four = new Set();
     for (let tries = 0; four.size < 4 && tries < 40; tries++) four.add(draw());

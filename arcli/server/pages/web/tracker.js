@@ -1,12 +1,17 @@
-// A light planar tracker: corners of a frame followed by pyramidal Lucas-Kanade, their motion a homography.
+// A light planar tracker. From frame to frame corners are followed by pyramidal Lucas-Kanade; what that says is
+// made exact, and checked, against the first frame, so that errors do not add up and a wrong place is not shown.
 import { inside, isConvex, project, ransac } from "./geometry.js";
 
 const LEVELS = 3; // of the pyramid: motion up to some 30 px between two frames
 const RADIUS = 4; // of the window around a corner, px
 const STEPS = 8; // of the search at each level
-const MOST = 90; // corners of a frame
+const MOST = 64; // corners of a frame: with 120 it costs twice as much and is as exact
 const FEWEST = 8; // corners that must agree on a homography
 const WORST = 18; // mean difference of a window (of 255): above it a corner is lost
+const ALIKE = 0.7; // correlation of a corner's window with the first frame's, from which on it is the same
+const SHARE = 0.4; // of the corners in view that must be the same and agree
+const SPREAD = 0.35; // of the target's width and height that they must span
+const REACH = 3; // px by which a corner may be off before it is compared with the first frame
 
 /**
  * A gray image and its smaller copies.
@@ -26,47 +31,39 @@ export function grayFrame(image) {
 export class Tracker {
   /** @param frame the frame that is sent for recognition, as made by `grayFrame` */
   constructor(frame) {
-    this._last = frame;
+    this._first = this._last = frame;
     this._from = corners(frame[0], MOST, null);
-    this._now = this._from.slice();
+    this._now = this._from.slice(); // each followed by itself until `restrict` says which belong together
+    this._quad = null;
     this._h = [1, 0, 0, 0, 1, 0, 0, 0, 1];
-    this._first = frame;
     this.lost = false;
   }
 
   /** Follow only what lies in the quad (in the first frame); call it when the answer has arrived. */
   restrict(quad) {
-    const keep = this._from.map((p, i) => (inside(quad, p) ? i : -1)).filter((i) => i >= 0);
-    if (keep.length >= 3 * FEWEST) {
-      this._from = keep.map((i) => this._from[i]);
-      this._now = keep.map((i) => this._now[i]);
-    } else if (this._last === this._first) {
-      const found = corners(this._first[0], MOST, quad);
-      if (found.length >= FEWEST) [this._from, this._now] = [found, found.slice()];
-    }
+    const kept = this._from.map((p, i) => (inside(quad, p) ? i : -1)).filter((i) => i >= 0);
+    const moved = this._last !== this._first;
+    const found = moved ? ransac(kept.map((i) => this._from[i]), kept.map((i) => this._now[i])) : { h: this._h };
+    this._quad = quad;
+    this._from = corners(this._first[0], MOST, quad).map((at) => template(this._first[0], at)).filter(Boolean);
+    this._settle(found?.h ?? null);
   }
 
   /** Take the next frame. Returns false once the target is lost. */
   advance(frame) {
     if (this.lost) return false;
-    const kept = { from: [], now: [] };
-    this._now.forEach((point, i) => {
-      const next = follow(this._last, frame, point);
-      if (next !== null) {
-        kept.from.push(this._from[i]);
-        kept.now.push(next);
-      }
+    const [from, now] = [[], []];
+    this._from.forEach((one, i) => {
+      const at = this._quad === null ? this._now[i] : project(this._h, one.at);
+      const next = follow(this._last, frame, at);
+      if (next === null) return;
+      from.push(this._quad === null ? one : one.at);
+      now.push(next);
     });
     this._last = frame;
-    const found = kept.now.length < FEWEST ? null : ransac(kept.from, kept.now, { threshold: 2 });
-    if (found === null || found.inliers.length < FEWEST) {
-      this.lost = true;
-      return false;
-    }
-    this._h = found.h;
-    this._from = found.inliers.map((i) => kept.from[i]);
-    this._now = found.inliers.map((i) => kept.now[i]);
-    return true;
+    if (this._quad === null) [this._from, this._now] = [from, now];
+    else this._settle(ransac(from, now)?.h ?? null);
+    return !this.lost;
   }
 
   /** Where a quad of the first frame is now; null when it cannot be said. */
@@ -75,6 +72,106 @@ export class Tracker {
     const moved = quad.map((corner) => project(this._h, corner));
     return moved.flat().every(Number.isFinite) && isConvex(moved) ? moved : null;
   }
+
+  // Take a homography from the first frame to the last one, made exact; without one the target is lost.
+  _settle(h) {
+    const better = h && compared(this._from, this._last[0], h, this._quad);
+    this.lost = !better;
+    if (better) this._h = better;
+  }
+}
+
+// The window of a corner in the first frame, its gradients, and what solves for its shift; null at the edge.
+function template(level, at) {
+  const [x, y] = at;
+  if (!fits(level, x, y)) return null;
+  const size = (2 * RADIUS + 1) ** 2;
+  const one = { at, patch: new Float32Array(size), gx: new Float32Array(size), gy: new Float32Array(size) };
+  let [sum, xx, yy, xy] = [0, 0, 0, 0];
+  for (let v = -RADIUS, i = 0; v <= RADIUS; v++)
+    for (let u = -RADIUS; u <= RADIUS; u++, i++) {
+      sum += one.patch[i] = sample(level, x + u, y + v);
+      const gx = one.gx[i] = (sample(level, x + u + 1, y + v) - sample(level, x + u - 1, y + v)) / 2;
+      const gy = one.gy[i] = (sample(level, x + u, y + v + 1) - sample(level, x + u, y + v - 1)) / 2;
+      xx += gx * gx;
+      yy += gy * gy;
+      xy += gx * gy;
+    }
+  one.patch.forEach((value, i) => (one.patch[i] = value - sum / size));
+  const energy = one.patch.reduce((total, value) => total + value * value, 0);
+  return xx * yy - xy * xy < 1e-3 ? null : { ...one, xx, yy, xy, energy };
+}
+
+// Shift each corner until it looks as in the first frame; the homography of those that do, null if too few.
+function compared(from, level, h, quad) {
+  for (let round = 0; round < 2; round++) {
+    const [seen, kept, now] = [{ count: 0 }, [], []];
+    for (const one of from) {
+      const shift = settled(one, level, h, seen);
+      if (shift === null) continue;
+      kept.push(one.at);
+      now.push(project(h, shift));
+    }
+    const found = ransac(kept, now, { threshold: 1.5 });
+    if (found === null || found.inliers.length < Math.max(FEWEST, SHARE * seen.count)) return null;
+    if (!spans(found.inliers.map((i) => kept[i]), quad)) return null;
+    h = found.h;
+  }
+  return h;
+}
+
+// Where in the first frame the corner would have to be for `h` to map it to where it is seen; null if it is not.
+function settled(one, level, h, seen) {
+  let [x, y] = one.at;
+  let alike = 0;
+  for (let step = 0; step < 3; step++) {
+    const now = warped(level, h, x, y);
+    if (now === null) return null;
+    if (step === 0) seen.count += 1;
+    let [bx, by, dot, energy] = [0, 0, 0, 0];
+    for (let i = 0; i < now.length; i++) {
+      const d = one.patch[i] - now[i];
+      bx += d * one.gx[i];
+      by += d * one.gy[i];
+      dot += one.patch[i] * now[i];
+      energy += now[i] * now[i];
+    }
+    alike = dot / Math.sqrt(one.energy * energy || 1);
+    const det = one.xx * one.yy - one.xy * one.xy;
+    const [sx, sy] = [(one.yy * bx - one.xy * by) / det, (one.xx * by - one.xy * bx) / det];
+    x += sx;
+    y += sy;
+    if (Math.abs(sx) + Math.abs(sy) < 0.03) break;
+    if (Math.hypot(x - one.at[0], y - one.at[1]) > REACH) return null;
+  }
+  return alike < ALIKE ? null : [x, y];
+}
+
+// The window around (x, y) of the first frame as the homography shows it now, less its mean; null out of view.
+function warped({ gray, width, height }, h, x, y) {
+  const values = new Float32Array((2 * RADIUS + 1) ** 2);
+  let sum = 0;
+  for (let v = y - RADIUS, i = 0; v <= y + RADIUS; v++)
+    for (let u = x - RADIUS; u <= x + RADIUS; u++, i++) {
+      const w = h[6] * u + h[7] * v + h[8];
+      const px = (h[0] * u + h[1] * v + h[2]) / w;
+      const py = (h[3] * u + h[4] * v + h[5]) / w;
+      if (!(px >= 0 && py >= 0 && px < width - 1 && py < height - 1)) return null;
+      const [ix, iy] = [px | 0, py | 0];
+      const [fx, fy, at] = [px - ix, py - iy, iy * width + ix];
+      const top = gray[at] + fx * (gray[at + 1] - gray[at]);
+      sum += values[i] = top + fy * (gray[at + width] + fx * (gray[at + width + 1] - gray[at + width]) - top);
+    }
+  const mean = sum / values.length;
+  for (let i = 0; i < values.length; i++) values[i] -= mean;
+  return values;
+}
+
+function spans(points, quad) {
+  return [0, 1].every((axis) => {
+    const [some, all] = [points, quad].map((list) => list.map((point) => point[axis]));
+    return Math.max(...some) - Math.min(...some) >= SPREAD * (Math.max(...all) - Math.min(...all));
+  });
 }
 
 function half({ gray, width, height }) {
