@@ -1,7 +1,9 @@
 """The web pages in Chromium: how soon /scan is ready and has recognised what a fake camera shows, how exactly
 the outline lies, how large the pages are, and Lighthouse's scores.
 
-Run it by `make bench-pages`; ARGS: --runs N, --output FILE.json. It needs what tools/browser.sh installs.
+Run it by `make bench-pages`; ARGS: --runs N, --output FILE.json. --picture FILE.webp writes, and does nothing
+else, what a phone shows of /scan when it has recognised a sample photo. Needed is what tools/browser.sh
+installs.
 """
 
 from __future__ import annotations
@@ -12,12 +14,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from arcli.engine import LocalGallery
 from arcli.models import AddItem, KeyRequest, Picture, Scope
 from arcli.server.pages.static import page_files
 from arcli.store.accounts import Accounts
+from arcli.vision.opencv import cv2
 from benchmarks.results import ROOT, describe_run, print_table, write_json
 from benchmarks.size_server import served
 from tests.browser.audit import lighthouse
@@ -82,6 +86,19 @@ def measured(link: str, film_: Film, runs: int) -> list[dict[str, float]]:
     return found
 
 
+def pictured(link: str, path: Path) -> None:
+    """Write a screenshot of /scan, of a phone's size, with a sample photo recognised, as WebP."""
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+        page = browser.new_page(viewport={"width": 390, "height": 640}, device_scale_factor=2)
+        page.goto(link)
+        page.set_input_files("#file", ROOT / "samples/photos/card_on_table.jpg")
+        page.wait_for_selector("#result h2")
+        shot = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+        browser.close()
+    path.write_bytes(cv2.imencode(".webp", shot, [cv2.IMWRITE_WEBP_QUALITY, 80])[1].tobytes())
+
+
 def summary(runs: list[dict[str, float]]) -> dict[str, Any]:
     """Return the median and the worst of each figure."""
     return {
@@ -97,6 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--output", type=Path, default=ROOT / "bench-results/pages.json")
+    parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -107,6 +125,9 @@ def main() -> None:
                 key = accounts.add_key(username="shop", key=KeyRequest(scope=Scope.FIND)).secretkey
             url = f"http://127.0.0.1:{site.port}"
             link = f"{url}/scan#u=shop&k={key}"
+            if options.picture:
+                pictured(link, options.picture)
+                return
             runs = measured(link, film_, options.runs)
             scores = {
                 page.split("#")[0].rpartition("/")[2]: lighthouse(page, place)[0]
