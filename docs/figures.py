@@ -23,7 +23,6 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"
 PICTURES = ROOT / "docs" / "pictures"
 RIGHT, ALIKE, NOTHING = "#00796b", "#e07b00", "#8a8f98"
-LEVELS = ("#b23b3b", "#e07b00", "#c9a800", "#5a9e4b", "#00796b")
 SIZE = (5.4, 3.3)  # inches: legible on a phone, too
 
 
@@ -62,9 +61,9 @@ def scores() -> None:
         shares = [100 * sum(score >= step for score in found) / len(found) for step in steps]
         axes.plot(steps, shares, color=colour, linewidth=2, label=f"{name} ({len(found)})")
     axes.axvline(0.5, color="black", linewidth=0.8, linestyle=":")
-    axes.text(0.51, 52, "default", fontsize=9)
+    axes.text(0.51, 15, "default", fontsize=9)
     axes.set(xlim=(0, 1), ylim=(0, 101))
-    axes.legend(fontsize=9, loc="center right", bbox_to_anchor=(1, 0.36))
+    axes.legend(fontsize=9, loc="center right", bbox_to_anchor=(1, 0.78))
     save(figure, "scores")
 
 
@@ -168,11 +167,7 @@ def sizes() -> None:
         "% of the photos answered",
     )
     rows = results("printing")["sizes"]
-    groups = (
-        ("level 5", (5,), RIGHT),
-        ("level 3 and 4", (3, 4), ALIKE),
-        ("level 1 and 2", (1, 2), LEVELS[0]),
-    )
+    groups = (("level 5", (5,), RIGHT), ("level 3 and 4", (3, 4), ALIKE))
     for name, kept, colour in groups:
         chosen = [row for row in rows if row["level"] in kept]
         points = [(share, tried, found) for share, tried, found in by_share(chosen) if tried > 3]
@@ -184,7 +179,7 @@ def sizes() -> None:
                 marker="o",
                 label=f"{name} ({max(tried for _, tried, _ in points)} photos)",
             )
-    axes.set(xlim=(0, 52), ylim=(0, 103))
+    axes.set(xlim=(0, 42), ylim=(0, 103))
     axes.legend(fontsize=9, loc="lower right")
     save(figure, "sizes")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -150,3 +151,13 @@ def test_a_page_of_the_site_that_loads_from_elsewhere_or_leads_nowhere_is_seen(
     ran = subprocess.run(command, capture_output=True, text=True)
     assert ran.returncode == (0 if problem is None else 1)
     assert problem is None or f"page.html: {problem}" in ran.stdout
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/explanation/how-it-works.md"])
+def test_the_plot_of_time_and_its_words_have_the_figures_of_the_benchmark(page: str) -> None:
+    rows = json.loads((ROOT / "docs/results/size.json").read_text())["sizes"]
+    drawn = (ROOT / "docs/pictures/time.svg").read_text(encoding="utf-8")
+    (words,) = re.findall(r"!\[([^]]*)\]\([./]*(?:docs/)?pictures/time\.svg\)", (ROOT / page).read_text())
+    for row in rows:
+        assert f">{row['find_cpu_ms']:.0f}<" in drawn, "run: python docs/figures.py time"
+        assert re.search(rf"\b{row['find_cpu_ms']:.0f}\b", words) or row["targets"] in (1_000, 10_000)
