@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -81,6 +83,39 @@ class Plan:
     notes: tuple[str, ...] = ()
     faults: int = 0
     unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of `count` parts of a plan, from 1: the entries whose identifier's CRC-32 belongs to it."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read "3/8". Raises UsageError."""
+        found = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
+        shard = cls(int(found[1]), int(found[2])) if found else None
+        if shard is None or not 1 <= shard.number <= shard.count:
+            raise UsageError(f"{text!r} is no part", hint="1/4, 2/4, 3/4 and 4/4 are all parts of a whole")
+        return shard
+
+    def has(self, identifier: str) -> bool:
+        return zlib.crc32(identifier.encode(errors="replace")) % self.count == self.number - 1
+
+    def of(self, plan: Plan) -> Plan:
+        """Return this part of a plan; what has no identifier belongs to the part of its place or path."""
+
+        def entries() -> Iterator[PlanEntry]:
+            return (one for one in plan.entries() if self.has(one.identifier or one.where or one.image))
+
+        total, faults = 0, 0
+        for entry in entries():
+            total += 1
+            faults += entry.error is not None
+        names = frozenset(name for name in plan.identifiers if self.has(name))
+        return replace(plan, entries=entries, total=total, identifiers=names, faults=faults)
 
 
 def plan_words(

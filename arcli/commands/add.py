@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from arcli.bulk.add_plan import Defaults, Plan, plan_manifest, plan_words
+from arcli.bulk.add_plan import Defaults, Plan, Shard, plan_manifest, plan_words
 from arcli.bulk.identifiers import IdFrom
 from arcli.bulk.manifest import open_manifest
 from arcli.bulk.plan_run import load
@@ -87,6 +87,15 @@ def add(
     ] = False,
     no_create: NoCreateOption = False,
     jobs: JobsOption = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            "--shard",
+            metavar="I/N",
+            help="Only one of N parts, chosen by a hash of the identifier: several machines that are given"
+            " 1/N to N/N load everything together, each picture once.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", "-n", help="Show what would be done with each picture; write nothing."),
@@ -108,6 +117,8 @@ def add(
     else:
         words = list(with_stdin(_named(paths), nul=nul))
         plan = plan_words(words, id_from, defaults, identifier, exclude or ())
+    if shard is not None:
+        plan = Shard.parse(shard).of(plan)
     options = AddOptions(
         on_exists=on_exists,
         create_channel=not no_create,
@@ -116,7 +127,7 @@ def add(
         jobs=jobs,
         dry_run=dry_run,
     )
-    single = plan.total == 1 and _one_file(paths)
+    single = plan.total == 1 and shard is None and _one_file(paths)
     with nullcontext() if report is None else ReportFile.open(report, ADDITIONS, resume=resume) as reporting:
         _load(session, plan, options, reporting, single=single)
 
