@@ -255,6 +255,22 @@ def migration(source: Settings, target: Settings) -> Migration:
     return Migration(_channels_of(from_place), _channels_of(place))
 
 
+def upgrade_tables(settings: Settings) -> int:
+    """Make a cluster's tables or bring them up to date; return how many steps that took.
+
+    Raises NotSupported for another profile, Unreachable, DataTooNew.
+    """
+    from arcli.store.postgres.catalog import PostgresCatalog
+
+    if settings.kind.value != Kind.CLUSTER:
+        raise NotSupported(
+            f"profile {settings.profile.value} is not a cluster",
+            hint="files of a data folder are brought up to date when they are opened",
+        )
+    with PostgresCatalog(settings.need("postgres")) as catalog:
+        return catalog.upgrade()
+
+
 def _channels_of(place: DataPlace) -> Channels:
     if isinstance(place, ClusterPlace):
         from arcli.engine.cluster.channels import ClusterChannels

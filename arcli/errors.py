@@ -318,6 +318,12 @@ class Locked(Busy):
     code = "locked"
 
 
+class Deadlock(Locked):
+    """Two transactions waited for each other, and this one was given up: it can be tried again at once."""
+
+    code = "deadlock"
+
+
 class DataDamaged(ArcliError):
     """Stored data fail a check."""
 

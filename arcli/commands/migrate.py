@@ -10,6 +10,7 @@ from arcli.console.faults import interruptible
 from arcli.console.items import ItemView
 from arcli.console.session import Session
 from arcli.console.text import plural
+from arcli.errors import UsageError
 
 if TYPE_CHECKING:
     from arcli.models import Migrated
@@ -40,13 +41,13 @@ CHANNELS: ItemView[Migrated] = ItemView(
 def migrate(
     ctx: typer.Context,
     from_profile: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--from-profile",
             metavar="NAME",
             help="The profile whose channels are moved, local or cluster; to the present profile.",
         ),
-    ],
+    ] = None,
     channels: Annotated[
         list[str] | None, typer.Argument(metavar="[CHANNEL]…", help="Which channels; none named: all.")
     ] = None,
@@ -60,6 +61,13 @@ def migrate(
         bool,
         typer.Option("--delete", help="Remove from these channels what they no longer have at the source."),
     ] = False,
+    tables: Annotated[
+        bool,
+        typer.Option(
+            "--tables",
+            help="Move nothing; bring the tables of this cluster up to date. Several may at once.",
+        ),
+    ] = False,
 ) -> None:
     """Move channels between a data folder and a cluster: as they are, compared target by target.
 
@@ -69,6 +77,25 @@ def migrate(
     Example: arcli --profile big migrate --from-profile local
     """
     session = Session.of(ctx)
+    if tables:
+        if from_profile is not None or channels:
+            raise UsageError("--tables moves no channels: leave out --from-profile and CHANNEL")
+        _tables(session)
+        return
+    if from_profile is None:
+        raise UsageError("nothing to migrate", hint="arcli migrate --from-profile NAME")
+    _channels(session, from_profile, channels, resume=resume, delete=delete)
+
+
+def _tables(session: Session) -> None:
+    from arcli.connect import upgrade_tables
+
+    session.record({"steps": upgrade_tables(session.settings)}, name="steps")
+
+
+def _channels(
+    session: Session, from_profile: str, channels: list[str] | None, *, resume: bool, delete: bool
+) -> None:
     done = 0
     again = "the same command with --resume goes on"
     with session.migration(from_profile) as migration:

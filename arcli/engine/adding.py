@@ -7,11 +7,12 @@ is a result; what stops the batch (disk full, data damaged) is raised and leaves
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from arcli.engine.enroll import EnrollTask, Enrolment, Unchanged, enroll, new_target
-from arcli.errors import ArcliError, DuplicatePicture, ShellHint, TargetExists, TargetNotFound
+from arcli.errors import ArcliError, Deadlock, DuplicatePicture, ShellHint, TargetExists, TargetNotFound
 from arcli.models import (
     WOULD,
     AddItem,
@@ -34,6 +35,18 @@ if TYPE_CHECKING:
     from arcli.store.protocols import TargetWriter
     from arcli.store.rows import TargetRow
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadingOptions:
+    """batch (1 to 256): pictures stored in one transaction. deadlocks (0 to 10): how often a batch is written
+    again after one. Chosen.
+    """
+
+    batch: int = 64
+    deadlocks: int = 3
+
+
+LOADING = LoadingOptions()
 Outcome = Enrolment | Unchanged | None
 DuplicateSearch = Callable[[str, Enrolment], list[Duplicate]]
 
@@ -71,7 +84,9 @@ class Loader:
 
     def run(self, items: Iterable[AddItem]) -> Iterator[AddResult]:
         """Yield one result per item, in order."""
-        batch_size = 1 if self._duplicates else 64  # a duplicate inside the batch must be in the store
+        batch_size = (
+            1 if self._duplicates else LOADING.batch
+        )  # a duplicate inside the batch must be in the store
         work = OrderedWork(run_step, jobs=self._options.jobs, batch_size=batch_size)
         for batch in work.run(self._plan(item) for item in items):
             yield from self._dry(batch) if self._options.dry_run else self._store(batch)
@@ -110,8 +125,19 @@ class Loader:
         assert self._channel is not None
         if all(step.decided for step, _ in batch):
             return [step.decided for step, _ in batch if step.decided]
-        with self._channel.store.write() as writer:
-            return [self._settle(step, outcome, writer) for step, outcome in batch]
+        for _ in range(LOADING.deadlocks):
+            with suppress(Deadlock):
+                return self._written(batch, self._channel)
+        return self._written(batch, self._channel)
+
+    def _written(
+        self, batch: list[tuple[Step, Outcome | Exception]], channel: OpenChannel
+    ) -> list[AddResult]:
+        """Write in the order of identifiers, so that loaders of the same targets wait but do not deadlock."""
+        order = sorted(range(len(batch)), key=lambda number: batch[number][0].item.identifier)
+        with channel.store.write() as writer:
+            settled = {number: self._settle(*batch[number], writer) for number in order}
+        return [settled[number] for number in range(len(batch))]
 
     def _dry(self, batch: list[tuple[Step, Outcome | Exception]]) -> list[AddResult]:
         return [self._settle(step, outcome, None) for step, outcome in batch]
@@ -139,10 +165,16 @@ class Loader:
         present = writer.target(item.identifier) if writer else self._present(item.identifier)
         if present is not None and self._options.on_exists is not OnExists.REPLACE:
             return self._taken(item, present)
-        if writer is not None:
-            new = new_target(item, enrolment, present)
-            writer.replace(new) if present else writer.insert(new)
-        elif present is None:
+        if writer is not None and present is None:
+            try:
+                writer.insert(new_target(item, enrolment, None))
+            except TargetExists:  # in a cluster others write at the same time
+                present = writer.target(item.identifier)
+                if present is None or self._options.on_exists is not OnExists.REPLACE:
+                    raise
+        if writer is not None and present is not None:
+            writer.replace(new_target(item, enrolment, present))
+        elif writer is None and present is None:
             self._foretell(item.identifier)
         status = AddStatus.REPLACED if present else AddStatus.ADDED
         return self._result(item, status, level=enrolment.level, hints=enrolment.hints)

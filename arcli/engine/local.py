@@ -19,6 +19,7 @@ from arcli.models import (
     Capabilities,
     ChannelSettings,
     CheckResult,
+    ClusterState,
     FindOptions,
     FindResult,
     ListQuery,
@@ -80,6 +81,10 @@ class LocalGallery(LocalAdmin):
     def flush_counts(self, *, patience: float = 0.0) -> None:
         """Write the match counts so far; what cannot be written at once is kept for the next time."""
         flush(self._channels.opened(), patience=patience)
+
+    def state(self) -> ClusterState | None:
+        """Return what an operator of a cluster watches; None for a data folder."""
+        return None
 
     def look_after_indexes(self) -> None:
         """Do the index work that is due in open channels, including what others left undone or damaged."""

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,8 +44,9 @@ class MilvusOptions:
     when the collection is made. m, ef_construction, ef: of the HNSW graph, as for our own (arcli.index.hnsw).
     batch (1,000 to 50,000): descriptors in one request, some 150 bytes each; Milvus takes 64 MB. queries (100
     to 16,384): searched by one request; Milvus takes 16,384. seconds (1 to 120): that a call may take,
-    make_seconds (30 to 600) making a collection, and connect_seconds (1 to 60) a connection. Chosen, but for
-    the first.
+    search_seconds (1 to 60) a search, before all is searched without Milvus, make_seconds (30 to 600) making
+    a collection, connect_seconds (1 to 60) a connection; pause_seconds (0 to 60): in which it is not asked
+    after it could not be reached. Chosen, but for the first.
     """
 
     partitions: int = 8
@@ -53,6 +56,8 @@ class MilvusOptions:
     batch: int = 10_000
     queries: int = 2_000
     seconds: float = 30.0
+    search_seconds: float = 10.0
+    pause_seconds: float = 5.0
     make_seconds: float = 120.0
     connect_seconds: float = 5.0
 
@@ -70,6 +75,7 @@ _AWAY = (
     "no available",
     "closed channel",
 )
+_NOT_LOADED = ("released", "not loaded")
 _NOT_THERE = ("not found", "find collection", "not exist")
 
 
@@ -83,11 +89,14 @@ class MilvusService:
     """One Milvus, by its URI: http://host:19530, with user:password@ before the host where it asks for them.
 
     Threads may share it. It connects at the first call, and again after a failed one; close it when done.
+    Where it could not be reached, it is not asked again for some seconds, so that no call waits for it in
+    vain.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._client: Any = None
+        self._away: tuple[float, ArcliError] | None = None
         self._guard = threading.Lock()
 
     def close(self) -> None:
@@ -104,13 +113,18 @@ class MilvusService:
             from pymilvus import MilvusException
         except ImportError as error:
             raise NotSupported(f"a cluster needs pymilvus: {error}", hint=extra_hint("cluster")) from error
+        away = self._away
+        if away is not None and time.monotonic() < away[0]:
+            raise away[1]
         try:
             yield self._connected()
         except (MilvusException, RpcError, ConnectionError, ValueError) as error:
             failed = of_milvus(error)
             if isinstance(failed, Unreachable):
+                self._away = (time.monotonic() + MILVUS.pause_seconds, failed)
                 self.close()
             raise failed from error
+        self._away = None
 
     def _connected(self) -> Any:
         from pymilvus import MilvusClient
@@ -199,33 +213,32 @@ class MilvusCollection:
 
     def present(self, channel: int, keys: Keys) -> int:
         """Return how many of `keys` are there, read at Strong consistency."""
-        found = 0
-        with self._service.client() as client:
-            for start in range(0, len(keys), MILVUS.batch):
-                rows = client.query(
-                    self.name,
-                    filter=f"{_of(channel)} and key in [{_listed(keys[start : start + MILVUS.batch])}]",
-                    output_fields=["key"],
-                    consistency_level="Strong",
-                    timeout=MILVUS.seconds,
-                )
-                found += len(rows)
-        return found
+        parts = (keys[start : start + MILVUS.batch] for start in range(0, len(keys), MILVUS.batch))
+        return sum(len(self._query(f"{_of(channel)} and key in [{_listed(part)}]", "key")) for part in parts)
 
     def count(self, channel: int) -> int:
         """Return how many descriptors a channel has here."""
         return self._count(_of(channel))
 
     def _count(self, condition: str) -> int:
+        return int(self._query(condition, "count(*)")[0]["count(*)"])
+
+    def _query(self, condition: str, field: str) -> Any:
+        ask = {"filter": condition, "output_fields": [field], "consistency_level": "Strong"}
         with self._service.client() as client:
-            rows = client.query(
-                self.name,
-                filter=condition,
-                output_fields=["count(*)"],
-                consistency_level="Strong",
-                timeout=MILVUS.seconds,
-            )
-            return int(rows[0]["count(*)"])
+            return self._asked(client, lambda: client.query(self.name, **ask, timeout=MILVUS.seconds))
+
+    def _asked(self, client: Any, ask: Callable[[], Any]) -> Any:
+        """Ask what only a loaded collection answers: Milvus Lite forgets in a restart that it was loaded."""
+        from pymilvus import MilvusException
+
+        try:
+            return ask()
+        except MilvusException as error:
+            if not any(word in str(error).lower() for word in _NOT_LOADED):
+                raise
+            client.load_collection(self.name, timeout=MILVUS.seconds)
+            return ask()
 
     def delete_rows(self, channel: int, row_ids: Sequence[int]) -> None:
         """Delete the descriptors of removed targets; they need not be there."""
@@ -245,22 +258,25 @@ class MilvusCollection:
         found = Neighbours.none(len(queries), k)
         with self._service.client() as client:
             for start in range(0, len(queries), MILVUS.queries):
-                part = queries[start : start + MILVUS.queries].astype(np.float32)
-                hits = client.search(
-                    self.name,
-                    data=list(part),
-                    anns_field="codes",
-                    filter=_of(channel),
-                    limit=k,
-                    search_params={"metric_type": "L2", "params": {"ef": max(MILVUS.ef, k)}},
-                    consistency_level="Strong",
-                    timeout=MILVUS.seconds,
-                )
+                part = list(queries[start : start + MILVUS.queries].astype(np.float32))
+                hits = self._asked(client, partial(self._search, client, channel, part, k))
                 for number, nearest in enumerate(hits, start):
                     rows = [int(hit.get("key", hit.get("id"))) // KEYS_PER_ROW for hit in nearest]
                     found.rows[number, : len(rows)] = rows
                     found.distances[number, : len(rows)] = [hit["distance"] for hit in nearest]
         return found
+
+    def _search(self, client: Any, channel: int, part: list[Codes], k: int) -> Any:
+        return client.search(
+            self.name,
+            data=part,
+            anns_field="codes",
+            filter=_of(channel),
+            limit=k,
+            search_params={"metric_type": "L2", "params": {"ef": max(MILVUS.ef, k)}},
+            consistency_level="Strong",
+            timeout=MILVUS.search_seconds,
+        )
 
 
 def _of(channel: int) -> str:

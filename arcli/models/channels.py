@@ -139,6 +139,17 @@ class ChannelInfo:
     error: ArcliError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """pending: targets that the index does not have yet; removed: those that it may still have; connections:
+    of all arcli processes to the database.
+    """
+
+    pending: int = 0
+    removed: int = 0
+    connections: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migrated:
     """A channel that was moved. targets: all it has now; written: in this run; counts: days and identifiers

@@ -151,7 +151,7 @@ async def _keep_up(service: Service) -> None:
     while True:
         await asyncio.sleep(RHYTHM.upkeep)
         try:
-            await service.quick.run(service.backend.upkeep)
+            await service.quick.run(service.look_after)
         except Exception as error:
             _log.warning("an index could not be maintained: %s", error)
 

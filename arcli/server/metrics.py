@@ -20,10 +20,17 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from arcli.errors import ShellHint, UsageError
-from arcli.models import FindResult
+from arcli.models import ClusterState, FindResult
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+_CLUSTER = {
+    "pending_rows": "In a cluster: targets that Milvus does not have yet, of all channels.",
+    "removed_rows": "In a cluster: removed targets that Milvus may still have.",
+    "postgres_connections": "In a cluster: connections of all arcli processes to the database.",
+}
 
 
 class Metrics:
@@ -68,6 +75,10 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
+        self._cluster = {
+            name: Gauge(f"arcli_{name}", said, registry=self.registry, multiprocess_mode="livemostrecent")
+            for name, said in _CLUSTER.items()
+        }
         self._watched: Callable[[], int] = lambda: 0
         self._watched_bodies: Callable[[], int] = lambda: 0
         self._watched_indexes: Callable[[], int] = lambda: 0
@@ -77,6 +88,11 @@ class Metrics:
     ) -> None:
         """Set the functions that `sample` reads the gauges from."""
         self._watched, self._watched_bodies, self._watched_indexes = photos, body_bytes, index_bytes
+
+    def cluster(self, state: ClusterState) -> None:
+        """Show the state of a cluster; the server reads it every ten seconds."""
+        for name, value in zip(_CLUSTER, (state.pending, state.removed, state.connections), strict=True):
+            self._cluster[name].set(value)
 
     def sample(self) -> None:
         """Read the gauges; the server does this every second."""

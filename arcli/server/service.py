@@ -15,7 +15,7 @@ from arcli import connect
 from arcli.errors import ChannelNotFound, InvalidChannelName, NotYourChannel, RateLimited, UnreadablePicture
 from arcli.filetypes import picture_format, what_else
 from arcli.gallery import AccountAdmin, ChannelAdmin, Gallery, Gatekeeper
-from arcli.models import Picture, Principal, Scope
+from arcli.models import ClusterState, Picture, Principal, Scope
 from arcli.protocols.arcloud.requests import Credentials
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
@@ -54,7 +54,7 @@ class Backend:
 
     `flush` writes counts that are only in memory; `upkeep` begins index work that is due, in the background;
     `ready` raises when the data cannot be read. `failures`: where servers on other machines are told of
-    failed attempts.
+    failed attempts; `state`: what the metrics tell of a cluster.
     """
 
     gallery: Gallery
@@ -69,6 +69,7 @@ class Backend:
     ready: Callable[[], object]
     close: Callable[[], None]
     failures: FailureLog | None = None
+    state: Callable[[], ClusterState | None] = lambda: None
 
 
 class Service:
@@ -166,6 +167,13 @@ class Service:
 
     def _any_format(self, channel: str) -> bool:
         return self.backend.channels.settings_of(name=channel).any_format
+
+    def look_after(self) -> None:
+        """Begin index work that is due, and look at what the metrics tell of a cluster."""
+        self.backend.upkeep()
+        state = self.backend.state()
+        if state is not None:
+            self.metrics.cluster(state)
 
     def close(self) -> None:
         """Let running jobs end, but wait for no picture that is being decoded; write counts from memory."""

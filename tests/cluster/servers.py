@@ -43,9 +43,10 @@ def fresh_cluster() -> Iterator[ClusterPlace]:
     name = f"arcli_{secrets.token_hex(6)}"
     with psycopg.connect(dsn, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
-        try:
-            yield ClusterPlace(make_conninfo(dsn, dbname=name), uri)
-        finally:
+    try:
+        yield ClusterPlace(make_conninfo(dsn, dbname=name), uri)
+    finally:
+        with psycopg.connect(dsn, autocommit=True) as admin:  # the server may have been killed meanwhile
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -78,6 +79,14 @@ class Server:
             self.process = subprocess.Popen(
                 self.command, stdout=log, stderr=log, user=self.user, start_new_session=True, cwd="/"
             )
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its process and those that it started."""
+        assert self.process is not None
+        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, check=False)
+        for pid in (self.process.pid, *map(int, found.stdout.split())):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def kill(self) -> None:
         """End it, and all that it started, at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -14,10 +15,13 @@ import pytest
 from arcli.engine import LocalGallery
 from arcli.engine.channels import Channels
 from arcli.engine.cluster.channels import ClusterChannels
+from arcli.engine.cluster.gallery import ClusterGallery
 from arcli.models import ChannelSettings, ListKind
 from arcli.settings import ClusterPlace
+from arcli.store.postgres import catalog, schema
 from tests.cluster.servers import fresh_cluster
 from tests.cluster.test_access import Shell
+from tests.contract.subject import photo, sample
 from tests.engine.moved import SIZE, contents, filled
 
 _KEY = 4711
@@ -78,8 +82,8 @@ def test_a_migration_killed_in_the_middle_is_resumed(
 ) -> None:
     import psycopg
 
-    with ClusterChannels(place.postgres, place.milvus).catalog(create=True) as catalog:
-        catalog.make()
+    with ClusterChannels(place.postgres, place.milvus).catalog(create=True) as tables:
+        tables.make()
     with psycopg.connect(place.postgres, autocommit=True) as watcher:
         watcher.execute(_HELD)
         watcher.execute("SELECT pg_advisory_lock(%s)", (_KEY,))
@@ -98,6 +102,27 @@ def test_a_migration_killed_in_the_middle_is_resumed(
     assert posters["written"] == SIZE - there
     source = Channels(tmp_path / "data" / "arcli")
     assert all_of(ClusterChannels(place.postgres, place.milvus)) == all_of(source)
+
+
+def test_tables_are_brought_up_to_date_once_by_several_while_an_old_server_goes_on(
+    place: ClusterPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        for module in (schema, catalog):
+            patch.setattr(module, {schema: "STEPS", catalog: "_STEPS"}[module], schema.STEPS[:1])
+        old = ClusterGallery(place.postgres, place.milvus)
+        old.create_channel(name="posters")
+    with old:
+        shell = Shell(tmp_path, place)
+        command = [sys.executable, "-m", "arcli", "migrate", "--tables", "--json"]
+        running = [subprocess.Popen(command, env=shell.env, stdout=subprocess.PIPE) for _ in range(4)]
+        answers = [json.loads(process.communicate()[0]) for process in running]
+        assert [answer["status"] for answer in answers] == ["ok"] * 4
+        steps = sorted(answer["data"]["steps"] for answer in answers)
+        assert steps == [0, 0, 0, len(schema.STEPS) - 1]
+        assert old.add(channel="posters", item=sample("card.png")).identifier == "card"
+        shown = old.find(picture=photo("card_on_table.jpg"), channels=["posters"])
+        assert [match.identifier for match in shown.matches] == ["card"]
 
 
 def _one(connection: Any, sql: str, *values: object) -> int:

@@ -11,7 +11,7 @@ from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.local import LocalGallery
 from arcli.errors import ArcliError, ShellHint
 from arcli.index.milvus import MilvusCollection
-from arcli.models import Capabilities, ChannelInfo, ChannelSettings, Finding
+from arcli.models import Capabilities, ChannelInfo, ChannelSettings, ClusterState, Finding
 from arcli.parallel import multiply_in_one_thread
 from arcli.store.postgres.catalog import channel_number
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
@@ -38,6 +38,9 @@ class ClusterGallery(LocalGallery):
     def look_after_indexes(self) -> None:
         """Bring into Milvus what others left pending."""
         self.channels_opened.carrier.nudge()
+
+    def state(self) -> ClusterState:
+        return self.channels_opened.transit.state()
 
     def capabilities(self) -> Capabilities:
         local = super().capabilities()

@@ -91,6 +91,7 @@ def open_backend(place: DataPlace, *, index_memory: int | None = None) -> Backen
         upkeep=gallery.look_after_indexes,
         index_bytes=lambda: gallery.index_memory,
         failures=failures,
+        state=gallery.state,
         ready=lambda: gatekeeper.binding(""),
         close=close,
     )

@@ -56,6 +56,10 @@ class PostgresCatalog:
             make_tables(self.database)
             self._there = True
 
+    def upgrade(self) -> int:
+        """Make the tables, or bring them up to date; return how many steps that took. Raises DataTooNew."""
+        return make_tables(self.database)
+
     def channels(self) -> list[ChannelRecord]:
         if not self.exists():
             return []
@@ -166,7 +170,7 @@ class PostgresCatalog:
     def _changing(self, name: str) -> Iterator[Connection]:
         if not self.exists():
             raise unknown_channel(name)
-        with self.database.write() as connection:
+        with self.database.write(long=True) as connection:
             yield connection
 
 

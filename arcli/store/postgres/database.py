@@ -7,15 +7,18 @@ replaced before anything is sent over it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from arcli.errors import (
     ArcliError,
     DataDamaged,
     DataTooNew,
+    Deadlock,
     DiskFull,
     Locked,
     NotSupported,
@@ -36,11 +39,14 @@ class PostgresOptions:
     """connect_seconds (1 to 60): for one connection. lock_ms (1,000 to 120,000): that a statement waits for
     another transaction. idle_ms (10,000 to 600,000): after which the server ends a transaction whose process
     says nothing any more, so that a hung client keeps nobody waiting. kept (1 to 64): idle connections of a
-    process. silent_seconds (5 to 120): without an answer, a connection counts as broken. partitions (4 to
-    64): of each large table; a vacuum takes one at a time. forget_share (0.001 to 1): of the uses of a nonce
-    also drop what is too old, and of the reports of failed attempts. failure_seconds (60 to 3,600): that
-    these are kept, for servers that start. reports (500 to 50,000): of other servers, read at a time; more
-    than that in some seconds is an attack that every server sees anyway. All chosen.
+    process. silent_seconds (5 to 120): without a sign of life, a connection counts as broken; answer_seconds
+    (more than lock_ms): without an answer to a statement, long_seconds (600 to 86,400): to one that changes
+    all of a channel. partitions (4 to 64): of each large table; a vacuum takes one at a time. copy_bytes (1
+    to 64 MB): of features and pictures that a transaction holds before it writes them. forget_share (0.001 to
+    1): of the uses of a nonce also drop what is too old, and of the reports of failed attempts.
+    failure_seconds (60 to 3,600): that these are kept, for servers that start. reports (500 to 50,000): of
+    other servers, read at a time; more than that in some seconds is an attack that every server sees anyway.
+    All chosen.
     """
 
     connect_seconds: int = 5
@@ -48,7 +54,10 @@ class PostgresOptions:
     idle_ms: int = 120_000
     kept: int = 16
     silent_seconds: int = 20
+    answer_seconds: float = 40.0
+    long_seconds: float = 3600.0
     partitions: int = 16
+    copy_bytes: int = 16 << 20
     forget_share: float = 0.02
     failure_seconds: float = 600.0
     reports: int = 5_000
@@ -103,12 +112,15 @@ class PostgresDatabase:
             yield Connection(raw)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, long: bool = False) -> Iterator[Connection]:
         """Hold a transaction: durable when the block has ended, void if it raises.
 
-        Raises Unreachable, Locked, StorageNotWritable, DiskFull.
+        long: a statement may take an hour, since it changes a whole channel or table. Raises Unreachable,
+        Locked, StorageNotWritable, DiskFull.
         """
         with self._taken(read_only=False) as raw:
+            if long:
+                raw.answer_seconds = POSTGRES.long_seconds
             yield Connection(raw)
 
     @contextmanager
@@ -136,10 +148,12 @@ class PostgresDatabase:
             if raw is None:
                 return self.connect()
             try:
+                raw.answer_seconds = POSTGRES.connect_seconds
                 raw.execute("SELECT 1")
             except psycopg.Error:
                 raw.close()
             else:
+                raw.answer_seconds = POSTGRES.answer_seconds
                 return raw
 
     def _give_back(self, raw: Any) -> None:
@@ -176,7 +190,41 @@ class PostgresDatabase:
             f" -c idle_in_transaction_session_timeout={POSTGRES.idle_ms}"
         )
         settings["options"] = f"{given.get('options') or ''} {ours}".strip()
-        return psycopg.connect(autocommit=True, **settings)
+        raw = _connection_class().connect(autocommit=True, **settings)
+        raw.answer_seconds = POSTGRES.answer_seconds
+        return raw
+
+
+@cache
+def _connection_class() -> Any:
+    """Return psycopg's connection with a limit on how long one statement waits for its answer.
+
+    A server that was stopped, or a network that lost it, keeps TCP alive and never answers; the server's own
+    limits do not help then.
+    """
+    import psycopg
+
+    class LimitedConnection(psycopg.Connection[Any]):  # type: ignore[misc]  # Any without it
+        answer_seconds: float
+
+        def wait(self, gen: Any, *args: Any, **more: Any) -> Any:
+            return super().wait(self._limited(gen), *args, **more)
+
+        def _limited(self, gen: Any) -> Generator[Any, Any, Any]:
+            """Run what psycopg waits in; it is asked ten times a second while no answer comes."""
+            end = time.monotonic() + self.answer_seconds
+            try:
+                wanted = next(gen)
+                while True:
+                    ready = yield wanted
+                    if not ready and time.monotonic() > end:
+                        self.close()
+                        raise psycopg.OperationalError(f"no answer in {self.answer_seconds:g} s")
+                    wanted = gen.send(ready)
+            except StopIteration as ended:
+                return ended.value
+
+    return LimitedConnection
 
 
 @contextmanager
@@ -215,7 +263,7 @@ _AGAIN = "run the command again"
 _STATES: tuple[tuple[str, type[ArcliError], str, str], ...] = (
     ("28", WrongCredentials, "PostgreSQL refuses the DSN's user", _PGPASS),
     ("3D000", UsageError, "PostgreSQL has no such database", "create it first: createdb NAME"),
-    ("40", Locked, "PostgreSQL: another transaction was in the way", _AGAIN),
+    ("40", Deadlock, "PostgreSQL: another transaction was in the way", _AGAIN),
     ("55P03", Locked, "PostgreSQL: others have held a lock for too long", _AGAIN),
     ("57014", TimedOut, "PostgreSQL gave up a statement", _AGAIN),
     ("57", Unreachable, "PostgreSQL is stopping or starting", _AGAIN),

@@ -187,7 +187,7 @@ def format_of(connection: Connection) -> int | None:
 
 def make_tables(database: PostgresDatabase) -> int:
     """Do the steps that are missing, in one transaction; return how many. Several may start this at once."""
-    with database.write() as connection:
+    with database.write(long=True) as connection:
         connection.raw.execute("SET LOCAL lock_timeout = '120s'")
         connection.raw.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         done = format_of(connection)

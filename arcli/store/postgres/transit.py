@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from arcli.errors import Locked
+from arcli.models import ClusterState
 from arcli.store.postgres.database import Connection, PostgresDatabase, closing_quietly, translated
 from arcli.store.postgres.schema import HOME, collection_name
 from arcli.store.postgres.targets import PostgresSnapshot
@@ -72,6 +73,15 @@ class Transit:
             row = connection.execute(f"SELECT count(*) FROM {table}{where}", values).fetchone()  # noqa: S608
         return int(row[0])
 
+    def state(self) -> ClusterState:
+        """Return what an operator watches, in one round trip."""
+        select = (
+            "SELECT (SELECT count(*) FROM pending), (SELECT count(*) FROM gone), (SELECT count(*) FROM"
+            " pg_stat_activity WHERE datname = current_database() AND application_name = 'arcli')"
+        )
+        with self._database.read() as connection:
+            return ClusterState(*connection.execute(select).fetchone())
+
     def settle(self, channel: int, row_ids: Sequence[int]) -> None:
         """Rows were read back from the index: searches of it alone find them from here on."""
         with self._database.write() as connection:
@@ -111,7 +121,7 @@ class Transit:
 
     def gather_tallies(self) -> None:
         """Add the rows of changes up, so that counting a channel stays cheap."""
-        with self._database.write() as connection:
+        with self._database.write(long=True) as connection:
             connection.execute(
                 "WITH taken AS (DELETE FROM tally RETURNING channel, targets, changes)"
                 " INSERT INTO tally SELECT channel, sum(targets), sum(changes) FROM taken GROUP BY channel"
@@ -128,7 +138,7 @@ class Transit:
 
     def begin_again(self) -> IndexPlace:
         """Have all rows carried into a new collection; until that is done, they are all pending."""
-        with self._database.write() as connection:
+        with self._database.write(long=True) as connection:
             store_id = connection.execute("SELECT value FROM meta WHERE key = 'store_id'").fetchone()[0]
             connection.execute(
                 "UPDATE index_state SET former = coalesce(former, collection), collection = ?,"  # noqa: S608
