@@ -86,6 +86,16 @@ bench-versions: .venv/ready ## versions of one art, and labels on bottles; needs
 cluster: .venv/cluster ## galleries on real PostgreSQL and Milvus servers, which are installed: some 4 minutes
 	$(BIN)/python -m tests.cluster.servers $(PYTEST) -k cluster tests/contract tests/cluster $(ARGS)
 
+.PHONY: cluster-full
+cluster-full: .venv/cluster .venv-milvus/ready ## the same on Milvus standalone 2.3.5, as root on Linux: an hour; not in CI
+	ARCLI_TEST_STANDALONE=$(CURDIR)/.venv-milvus/bin/python \
+	  $(BIN)/python -m tests.cluster.servers $(PYTEST) -k "cluster and not faults" tests/contract tests/cluster $(ARGS)
+
+.venv-milvus/ready:
+	$(PYTHON) -m venv .venv-milvus
+	.venv-milvus/bin/python -m pip install -qq milvus==2.3.5
+	touch $@
+
 .venv/cluster: .venv/ready
 	$(BIN)/python tools/requirements.py group cluster > .venv/cluster.txt
 	$(BIN)/python -m pip install -qq -c constraints.txt -e '.[cluster]' -r .venv/cluster.txt

@@ -19,7 +19,7 @@ from arcli import __version__
 from arcli.app import build
 from arcli.console.typer_classes import COMMON_NAMES
 from arcli.errors import ArcliError
-from arcli.settings import KEYS
+from arcli.settings import KEYS, Kind
 
 sys.path.insert(0, str(Path(__file__).parent))
 from house import house
@@ -78,6 +78,10 @@ VARIABLES = {
 }
 
 
+_SERVICES = "[Remote services](protocols.md#profiles-of-services)"
+_PAGES = dict.fromkeys(Kind, _SERVICES) | {Kind.CLUSTER: "[A cluster](../how-to/cluster.md#in-a-minute)"}
+
+
 def environment_page() -> str:
     """Return the reference of the variables."""
     kinds: dict[str, list[str]] = {}
@@ -85,8 +89,7 @@ def environment_page() -> str:
         for key in keys:
             kinds.setdefault(f"ARCLI_{key.upper()}", []).append(kind.value)
     others = {
-        name: f"the setting `{name[6:].lower()}` of {' and '.join(of)} profiles"
-        " ([Remote services](protocols.md#profiles-of-services))"
+        name: f"the setting `{name[6:].lower()}` of {' and '.join(of)} profiles ({_PAGES[Kind(of[0])]})"
         for name, of in kinds.items()
         if name not in VARIABLES
     }

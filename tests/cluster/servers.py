@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +29,10 @@ import pytest
 from arcli.settings import ClusterPlace
 
 POSTGRES, MILVUS = "ARCLI_TEST_POSTGRES", "ARCLI_TEST_MILVUS"
-_READY_SECONDS = 60
+STANDALONE = "ARCLI_TEST_STANDALONE"
+"""The Python of an environment with PyPI's `milvus`: then Milvus standalone runs instead of Milvus Lite."""
+_ALONE = "ARCLI_TEST_ALONE"
+_READY_SECONDS = 120
 
 
 @contextmanager
@@ -160,6 +164,47 @@ class Milvus(Server):
         _until(ask, (OSError,), self.log)
 
 
+_STANDALONE = """
+import sys
+from milvus import MilvusServer
+server = MilvusServer(wait_for_started=False)
+server.set_base_dir(sys.argv[1])
+server.listen_port = int(sys.argv[2])
+for part in "rootCoord dataCoord queryCoord indexCoord dataNode queryNode indexNode proxy".split():
+    server.config.set(part + ".address", "127.0.0.1")
+    server.config.set(part + ".ip", "127.0.0.1")
+server.start()
+server.server_proc.wait()
+"""
+
+
+@dataclass
+class Standalone(Milvus):
+    """Milvus 2.3.5 of PyPI's `milvus`. It listens on every address: only for a network with `lo` alone."""
+
+    @classmethod
+    def made(cls, folder: Path) -> Milvus:
+        program, port = os.environ[STANDALONE], free_port()
+        command = [program, "-c", _STANDALONE, str(folder / "milvus"), str(port)]
+        return cls(command, folder / "milvus.log", port=port)
+
+    def wait(self) -> None:
+        def ask() -> None:
+            with urllib.request.urlopen("http://127.0.0.1:9091/healthz", timeout=2) as answer:
+                assert answer.status == 200
+
+        _until(ask, (OSError,), self.log)
+
+
+def alone() -> None:
+    """Go on in a network of `lo` alone, as root: the same command again, under unshare."""
+    if os.environ.get(_ALONE) is None:
+        os.environ[_ALONE] = "1"
+        words = ["unshare", "--net", sys.executable, "-m", "tests.cluster.servers", *sys.argv[1:]]
+        os.execvp(words[0], words)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
 def _until(ask: object, errors: tuple[type[BaseException], ...], log: Path) -> None:
     """Ask until no error comes. Raises AssertionError with the log after _READY_SECONDS."""
     assert callable(ask)
@@ -179,7 +224,8 @@ def servers() -> Iterator[tuple[Postgres, Milvus]]:
     """Start both on free ports of loopback, in a folder that goes with them."""
     folder = Path(tempfile.mkdtemp(prefix="arcli-cluster-"))
     folder.chmod(0o755)
-    postgres, milvus = Postgres.made(folder), Milvus.made(folder)
+    kind = Standalone if STANDALONE in os.environ else Milvus
+    postgres, milvus = Postgres.made(folder), kind.made(folder)
     try:
         for server in (postgres, milvus):
             server.start()
@@ -193,6 +239,8 @@ def servers() -> Iterator[tuple[Postgres, Milvus]]:
 
 
 def main() -> int:
+    if STANDALONE in os.environ:
+        alone()
     with servers() as (postgres, milvus):
         addresses = {POSTGRES: postgres.dsn, MILVUS: milvus.uri}
         return subprocess.run(sys.argv[1:], env={**os.environ, **addresses}, check=False).returncode
