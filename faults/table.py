@@ -71,6 +71,11 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "it is `disk_full`, or `data_damaged` that names the backup",
     ),
     (
+        "disk",
+        "a `channel copy` that was entered and then could not remove its mark removed its folder instead",
+        "the mark may stay",
+    ),
+    (
         "by hand",
         "27 numbers, names and texts that no option expects were bugs (exit status 70) or a damaged store",
         "they are usage errors",

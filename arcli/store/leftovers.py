@@ -76,13 +76,14 @@ def made_whole(folder: Path) -> Iterator[None]:
         (folder / _MAKING).touch(mode=0o600)
         with being_made(folder):
             yield
-        (folder / _MAKING).unlink()
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise of_os(folder, error) from error
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    with contextlib.suppress(OSError):  # the catalog knows the channel now: nothing may remove its folder
+        (folder / _MAKING).unlink()
 
 
 def _is_unborn(folder: Path) -> bool:

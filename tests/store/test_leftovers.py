@@ -111,6 +111,22 @@ def test_what_a_killed_copy_or_restoring_left_is_named_and_swept(
         assert not [*folder(data, "new").glob("unfinished")], "the catalog knows it"
 
 
+def test_a_channel_that_was_entered_keeps_its_folder_whatever_fails_then(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: Path, **_: object) -> None:
+        raise OSError(5, "Input/output error", str(path))
+
+    with Catalog.open(data, create=False) as catalog:
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "unlink", fails)
+            copy_channel(catalog, "cards", "new")
+        with ChannelStore.open(catalog.channel("new").folder) as store, store.read() as snapshot:
+            assert snapshot.count() == 1
+        catalog.create_channel("later", ChannelSettings(), 1)
+    assert folders(data) == ["cards", "later", "new", "posters"]
+
+
 def test_without_its_catalog_what_was_being_made_is_kept(data: Path) -> None:
     (folder(data, "cards") / "unfinished").touch()
     (data / "catalog.sqlite").write_bytes(b"garbage " * 4096)
