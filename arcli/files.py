@@ -179,7 +179,7 @@ def _put(aside: Path, path: Path, exclusive: bool) -> None:
             raise
         except OSError:  # a file system without links
             pass
-    aside.replace(path)
+    system.rename_over(aside, path)
 
 
 def folder_of(path: Path) -> Path:

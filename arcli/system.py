@@ -111,6 +111,24 @@ def write_at_start(descriptor: int, data: bytes) -> None:
     os.write(descriptor, data)
 
 
+def rename_over(aside: Path, path: Path) -> None:
+    """Give a file the name of another in one step; Windows refuses while that is open: try for 1.5 s."""
+    for again in range(5):
+        try:
+            aside.replace(path)
+            return
+        except PermissionError:
+            if fcntl is not None:
+                raise
+            time.sleep(0.05 * 2**again)
+    aside.replace(path)
+
+
+def shares_listeners() -> bool:
+    """Say whether several processes can accept from one socket and be waited for together; not on Windows."""
+    return os.name == "posix"
+
+
 def set_mode(descriptor: int, mode: int) -> None:
     """Set the permissions of an open file, where files have them."""
     if hasattr(os, "fchmod"):

@@ -11,6 +11,10 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
+from arcli import system
+from arcli.errors import NotSupported
 from tests.cli.processes import ROOT, environment
 
 MODULES = {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix", "syslog"}
@@ -143,3 +147,44 @@ def test_the_main_job_runs_without_posix(tmp_path: Path) -> None:
     assert hidden(tmp_path, "ls", "-f", "ids").stdout == "card\npeanuts\n"
     assert found.stat().st_size > 10_000
     assert "peanuts" in counts.read_text()
+
+
+def test_a_name_that_windows_holds_for_a_moment_is_taken_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside, path = tmp_path / "aside", tmp_path / "file"
+    aside.write_bytes(b"new")
+    path.write_bytes(b"old")
+    held = [PermissionError(13, "held"), PermissionError(13, "held")]
+    real = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        if held:
+            raise held.pop()
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(PermissionError):
+        system.rename_over(aside, path)
+    assert len(held) == 1, "POSIX refuses for good reasons alone"
+    monkeypatch.setattr(system, "fcntl", None)
+    monkeypatch.setattr(system.time, "sleep", lambda _: None)
+    system.rename_over(aside, path)
+    assert (path.read_bytes(), aside.exists()) == (b"new", False)
+    path.write_bytes(b"old")
+    aside.write_bytes(b"new")
+    held.extend(PermissionError(13, "held") for _ in range(9))
+    with pytest.raises(PermissionError):
+        system.rename_over(aside, path)
+
+
+def test_several_workers_are_refused_where_they_cannot_share_a_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("uvicorn", reason="the extra server is not installed")
+    from arcli.server.options import ServeOptions
+    from arcli.server.process.serve import serve
+
+    monkeypatch.setattr(system, "shares_listeners", lambda: False)
+    with pytest.raises(NotSupported, match="several workers"):
+        serve(ServeOptions(data_dir=tmp_path, workers=2), lambda _: None)

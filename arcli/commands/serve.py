@@ -157,6 +157,7 @@ def serve(
                 show_qr(session, link)
 
     run(options, announce)
+    session.streams.begin_line()  # after the ^C
 
 
 def _how_to_accept(url: str, own: LocalCertificate) -> Iterator[str]:

@@ -23,7 +23,7 @@ STARTED = {
 LINES = {
     "arcli find --effort th": "thorough",
     "arcli get carp": "carpet_1",
-    "arcli channel show post": "posters",
+    "arcli channel show 海": "海报墙",
     "arcli ls --profile sho": "shop",
     "arcli profile use sho": "shop",
     "arcli account show newc": "newcomer",
@@ -34,7 +34,7 @@ PATIENCE = 120  # seconds, for a busy machine
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the program, a channel "posters", a target in "default", a profile and an account."""
+    """A folder with the program, a channel "海报墙", a target in "default", a profile and an account."""
     import cv2
     import numpy as np
 
@@ -48,7 +48,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cv2.imwrite(str(picture), cv2.resize(noise, (500, 400), interpolation=cv2.INTER_CUBIC))
     assert arcli(folder, "add", picture).returncode == 0
     picture.unlink()
-    assert arcli(folder, "channel", "create", "posters").returncode == 0
+    assert arcli(folder, "channel", "create", "海报墙").returncode == 0
     assert arcli(folder, "profile", "add", "shop").returncode == 0
     assert arcli(folder, "account", "add", "newcomer").returncode == 0
     return folder

@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from arcli.errors import UsageError
+from arcli import system
+from arcli.errors import NotSupported, UsageError
 from arcli.server.metrics import MULTIPROCESS, Metrics, serve_metrics
 from arcli.server.options import ServeOptions
 from arcli.server.process.supervise import Supervisor
@@ -30,8 +31,12 @@ class Started:
 def serve(options: ServeOptions, announce: Callable[[Started], None]) -> None:
     """Serve until SIGTERM or SIGINT; `announce` is called once, when clients can connect.
 
-    Raises UsageError for an address or a certificate that cannot be used, DataDamaged, StorageNotWritable.
+    Raises UsageError for an address or a certificate that cannot be used, NotSupported for several workers
+    on Windows, DataDamaged, StorageNotWritable.
     """
+    if options.workers > 1 and not system.shares_listeners():
+        hint = "leave out --workers: one process looks up several photos at the same time (threads)"
+        raise NotSupported("several workers cannot share a socket on this system", hint=hint)
     check_tls(options)
     public, private = _channels(options)
     options, listener = listen(options)
