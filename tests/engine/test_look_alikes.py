@@ -1,12 +1,20 @@
 """Look-alikes share most of their picture; copies are one target several times in a photo."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from arcli.engine import LocalGallery
+from arcli.engine.recognition.photo_view import straight_view
+from arcli.engine.recognition.view_search import RecognizeOptions, ViewSearch
+from arcli.features import Features
 from arcli.models import AddItem, Effort, FindOptions, Picture
+from arcli.vision.decoding.decode import decode
+from arcli.vision.drawing.thumbnail import encode_thumbnail
+from arcli.vision.features.extract import extract
+from arcli.vision.features.options import CASCADE
 
 from .conftest import cv2, encoded, item, np, photo_of, poster_pixels
 
@@ -268,3 +276,62 @@ def test_the_first_answer_is_the_same_with_a_limit_and_with_candidates(
         for options in (FindOptions(), FindOptions(limit=3), FindOptions(candidates=20))
     ]
     assert first[1:] == [first[0]] * 2
+
+
+@dataclass(frozen=True)
+class TwoTargets:
+    """A channel of two targets, as the recipe sees it."""
+
+    targets: list[tuple[Features, float, bytes | None]]
+    name: str = "default"
+
+    def shortlist(
+        self, query: Features, limit: int, neighbours: int | None = None
+    ) -> list[tuple[int, float]]:
+        return [(1, 50.0), (2, 40.0)]
+
+    def load(
+        self, row_ids: Sequence[int], asked: float | None
+    ) -> dict[int, tuple[Features, float, bytes | None]]:
+        return {row_id: self.targets[row_id - 1] for row_id in row_ids}
+
+    def picture(self, row_id: int) -> bytes | None:
+        return None
+
+    def codes(self, row_id: int, search: Callable[[], object]) -> tuple[()]:
+        return ()
+
+
+def known(
+    pixels: np.ndarray, kept: Callable[[np.ndarray], np.ndarray]
+) -> tuple[Features, float, bytes | None]:
+    """What a channel stores of a picture, with the keypoints that `kept` picks by their place."""
+    features = extract(pixels, max_side=320, max_keypoints=400)
+    picked = kept(features.keypoints[:, :2])
+    fewer = Features(features.keypoints[picked], features.codes[picked], features.image_size, features.preset)
+    return fewer, 0.05, encode_thumbnail(pixels)
+
+
+def rights(places: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(places[:, 0] > 120)
+
+
+def rights_and_some(places: np.ndarray) -> np.ndarray:
+    return np.r_[np.flatnonzero(places[:, 0] <= 120)[:14], rights(places)]
+
+
+@pytest.mark.parametrize(("other", "ambiguous"), [("same art", True), ("other art", False)])
+def test_a_weak_answer_is_ambiguous_beside_a_look_alike_that_was_refused(other: str, ambiguous: bool) -> None:
+    """The photo shows what both share, and of the second target no keypoint."""
+    art = poster_pixels(60)
+    seed = {"same art": 60, "other art": 61}[other]
+    channel = TwoTargets([known(art, rights_and_some), known(darker(poster_pixels(seed)), rights)])
+    shown = art.copy()
+    shown[:, 120:] = 128
+    photo = decode(hung(shown).data or b"", name="photo")
+    view = straight_view(photo, CASCADE[Effort.NORMAL][-1])
+    [best, refused] = ViewSearch(view, [channel], FindOptions(), RecognizeOptions()).run(None)
+    assert best.reason is None
+    assert best.inliers < RecognizeOptions().likely_inliers
+    assert refused.reason not in (None, "rival")
+    assert best.ambiguous is ambiguous

@@ -17,7 +17,7 @@ from arcli.vision.matching.rectified_view import rectified_homography, rectified
 from arcli.vision.matching.refine import moved, refine
 from arcli.vision.matching.verify import Verification, verify
 from arcli.vision.scoring.appearance import Appearance, appearance
-from arcli.vision.scoring.lookalikes import PlacedTarget, copy_log_odds, log_odds
+from arcli.vision.scoring.lookalikes import PlacedTarget, copy_log_odds, homography_between, log_odds
 from arcli.vision.scoring.score import is_borderline, score
 
 
@@ -86,6 +86,17 @@ def rival_log_odds(view: PhotoView, one: VerifiedCandidate, other: VerifiedCandi
     first, second = (_placed_target(view, each) for each in (one, other))
     copied = copy_log_odds(view.photo, first, second)
     return log_odds(view.fine, first, second) if copied is None else copied
+
+
+def unplaced_log_odds(view: PhotoView, one: VerifiedCandidate, other: GalleryTarget) -> float | None:
+    """Return the same for a target that has no place of its own in the photo: it is laid where `one` is, by
+    what the two targets share. None if they are no look-alikes."""
+    between = homography_between(one.target.features, other.features)
+    if between is None:
+        return None
+    first = _placed_target(view, one)
+    homography = first.homography @ np.linalg.inv(between)
+    return log_odds(view.fine, first, PlacedTarget(other.features, other.thumbnail, homography, one.inliers))
 
 
 def _placed_target(view: PhotoView, one: VerifiedCandidate) -> PlacedTarget:

@@ -13,8 +13,16 @@ from itertools import islice, zip_longest
 
 from arcli.engine.recognition.candidates import GalleryTarget, RowVotes, SearchedChannel, VerifiedCandidate
 from arcli.engine.recognition.photo_view import PhotoView
+from arcli.engine.recognition.rivals import OPTIONS as RIVALS
 from arcli.engine.recognition.rivals import beside, by_score, is_fold, ranked, same_place
-from arcli.engine.recognition.verification import checked, placed, rival_log_odds, settled, verified
+from arcli.engine.recognition.verification import (
+    checked,
+    placed,
+    rival_log_odds,
+    settled,
+    unplaced_log_odds,
+    verified,
+)
 from arcli.features import Features
 from arcli.models import FindOptions
 from arcli.vision.geometry import area, inside
@@ -85,6 +93,7 @@ class ViewSearch:
         self._options, self._tuning = options, tuning
         self.num_keypoints = len(view.query)
         self._log_odds = cache(partial(rival_log_odds, view))
+        self._unplaced = cache(partial(unplaced_log_odds, view))
         self._settled = cache(partial(settled, view))
         self._placed = cache(partial(placed, view))
         self._checked = cache(self._check)
@@ -131,6 +140,18 @@ class ViewSearch:
         if relatives:
             more = [verified(self._view, query, target) for target in relatives]
             found = self._ranked(query, tried + more)
+        return self._compared_with_unplaced(found)
+
+    def _compared_with_unplaced(self, found: list[VerifiedCandidate]) -> list[VerifiedCandidate]:
+        """Make a weak answer ambiguous if the photo may as well show a look-alike of it that was refused:
+        with so few inliers, which of them reaches its threshold is chance."""
+        best = found[0] if found else None
+        if best is None or best.reason or best.ambiguous or best.inliers >= self._tuning.likely_inliers:
+            return found
+        for other in found[1:]:
+            ahead = None if other.reason == "rival" else self._unplaced(best, other.target)
+            if ahead is not None and ahead < RIVALS.sure:
+                return [replace(best, ambiguous=True), *found[1:]]
         return found
 
     def _verify(self, query: Features, targets: Sequence[GalleryTarget]) -> Iterator[VerifiedCandidate]:

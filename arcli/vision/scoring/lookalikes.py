@@ -95,7 +95,7 @@ def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
         return -log_odds(photo, other, one)
     if one.thumbnail is None or other.thumbnail is None or np.array_equal(one.thumbnail, other.thumbnail):
         return found
-    between = _between(one.features, other.features)
+    between = homography_between(one.features, other.features)
     trust = 1.0 if between is not None else OPTIONS.laid_by_photo
     if between is None:
         between = np.linalg.inv(other.homography) @ one.homography
@@ -135,8 +135,9 @@ def _apart(photo: Image, thumbnail: Image | None) -> float:
     return float(np.sqrt(np.square(again.astype(np.float32) - thumbnail).mean()))
 
 
-def _between(one: Features, other: Features) -> Matrix | None:
-    """Return the homography from `one` to `other` by their keypoints, None if there are too few."""
+def homography_between(one: Features, other: Features) -> Matrix | None:
+    """Return the homography from `one` to `other`, pixels of their features, by their keypoints; None if too
+    few are alike."""
     found = verify(other, one)
     if found.refusal is not None or found.num_inliers < OPTIONS.min_alike:
         return None
