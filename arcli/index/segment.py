@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from arcli.errors import DataDamaged, extra_hint
+from arcli.errors import DataDamaged, NotSupported, extra_hint
 from arcli.features import INDEX_DIM
 from arcli.files import FaultPoint, reached
 from arcli.index import codebook, flat, hnsw
@@ -143,7 +143,7 @@ def choice(setting: IndexKind, descriptors: int, beside: int = 0) -> Choice:
     over = graph_memory(descriptors, INDEX_DIM) + beside > memory_limit()
     graphs = hnsw.installed() and not codebook.installed()
     unfit = () if graphs and not over else (IndexKind.HNSW,)
-    kinds = [kind for kind in IndexKind if kind in KINDS and kind not in unfit]
+    kinds = [kind for kind in IndexKind if kind in KINDS and kind not in unfit and _costs_name(kind)]
     spent = sorted((_cost(kind, descriptors), kind) for kind in kinds)
     shown = ", ".join(f"{kind} {cost:,.0f}" for cost, kind in spent)
     why = f"cheapest as measured, in ms of CPU a search: {shown}"
@@ -153,8 +153,17 @@ def choice(setting: IndexKind, descriptors: int, beside: int = 0) -> Choice:
 
 
 def costs_of(kind: IndexKind) -> KindCosts:
-    """Return what a kind costs with the libraries that are installed."""
-    return costs().kinds[kind + WITHOUT_FAISS if KINDS[kind].joins and not codebook.installed() else kind]
+    """Return what a kind costs with the libraries that are installed. Raises NotSupported: not measured."""
+    name = _costs_name(kind)
+    if name is None:
+        raise NotSupported(f"what the index kind {kind} costs was not measured")
+    return costs().kinds[name]
+
+
+def _costs_name(kind: IndexKind) -> str | None:
+    """Return under which name the costs of a kind are shipped, None if they were not measured."""
+    name = kind + WITHOUT_FAISS if KINDS[kind].joins and not codebook.installed() else kind.value
+    return name if name in costs().kinds else None
 
 
 def _cost(kind: IndexKind, descriptors: int) -> float:

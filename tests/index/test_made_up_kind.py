@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from arcli.engine.indexing.upkeep import compact
+from arcli.errors import NotSupported
+from arcli.index.costs import costs
 from arcli.index.flat import ExactIndex
 from arcli.index.seam import Codes, Rows
-from arcli.index.segment import KINDS, NewSegment, SegmentKind
+from arcli.index.segment import KINDS, NewSegment, SegmentKind, choice, costs_of
 from arcli.models import ChannelSettings, IndexKind, SegmentFile
 from arcli.store import segments
 from tests.index.index_samples import Shop
@@ -66,3 +68,12 @@ def test_a_made_up_kind_needs_its_line_and_nothing_else(shop: Shop, monkeypatch:
 
 def test_each_kind_of_index_has_its_line() -> None:
     assert set(KINDS) == set(IndexKind) - {IndexKind.AUTO}
+
+
+def test_auto_takes_no_kind_whose_costs_were_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = costs()
+    others = {name: cost for name, cost in known.kinds.items() if not name.startswith(IndexKind.FLAT)}
+    monkeypatch.setattr("arcli.index.segment.costs", lambda: replace(known, kinds=others))
+    assert choice(IndexKind.AUTO, 50_000).kind is not IndexKind.FLAT
+    with pytest.raises(NotSupported, match="was not measured"):
+        costs_of(IndexKind.FLAT)
