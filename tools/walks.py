@@ -36,10 +36,11 @@ SHARED = re.compile(
 )
 NEWER = re.compile(
     r"arcli\.(store\.(checksums|witness|reserve|renaming):"  # damage, lost commits, a full disk
-    r"|store\.(database:Database\.lost|channel:ChannelStore\.seal|connections:idle_limit)"
+    r"|store\.(database:Database\.lost|channel:ChannelStore\.seal|rows:unsealed|connections:idle_limit)"
     r"|vision\.(decoding\.(isolation|strips)|codes\.\w+|rating\.kinds):"  # hostile and huge pictures
     r"|vision\.(decoding\.pillow:PictureHeader\.in_strips|geometry:area)"
     r"|engine\.(recognition\.verification:checked|finding:StoredChannel\.codes)"  # targets with codes
+    r"|engine\.recognition\.candidates:KnownCodes"
     r"|server\.(process\.connections:|requests\.log:|requests\.limits:Pacer)"  # floods; what is logged
     r"|console\.(options:require_report|typer_classes:ArcliGroup\.resolve_command)"  # resuming; typing errors
     r"|bulk\.(walk:picture_named|encoding:unguarded))"  # names in no encoding; cells that look like formulas
@@ -99,7 +100,7 @@ class Tracer:
         walk = self.walk
         if walk is None or event != "call" or _resumed(frame):
             return
-        called = self._function(frame)
+        called = None if frame.f_code in self._trivial else self._function(frame)
         if called is None:
             return
         outer = frame.f_back
@@ -109,9 +110,9 @@ class Tracer:
             walk.steps.add((caller[0], called))
 
     def _function(self, frame: FrameType) -> Function | None:
-        """Return what runs in a frame: None outside arcli, in what is shared, and for properties."""
+        """Return what runs in a frame: None outside arcli and in what is shared."""
         module = str(frame.f_globals.get("__name__", ""))
-        if not module.startswith("arcli.") or SHARED.match(module) or frame.f_code in self._trivial:
+        if not module.startswith("arcli.") or SHARED.match(module):
             return None
         name = re.sub(r"\.<locals>.*", "", frame.f_code.co_qualname)
         return None if name.startswith(("<module>", "__create_fn__")) else (module, name)

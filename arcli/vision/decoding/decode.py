@@ -13,10 +13,8 @@ from arcli.vision.decoding.limits import (
     LOCAL,
     SERVE,
     DecodeLimits,
-    check_bytes,
     check_size,
-    ordinary,
-    ordinary_format,
+    may_open,
     too_much_memory,
 )
 from arcli.vision.decoding.pillow import open_picture
@@ -51,14 +49,13 @@ def decode(data: bytes, *, name: str, limits: DecodeLimits = SERVE, max_side: in
     from arcli.vision.opencv import prepare
 
     prepare()
-    check_bytes(data, limits, name)
-    apart = can_isolate()
-    if apart and (limits.isolated or not ordinary_format(data)):
+    here, apart = may_open(data, limits, name), can_isolate()
+    if apart and not here:
         return _decoded(shared_pool().raster(data, name=name, limits=limits, max_side=max_side))
     image, header = open_picture(data, name)
     memory = header.memory(reduction(header, max_side))
-    check_size(header, limits, memory, name)
-    if apart and not ordinary(header, memory):
+    ordinary = check_size(header, limits, memory, name)
+    if apart and not ordinary:
         return _decoded(shared_pool().raster(data, name=name, limits=limits, max_side=max_side))
     try:
         return _decoded(rasterize(image, header, data, name=name, max_side=max_side))

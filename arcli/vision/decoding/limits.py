@@ -82,16 +82,23 @@ LOCAL = DecodeLimits(file_bytes=PICTURE_BYTES_LIMIT, pixels=250_000_000, memory=
 """For one's own files: phones take 200 megapixels, an A0 print at 300 dpi has 139."""
 
 
-def check_bytes(data: bytes, limits: DecodeLimits, name: str) -> None:
-    """Raises PictureTooLarge."""
+def may_open(data: bytes, limits: DecodeLimits, name: str) -> bool:
+    """Say whether a file may be opened outside a separate process; a file that is not a picture may.
+
+    Raises PictureTooLarge for one with too many bytes.
+    """
     if len(data) > limits.file_bytes:
         raise PictureTooLarge(
             f"{name}: {len(data):,} bytes, over {limits.file_bytes:,}", hint=SMALLER, item=name
         )
+    kind = picture_format(data)
+    return not limits.isolated and (kind is None or kind in _PLAIN)
 
 
-def check_size(header: PictureHeader, limits: DecodeLimits, memory: int, name: str) -> None:
+def check_size(header: PictureHeader, limits: DecodeLimits, memory: int, name: str) -> bool:
     """Refuse a picture without area, with too many pixels, or that takes too much memory to decode.
+
+    Return whether it can be decoded in little time and memory, whatever its content.
 
     memory: bytes that decoding takes.
 
@@ -108,6 +115,7 @@ def check_size(header: PictureHeader, limits: DecodeLimits, memory: int, name: s
         )
     if memory > limits.bytes_of_memory():
         raise too_much_memory(name, memory)
+    return _is_ordinary(header, memory)
 
 
 def too_much_memory(name: str, needed: int | None = None) -> PictureTooLarge:
@@ -118,19 +126,12 @@ def too_much_memory(name: str, needed: int | None = None) -> PictureTooLarge:
     return PictureTooLarge(f"{name}: decoding it takes {amount}", hint=SMALLER, item=name)
 
 
-def ordinary(header: PictureHeader, memory: int) -> bool:
-    """Say whether a picture can be decoded in little time, and in `memory` bytes, whatever its content."""
+def _is_ordinary(header: PictureHeader, memory: int) -> bool:
     if header.format not in _PLAIN or header.scans * header.area > DECODING.ordinary_scans:
         return False
     if header.format is not PictureFormat.JPEG and header.area > DECODING.ordinary_area:
         return False
     return memory <= DECODING.ordinary_memory
-
-
-def ordinary_format(data: bytes) -> bool:
-    """Say whether a file may be opened outside a separate process; a file that is not a picture may."""
-    kind = picture_format(data)
-    return kind is None or kind in _PLAIN
 
 
 def _free_memory() -> int:
