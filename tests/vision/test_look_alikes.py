@@ -26,10 +26,12 @@ def photo_of(target: np.ndarray, light: tuple[float, float, float] = (1, 1, 1)) 
     return (photo * np.array(light)).clip(0, 255).astype(np.uint8)
 
 
-def placed(pixels: np.ndarray, *, inliers: int = 40, thumbnail: bool = True) -> PlacedTarget:
+def placed(
+    pixels: np.ndarray, *, inliers: int = 40, thumbnail: bool = True, kept: np.ndarray | None = None
+) -> PlacedTarget:
     features = extract(pixels, max_side=400, max_keypoints=400)
     small = thumbnail_pixels(encode_thumbnail(shrink(pixels, 128)))
-    return PlacedTarget(features, small if thumbnail else None, PLACE, inliers)
+    return PlacedTarget(features, small if thumbnail else None, PLACE, inliers, lambda: kept)
 
 
 def look_alike(seed: int, spot: np.ndarray | int) -> np.ndarray:
@@ -271,3 +273,32 @@ def test_a_copy_saved_smaller_is_told_too(version: Callable[[np.ndarray], np.nda
         copy = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
         assert copy is not None
         assert sign * (copy_log_odds(copy, one, other) or 0) > OPEN
+
+
+def worded(words: str) -> np.ndarray:
+    """A picture with small print, too fine for its thumbnail."""
+    pixels = textured(1).copy()
+    for ink, thick in (((20, 20, 20), 4), ((240, 240, 240), 1)):
+        cv2.putText(pixels, words, (120, 120), cv2.FONT_HERSHEY_SIMPLEX, 0.35, ink, thick, cv2.LINE_AA)
+    return pixels
+
+
+@pytest.mark.parametrize("light", [(1, 1, 1), (0.5, 0.5, 0.5)])
+def test_small_print_is_read_from_the_pictures_that_are_kept(light: tuple[float, float, float]) -> None:
+    one, other = worded("SUMMER"), worded("WINTER")
+    with_kept = placed(one, kept=one), placed(other, kept=other)
+    assert abs(log_odds(photo_of(one, light), placed(one), placed(other))) < OPEN
+    assert log_odds(photo_of(one, light), *with_kept) > OPEN
+    assert log_odds(photo_of(other, light), *with_kept) < -OPEN
+    assert abs(log_odds(photo_of(one, light), placed(one, kept=one), placed(other))) < OPEN
+
+
+@pytest.mark.parametrize("version", TONED)
+def test_by_pictures_that_are_kept_tones_are_never_surely_wrong(
+    version: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    one, other = textured(1), version(textured(1))
+    kept = placed(one, kept=one), placed(other, kept=other)
+    for shown, sign in ((one, 1), (other, -1)):
+        photo = photo_of(cv2.GaussianBlur(shown, (0, 0), 1.5), (0.7, 0.75, 0.8))
+        assert sign * log_odds(photo, *kept) > -OPEN

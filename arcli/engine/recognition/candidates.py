@@ -113,12 +113,16 @@ class GalleryTarget:
         """The QR and bar codes in it, in pixels of its features' size."""
         return self.channel.codes(self.row_id, self._search_codes)
 
+    @cached_property
+    def kept(self) -> Pixels | None:
+        """The picture that the channel keeps, (H, W, 3) BGR; None if it keeps none, or it is damaged."""
+        stored = self.channel.picture(self.row_id)
+        return thumbnail_pixels(stored) if stored else None
+
     def _search_codes(self) -> Codes:
         if self.thumbnail is None or not may_hold_code(self.thumbnail):
             return ()
-        stored = self.channel.picture(self.row_id)
-        kept = thumbnail_pixels(stored) if stored else None
-        pixels = self.thumbnail if kept is None else kept
+        pixels = self.thumbnail if self.kept is None else self.kept
         to_features = scaling(pixel_size(pixels), self.features.image_size)
         return tuple(code.moved(to_features) for code in find_codes(pixels))
 

@@ -17,7 +17,13 @@ from arcli.vision.matching.rectified_view import rectified_homography, rectified
 from arcli.vision.matching.refine import moved, refine
 from arcli.vision.matching.verify import Verification, verify
 from arcli.vision.scoring.appearance import Appearance, appearance
-from arcli.vision.scoring.lookalikes import PlacedTarget, copy_log_odds, homography_between, log_odds
+from arcli.vision.scoring.lookalikes import (
+    Matrix,
+    PlacedTarget,
+    copy_log_odds,
+    homography_between,
+    log_odds,
+)
 from arcli.vision.scoring.score import is_borderline, score
 
 
@@ -96,13 +102,17 @@ def unplaced_log_odds(view: PhotoView, one: VerifiedCandidate, other: GalleryTar
         return None
     first = _placed_target(view, one)
     homography = first.homography @ np.linalg.inv(between)
-    return log_odds(view.fine, first, PlacedTarget(other.features, other.thumbnail, homography, one.inliers))
+    return log_odds(view.fine, first, _placed_at(homography, one.inliers, other))
 
 
 def _placed_target(view: PhotoView, one: VerifiedCandidate) -> PlacedTarget:
     homography = one.verification.homography
     assert homography is not None, "accepted candidates have one"
-    return PlacedTarget(one.target.features, one.target.thumbnail, view.to_fine @ homography, one.inliers)
+    return _placed_at(view.to_fine @ homography, one.inliers, one.target)
+
+
+def _placed_at(homography: Matrix, inliers: int, target: GalleryTarget) -> PlacedTarget:
+    return PlacedTarget(target.features, target.thumbnail, homography, inliers, lambda: target.kept)
 
 
 def _appearance(view: PhotoView, found: Verification, target: GalleryTarget) -> Appearance | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arcli import system
-from arcli.errors import NotSupported, UsageError
+from arcli.errors import NotSupported, ShellHint, UsageError
 from arcli.server.metrics import MULTIPROCESS, Metrics, serve_metrics
 from arcli.server.options import ServeOptions
 from arcli.server.process.supervise import Supervisor
@@ -35,7 +35,7 @@ def serve(options: ServeOptions, announce: Callable[[Started], None]) -> None:
     on Windows, DataDamaged, StorageNotWritable.
     """
     if options.workers > 1 and not system.shares_listeners():
-        hint = "leave out --workers: one process looks up several photos at the same time (threads)"
+        hint = ShellHint("leave out --workers: one process looks up several photos at once, in threads")
         raise NotSupported("several workers cannot share a socket on this system", hint=hint)
     check_tls(options)
     public, private = _channels(options)

@@ -10,6 +10,7 @@ can tell tones and the colour of the whole.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from arcli.features import Features
 from arcli.vision.drawing.thumbnail import encode_thumbnail, thumbnail_pixels
+from arcli.vision.features.extract import shrink
 from arcli.vision.geometry import Size, area, corners, pixel_size, project, scaling
 from arcli.vision.matching.verify import verify
 from arcli.vision.opencv import cv2
@@ -31,15 +33,17 @@ class LookAlikeOptions:
     """How a photo votes between two look-alikes (docs/appendix/recognition.md, "Look-alikes, and many
     targets").
 
-    weight: of what a photo shows of the difference (.3 to 1). hidden: share of the difference, up or down,
-    that says nothing (0 to .25: .5 is expected); neither: one that is neither's (.9 to 1.5); neither_colour:
-    the same of colour (1.2 to 2), which looks stronger under glare: the photo's contrast is known by detail,
-    which glare takes. unsure: standard deviation that a share has anyway (.05 to .2); scatter: weight of the
-    blocks' disagreement (1 to 3). laid_by_photo: worth where only the photo says how one lies on the other (0
-    to 1). min_alike: inliers from which the targets themselves say it (8 to 30). inliers: weight of the
-    logarithm of their ratio (0 to 5); most_by_inliers: what they count for at most where the pictures can be
-    compared (0 to 1): a stronger print has more of them, whichever is seen. finer: px of the photo for one of
-    the thumbnail, above which the photo is shrunk first (2 to 3). min_pixels: of a thumbnail that have to be
+    clear: log-odds below which the pictures that are kept are compared too (2 to 5), at finer_sides (px, 160
+    to 320), where detail may tell: the noise of its share is finer_noise at most (.3 to 1). weight: of what a
+    photo shows of the difference (.3 to 1). hidden: share of the difference, up or down, that says nothing (0
+    to .25: .5 is expected); neither: one that is neither's (.9 to 1.5); neither_colour: the same of colour
+    (1.2 to 2), which looks stronger under glare: the photo's contrast is known by detail, which glare takes.
+    unsure: standard deviation that a share has anyway (.05 to .2); scatter: weight of the blocks'
+    disagreement (1 to 3). laid_by_photo: worth where only the photo says how one lies on the other (0 to 1).
+    min_alike: inliers from which the targets themselves say it (8 to 30). inliers: weight of the logarithm of
+    their ratio (0 to 5); most_by_inliers: what they count for at most where the pictures can be compared (0
+    to 1): a stronger print has more of them, whichever is seen. finer: px of the photo for one of the
+    thumbnail, above which the photo is shrunk first (2 to 3). min_pixels: of a thumbnail that have to be
     visible (50 to 1000). copy: levels (RMS) that a copy of a picture is off its thumbnail at most (3 to 8;
     photos are off by 14 and more); copy_noise: that a copy is off anyway (.2 to 2); by_copy: weight of the
     logarithm of the ratio of squares (2 to 6), and copy_most: the greatest that counts (3 to 8). rounded: px
@@ -47,6 +51,9 @@ class LookAlikeOptions:
     that do not count either (3 to 7).
     """
 
+    clear: float = math.log(19)
+    finer_sides: tuple[int, ...] = (256, 192)
+    finer_noise: float = 0.6
     weight: float = 0.8
     hidden: float = 0.2
     neither: float = 1.2
@@ -75,12 +82,14 @@ Matrix = npt.NDArray[np.float64]
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedTarget:
     """A target and its place in a photo. homography: (3, 3), from its extraction size to the photo's
-    pixels. thumbnail: (h, w, 3) BGR, None if there is none."""
+    pixels. thumbnail: (h, w, 3) BGR, None if there is none. kept: returns a larger picture of it, (H, W, 3)
+    BGR, None if there is none."""
 
     features: Features
     thumbnail: Image | None
     homography: Matrix
     inliers: int
+    kept: Callable[[], Image | None]
 
 
 def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
@@ -102,9 +111,31 @@ def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
     laid = _laid(photo, (one, one.thumbnail), (other, other.thumbnail), between)
     if laid.visible.sum() < OPTIONS.min_pixels:
         return found
-    by_detail = _vote(share_of(compared_by_detail(laid)), OPTIONS.neither)
-    by_colour = _vote(share_of(compared_by_colour(laid)), OPTIONS.neither_colour)
-    return found + trust * OPTIONS.weight * (by_detail + by_colour)
+    detail, colour = share_of(compared_by_detail(laid)), share_of(compared_by_colour(laid))
+    by_colour = found + trust * OPTIONS.weight * _vote(colour, OPTIONS.neither_colour)
+    by_both = by_colour + trust * OPTIONS.weight * _vote(detail, OPTIONS.neither)
+    if abs(by_both) >= OPTIONS.clear or detail.noise > OPTIONS.finer_noise:
+        return by_both
+    by_finer = _vote_by_kept(photo, one, other, between)
+    return by_both if by_finer is None else by_colour + trust * OPTIONS.weight * by_finer
+
+
+def _vote_by_kept(photo: Image, one: PlacedTarget, other: PlacedTarget, between: Matrix) -> float | None:
+    """Return the vote by detail of the pictures that are kept, the weakest of a few sizes and none where they
+    disagree: by one size alone, versions that differ in tones were told apart wrongly. None: not kept.
+
+    Colour is seen in thumbnails as well: what light and tones do to it is no noise that more pixels lessen.
+    """
+    first, second = one.kept(), other.kept()
+    if first is None or second is None:
+        return None
+    votes = []
+    for side in OPTIONS.finer_sides:
+        laid = _laid(photo, (one, shrink(first, side)), (other, shrink(second, side)), between)
+        votes.append(_vote(share_of(compared_by_detail(laid)), OPTIONS.neither))
+        if votes[-1] * votes[0] <= 0:
+            return 0.0
+    return min(votes, key=abs)
 
 
 def copy_log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float | None:
