@@ -42,7 +42,7 @@ export function statisticsTab(panel, { api, channel, signal, fail }) {
 }
 
 function chart(days, counts) {
-  const [width, height, foot] = [720, 200, 22];
+  const [width, height, foot] = [720, 200, 32];
   const most = Math.max(1, ...counts);
   const step = width / days.length;
   const bars = counts.map((count, i) => {
@@ -52,8 +52,8 @@ function chart(days, counts) {
   });
   const note = (x, y, text, anchor) => make("text", { x, y, "text-anchor": anchor }, text);
   return make("svg", { class: "chart", viewBox: `0 0 ${width} ${height + foot}`, role: "img", "aria-label": t("stats.chart") },
-    make("line", { x1: 0, x2: width, y1: height, y2: height }), bars, note(0, 14, number(most), "start"),
-    note(0, height + 16, words(days[0]), "start"), note(width, height + 16, words(days[days.length - 1]), "end"));
+    make("line", { x1: 0, x2: width, y1: height, y2: height }), bars, note(0, 20, number(most), "start"),
+    note(0, height + 26, words(days[0]), "start"), note(width, height + 26, words(days[days.length - 1]), "end"));
 }
 
 function table(head, rows) {
