@@ -74,7 +74,7 @@ def migrate(
     Pictures, features (nothing is extracted again), metadata, dates, settings and match counts go along;
     accounts and grants do not. The source stays as it is: remove its channels when the new ones are in use.
 
-    Example: arcli --profile big migrate --from-profile local
+    Example: arcli migrate --from-profile local --profile big
     """
     session = Session.of(ctx)
     if tables:

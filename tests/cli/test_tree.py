@@ -69,9 +69,22 @@ CALLS = {
     "export": "export NEW",
     "backup": "backup NEW",
     "restore": "restore ALL --verify",
+    "migrate": "migrate films --from-profile elsewhere",
 }
 # Whose second call finds another state:
-CHANGING = ("rm", "add", "rotate", "revoke", "create", "export", "rename", "copy", "backup", "restore")
+CHANGING = (
+    "rm",
+    "add",
+    "rotate",
+    "revoke",
+    "create",
+    "export",
+    "rename",
+    "copy",
+    "backup",
+    "restore",
+    "migrate",
+)
 NO_CHANNEL = (
     "profile",
     "channel",
@@ -79,6 +92,7 @@ NO_CHANNEL = (
     "serve",
     "backup",
     "restore",
+    "migrate",
 )  # --channel means little or nothing to these
 UNKNOWN_TARGET = ["get nobody", "update nobody --inactive", "rm nobody --yes"]
 
@@ -90,6 +104,9 @@ def words(tmp_path: Path, filled: FakeGallery, run: Run, monkeypatch: pytest.Mon
     listing = tmp_path / "photos.csv"
     listing.write_text("photo,identifier\nphoto.jpg,alpha\n")
     run("profile", "add", "mine")
+    run("profile", "add", "elsewhere", "--data-dir", str(tmp_path / "elsewhere"))
+    with Catalog.open(tmp_path / "elsewhere", create=True) as catalog:
+        catalog.create_channel("films", ChannelSettings(), 1)
     monkeypatch.chdir(tmp_path)
     for folder in (tmp_path / "data" / "arcli", tmp_path / "data"):
         _accounts(folder)
