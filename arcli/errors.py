@@ -12,7 +12,7 @@ ArcliError (70)
 │                   TargetInactive
 ├── PictureRefused (7): PictureNotFound, UnreadablePicture, PictureTooLarge, TooFewFeatures,
 │                       InvalidIdentifier, LevelTooLow, DuplicatePicture
-├── Busy (8): Locked
+├── Busy (8): Locked, Deadlock
 ├── DataDamaged (9): DataTooNew
 ├── Unreachable (10): TimedOut
 ├── LimitExceeded (11): QuotaExceeded, RateLimited, DiskFull, MemoryLimit,

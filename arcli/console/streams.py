@@ -73,7 +73,12 @@ class Streams:
 
     def _above_bar(self) -> AbstractContextManager[None]:
         """Make room for data on the terminal; whoever reads a pipe may write there too, so its bar ends."""
-        if self.bar is not None and not self.terminal("stdout") and _is_pipe(sys.stdout.fileno()):
+        if (
+            self.bar is not None
+            and sys.stdout is not None
+            and not self.terminal("stdout")
+            and _is_pipe(sys.stdout.fileno())
+        ):
             self.bar.close()
             self.bar = None
         return self.away()
@@ -100,6 +105,8 @@ class Streams:
 
     def complain(self, text: str, *, label: str = "") -> None:
         """Write a line on stderr even with --quiet; it is not an error if stderr is gone."""
+        if sys.stderr is None:
+            return
         line = printable(text)
         if label:
             colour = _LABELS[label] if self.colour("stderr") else ""

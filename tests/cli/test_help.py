@@ -98,7 +98,7 @@ def test_a_slip_of_the_finger_names_what_was_meant(run: Run, words: str, meant: 
         ("ls --level 9", "--level: 9 is out of range (1-5)", "run: arcli ls --help"),
         ("channel estimate --targets 0", "--targets: 0 is out of range (at least 1)", None),
         ("find x --threshold y", "--threshold: 'y' is not a number", "run: arcli find --help"),
-        ("-f xml ls", "--format: 'xml' is not one of 'table', 'json', 'jsonl', 'csv', 'ids'", None),
+        ("-f xml ls", "--format: 'xml' is not one of 'table', 'json', 'jsonl', 'csv', 'excel', 'ids'", None),
         ("ls extra more", "unexpected argument: extra more", "run: arcli ls --help"),
         ("find --effort", "--effort needs a value", None),
     ],

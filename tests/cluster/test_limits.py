@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 
 from arcli.errors import Unreachable
@@ -24,6 +23,7 @@ from arcli.store.protocols import FailedAttempts
 from tests.cluster.servers import fresh_cluster
 from tests.cluster.test_access import Shell
 
+psycopg = pytest.importorskip("psycopg", reason="the extra cluster is not installed")
 ACCOUNT, ADDRESS = "shöp", "192.0.2.7"
 MOST = ServeOptions(data_dir=Path()).failures_per_address
 
