@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -23,7 +24,10 @@ from arcli.store.protocols import FailedAttempts
 from tests.cluster.servers import fresh_cluster
 from tests.cluster.test_access import Shell
 
-psycopg = pytest.importorskip("psycopg", reason="the extra cluster is not installed")
+if TYPE_CHECKING:
+    import psycopg
+else:
+    psycopg = pytest.importorskip("psycopg", reason="the extra cluster is not installed")
 ACCOUNT, ADDRESS = "shöp", "192.0.2.7"
 MOST = ServeOptions(data_dir=Path()).failures_per_address
 

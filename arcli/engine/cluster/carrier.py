@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -43,6 +44,7 @@ class Carrier:
         self._thread = ThreadPoolExecutor(1, "carrier") if background else None
         self._queued: Future[None] | None = None
         self._failed: str | None = None
+        self._guard = threading.Lock()
 
     @property
     def background(self) -> bool:
@@ -76,9 +78,10 @@ class Carrier:
     def carry(self, *, removed_seconds: float = CARRIER.removed_seconds) -> int:
         """Carry all that is pending, then delete what was removed; return how many rows were carried.
 
-        Raises Locked while another process carries, Unreachable.
+        Waits while another thread of this carrier does. Raises Locked while another process carries,
+        Unreachable.
         """
-        with self._transit.carrying():
+        with self._guard, self._transit.carrying():
             place = self._transit.begin_again() if self._transit.moved() else self._transit.place()
             collection = MilvusCollection(self._service, place.collection)
             collection.make()

@@ -7,7 +7,7 @@ time works, which holds an advisory lock: that ends with its connection, however
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from arcli.errors import Locked
@@ -39,7 +39,13 @@ class Transit:
         with translated(), closing_quietly(self._database.connect()) as raw:
             if not raw.execute("SELECT pg_try_advisory_lock(%s)", (_CARRIER,)).fetchone()[0]:
                 raise Locked("another process is bringing the index up to date")
-            yield
+            try:
+                yield
+            finally:
+                with suppress(
+                    Exception
+                ):  # a lost connection has let go of it; a closed one does a little later
+                    raw.execute("SELECT pg_advisory_unlock(%s)", (_CARRIER,))
 
     def place(self) -> IndexPlace:
         with self._database.read() as connection:
