@@ -251,7 +251,7 @@ def migration(source: Settings, target: Settings) -> Migration:
 
     from_place, place = own_place(source), own_place(target)
     if from_place == place:
-        raise UsageError("channels cannot be moved to where they are", item=source.profile.value)
+        raise UsageError("source and destination are the same place", item=source.profile.value)
     return Migration(_channels_of(from_place), _channels_of(place))
 
 

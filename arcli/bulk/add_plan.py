@@ -98,7 +98,9 @@ class Shard:
         found = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
         shard = cls(int(found[1]), int(found[2])) if found else None
         if shard is None or not 1 <= shard.number <= shard.count:
-            raise UsageError(f"{text!r} is no part", hint="1/4, 2/4, 3/4 and 4/4 are all parts of a whole")
+            raise UsageError(
+                f"{text!r} is not a part such as 1/4", hint="1/4, 2/4, 3/4 and 4/4 are all parts of a whole"
+            )
         return shard
 
     def has(self, identifier: str) -> bool:

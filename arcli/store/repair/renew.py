@@ -95,7 +95,7 @@ def _fill(
     if not any(table.rows for table in carried):
         raise DataDamaged(f"nothing can be read of {database.path}", item=str(database.path))
     if new.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
-        raise DataDamaged(f"{database.path} could not be written anew", item=str(database.path))
+        raise DataDamaged(f"{database.path} could not be rewritten", item=str(database.path))
     new.execute("PRAGMA journal_mode = WAL")
     return carried, complaints
 

@@ -51,7 +51,7 @@ def _make_empty(folder: Path) -> None:
 
 
 def _channel(record: ChannelRecord, folder: Path) -> Iterator[Finding]:
-    """Read a sound store where it is; of a damaged one, a copy that is written anew."""
+    """Read a sound store where it is; of a damaged one, a copy that is written afresh."""
     (folder / PICTURES).mkdir(parents=True)
     with ChannelStore(record.folder, readonly=True) as store:
         if not is_damaged(store.database):
