@@ -302,3 +302,14 @@ def test_by_pictures_that_are_kept_tones_are_never_surely_wrong(
     for shown, sign in ((one, 1), (other, -1)):
         photo = photo_of(cv2.GaussianBlur(shown, (0, 0), 1.5), (0.7, 0.75, 0.8))
         assert sign * log_odds(photo, *kept) > -OPEN
+
+
+@pytest.mark.parametrize("light", [(1, 1, 1), (0.1, 0.1, 0.1)])
+def test_what_leaves_the_photo_is_no_obstacle(light: tuple[float, float, float]) -> None:
+    """To the last column of pixels in view, and beyond."""
+    one, other = worded("SUMMER"), worded("WINTER")
+    for shift in range(0, 480, 24):
+        away = np.array([[1, 0, shift], [0, 1, 0], [0, 0, 1]], float) @ PLACE
+        photo = cv2.warpPerspective(one, away, (480, 400), borderValue=(90, 120, 90))
+        targets = [replace(placed(pixels, kept=pixels), homography=away) for pixels in (one, other)]
+        assert math.isfinite(log_odds((photo * np.array(light)).astype(np.uint8), *targets))

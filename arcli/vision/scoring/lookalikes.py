@@ -132,6 +132,8 @@ def _vote_by_kept(photo: Image, one: PlacedTarget, other: PlacedTarget, between:
     votes = []
     for side in OPTIONS.finer_sides:
         laid = _laid(photo, (one, shrink(first, side)), (other, shrink(second, side)), between)
+        if laid.visible.sum() < OPTIONS.min_pixels:
+            return 0.0  # it was laid elsewhere
         votes.append(_vote(share_of(compared_by_detail(laid)), OPTIONS.neither))
         if votes[-1] * votes[0] <= 0:
             return 0.0

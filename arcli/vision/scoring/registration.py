@@ -107,7 +107,7 @@ def _evened(plane: Plane, inside: Plane, blur: float) -> Plane:
     band = inside * (blurred(plane, inside, blur) - blurred(plane, inside, DETAIL.band * blur))
     side = 2 * round(max(DETAIL.around * blur, DETAIL.around)) + 1
     squares, share = (cv2.blur(each, (side, side)) for each in (band * band, inside))
-    return np.asarray(band / (np.sqrt(squares / np.maximum(share, 1e-3)) + _FAINT), np.float32)
+    return np.asarray(band / (np.sqrt(np.maximum(squares, 0) / np.maximum(share, 1e-3)) + _FAINT), np.float32)
 
 
 def _whole(mask: Plane) -> Plane:
