@@ -1,3 +1,4 @@
 """The web pages `/scan` and `/gallery` and the module arcli.js: `web` holds their files as they are served
-(no build step), `samples` the pictures of the demonstration; `static` makes them routes.
+(no build step, so the two pages repeat their head), `samples` the pictures of the demonstration; `static`
+makes them routes.
 """

@@ -2,12 +2,15 @@
 import { fill, make } from "./dom.js";
 import { explain, t } from "./texts.js";
 
-/** Ask for changes and `save` them; returns whether anything was saved. */
-export function editTarget(dialog, target, save) {
+/** Ask for changes and `save` them; returns whether anything was saved. `hints`: a promise of what to improve. */
+export function editTarget(dialog, target, save, hints) {
   const metadata = make("textarea", { rows: 8, spellcheck: false, value: target.metadata ?? "" });
   const ratio = make("input", { inputMode: "decimal", value: target.matchratio ?? "" });
   const active = make("input", { type: "checkbox", checked: target.active });
   const trouble = make("p", { class: "error", role: "alert" });
+  const notes = make("ul", { class: "notes", "aria-label": t("gallery.hints") });
+  hints.then((found) => fill(notes, found.map(({ message, advice }) =>
+    make("li", {}, [message, advice].filter(Boolean).join(" ")))), () => {}); // without the picture there are none
   return new Promise((done) => {
     let saved = false;
     const submit = async (event) => {
@@ -23,7 +26,7 @@ export function editTarget(dialog, target, save) {
         trouble.textContent = explain(error);
       }
     };
-    const form = make("form", { onsubmit: submit }, make("h2", { id: "dialog-title" }, target.identifier),
+    const form = make("form", { onsubmit: submit }, make("h2", { id: "dialog-title" }, target.identifier), notes,
       make("label", {}, t("gallery.metadata"), metadata), make("label", {}, t("gallery.ratio"), ratio),
       make("label", {}, active, " ", t("gallery.active.is")), trouble,
       make("div", { class: "bar" }, make("button", { class: "main" }, t("gallery.save")),

@@ -47,7 +47,7 @@ export function targetsTab(panel, { api, channel, signal, fail, toast }) {
       const page = await api.targets(channel, query, until);
       if (page.targets.length === 0 && page.totalcount > 0 && query.position > 0) {
         query.position = Math.floor((page.totalcount - 1) / PAGE) * PAGE;
-        load();
+        await load();
         return;
       }
       show(page, until);
@@ -96,14 +96,27 @@ export function targetsTab(panel, { api, channel, signal, fail, toast }) {
   }
 
   async function edit(target) {
-    if (await editTarget(byId("dialog"), target, (changes) => api.update(channel, target.identifier, changes))) load();
+    const save = (changes) => api.update(channel, target.identifier, changes);
+    if (!await editTarget(byId("dialog"), target, save, hints(target))) return;
+    await load();
+    focusOn(target.identifier);
+  }
+
+  async function hints({ identifier }) {
+    return (await api.check(channel, await api.picture(channel, identifier, signal))).hints;
+  }
+
+  /** Give the focus to a target's first button: the one that had it went with the old list. */
+  function focusOn(identifier) {
+    list.querySelector(`[aria-label=${JSON.stringify(`${t("gallery.edit")}: ${identifier}`)}]`)?.focus();
   }
 
   async function remove({ identifier }) {
     try {
       const { removed } = await api.remove(channel, identifier);
       toast(t("gallery.removed", { identifier }), { words: t("gallery.undo"), act: () => undo(identifier, removed) });
-      load();
+      await load();
+      byId("toast").querySelector("button")?.focus();
     } catch (error) {
       fail(error);
     }
@@ -116,7 +129,9 @@ export function targetsTab(panel, { api, channel, signal, fail, toast }) {
     } catch (error) {
       toast(explain(error));
     }
-    if (!signal.aborted) load();
+    if (signal.aborted) return;
+    await load();
+    focusOn(identifier);
   }
 }
 

@@ -49,6 +49,7 @@ export default {
   "gallery.none": "No targets.",
   "gallery.level.is": "Level {level}",
   "gallery.edit": "Edit",
+  "gallery.hints": "What could be better",
   "gallery.remove": "Remove",
   "gallery.removed": "{identifier} was removed.",
   "gallery.undo": "Undo",

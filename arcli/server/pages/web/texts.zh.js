@@ -49,6 +49,7 @@ export default {
   "gallery.none": "没有目标。",
   "gallery.level.is": "等级 {level}",
   "gallery.edit": "编辑",
+  "gallery.hints": "可以改进之处",
   "gallery.remove": "删除",
   "gallery.removed": "已删除 {identifier}。",
   "gallery.undo": "撤销",
