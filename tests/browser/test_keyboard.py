@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Opener, Site
+from tests.browser.conftest import ROOT, Opener, Site
 from tests.browser.test_gallery import signed_in
 
 FOCUSED = """() => {
@@ -96,6 +97,19 @@ def test_the_dialog_of_a_target_says_what_could_be_better(site: Site, open_page:
     page = signed_in(site, open_page)
     page.click("[aria-label='Edit: webcam']")
     page.wait_for_selector("dialog[open] [aria-label='What could be better'] li:has-text('contrast')")
+    page = signed_in(site, open_page, locale="zh-CN")
+    page.click("[aria-label='编辑: webcam']")
+    page.wait_for_selector("dialog[open] [aria-label='可以改进之处'] li:has-text('对比度低')")
+
+
+def test_each_hint_has_chinese_words() -> None:
+    rating = (ROOT / "arcli/vision/rating").glob("*.py")
+    codes = {
+        code for path in rating for code in re.findall(r'code="(\w+)"', path.read_text(encoding="utf-8"))
+    }
+    assert len(codes) > 10
+    words = (ROOT / "arcli/server/pages/web/texts.zh.js").read_text(encoding="utf-8")
+    assert {code for code in codes if f'"hint.{code}"' not in words} == set()
 
 
 def test_each_control_of_scan_is_reached_and_seen(site: Site, open_page: Opener) -> None:

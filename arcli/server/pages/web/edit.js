@@ -1,6 +1,6 @@
 // A dialog for a target's metadata, match ratio and state.
 import { fill, make } from "./dom.js";
-import { explain, t } from "./texts.js";
+import { advise, explain, t } from "./texts.js";
 
 /** Ask for changes and `save` them; returns whether anything was saved. `hints`: a promise of what to improve. */
 export function editTarget(dialog, target, save, hints) {
@@ -9,8 +9,8 @@ export function editTarget(dialog, target, save, hints) {
   const active = make("input", { type: "checkbox", checked: target.active });
   const trouble = make("p", { class: "error", role: "alert" });
   const notes = make("ul", { class: "notes", "aria-label": t("gallery.hints") });
-  hints.then((found) => fill(notes, found.map(({ message, advice }) =>
-    make("li", {}, [message, advice].filter(Boolean).join(" ")))), () => {}); // without the picture there are none
+  const show = (found) => fill(notes, found.map((hint) => make("li", {}, advise(hint))));
+  hints.then(show, () => {}); // without the picture there are none
   return new Promise((done) => {
     let saved = false;
     const submit = async (event) => {

@@ -12,6 +12,11 @@ export function t(name, places = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, place) => (place in places ? String(places[place]) : whole));
 }
 
+/** What could be better about a picture: in the server's own English words, which have the numbers too. */
+export function advise({ code, message, advice }) {
+  return words[`hint.${code}`] ?? [message, advice].filter(Boolean).join("; ");
+}
+
 /** What to tell a person about an error. */
 export function explain(error) {
   const known = words[`error.${error.code}`];

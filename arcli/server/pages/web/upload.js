@@ -1,6 +1,6 @@
 // Adding pictures: dropped or chosen, each checked first, then sent; a list says how far each one is.
 import { fill, make } from "./dom.js";
-import { explain, number, t } from "./texts.js";
+import { advise, explain, number, t } from "./texts.js";
 
 const AT_A_TIME = 2;
 
@@ -43,7 +43,7 @@ export function uploadTab(panel, { api, channel, signal, say }) {
     try {
       const { level, hints, duplicates } = await api.check(channel, row.file);
       const alike = duplicates.filter((one) => one.identifier).map((one) => t("add.alike", { identifier: one.identifier }));
-      fill(row.notes, [...hints.map(({ message, advice }) => [message, advice].filter(Boolean).join(" ")), ...alike]
+      fill(row.notes, [...hints.map(advise), ...alike]
         .map((text) => make("li", {}, text)));
       if (level === undefined || level === null) return mark(row, "bad", t("error.too_few_features"));
       return mark(row, "checked", t("add.level", { level }));
