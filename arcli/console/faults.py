@@ -31,7 +31,7 @@ _NO_MEMORY = ("Cannot allocate memory", "failed to map segment", "Insufficient m
 _SOME_FILES = 8  # what imports, a store and its logs open at the same time, at least
 _DEEPEST = 10  # how many causes of an error are examined
 _TYPERS = {
-    r"^(No such option: \S+).*": r"\1",
+    r"^No such option:? '?(--?[^\s'.]+).*": r"no such option: \1",
     r"^Got unexpected extra arguments?(?:\(s\))? \((.*)\)": r"unexpected argument: \1",
     r"^Option '(.*)' requires an argument": r"\1 needs a value",
     r"^Invalid value for '(.*?)'(?: / '.*?')?: ": r"\1: ",
