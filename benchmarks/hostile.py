@@ -237,6 +237,19 @@ def served(folder: Path) -> Any:
         print(json.dumps({"stopped_in_seconds": round(time.monotonic() - began, 2)}))
 
 
+def compared(quiet: list[float], beside: list[float], name: str) -> dict[str, Any]:
+    """Return the medians (ms) of lookups (s; 60: refused) alone and beside others, and their ratio."""
+    idle, median = statistics.median(quiet), statistics.median(beside)
+    return {
+        "idle_ms": round(idle * 1000, 1),
+        f"{name}_ms": round(median * 1000, 1),
+        "worst_ms": round(max(beside) * 1000, 1),
+        "refused": sum(value == 60.0 for value in beside),
+        "ratio": round(median / idle, 2),
+        "lookups": len(beside),
+    }
+
+
 def measure(*, seconds: float, addresses: int, only: str | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch, served(Path(scratch) / "data") as site:
         lookups(site, number=4)
@@ -251,16 +264,7 @@ def measure(*, seconds: float, addresses: int, only: str | None) -> dict[str, An
         beside = lookups(site, number=1000, until=until)
         sent = counts.get(timeout=120)
         attacker.join()
-    idle_median, median = statistics.median(quiet), statistics.median(beside)
-    return {
-        "idle_ms": round(idle_median * 1000, 1),
-        "attacked_ms": round(median * 1000, 1),
-        "worst_ms": round(max(beside) * 1000, 1),
-        "refused": sum(value == 60.0 for value in beside),
-        "ratio": round(median / idle_median, 2),
-        "lookups": len(beside),
-        "sent": sent,
-    }
+    return compared(quiet, beside, "attacked") | {"sent": sent}
 
 
 def main() -> int:

@@ -15,14 +15,13 @@ import multiprocessing
 import os
 import selectors
 import socket
-import statistics
 import tempfile
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.hostile import NICENESS, lookups, served
+from benchmarks.hostile import NICENESS, compared, lookups, served
 
 SAID = (b"", b"POST /FindImage HTTP/1.1\r\nHost: x\r\nA: ")
 PER_ADDRESS = 125  # 16 addresses hold 2,000
@@ -92,17 +91,7 @@ def measure(*, rounds: int, connections: int) -> dict[str, Any]:
             quiet += lookups(site, number=LOOKUPS)
             with crowd(site.port, connections, tally):
                 beside += lookups(site, number=LOOKUPS)
-    idle, median = statistics.median(quiet), statistics.median(beside)
-    return {
-        "idle_ms": round(idle * 1000, 1),
-        "beside_ms": round(median * 1000, 1),
-        "worst_ms": round(max(beside) * 1000, 1),
-        "refused": sum(value == 60.0 for value in beside),
-        "ratio": round(median / idle, 2),
-        "lookups": len(beside),
-        "connections": connections,
-        "opened": sum(tally),
-    }
+    return compared(quiet, beside, "beside") | {"connections": connections, "opened": sum(tally)}
 
 
 def main() -> int:

@@ -37,6 +37,14 @@ def write_file(path: str | Path, data: bytes, *, overwrite: bool) -> None:
         raise FileExists(f"{path} exists already", item=str(path)) from error
 
 
+def drawing_format(path: Path, what: str) -> str:
+    """Return the format of a drawing that its file's name implies: png or svg. Raises UsageError."""
+    suffix = path.suffix.lower()
+    if suffix not in (".png", ".svg"):
+        raise UsageError(f"{path}: {what} is a .png or .svg file", item=str(path))
+    return suffix[1:]
+
+
 class _CollectedOutput(Streams):
     """Streams that collect what is written; none is a terminal."""
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arcli.console.files import write_file
-from arcli.errors import NotSupported, UsageError, extra_hint
+from arcli.console.files import drawing_format, write_file
+from arcli.errors import NotSupported, extra_hint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,6 @@ class ChartOptions:
 CHARTS = ChartOptions()
 
 
-FORMATS = (".png", ".svg")
 FONTS = (
     *("Noto Sans CJK SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "Microsoft YaHei", "PingFang SC"),
     *("SimHei", "Noto Sans Arabic", "Noto Sans Devanagari", "Nirmala UI", "Noto Sans Thai", "Segoe UI Emoji"),
@@ -47,15 +46,14 @@ FONTS = (
 
 def plot_format(path: Path) -> str:
     """Return the format that a file's name implies. Raises UsageError, NotSupported without matplotlib."""
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: a plot is a .png or .svg file")
+    found = drawing_format(path, "a plot")
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise NotSupported(
             "plots in files need matplotlib, which is not installed", hint=extra_hint("plot")
         ) from error
-    return path.suffix.lower()[1:]
+    return found
 
 
 def save_stacked_bars(

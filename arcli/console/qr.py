@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arcli.console.files import write_file
-from arcli.errors import UsageError
+from arcli.console.files import drawing_format, write_file
 
 if TYPE_CHECKING:
     from segno import QRCode
@@ -28,7 +27,6 @@ class QrOptions:
 
 
 QR = QrOptions()
-FORMATS = (".png", ".svg")
 # Black on white from the palette of 256 colours, which no theme changes: readable on dark and on light.
 _PAPER, _PLAIN = "\x1b[38;5;16;48;5;231m", "\x1b[0m"
 _HALVES = {(False, False): " ", (True, False): "▀", (False, True): "▄", (True, True): "█"}
@@ -56,9 +54,7 @@ def show_qr(session: Session, link: str) -> None:
 
 def qr_format(path: Path) -> str:
     """Return the format that a file's name implies. Raises UsageError."""
-    if path.suffix.lower() not in FORMATS:
-        raise UsageError(f"{path}: a QR code is a .png or .svg file", item=str(path))
-    return path.suffix.lower()[1:]
+    return drawing_format(path, "a QR code")
 
 
 def save_qr(path: Path, link: str) -> None:

@@ -46,6 +46,11 @@ def named(text: str) -> Callable[[Focused], bool]:
     return lambda now: text in (now["name"], now["id"], now["label"])
 
 
+def press(page: Page, label: str) -> None:
+    page.focus(f"[aria-label='{label}']")
+    page.keyboard.press("Enter")
+
+
 def test_the_gallery_is_used_by_keyboard_alone(site: Site, open_page: Opener) -> None:
     page = open_page(f"{site.url}/gallery")
     page.wait_for_selector("#signin:visible")
@@ -72,9 +77,7 @@ def test_the_gallery_is_used_by_keyboard_alone(site: Site, open_page: Opener) ->
 
 def test_removing_leads_to_undo_and_back_to_the_target(site: Site, open_page: Opener) -> None:
     page = signed_in(site, open_page)
-    page.wait_for_selector("li.card h2:has-text('bear')")
-    page.focus("[aria-label='Remove: bear']")
-    page.keyboard.press("Enter")
+    press(page, "Remove: bear")
     page.wait_for_selector("#toast button:focus")
     assert focused(page)["label"] == "Undo"
     page.keyboard.press("Enter")
@@ -83,9 +86,7 @@ def test_removing_leads_to_undo_and_back_to_the_target(site: Site, open_page: Op
 
 def test_saving_leads_back_to_the_target(site: Site, open_page: Opener) -> None:
     page = signed_in(site, open_page)
-    page.wait_for_selector("li.card h2:has-text('trex')")
-    page.focus("[aria-label='Edit: trex']")
-    page.keyboard.press("Enter")
+    press(page, "Edit: trex")
     page.wait_for_selector("dialog[open]")
     tab_to(page, named("Save"))
     page.keyboard.press("Enter")

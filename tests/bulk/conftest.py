@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arcli.app import main
 from tests.engine.conftest import encoded, poster, poster_pixels
 from tests.fakes.gallery import FakeGallery
+from tests.in_process import ran_here
 
 
 @pytest.fixture
@@ -79,11 +79,7 @@ def arcli(tmp_path: Path, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
     def run(*words: str | Path, stdin: bytes = b"") -> Ran:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        capfdbinary.readouterr()
-        status = main([str(word) for word in words])
-        sys.stdout.flush()
-        out, err = capfdbinary.readouterr()
-        return Ran(status, out.decode(), err.decode())
+        return Ran(*ran_here(capfdbinary, words))
 
     return run
 

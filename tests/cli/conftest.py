@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import arcli.connect
-from arcli.app import main
 from tests.fakes.gallery import FakeGallery
+from tests.in_process import ran_here
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,7 @@ def run(gallery: FakeGallery, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch)
 
     def call(*words: str | Path, stdin: bytes | None = None) -> Ran:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin or b"")))
-        capfdbinary.readouterr()
-        status = main([str(word) for word in words])
-        sys.stdout.flush()
-        out, err = capfdbinary.readouterr()
-        return Ran(status, out.decode(), err.decode())
+        return Ran(*ran_here(capfdbinary, words))
 
     return call
 

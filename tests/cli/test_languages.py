@@ -6,7 +6,6 @@ import base64
 import csv
 import io
 import json
-import sys
 import unicodedata
 import urllib.parse
 import urllib.request
@@ -22,6 +21,7 @@ from arcli.console.text import cells
 from arcli.models import valid_channel_name
 from tests.cli.conftest import Ran
 from tests.engine.conftest import photo_of, poster
+from tests.in_process import ran_here
 
 SCRIPTS = {
     "chinese": "海报 展览",
@@ -58,11 +58,7 @@ def run(place: Path, capfdbinary: Any, monkeypatch: pytest.MonkeyPatch) -> Call:
     monkeypatch.chdir(place)
 
     def call(*words: str | Path) -> Ran:
-        capfdbinary.readouterr()
-        status = main([str(word) for word in words])
-        sys.stdout.flush()
-        out, err = capfdbinary.readouterr()
-        return Ran(status, out.decode(), err.decode())
+        return Ran(*ran_here(capfdbinary, words))
 
     return call
 

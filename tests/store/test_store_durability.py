@@ -183,13 +183,7 @@ def test_a_store_made_without_incremental_vacuum_gives_its_space_back(folder: Pa
         connection.execute("PRAGMA auto_vacuum = NONE")
         connection.execute("VACUUM")
         connection.execute("PRAGMA journal_mode = WAL")
-    with ChannelStore.open(folder) as store:
-        with store.write() as txn:
-            for number in range(20):
-                txn.insert(NewTarget(identifier=f"t{number:03}", features=bytes(25_000)))
-        with store.write() as txn:
-            for number in range(19):
-                txn.remove(f"t{number:03}")
+    with emptied(folder) as store:
         store.shrink()
         assert store.database.path.stat().st_size < 200_000
         with store.read() as snapshot:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from arcli.engine.recognition.candidates import VerifiedCandidate
 from arcli.vision.geometry import quad_overlap
+from arcli.vision.scoring.lookalikes import OPTIONS as LOOK_ALIKES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +21,8 @@ class RivalOptions:
     this intersection over union are one place (.2 to .6). covered: with this one, only one of two targets can
     be seen (.3 to .8). shared: share of a candidate's inliers that the best has too, above which they are
     look-alikes (.05 to .3). least_likeness: the least that likeness counts: a folded or glossy target
-    correlates with nothing (.01 to .2). sure: log-odds against a rival from which the choice is sure: 95 of
-    100.
+    correlates with nothing (.01 to .2). sure: log-odds against a rival from which the choice is sure: below
+    it, pictures that are kept are compared too (arcli.vision.scoring.lookalikes).
     """
 
     inliers: float = 0.2
@@ -31,7 +31,7 @@ class RivalOptions:
     covered: float = 0.5
     shared: float = 0.1
     least_likeness: float = 0.05
-    sure: float = math.log(19)
+    sure: float = LOOK_ALIKES.clear
 
 
 OPTIONS = RivalOptions()

@@ -102,7 +102,7 @@ def unplaced_log_odds(view: PhotoView, one: VerifiedCandidate, other: GalleryTar
         return None
     first = _placed_target(view, one)
     homography = first.homography @ np.linalg.inv(between)
-    return log_odds(view.fine, first, _placed_at(homography, one.inliers, other))
+    return log_odds(view.fine, first, _placed_at(homography, one.inliers, other), between)
 
 
 def _placed_target(view: PhotoView, one: VerifiedCandidate) -> PlacedTarget:

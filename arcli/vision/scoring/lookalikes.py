@@ -33,22 +33,22 @@ class LookAlikeOptions:
     """How a photo votes between two look-alikes (docs/appendix/recognition.md, "Look-alikes, and many
     targets").
 
-    clear: log-odds below which the pictures that are kept are compared too (2 to 5), at finer_sides (px, 160
-    to 320), where detail may tell: the noise of its share is finer_noise at most (.3 to 1). weight: of what a
-    photo shows of the difference (.3 to 1). hidden: share of the difference, up or down, that says nothing (0
-    to .25: .5 is expected); neither: one that is neither's (.9 to 1.5); neither_colour: the same of colour
-    (1.2 to 2), which looks stronger under glare: the photo's contrast is known by detail, which glare takes.
-    unsure: standard deviation that a share has anyway (.05 to .2); scatter: weight of the blocks'
-    disagreement (1 to 3). laid_by_photo: worth where only the photo says how one lies on the other (0 to 1).
-    min_alike: inliers from which the targets themselves say it (8 to 30). inliers: weight of the logarithm of
-    their ratio (0 to 5); most_by_inliers: what they count for at most where the pictures can be compared (0
-    to 1): a stronger print has more of them, whichever is seen. finer: px of the photo for one of the
-    thumbnail, above which the photo is shrunk first (2 to 3). min_pixels: of a thumbnail that have to be
-    visible (50 to 1000). copy: levels (RMS) that a copy of a picture is off its thumbnail at most (3 to 8;
-    photos are off by 14 and more); copy_noise: that a copy is off anyway (.2 to 2); by_copy: weight of the
-    logarithm of the ratio of squares (2 to 6), and copy_most: the greatest that counts (3 to 8). rounded: px
-    by which the shape of a shrunken photo may be off a thumbnail's (1 to 2). rim: px beside what is hidden
-    that do not count either (3 to 7).
+    clear: log-odds from which a choice is sure: 95 of 100 (2 to 5). Below it the pictures that are kept are
+    compared too, at finer_sides (px, 160 to 320), where detail may tell: the noise of its share is
+    finer_noise at most (.3 to 1). weight: of what a photo shows of the difference (.3 to 1). hidden: share of
+    the difference, up or down, that says nothing (0 to .25: .5 is expected); neither: one that is neither's
+    (.9 to 1.5); neither_colour: the same of colour (1.2 to 2), which looks stronger under glare: the photo's
+    contrast is known by detail, which glare takes. unsure: standard deviation that a share has anyway (.05 to
+    .2); scatter: weight of the blocks' disagreement (1 to 3). laid_by_photo: worth where only the photo says
+    how one lies on the other (0 to 1). min_alike: inliers from which the targets themselves say it (8 to 30).
+    inliers: weight of the logarithm of their ratio (0 to 5); most_by_inliers: what they count for at most
+    where the pictures can be compared (0 to 1): a stronger print has more of them, whichever is seen. finer:
+    px of the photo for one of the thumbnail, above which the photo is shrunk first (2 to 3). min_pixels: of a
+    thumbnail that have to be visible (50 to 1000). copy: levels (RMS) that a copy of a picture is off its
+    thumbnail at most (3 to 8; photos are off by 14 and more); copy_noise: that a copy is off anyway (.2 to
+    2); by_copy: weight of the logarithm of the ratio of squares (2 to 6), and copy_most: the greatest that
+    counts (3 to 8). rounded: px by which the shape of a shrunken photo may be off a thumbnail's (1 to 2).
+    rim: px beside what is hidden that do not count either (3 to 7).
     """
 
     clear: float = math.log(19)
@@ -92,10 +92,11 @@ class PlacedTarget:
     kept: Callable[[], Image | None]
 
 
-def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
+def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget, between: Matrix | None = None) -> float:
     """Return the log-odds that `photo` shows `one`, given that it shows `one` or `other`.
 
-    photo: (H, W, 3) BGR. About 0 if they are the same, or if what differs is hidden.
+    photo: (H, W, 3) BGR. between: what `homography_between` says of the two, where it was asked already.
+    About 0 if they are the same, or if what differs is hidden.
     """
     found = OPTIONS.inliers * math.log(max(one.inliers, 1) / max(other.inliers, 1))
     if one.thumbnail is not None and other.thumbnail is not None:
@@ -104,7 +105,8 @@ def log_odds(photo: Image, one: PlacedTarget, other: PlacedTarget) -> float:
         return -log_odds(photo, other, one)
     if one.thumbnail is None or other.thumbnail is None or np.array_equal(one.thumbnail, other.thumbnail):
         return found
-    between = homography_between(one.features, other.features)
+    if between is None:
+        between = homography_between(one.features, other.features)
     trust = 1.0 if between is not None else OPTIONS.laid_by_photo
     if between is None:
         between = np.linalg.inv(other.homography) @ one.homography
