@@ -91,21 +91,22 @@ def append_statistics(
     up other periods; it stays as it is.
     """
     with _alone(folder_of(path)):
-        sums = dict(_rows(path, misses)) if path.exists() else {}
+        present = path.read_bytes() if path.exists() else b""
+        sums = dict(_rows(path, present, misses))
         sums |= {_key(record.date, record): record.count for record in records}
         if len({len(key[0]) for key in sums}) > 1:
             raise Conflict(f"{path} sums up other periods", hint="use the --by that it was begun with")
         merged = _records(sums)
-        marked = mark or (path.exists() and path.read_bytes().startswith(codecs.BOM_UTF8))
+        marked = mark or present.startswith(codecs.BOM_UTF8)
         with replacing(path) as file:
             file.write(codecs.BOM_UTF8 * marked)
             file.write(statistics_csv(merged, misses=misses))
     return merged
 
 
-def _rows(path: Path, misses: bool) -> Iterator[tuple[Key, int]]:
+def _rows(path: Path, data: bytes, misses: bool) -> Iterator[tuple[Key, int]]:
     try:
-        rows = csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig")), strict=True)
+        rows = csv.reader(io.StringIO(data.decode("utf-8-sig")), strict=True)
         columns = _columns(misses)
         if (header := next(rows, columns)) != columns:
             raise Conflict(f"{path} has the columns {','.join(header)}, not {','.join(columns)}")

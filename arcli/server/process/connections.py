@@ -26,9 +26,9 @@ class ConnectionTuning:
     """Seconds. header_seconds (5 to 30): for a request's headers. unread_seconds (10 to 60): for an answer to
     be taken. Phones on slow networks send headers within 2 s. kept_handles (64 to 1024): files and sockets
     other than connections: stores, indexes, pipes to processes. header_bytes (8 to 256 KiB): of a request.
-    chunks (100 to 10,000), chunk_bytes (16 to
-    1,024): of a body, beyond so many they must have so many bytes on average. Each takes 6 us of the thread
-    that all requests share: a body of 10 MB in chunks of one byte took a minute of it.
+    chunks (100 to 10,000), chunk_bytes (16 to 1,024): of a body, beyond so many they must have so many bytes
+    on average. Each takes 6 us of the thread that all requests share: a body of 10 MB in chunks of one byte
+    took a minute of it.
     """
 
     header_seconds: float = 10.0

@@ -42,9 +42,8 @@ class Transit:
             try:
                 yield
             finally:
-                with suppress(
-                    Exception
-                ):  # a lost connection has let go of it; a closed one does a little later
+                # a lost connection has let go of it; one that is closed does so a little later
+                with suppress(Exception):
                     raw.execute("SELECT pg_advisory_unlock(%s)", (_CARRIER,))
 
     def place(self) -> IndexPlace:
