@@ -91,9 +91,8 @@ class Session:
         """The gallery that the settings name, opened at first use."""
         if self._gallery is None:
             from arcli.connect import open_gallery
-            from arcli.console.faults import WarningHandler
 
-            self._warnings = WarningHandler(self.warn)
+            self._pass_warnings_on()
             self._gallery = open_gallery(self.settings)
         return self._gallery
 
@@ -118,10 +117,15 @@ class Session:
     def migration(self, profile: str) -> Migration:
         """Open what moves channels from another profile to this one; the caller closes it."""
         from arcli.connect import migration
+
+        self._pass_warnings_on()
+        return migration(resolve_other(profile, self.environ), self.settings)
+
+    def _pass_warnings_on(self) -> None:
+        """Show what the layers below log as a warning."""
         from arcli.console.faults import WarningHandler
 
         self._warnings = self._warnings or WarningHandler(self.warn)
-        return migration(resolve_other(profile, self.environ), self.settings)
 
     def compare_samples(self, channel: str | None) -> Iterator[Finding]:
         from arcli.connect import compare_samples
