@@ -11,6 +11,7 @@ const WORST = 18; // mean difference of a window (of 255): above it a corner is 
 const ALIKE = 0.7; // correlation of a corner's window with the first frame's, from which on it is the same
 const SHARE = 0.4; // of the corners in view that must be the same and agree
 const SPREAD = 0.35; // of the target's width and height that they must span
+const AFRESH = 6; // rounds of that comparison when an answer arrives: other corners had been followed until then
 const REACH = 3; // px by which a corner may be off before it is compared with the first frame
 
 /**
@@ -46,7 +47,7 @@ export class Tracker {
     const found = moved ? ransac(kept.map((i) => this._from[i]), kept.map((i) => this._now[i])) : { h: this._h };
     this._quad = quad;
     this._from = corners(this._first[0], MOST, quad).map((at) => template(this._first[0], at)).filter(Boolean);
-    this._settle(found?.h ?? null);
+    this._settle(found?.h ?? null, AFRESH);
   }
 
   /** Take the next frame. Returns false once the target is lost. */
@@ -74,8 +75,8 @@ export class Tracker {
   }
 
   // Take a homography from the first frame to the last one, made exact; without one the target is lost.
-  _settle(h) {
-    const better = h && compared(this._from, this._last[0], h, this._quad);
+  _settle(h, rounds = 2) {
+    const better = h && compared(this._from, this._last[0], h, this._quad, rounds);
     this.lost = !better;
     if (better) this._h = better;
   }
@@ -103,8 +104,8 @@ function template(level, at) {
 }
 
 // Shift each corner until it looks as in the first frame; the homography of those that do, null if too few.
-function compared(from, level, h, quad) {
-  for (let round = 0; round < 2; round++) {
+function compared(from, level, h, quad, rounds) {
+  for (let round = 0; round < rounds; round++) {
     const [seen, kept, now] = [{ count: 0 }, [], []];
     for (const one of from) {
       const shift = settled(one, level, h, seen);
