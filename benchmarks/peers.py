@@ -2,10 +2,10 @@
 
 Run it by `make bench-peers`, which installs ImageHash. ARGS: --targets N (1000), --every N (each Nth
 photo; 1), --slow N (photos with a target that brute force is asked, and a third as many without; 6),
---output FILE.json; beside it the plot, FILE.svg. It needs ../shared/data. One thread each; CPU, without
-loading libraries. The gallery are the sets' pictures and distractors. An answer of OpenCV's ways needs 8
-inliers, one of pHash at most 12 bits of difference; `strict` is the recall with the lowest limit at which at
-most 1 % of the photos are answered wrongly, chosen on these photos.
+--output FILE.json, of which `python docs/figures.py peers` draws the plot. It needs ../shared/data. One
+thread each; CPU, without loading libraries. The gallery are the sets' pictures and distractors. An answer of
+OpenCV's ways needs 8 inliers, one of pHash at most 12 bits of difference; `strict` is the recall with the
+lowest limit at which at most 1 % of the photos are answered wrongly, chosen on these photos.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import cv2
 import faiss
 import imagehash
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from arcli.engine import LocalGallery
@@ -226,25 +225,6 @@ def spread(photos: Sequence[Row], count: int) -> Sequence[Row]:
     return photos[:: max(1, -(-len(photos) // max(1, count)))]
 
 
-def write_plot(path: Path, rows: Sequence[Row]) -> None:
-    """Draw recall over CPU a photo, a point for each way."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for row in rows:
-        axes.plot(
-            row["find_cpu_ms"], 100 * row["strict"], marker="o", color="C0" if row["way"] == "arcli" else "C7"
-        )
-        label = f"{row['way']}, {row['wrong']} of {row['photos']} wrong"
-        axes.annotate(label, (row["find_cpu_ms"], 100 * row["strict"]), (4, 6), textcoords="offset points")
-    axes.set(
-        xlabel="ms of CPU a photo", ylabel="% of photos answered rightly, at most 1 % wrongly", xscale="log"
-    )
-    axes.set_xlim(right=10 * max(row["find_cpu_ms"] for row in rows))
-    axes.set_ylim(0, 105)
-    axes.grid(visible=True, alpha=0.3)
-    figure.savefig(path, format="svg", metadata={"Date": None})
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--targets", type=int, default=1000)
@@ -280,7 +260,6 @@ def main() -> None:
     print_table(heads, [[row[head] for head in heads] for row in figures])
     sizes = {"targets": len(gallery), "memory_gib": machine_memory() >> 30}
     write_json(asked.output, describe_run() | sizes | {"ways": figures} | again)
-    write_plot(asked.output.with_suffix(".svg"), figures)
 
 
 if __name__ == "__main__":

@@ -184,12 +184,33 @@ def sizes() -> None:
     save(figure, "sizes")
 
 
+def peers() -> None:
+    """What other ways cost a photo, and how many photos they answer rightly at one mistake in a hundred."""
+    figure, axes = axes_of(
+        "1,000 pictures: arcli beside other ways", "ms of CPU a photo", "% of photos answered rightly"
+    )
+    rows = results("peers")["ways"]
+    for row in rows:
+        cost, share = row["find_cpu_ms"], 100 * row["strict"]
+        ours = row["way"] == "arcli"
+        axes.plot(cost, share, marker="o", color=RIGHT if ours else NOTHING)
+        where = (-4, -14) if row["way"].startswith("SIFT") else (-4, 8)
+        axes.annotate(row["way"], (cost, share), where, textcoords="offset points", fontsize=9)
+    axes.set_xscale("log")
+    axes.set(xlim=(4, 12 * max(row["find_cpu_ms"] for row in rows)), ylim=(0, 112))
+    axes.set_xticks([10, 100, 1000, 10_000], ["10", "100", "1,000", "10,000"])
+    axes.minorticks_off()
+    axes.set_yticks(range(0, 101, 20))
+    save(figure, "peers")
+
+
 DRAWINGS = {
     "scores": scores,
     "thresholds": thresholds,
     "levels": levels,
     "time": time_by_size,
     "sizes": sizes,
+    "peers": peers,
 }
 
 

@@ -161,3 +161,13 @@ def test_the_plot_of_time_and_its_words_have_the_figures_of_the_benchmark(page: 
     for row in rows:
         assert f">{row['find_cpu_ms']:.0f}<" in drawn, "run: python docs/figures.py time"
         assert re.search(rf"\b{row['find_cpu_ms']:.0f}\b", words) or row["targets"] in (1_000, 10_000)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md", "docs/explanation/comparison.md"])
+def test_the_table_of_other_ways_has_the_figures_of_the_benchmark(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    rows = [re.split(r" *[|] *", line.strip("| ")) for line in text.splitlines() if line.startswith("|")]
+    for way in json.loads((ROOT / "docs/results/peers.json").read_text())["ways"]:
+        right, cost = f"{100 * way['recall']:.0f} %", f"{way['find_cpu_ms']:,.0f} ms"
+        wrong = (f"{way['wrong']} of {way['photos']}", f"{way['wrong']}/{way['photos']}")
+        assert any(row[1:2] == [right] and row[2] in wrong and row[3] == cost for row in rows), way["way"]
