@@ -1,8 +1,9 @@
 """The `milvus` kind: the descriptors of all channels in one collection of a Milvus service.
 
 A descriptor's key is the row id of its target x 512 + its place among the target's keypoints. The channel
-is the partition key. Every search is at Strong consistency: what was written before it, by
-any process, is found.
+is the partition key. Who writes reads it back at Strong consistency, and notes Milvus' timestamp of then
+(`now`); a search that carries this guarantee misses nothing of it, in whichever process and at whichever
+replica, and does not wait for Milvus' next time tick, as a search at Strong consistency does.
 pymilvus is imported here alone.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +47,9 @@ class MilvusOptions:
     to 16,384): searched by one request; Milvus takes 16,384. seconds (1 to 120): that a call may take,
     search_seconds (1 to 60) a search, before all is searched without Milvus, make_seconds (30 to 600) making
     a collection, connect_seconds (1 to 60) a connection; pause_seconds (0 to 60): in which it is not asked
-    after it could not be reached. Chosen, but for the first.
+    after it could not be reached. descriptor_bytes (100 to 1,000): of a descriptor on Milvus' disk, its graph
+    included: by it the size of a channel is told. Chosen, but for the first and the last, which are measured
+    (benchmarks.cluster).
     """
 
     partitions: int = 8
@@ -60,6 +63,7 @@ class MilvusOptions:
     pause_seconds: float = 5.0
     make_seconds: float = 120.0
     connect_seconds: float = 5.0
+    descriptor_bytes: int = 450
 
 
 MILVUS = MilvusOptions()
@@ -194,13 +198,21 @@ class MilvusCollection:
         with self._service.client() as client:
             client.drop_collection(self.name, timeout=MILVUS.seconds)
 
-    def write(self, channel: int, rows: Sequence[tuple[int, Codes]]) -> None:
-        """Write the descriptors of whole targets, in bounded requests; again, they take their own place.
+    def now(self) -> int:
+        """Return a timestamp of Milvus': a search that carries it finds all that was written before.
 
-        What an interrupted call left is deleted first: Milvus 2.3.5 loses what is upserted by partition key.
+        0 from Milvus Lite, which has none; a search that carries 0 is at Strong consistency.
         """
-        keys = np.concatenate([keys_of(row_id, len(codes)) for row_id, codes in rows])
-        if self._count(f"{_of(channel)} and key in [{_listed(keys)}]"):
+        with self._service.client() as client:
+            return int(client._get_connection().alloc_timestamp(timeout=MILVUS.seconds))
+
+    def write(self, channel: int, rows: Sequence[tuple[int, Codes]], *, again: bool = True) -> None:
+        """Write the descriptors of whole targets, in bounded requests.
+
+        again: what an interrupted call left of them is deleted first: Milvus 2.3.5 loses what is upserted by
+        partition key.
+        """
+        if again and self._count(f"{_of(channel)} and ({_within(row_id for row_id, _ in rows)})"):
             self.delete_rows(channel, [row_id for row_id, _ in rows])
         entries = (
             {"key": int(key), "channel": str(channel), "codes": code.astype(np.float32)}
@@ -211,22 +223,19 @@ class MilvusCollection:
             for batch in _batches(entries, MILVUS.batch):
                 client.insert(self.name, batch, timeout=MILVUS.seconds)
 
-    def present(self, channel: int, keys: Keys) -> int:
-        """Return how many of `keys` are there, read at Strong consistency."""
-        parts = (keys[start : start + MILVUS.batch] for start in range(0, len(keys), MILVUS.batch))
-        return sum(len(self._query(f"{_of(channel)} and key in [{_listed(part)}]", "key")) for part in parts)
+    def present(self, channel: int, row_ids: Sequence[int]) -> int:
+        """Return how many descriptors of some targets are there, read at Strong consistency."""
+        return self._count(f"{_of(channel)} and ({_within(row_ids)})")
 
-    def count(self, channel: int) -> int:
-        """Return how many descriptors a channel has here."""
-        return self._count(_of(channel))
+    def count(self, channel: int, *, exact: bool = True) -> int:
+        """Return how many descriptors a channel has here; not exact: perhaps without the newest."""
+        return self._count(_of(channel), "Strong" if exact else "Eventually")
 
-    def _count(self, condition: str) -> int:
-        return int(self._query(condition, "count(*)")[0]["count(*)"])
-
-    def _query(self, condition: str, field: str) -> Any:
-        ask = {"filter": condition, "output_fields": [field], "consistency_level": "Strong"}
+    def _count(self, condition: str, level: str = "Strong") -> int:
+        ask = {"filter": condition, "output_fields": ["count(*)"], "consistency_level": level}
         with self._service.client() as client:
-            return self._asked(client, lambda: client.query(self.name, **ask, timeout=MILVUS.seconds))
+            found = self._asked(client, lambda: client.query(self.name, **ask, timeout=MILVUS.seconds))
+        return int(found[0]["count(*)"])
 
     def _asked(self, client: Any, ask: Callable[[], Any]) -> Any:
         """Ask what only a loaded collection answers: Milvus Lite forgets in a restart that it was loaded."""
@@ -253,20 +262,26 @@ class MilvusCollection:
         with self._service.client() as client:
             client.delete(self.name, filter=_of(channel), timeout=MILVUS.seconds)
 
-    def search(self, channel: int, queries: Codes, k: int) -> Neighbours:
-        """Return the k nearest descriptors of a channel for each of the (Q, INDEX_DIM) queries."""
+    def search(self, channel: int, queries: Codes, k: int, *, guarantee: int = 0) -> Neighbours:
+        """Return the k nearest descriptors of a channel for each of the (Q, INDEX_DIM) queries.
+
+        guarantee: the timestamp up to which nothing may be missed (`now`); 0: of this moment.
+        """
         found = Neighbours.none(len(queries), k)
         with self._service.client() as client:
             for start in range(0, len(queries), MILVUS.queries):
                 part = list(queries[start : start + MILVUS.queries].astype(np.float32))
-                hits = self._asked(client, partial(self._search, client, channel, part, k))
+                hits = self._asked(client, partial(self._search, client, channel, part, k, guarantee))
                 for number, nearest in enumerate(hits, start):
                     rows = [int(hit.get("key", hit.get("id"))) // KEYS_PER_ROW for hit in nearest]
                     found.rows[number, : len(rows)] = rows
                     found.distances[number, : len(rows)] = [hit["distance"] for hit in nearest]
         return found
 
-    def _search(self, client: Any, channel: int, part: list[Codes], k: int) -> Any:
+    def _search(self, client: Any, channel: int, part: list[Codes], k: int, guarantee: int) -> Any:
+        level: dict[str, Any] = {"consistency_level": "Strong"}
+        if guarantee:
+            level = {"consistency_level": "Customized", "guarantee_timestamp": guarantee}
         return client.search(
             self.name,
             data=part,
@@ -274,8 +289,8 @@ class MilvusCollection:
             filter=_of(channel),
             limit=k,
             search_params={"metric_type": "L2", "params": {"ef": max(MILVUS.ef, k)}},
-            consistency_level="Strong",
             timeout=MILVUS.search_seconds,
+            **level,
         )
 
 
@@ -285,6 +300,14 @@ def _of(channel: int) -> str:
 
 def _listed(keys: Keys) -> str:
     return ", ".join(map(str, keys.tolist()))
+
+
+def _within(row_ids: Iterable[int]) -> str:
+    """Return the condition on the keys of some targets: a range for each run of row ids."""
+    ordered = np.unique(np.fromiter(row_ids, np.int64))
+    runs = np.split(ordered, np.flatnonzero(np.diff(ordered) > 1) + 1)
+    spans = [(int(run[0]) * KEYS_PER_ROW, (int(run[-1]) + 1) * KEYS_PER_ROW) for run in runs if len(run)]
+    return " or ".join(f"(key >= {first} and key < {end})" for first, end in spans)
 
 
 def keys_of(row_id: int, count: int) -> Keys:

@@ -8,18 +8,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from multiprocessing.queues import Queue
+from typing import Any
 
 import numpy as np
 import pytest
 
 from arcli.engine.cluster.gallery import ClusterGallery
 from arcli.errors import Busy, Unreachable
-from arcli.features import CODE_DIM, Features
+from arcli.features import CODE_DIM, INDEX_DIM, Features
 from arcli.index.milvus import MilvusCollection
 from arcli.models import TargetChanges
 from arcli.settings import ClusterPlace
+from arcli.store.postgres.catalog import channel_number
 from arcli.store.postgres.database import PostgresDatabase
 from arcli.store.postgres.schema import STEPS, make_tables
+from arcli.store.postgres.transit import Transit
 from arcli.store.rows import NewTarget
 from tests.cluster.servers import fresh_cluster
 
@@ -207,3 +210,86 @@ def test_tables_are_made_once_however_many_start_at_once(place: ClusterPlace) ->
     for database in databases:
         database.close()
     assert sorted(steps) == [0, 0, 0, len(STEPS)]
+
+
+def test_readers_get_the_timestamp_of_what_was_carried_with_what_is_no_longer_pending(
+    gallery: ClusterGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    search = MilvusCollection.search
+
+    def watched(self: MilvusCollection, *args: Any, guarantee: int) -> Any:
+        asked.append(guarantee)
+        return search(self, *args, guarantee=guarantee)
+
+    monkeypatch.setattr(MilvusCollection, "search", watched)
+    transit = gallery.channels_opened.transit
+    for number, now in enumerate((5, 7)):
+        monkeypatch.setattr(MilvusCollection, "now", lambda _, now=now: now)
+        add(gallery, number)
+        gallery.compact(channel="posters")
+        assert transit.place().guarantee == now
+        assert found(gallery, number) == f"target.{number}"
+        assert asked.pop() == now
+    transit.begin_again()
+    assert transit.place().guarantee == 0
+
+
+def test_what_an_interrupted_carrier_wrote_is_not_written_twice(
+    gallery: ClusterGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(gallery, 1, 2, 4)
+    with monkeypatch.context() as patch:
+        patch.setattr(Transit, "settle", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            gallery.compact(channel="posters")
+    add(gallery, 3)
+    gallery.compact(channel="posters")
+    channels = gallery.channels_opened
+    collection = MilvusCollection(channels.service, channels.transit.place().collection)
+    assert collection.count(channel_number(channels.get("posters").record)) == 4 * KEYPOINTS
+    assert [found(gallery, number) for number in range(1, 5)] == [f"target.{n}" for n in range(1, 5)]
+
+
+def _interrupted(*args: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_sizes_are_those_of_a_channels_targets_also_where_channels_share_a_partition(
+    gallery: ClusterGallery,
+) -> None:
+    assert (gallery.channel(name="posters").store_bytes, gallery.channel(name="posters").index_bytes) == (
+        0,
+        0,
+    )
+    add(gallery, *range(30))
+    alone = gallery.channel(name="posters")
+    assert alone.store_bytes > 30 * len(features(1).to_bytes())
+    assert alone.index_bytes == 0
+    gallery.compact(channel="posters")
+    assert gallery.channel(name="posters").index_bytes >= 30 * KEYPOINTS * INDEX_DIM
+    neighbour = _of_the_same_partition(gallery)
+    with gallery.channels_opened.get(neighbour).store.write() as writer:
+        for number in range(10):
+            writer.insert(target(number))
+    ours, theirs = (gallery.channel(name=name).store_bytes for name in ("posters", neighbour))
+    assert ours == pytest.approx(3 * theirs, rel=0.01)
+    assert ours + theirs > alone.store_bytes
+
+
+def _of_the_same_partition(gallery: ClusterGallery) -> str:
+    """Make channels until one is kept in the partition of `posters`; return its name."""
+    same = "SELECT satisfies_hash_partition('targets'::regclass, 16, remainder, ?::bigint)"
+    database = gallery.channels_opened.catalog().database
+    wanted: list[bool] = []
+    for number in range(300):
+        name = "posters" if number == 0 else f"other{number}"
+        if number:
+            gallery.create_channel(name=name)
+        key = channel_number(gallery.channels_opened.get(name).record)
+        with database.read() as connection:
+            inside = connection.execute(f"{same} FROM generate_series(0, 15) AS remainder", (key,)).fetchall()
+        if number and inside == wanted:
+            return name
+        wanted = wanted or inside
+    raise AssertionError("all channels are in other partitions")

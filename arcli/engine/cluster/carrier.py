@@ -8,11 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
-import numpy as np
-
 from arcli.engine.indexing.coverage import index_codes
 from arcli.errors import ArcliError, Locked, Unreachable
-from arcli.index.milvus import MilvusCollection, MilvusService, keys_of
+from arcli.index.milvus import MilvusCollection, MilvusService
 from arcli.index.seam import Codes
 from arcli.store.postgres.transit import Transit
 
@@ -28,7 +26,7 @@ class CarrierOptions:
     """
 
     delta_rows: int = 40
-    batch_rows: int = 50
+    batch_rows: int = 200
     removed_rows: int = 200
     removed_seconds: float = 60.0
 
@@ -85,28 +83,38 @@ class Carrier:
             place = self._transit.begin_again() if self._transit.moved() else self._transit.place()
             collection = MilvusCollection(self._service, place.collection)
             collection.make()
+            again = self._transit.begin_carrying()
             carried = 0
             while batch := self._transit.pending(CARRIER.batch_rows):
                 for channel, rows in groupby(batch, key=lambda entry: entry[0]):
                     codes = [(row, index_codes(data)) for _, row, data in rows]
-                    self._carry(collection, channel, codes)
+                    self._carry(collection, channel, codes, again=again)
                 carried += len(batch)
+            self._transit.end_carrying()
             self._clean(collection, removed_seconds)
             if place.former is not None:
                 MilvusCollection(self._service, place.former).drop()
                 self._transit.former_is_gone()
             return carried
 
-    def _carry(self, collection: MilvusCollection, channel: int, rows: list[tuple[int, Codes]]) -> None:
-        """Write rows, read them back, and only then let them leave the pending ones."""
+    def _carry(
+        self, collection: MilvusCollection, channel: int, rows: list[tuple[int, Codes]], *, again: bool
+    ) -> None:
+        """Write rows, read them back, and only then let them leave the pending ones.
+
+        again: another carrier may have written some of them. Readers get Milvus' timestamp of a moment after
+        the write together with the rows' leaving.
+        """
         full = [(row, codes) for row, codes in rows if len(codes)]
+        guarantee = None
         if full:
-            collection.write(channel, full)
-            keys = np.concatenate([keys_of(row, len(codes)) for row, codes in full])
-            found = collection.present(channel, keys)
-            if found != len(keys):
-                raise Unreachable(f"Milvus has {found:,} of {len(keys):,} descriptors that it had accepted")
-        self._transit.settle(channel, [row for row, _ in rows])
+            collection.write(channel, full, again=again)
+            guarantee = collection.now()
+            wanted = sum(len(codes) for _, codes in full)
+            found = collection.present(channel, [row for row, _ in full])
+            if found != wanted:
+                raise Unreachable(f"Milvus has {found:,} of {wanted:,} descriptors that it had accepted")
+        self._transit.settle(channel, [row for row, _ in rows], guarantee)
 
     def _clean(self, collection: MilvusCollection, seconds: float) -> None:
         while removed := self._transit.gone(CARRIER.removed_rows, seconds=seconds):

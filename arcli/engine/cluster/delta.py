@@ -1,8 +1,9 @@
 """The shortlist of a channel in a cluster: what Milvus has, and, searched exactly, what is on its way there.
 
-Which rows are on their way is read in the transaction of the lookup, and Milvus is asked after that, at
-Strong consistency. A row leaves the pending ones only when it was read back from Milvus, so whichever moment
-the transaction shows, each target is in one of the two; one that is in both counts once.
+Which rows are on their way is read in the transaction of the lookup, together with the timestamp up to which
+Milvus must have gone when it is asked after that. A row leaves the pending ones only when it was read back
+from Milvus, in the transaction that sets this timestamp, so whichever moment the lookup's transaction shows,
+each target is in one of the two; one that is in both counts once.
 """
 
 from __future__ import annotations
@@ -85,7 +86,8 @@ class ClusterShortlister:
         names = [place.collection] if refill or place.former is None else [place.former, place.collection]
         skipped = np.array(sorted({*recent, *left_out}), np.int64)
         lists = [
-            _living(MilvusCollection(self._service, name), snapshot, queries, k, skipped) for name in names
+            _living(MilvusCollection(self._service, name), snapshot, queries, k, skipped, place.guarantee)
+            for name in names
         ]
         found = merged(lists, k) if len(lists) > 1 else lists[0]
         return [found, delta.search(queries, k, found.distances[:, -1])] if delta.descriptors else [found]
@@ -121,16 +123,22 @@ class ClusterShortlister:
 
 
 def _living(
-    collection: MilvusCollection, snapshot: PostgresSnapshot, queries: Codes, k: int, skipped: Rows
+    collection: MilvusCollection,
+    snapshot: PostgresSnapshot,
+    queries: Codes,
+    k: int,
+    skipped: Rows,
+    guarantee: int,
 ) -> Neighbours:
     """Return the k nearest descriptors, for each query, of targets that the transaction sees.
 
-    Queries whose list is too short without the others are asked again, for a longer one.
+    guarantee: up to which timestamp of Milvus. Queries whose list is too short without the others are asked
+    again, for a longer one.
     """
     found = Neighbours.none(len(queries), k)
     asked, width = np.arange(len(queries)), k
     while True:
-        raw = collection.search(snapshot.number, queries[asked], width)
+        raw = collection.search(snapshot.number, queries[asked], width, guarantee=guarantee)
         rows = np.unique(raw.rows)
         living = np.array(snapshot.living(rows[rows >= 0].tolist()), np.int64)
         kept = without(raw, np.union1d(np.setdiff1d(rows[rows >= 0], living), skipped))

@@ -10,7 +10,7 @@ from arcli.engine.cluster.channels import ClusterChannels
 from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.local import LocalGallery
 from arcli.errors import ArcliError, ShellHint
-from arcli.index.milvus import MilvusCollection
+from arcli.index.milvus import MILVUS, MilvusCollection
 from arcli.models import Capabilities, ChannelInfo, ChannelSettings, ClusterState, Finding
 from arcli.parallel import multiply_in_one_thread
 from arcli.store.postgres.catalog import channel_number
@@ -79,6 +79,7 @@ class ClusterGallery(LocalGallery):
         number = channel_number(opened.record)
         with opened.store.read() as snapshot:
             targets = snapshot.count()
+        pending = self.channels_opened.transit.waiting(number)
         return ChannelInfo(
             name=opened.name,
             settings=opened.settings,
@@ -86,11 +87,20 @@ class ClusterGallery(LocalGallery):
             targets=targets,
             created=opened.record.created,
             segments=(),
-            delta_rows=self.channels_opened.transit.waiting(number),
+            delta_rows=pending,
             tombstones=self.channels_opened.transit.removed(number),
-            store_bytes=0,
-            index_bytes=0,
+            store_bytes=self.channels_opened.catalog().bytes_of(number) if targets else 0,
+            index_bytes=self._index_bytes(number) if targets > pending else 0,
         )
+
+    def _index_bytes(self, number: int) -> int:
+        """Return what a channel's descriptors take in Milvus, by their number; 0 where it does not answer."""
+        place = self.channels_opened.transit.place()
+        collection = MilvusCollection(self.channels_opened.service, place.collection)
+        try:
+            return collection.count(number, exact=False) * MILVUS.descriptor_bytes
+        except ArcliError:
+            return 0
 
     def verify(self, *, channel: str | None = None) -> Iterator[Finding]:
         """Compare each channel's targets in PostgreSQL with its descriptors in Milvus."""

@@ -19,6 +19,21 @@ from arcli.store.renaming import NAME_LISTS, rename_in_lists
 from arcli.store.rows import now, settings_from, settings_text
 
 _RECORDS = "SELECT name, number, settings, preset, created FROM channels"
+_BYTES = """
+WITH parts AS (
+    SELECT count(*)::int AS modulus FROM pg_inherits WHERE inhparent = 'targets'::regclass
+), mine AS (
+    SELECT modulus, remainder FROM parts, generate_series(0, modulus - 1) AS remainder
+    WHERE satisfies_hash_partition('targets'::regclass, modulus, remainder, %(channel)s::bigint)
+), held AS (
+    SELECT sum(pg_total_relation_size(to_regclass(name || '_' || remainder))) AS bytes
+    FROM mine, unnest(%(tables)s::text[]) AS name
+), counted AS (
+    SELECT sum(targets) AS together, sum(targets) FILTER (WHERE channel = %(channel)s) AS own
+    FROM tally, mine WHERE satisfies_hash_partition('targets'::regclass, modulus, remainder, channel)
+)
+SELECT coalesce(bytes * own / nullif(together, 0), 0)::bigint FROM held, counted
+"""
 
 
 class PostgresCatalog:
@@ -72,6 +87,15 @@ class PostgresCatalog:
             raise unknown_channel(name)
         with self.database.read() as connection:
             return _one(connection, name)
+
+    def bytes_of(self, number: int) -> int:
+        """Return what a channel takes on PostgreSQL's disk, by its number.
+
+        It is the share by targets of the partition's size, where other channels are in the same one.
+        """
+        values = {"channel": number, "tables": ["targets", "counts", *BLOB_TABLES]}
+        with self.database.read() as connection:
+            return int(connection.raw.execute(_BYTES, values).fetchone()[0])
 
     def create_channel(
         self, name: str, settings: ChannelSettings, preset: int, *, created: str | None = None

@@ -166,7 +166,14 @@ def _step_2(connection: Connection) -> None:
     connection.raw.execute("CREATE INDEX failures_at ON failures (at)")
 
 
-STEPS = (_step_1, _step_2)
+def _step_3(connection: Connection) -> None:
+    connection.raw.execute(
+        "ALTER TABLE index_state ADD COLUMN guarantee bigint NOT NULL DEFAULT 0,"
+        " ADD COLUMN carrying boolean NOT NULL DEFAULT true"
+    )
+
+
+STEPS = (_step_1, _step_2, _step_3)
 
 
 def collection_name(store_id: str) -> str:

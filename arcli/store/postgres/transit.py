@@ -21,10 +21,14 @@ _CARRIER = 0x61724343  # "arCC": the key of the carrier's advisory lock
 
 @dataclass(frozen=True, slots=True)
 class IndexPlace:
-    """The collection that is filled and searched, and the one that it replaces until it is full."""
+    """The collection that is filled and searched, and the one that it replaces until it is full.
+
+    guarantee: the index's timestamp with which a search misses nothing that has left the pending rows.
+    """
 
     collection: str
     former: str | None
+    guarantee: int
 
 
 class Transit:
@@ -87,11 +91,32 @@ class Transit:
         with self._database.read() as connection:
             return ClusterState(*connection.execute(select).fetchone())
 
-    def settle(self, channel: int, row_ids: Sequence[int]) -> None:
-        """Rows were read back from the index: searches of it alone find them from here on."""
+    def begin_carrying(self) -> bool:
+        """Note that rows are being written into the index; say whether an earlier carrier did not end that.
+
+        Then the index may have some of the pending rows.
+        """
+        with self._database.write() as connection:
+            row = connection.execute("SELECT carrying FROM index_state").fetchone()
+            if not row[0]:
+                connection.execute("UPDATE index_state SET carrying = true")
+            return bool(row[0])
+
+    def end_carrying(self) -> None:
+        """The index has nothing of a row that is still pending."""
+        with self._database.write() as connection:
+            connection.execute("UPDATE index_state SET carrying = false")
+
+    def settle(self, channel: int, row_ids: Sequence[int], guarantee: int | None) -> None:
+        """Rows were read back from the index: searches of it that carry `guarantee` find them from here on.
+
+        None: the index was given nothing of them.
+        """
         with self._database.write() as connection:
             delete = "DELETE FROM pending WHERE channel = %s AND row_id = ANY(%s)"
             connection.raw.execute(delete, (channel, list(row_ids)))
+            if guarantee is not None:
+                connection.execute("UPDATE index_state SET guarantee = greatest(guarantee, ?)", (guarantee,))
 
     def gone(self, limit: int, *, seconds: float) -> list[tuple[int, list[int]]]:
         """Return (channel, row ids) of at most `limit` rows that were removed more than `seconds` ago.
@@ -147,7 +172,7 @@ class Transit:
             store_id = connection.execute("SELECT value FROM meta WHERE key = 'store_id'").fetchone()[0]
             connection.execute(
                 "UPDATE index_state SET former = coalesce(former, collection), collection = ?,"  # noqa: S608
-                f" home = {HOME}",
+                f" guarantee = 0, home = {HOME}",
                 (collection_name(store_id),),
             )
             connection.execute(
@@ -163,7 +188,8 @@ class Transit:
 
 def place_in(connection: Connection) -> IndexPlace:
     """Return which collections a transaction is to search."""
-    return IndexPlace(*connection.execute("SELECT collection, former FROM index_state").fetchone())
+    select = "SELECT collection, former, guarantee FROM index_state"
+    return IndexPlace(*connection.execute(select).fetchone())
 
 
 def active_rows(snapshot: PostgresSnapshot, limit: int) -> list[int]:
