@@ -1,8 +1,9 @@
 """Real servers on loopback for the tests of a cluster: PostgreSQL, and Milvus Lite as one process.
 
 python -m tests.cluster.servers COMMAND… starts them in a temporary folder, runs the command with their
-addresses in ARCLI_TEST_POSTGRES and ARCLI_TEST_MILVUS, and stops them. PostgreSQL is Debian's, installed
-where it is not there, and runs as an unprivileged user.
+addresses in ARCLI_TEST_POSTGRES and ARCLI_TEST_MILVUS, and stops them, also at SIGTERM. With --none before
+COMMAND it starts none: for tests that start their own, of which a machine can have one standalone. PostgreSQL
+is Debian's, installed where it is not there, and runs as an unprivileged user.
 """
 
 from __future__ import annotations
@@ -32,25 +33,40 @@ POSTGRES, MILVUS = "ARCLI_TEST_POSTGRES", "ARCLI_TEST_MILVUS"
 STANDALONE = "ARCLI_TEST_STANDALONE"
 """The Python of an environment with PyPI's `milvus`: then Milvus standalone runs instead of Milvus Lite."""
 _ALONE = "ARCLI_TEST_ALONE"
-_READY_SECONDS = 120
+_READY_SECONDS = 300  # after kill -9, Milvus' coordinators wait a minute or two for the old ones
 
 
-@contextmanager
-def fresh_cluster() -> Iterator[ClusterPlace]:
-    """Yield an empty database of its own and the Milvus of the servers; skips the test where none run."""
-    dsn, uri = os.environ.get(POSTGRES), os.environ.get(MILVUS)
-    if not dsn or not uri:
+def needs_servers() -> None:
+    """Skip the test where no servers run, nor one may be started."""
+    if not {POSTGRES, STANDALONE} & os.environ.keys():
         pytest.skip("needs PostgreSQL and Milvus: make cluster starts them and runs this")
+
+
+def new_cluster() -> ClusterPlace:
+    """Return an empty database of its own and the Milvus of the servers; skips the test where none run."""
+    needs_servers()
+    dsn, uri = os.environ[POSTGRES], os.environ[MILVUS]
     import psycopg
     from psycopg.conninfo import make_conninfo
 
     name = f"arcli_{secrets.token_hex(6)}"
     with psycopg.connect(dsn, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name}")
+    return ClusterPlace(make_conninfo(dsn, dbname=name), uri)
+
+
+@contextmanager
+def fresh_cluster() -> Iterator[ClusterPlace]:
+    """Yield a new cluster, whose database goes in the end."""
+    made = new_cluster()
     try:
-        yield ClusterPlace(make_conninfo(dsn, dbname=name), uri)
+        yield made
     finally:
-        with psycopg.connect(dsn, autocommit=True) as admin:  # the server may have been killed meanwhile
+        import psycopg
+        from psycopg.conninfo import conninfo_to_dict
+
+        name = conninfo_to_dict(made.postgres)["dbname"]
+        with psycopg.connect(os.environ[POSTGRES], autocommit=True) as admin:  # it may have been killed
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
@@ -106,16 +122,11 @@ class Postgres(Server):
 
     @classmethod
     def made(cls, folder: Path) -> Postgres:
-        """Make an empty data directory in `folder`."""
+        """Make an empty data directory in `folder`, unless there is one."""
         user = "postgres" if os.getuid() == 0 else None
         programs, data = postgres_programs(), folder / "postgres"
-        data.mkdir(mode=0o700)
-        if user:
-            owner = pwd.getpwnam(user)
-            os.chown(data, owner.pw_uid, owner.pw_gid)
-        words = ["-D", str(data), "-A", "trust", "-U", "arcli", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        made = subprocess.run([programs / "initdb", *words], user=user, capture_output=True, cwd="/")
-        assert made.returncode == 0, made.stderr.decode()
+        if not data.exists():
+            _initdb(programs, data, user)
         port = free_port()
         settings = [
             f"port={port}",
@@ -140,6 +151,16 @@ class Postgres(Server):
         if self.process is not None:
             subprocess.run(["pkill", "-KILL", "-P", str(self.process.pid)], check=False)
         super().kill()
+
+
+def _initdb(programs: Path, data: Path, user: str | None) -> None:
+    data.mkdir(mode=0o700)
+    if user:
+        owner = pwd.getpwnam(user)
+        os.chown(data, owner.pw_uid, owner.pw_gid)
+    words = ["-D", str(data), "-A", "trust", "-U", "arcli", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+    made = subprocess.run([programs / "initdb", *words], user=user, capture_output=True, cwd="/")
+    assert made.returncode == 0, made.stderr.decode()
 
 
 @dataclass
@@ -196,11 +217,11 @@ class Standalone(Milvus):
         _until(ask, (OSError,), self.log)
 
 
-def alone() -> None:
-    """Go on in a network of `lo` alone, as root: the same command again, under unshare."""
+def alone(module: str) -> None:
+    """Go on in a network of `lo` alone, as root: the same command, `module`'s, again, under unshare."""
     if os.environ.get(_ALONE) is None:
         os.environ[_ALONE] = "1"
-        words = ["unshare", "--net", sys.executable, "-m", "tests.cluster.servers", *sys.argv[1:]]
+        words = ["unshare", "--net", sys.executable, "-m", module, *sys.argv[1:]]
         os.execvp(words[0], words)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
@@ -220,9 +241,9 @@ def _until(ask: object, errors: tuple[type[BaseException], ...], log: Path) -> N
 
 
 @contextmanager
-def servers() -> Iterator[tuple[Postgres, Milvus]]:
-    """Start both on free ports of loopback, in a folder that goes with them."""
-    folder = Path(tempfile.mkdtemp(prefix="arcli-cluster-"))
+def servers(kept: Path | None = None) -> Iterator[tuple[Postgres, Milvus]]:
+    """Start both on free ports of loopback, with the data in `kept` or in a folder that goes with them."""
+    folder = kept or Path(tempfile.mkdtemp(prefix="arcli-cluster-"))
     folder.chmod(0o755)
     kind = Standalone if STANDALONE in os.environ else Milvus
     postgres, milvus = Postgres.made(folder), kind.made(folder)
@@ -235,15 +256,40 @@ def servers() -> Iterator[tuple[Postgres, Milvus]]:
     finally:
         for server in (postgres, milvus):
             server.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+        if kept is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def ending_at_sigterm() -> None:
+    """From here on SIGTERM raises SystemExit, once: what is entered is left again, and servers are ended."""
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def main() -> int:
     if STANDALONE in os.environ:
-        alone()
+        alone("tests.cluster.servers")
+    ending_at_sigterm()
+    if sys.argv[1] == "--none":
+        return _run(sys.argv[2:], {})
     with servers() as (postgres, milvus):
-        addresses = {POSTGRES: postgres.dsn, MILVUS: milvus.uri}
-        return subprocess.run(sys.argv[1:], env={**os.environ, **addresses}, check=False).returncode
+        return _run(sys.argv[1:], {POSTGRES: postgres.dsn, MILVUS: milvus.uri})
+
+
+def _run(words: list[str], addresses: dict[str, str]) -> int:
+    with subprocess.Popen(words, env={**os.environ, **addresses}) as command:
+        try:
+            return command.wait()
+        except BaseException:
+            command.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                command.wait(30)
+            command.kill()
+            raise
 
 
 if __name__ == "__main__":

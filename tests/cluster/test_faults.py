@@ -18,7 +18,7 @@ from arcli.index import milvus
 from arcli.models import AddItem, AddOptions, AddStatus, OnExists
 from arcli.settings import ClusterPlace
 from arcli.store.postgres import database
-from tests.cluster.servers import MILVUS, Milvus, Postgres, fresh_cluster, servers
+from tests.cluster.servers import MILVUS, Milvus, Postgres, fresh_cluster, needs_servers, servers
 from tests.cluster.test_access import Shell
 from tests.cluster.test_index import add, found
 from tests.contract.subject import sample
@@ -27,7 +27,8 @@ from tests.contract.subject import sample
 @pytest.fixture(scope="module")
 def own() -> Iterator[tuple[Postgres, Milvus]]:
     """Servers that nobody else uses."""
-    with fresh_cluster(), servers() as started:
+    needs_servers()
+    with servers() as started:
         yield started
 
 
