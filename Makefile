@@ -84,12 +84,22 @@ bench-versions: .venv/ready ## versions of one art, and labels on bottles; needs
 
 .PHONY: cluster
 cluster: .venv/cluster ## galleries on real PostgreSQL and Milvus servers, which are installed: some 4 minutes
-	$(BIN)/python -m tests.cluster.servers $(PYTEST) -k cluster tests/contract tests/cluster $(ARGS)
+	$(BIN)/python -m tests.cluster.servers $(PYTEST) -k cluster tests/contract tests/cluster $(CLUSTER_TESTS) $(ARGS)
+
+# Tests over a data folder of which those marked `cluster` run on a cluster too; cluster-full runs all of these.
+CLUSTER_TESTS = $(addprefix tests/server/test_,arcloud_codes.py tupu_server.py keys.py extensions.py look_alikes.py) \
+	tests/faults/test_many_processes.py
 
 .PHONY: cluster-full
-cluster-full: .venv/cluster .venv-milvus/ready ## the same on Milvus standalone 2.3.5, as root on Linux: an hour; not in CI
-	ARCLI_TEST_STANDALONE=$(CURDIR)/.venv-milvus/bin/python \
-	  $(BIN)/python -m tests.cluster.servers $(PYTEST) -k "cluster and not faults" tests/contract tests/cluster $(ARGS)
+cluster-full: .venv/cluster .venv-milvus/ready ## the same, and more of it, on Milvus standalone 2.3.5, as root on Linux: an hour; not in CI
+	ARCLI_TEST_STANDALONE=$(CURDIR)/.venv-milvus/bin/python $(BIN)/python -m tests.cluster.servers \
+	  $(PYTEST) -k "cluster and not test_faults" tests/contract tests/cluster tests/server tests/faults/test_many_processes.py $(ARGS)
+	ARCLI_TEST_STANDALONE=$(CURDIR)/.venv-milvus/bin/python $(BIN)/python -m tests.cluster.servers --none \
+	  $(BIN)/python -m pytest tests/cluster/test_faults.py $(ARGS)
+
+.PHONY: bench-cluster
+bench-cluster: .venv/cluster .venv-milvus/ready ## 20,000 targets on PostgreSQL and Milvus standalone, as root on Linux; needs ../shared/data
+	ARCLI_TEST_STANDALONE=$(CURDIR)/.venv-milvus/bin/python $(BIN)/python -m benchmarks.cluster $(ARGS)
 
 .venv-milvus/ready:
 	$(PYTHON) -m venv .venv-milvus

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from arcli.engine import LocalGallery
+from arcli.engine.cluster.gallery import ClusterGallery
 from arcli.errors import Locked, TargetNotFound
 from arcli.features import Features
 from arcli.models import AddItem, AddOptions, AddStatus, Picture, TargetChanges
@@ -27,6 +28,7 @@ from arcli.store.repair.backup_folder import Backups
 from tests.engine.conftest import encoded
 
 CHANNEL = "default"
+CLUSTER = "ARCLI_TEST_CREW"
 BLOCK = 2500  # pictures that an adder may bring
 REPLACED = 4 * BLOCK  # what is added to the number of a picture that replaces another
 
@@ -163,8 +165,15 @@ def backed_up(backups: Backups, file: Path) -> list[str]:
     return names
 
 
+def opened(data_dir: Path) -> LocalGallery:
+    """Open the gallery of a folder, or of the cluster whose PostgreSQL and Milvus CLUSTER names."""
+    if place := os.environ.get(CLUSTER):
+        return ClusterGallery(*json.loads(place))
+    return LocalGallery(data_dir)
+
+
 def main(command: str, data_dir: str, log: str, *words: str) -> None:
-    with LocalGallery(Path(data_dir)) as gallery:
+    with opened(Path(data_dir)) as gallery:
         globals()[command](gallery, Log(log), *words)
 
 

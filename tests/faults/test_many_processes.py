@@ -16,8 +16,10 @@ import pytest
 
 from arcli.engine import LocalGallery
 from arcli.models import ChannelSettings
+from arcli.settings import ClusterPlace
 from benchmarks.results import describe_run, write_json
-from tests.faults.gallery_worker import BLOCK, CHANNEL, REPLACED
+from tests.cluster.servers import fresh_cluster
+from tests.faults.gallery_worker import BLOCK, CHANNEL, CLUSTER, REPLACED, opened
 
 ROOT = Path(__file__).parents[2]
 Lines = list[dict[str, Any]]
@@ -26,8 +28,9 @@ Lines = list[dict[str, Any]]
 class Crew:
     """Starts workers on one gallery and collects what they logged."""
 
-    def __init__(self, folder: Path, worker: str) -> None:
+    def __init__(self, folder: Path, worker: str, place: ClusterPlace | None) -> None:
         self.folder, self.worker = folder, worker
+        self.env = {} if place is None else {CLUSTER: json.dumps([place.postgres, place.milvus])}
         self.running: list[subprocess.Popen[bytes]] = []
 
     def start(self, *words: object) -> subprocess.Popen[bytes]:
@@ -44,11 +47,17 @@ class Crew:
                 *rest,
             ],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **self.env},
             stdin=subprocess.PIPE,
         )
         self.running.append(process)
         return process
+
+    def gallery(self) -> LocalGallery:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.env.items():
+                patch.setenv(name, value)
+            return opened(self.folder / "data")
 
     def lines(self, command: str) -> Lines:
         logs = sorted(self.folder.glob(f"{command}*.log"))
@@ -116,17 +125,21 @@ def run_crew(
     each: int,
     worker: str = PICTURES,
     seconds: float = 600,
+    place: ClusterPlace | None = None,
 ) -> Crew:
-    """Let them work until the adders and removers are through with `each` picture, or for `seconds`."""
-    with LocalGallery(folder / "data") as gallery:
+    """Let them work until the adders and removers are through with `each` picture, or for `seconds`.
+
+    place: a cluster instead of a data folder.
+    """
+    crew = Crew(folder, worker, place)
+    with crew.gallery() as gallery:
         gallery.create_channel(name=CHANNEL, settings=ChannelSettings())
-    crew = Crew(folder, worker)
     try:
         seeds = [seed for start in range(adders) for seed in range(BLOCK * start, BLOCK * start + each)]
         seeds += [seed + REPLACED for seed in seeds if seed % 3 == 0]
         endless = [crew.start("find", 7 + number, *seeds) for number in range(finders)]
         endless.append(crew.start("compact"))
-        if worker == PICTURES:
+        if worker == PICTURES and place is None:
             endless.append(crew.start("backup", folder / "data"))
         busy = [crew.start("add", BLOCK * number, each) for number in range(adders)]
         busy += [crew.start("remove", BLOCK * number, each) for number in range(removers)]
@@ -153,7 +166,7 @@ def check(crew: Crew) -> None:
     assert kinds[False], "something was not there yet, or no longer"
     assert "done" in {line["answer"] for line in crew.lines("compact")}
     kept = {line["target"] for line in added} - {line["target"] for line in removed}
-    with LocalGallery(crew.folder / "data") as gallery:
+    with crew.gallery() as gallery:
         assert {target.identifier for target in gallery.list(channel=CHANNEL).targets} == kept
         assert [finding for finding in gallery.verify() if not finding.ok] == []
 
@@ -161,6 +174,11 @@ def check(crew: Crew) -> None:
 def test_every_answer_could_be_true(tmp_path: Path) -> None:
     crew = run_crew(tmp_path, adders=2, removers=1, finders=2, each=12)
     check(crew)
+
+
+def test_every_answer_could_be_true_on_a_cluster(tmp_path: Path) -> None:
+    with fresh_cluster() as place:
+        check(run_crew(tmp_path, adders=2, removers=1, finders=2, each=12, place=place))
 
 
 @pytest.mark.bench

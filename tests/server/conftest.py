@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,15 +12,23 @@ from typing import Any
 
 import pytest
 
-from arcli.engine import LocalGallery
 from arcli.models import ChannelSettings, KeyRequest, ListKind, Scope
-from arcli.store.accounts import Accounts
 from tests.engine.conftest import photo_of, poster
 from tests.protocols.conftest import openssl
+from tests.server.places import ON_CLUSTER, accounts, clean_env, command, engine
 
-__all__ = ["openssl"]
+__all__ = ["clean_env", "openssl"]
 
+HERE = Path(__file__).parent
 IMPORTED = "secret from the vendor"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where `make cluster` runs them, only the tests marked `cluster` are about it."""
+    others = pytest.mark.skip(reason="not among the tests that run on a cluster")
+    for item in items:
+        if ON_CLUSTER and item.path.parent == HERE and item.get_closest_marker("cluster") is None:
+            item.add_marker(others)
 
 
 @dataclass
@@ -43,9 +49,9 @@ class Served:
 def populate(data_dir: Path) -> dict[str, str]:
     """Make accounts and channels; return secrets. `shop/app` is a key of shop's for scanning posters."""
     secrets = {}
-    with Accounts(data_dir) as accounts, LocalGallery(data_dir) as gallery:
+    with accounts(data_dir) as keepers, engine(data_dir) as gallery:
         for name in ("shop", "rival"):
-            secrets[name] = accounts.add_account(username=name).secretkey
+            secrets[name] = keepers.add_account(username=name).secretkey
         for name, settings in {
             "posters": ChannelSettings(owner="shop"),
             "labels": ChannelSettings(owner="shop", kind=ListKind.BLACK),
@@ -56,10 +62,10 @@ def populate(data_dir: Path) -> dict[str, str]:
         }.items():
             gallery.create_channel(name=name, settings=settings)
         scan = KeyRequest(scope=Scope.FIND, channels=("posters",))
-        secrets["shop/app"] = accounts.add_key(username="shop", key=scan).secretkey
-        accounts.add_account(username="moved", key=KeyRequest(secretkey=IMPORTED))
+        secrets["shop/app"] = keepers.add_key(username="shop", key=scan).secretkey
+        keepers.add_account(username="moved", key=KeyRequest(secretkey=IMPORTED))
         secrets["moved"] = IMPORTED
-        accounts.grant(username="moved", channel="posters", scope=Scope.FIND)
+        keepers.grant(username="moved", channel="posters", scope=Scope.FIND)
     return secrets
 
 
@@ -68,12 +74,10 @@ def serving(data_dir: Path, *options: str, config: str = "") -> Iterator[Served]
     """Start `arcli serve` on a free port, and stop it as an operator does."""
     file = data_dir.parent / "serve.toml"
     file.write_text(config)
-    words = ["--data-dir", str(data_dir), "serve", "--json", "--port", "0", "--config", str(file), *options]
+    words = ["serve", "--json", "--port", "0", "--config", str(file), *options]
     if "--metrics-port" not in options:
         words += ["--metrics-port", "0"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "arcli", *words], stdout=subprocess.PIPE, env=clean_env()
-    )
+    process = subprocess.Popen(command(data_dir, *words), stdout=subprocess.PIPE, env=clean_env(data_dir))
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line, f"serve ended with status {process.wait(30)}"
@@ -85,10 +89,6 @@ def serving(data_dir: Path, *options: str, config: str = "") -> Iterator[Served]
         status = process.wait(60)
         process.stdout.close()
     assert status == 0
-
-
-def clean_env() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("ARCLI_")}
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,16 @@ import cv2
 import numpy as np
 import pytest
 
-from arcli.engine import LocalGallery
 from arcli.errors import ShellHint, TargetNotFound
 from arcli.models import AddItem, Picture
 from arcli.protocols.arcloud.codes import Call
 from arcli.protocols.reading import error_json
 from tests.engine.conftest import encoded, poster, poster_pixels
 from tests.server.conftest import Served
+from tests.server.places import engine
 from tests.server.raw import MULTIPART, URLENCODED, call, code, multipart, send, urlencoded
 
+pytestmark = pytest.mark.cluster
 JSON = "application/json"
 BLANK = encoded(poster_pixels(1) * 0 + 200)
 GIF = b"GIF89a" + b"\1\0\1\0\x80\0\0" + b"\0" * 3 + b"\xff" * 3 + b",\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
@@ -355,7 +356,7 @@ def test_routes(served: Served) -> None:
 
 def test_pages_have_100_images_in_the_order_of_code_points(served: Served) -> None:
     names = [f"{first}{number:02}" for first in "Zz@a" for number in range(30)]
-    with LocalGallery(served.data_dir) as gallery:
+    with engine(served.data_dir) as gallery:
         picture = Picture(name="p", data=encoded(poster_pixels(8, side=160)))
         items = [AddItem(picture=picture, identifier=name) for name in names]
         assert {result.error for result in gallery.add_many(channel="labels", items=items)} == {None}

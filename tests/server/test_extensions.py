@@ -13,9 +13,11 @@ import pytest
 from arcli.protocols.extensions import Feature
 from tests.engine.conftest import photo_of, poster
 from tests.server.conftest import Served, populate
+from tests.server.places import needs_folder
 from tests.server.raw import MULTIPART, call, code, multipart, send
 from tests.server.threaded import threaded_folder
 
+pytestmark = pytest.mark.cluster
 V1 = "/arcli/v1"
 
 
@@ -232,6 +234,7 @@ def test_a_channel_that_is_made_again_keeps_its_quota(served: Served) -> None:
     assert ask(served, "DELETE", "/channels/again")[0] == 200
 
 
+@needs_folder
 @pytest.mark.parametrize("wreck", ["gone", "empty", "garbage"])
 def test_a_broken_channel_stops_no_other(tmp_path: Path, picture: bytes, photo: bytes, wreck: str) -> None:
     data_dir = tmp_path / "data"

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from arcli.models import KeyRequest, Scope
-from arcli.store.accounts import Accounts
 from tests.server.conftest import Served, populate
+from tests.server.places import accounts
 from tests.server.raw import code, send
 from tests.server.test_extensions import V1, ask, basic
 from tests.server.threaded import threaded_folder
 
+pytestmark = pytest.mark.cluster
 END = "2999-12-31T23:59:59Z"
 
 
@@ -68,24 +69,24 @@ def test_a_key_from_its_making_to_its_end(own: Served, photo: bytes) -> None:
 
 
 def test_only_the_find_only_keys_of_ones_own_account_are_there(own: Served) -> None:
-    with Accounts(own.data_dir) as accounts:
-        of_shop = {key.scope: key.key_id for key in accounts.account(username="shop").keys}
-        theirs = accounts.add_key(username="rival", key=KeyRequest(scope=Scope.FIND)).key_id
-        before = accounts.account(username="shop"), accounts.account(username="rival")
+    with accounts(own.data_dir) as keepers:
+        of_shop = {key.scope: key.key_id for key in keepers.account(username="shop").keys}
+        theirs = keepers.add_key(username="rival", key=KeyRequest(scope=Scope.FIND)).key_id
+        before = keepers.account(username="shop"), keepers.account(username="rival")
     listed = [key["key_id"] for key in ask(own, "GET", "/keys")[1]["keys"]]
     assert listed == [of_shop[Scope.FIND]]
     for key_id in (of_shop[Scope.ALL], theirs, "nothing"):
         assert ask(own, "DELETE", f"/keys/{key_id}")[0] == 404
         assert ask(own, "PATCH", f"/keys/{key_id}", "shop", {"expires": None})[0] == 404
-    with Accounts(own.data_dir) as accounts:
+    with accounts(own.data_dir) as keepers:
         for account, name in zip(before, ("shop", "rival"), strict=True):
-            assert [key.revoked for key in accounts.account(username=name).keys] == [None] * len(account.keys)
+            assert [key.revoked for key in keepers.account(username=name).keys] == [None] * len(account.keys)
 
 
 def test_no_other_key_may(own: Served) -> None:
-    with Accounts(own.data_dir) as accounts:
-        limited = accounts.add_key(username="shop", key=KeyRequest(channels=("posters",)))
-        (mine,) = [key.key_id for key in accounts.account(username="shop").keys if key.scope is Scope.FIND]
+    with accounts(own.data_dir) as keepers:
+        limited = keepers.add_key(username="shop", key=KeyRequest(channels=("posters",)))
+        (mine,) = [key.key_id for key in keepers.account(username="shop").keys if key.scope is Scope.FIND]
     own.secrets["shop/limited"] = limited.secretkey
     for who, status, error in (
         ("shop/app", 403, "not_your_channel"),
@@ -132,9 +133,9 @@ def test_what_is_asked_for_wrongly_makes_no_key(served: Served, body: Any, statu
 
 def test_a_key_that_ends_or_is_slow_makes_none_that_may_more(own: Served) -> None:
     bounds = KeyRequest(expires="2998-12-31T23:59:59Z", rate=40.0)
-    with Accounts(own.data_dir) as accounts:
-        own.secrets["shop/bounded"] = accounts.add_key(username="shop", key=bounds).secretkey
-        (open_ended,) = [key.key_id for key in accounts.account(username="shop").keys if key.channels]
+    with accounts(own.data_dir) as keepers:
+        own.secrets["shop/bounded"] = keepers.add_key(username="shop", key=bounds).secretkey
+        (open_ended,) = [key.key_id for key in keepers.account(username="shop").keys if key.channels]
     within = {"expires": "2998-12-31T23:59:59Z", "rate": 40}
     status, key = ask(own, "POST", "/keys", "shop/bounded", within)
     assert status == 201
@@ -159,9 +160,9 @@ def test_each_change_is_in_the_audit_trail_and_the_secret_is_nowhere(own: Served
     key = made(own, channels=["posters"])
     ask(own, "PATCH", f"/keys/{key['key_id']}", "shop", {"rate": 2})
     ask(own, "DELETE", f"/keys/{key['key_id']}")
-    with Accounts(own.data_dir) as accounts:
-        full = next(one for one in accounts.account(username="shop").keys if one.scope is Scope.ALL)
-        changes = [one for one in accounts.audit(subject="shop") if one.details.get("key") == key["key_id"]]
+    with accounts(own.data_dir) as keepers:
+        full = next(one for one in keepers.account(username="shop").keys if one.scope is Scope.ALL)
+        changes = [one for one in keepers.audit(subject="shop") if one.details.get("key") == key["key_id"]]
     assert [one.what for one in changes] == ["key added", "key set", "key revoked"]
     assert {one.who for one in changes} == {f"shop/{full.key_id}"}
     assert changes[1].details["rate"] == 2

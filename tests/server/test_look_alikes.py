@@ -2,18 +2,22 @@
 
 from pathlib import Path
 
-from arcli.engine import LocalGallery
+import pytest
+
 from arcli.models import AddItem, Picture
 from tests.engine.conftest import poster
 from tests.engine.test_look_alikes import hung, look_alike_pixels
 
 from .conftest import populate, serving
+from .places import engine
 from .raw import call
+
+pytestmark = pytest.mark.cluster
 
 
 def test_an_ambiguous_match_comes_with_its_rival_unasked(tmp_path: Path) -> None:
     secrets = populate(tmp_path / "data")
-    with LocalGallery(tmp_path / "data") as gallery:
+    with engine(tmp_path / "data") as gallery:
         for name in ("red", "blue"):
             picture = Picture(name=f"{name}.png", data=poster(20))
             gallery.add(channel="posters", item=AddItem(picture=picture, identifier=name))

@@ -16,6 +16,7 @@ from arcli.protocols.strict import decimal_number, written_number
 from tests.server.conftest import Served
 from tests.server.raw import multipart, send
 
+pytestmark = pytest.mark.cluster
 JSON = "application/json"
 STRANGE = ["\ud800", "1_0", "٣", "1e1", "NaN", "-1", "1.5", "", " ", "\0", "x" * 300, "..", "%00", "nul"]
 NAMES = st.one_of(

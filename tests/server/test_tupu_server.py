@@ -6,7 +6,6 @@ import base64
 import json
 import multiprocessing
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,15 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arcli.engine import LocalGallery
 from arcli.models import AddItem, ChannelSettings, ListKind, Picture, TargetChanges, TupuBinding
-from arcli.store.accounts import Accounts
 from tests.engine.conftest import encoded, photo_of, poster, poster_pixels
 from tests.protocols.conftest import OpenSsl
-from tests.server.conftest import clean_env
+from tests.server.places import accounts, clean_env, command, engine
 from tests.server.raw import MULTIPART, multipart, send
 from tests.server.threaded import threaded_folder
 
+pytestmark = pytest.mark.cluster
 JSON = "application/json"
 PLAIN = "普通 पोस्टर 🦖"  # a list of any name
 TASK = "5c8f44ca25ade48455a63bad"
@@ -77,8 +75,8 @@ class Customer:
 @pytest.fixture(scope="module")
 def customer(openssl: OpenSsl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Customer]:
     data_dir = tmp_path_factory.mktemp("tupu") / "data"
-    with Accounts(data_dir) as accounts, LocalGallery(data_dir) as gallery:
-        accounts.add_account(username="shop")
+    with accounts(data_dir) as keepers, engine(data_dir) as gallery:
+        keepers.add_account(username="shop")
         lists = {
             "bad": ListKind.BLACK,
             "good": ListKind.WHITE,
@@ -92,7 +90,7 @@ def customer(openssl: OpenSsl, tmp_path_factory: pytest.TempPathFactory) -> Iter
         for name in ("bad", "good"):
             picture = Picture(name="p.png", data=poster(7))
             gallery.add(channel=name, item=AddItem(picture=picture, identifier="both"))
-        accounts.bind(
+        keepers.bind(
             TupuBinding(
                 secret_id=SECRET_ID,
                 username="shop",
@@ -101,8 +99,8 @@ def customer(openssl: OpenSsl, tmp_path_factory: pytest.TempPathFactory) -> Iter
             )
         )
     with threaded_folder(data_dir, public_url=PUBLIC_URL) as url:
-        command = [sys.executable, "-m", "arcli", "--data-dir", str(data_dir), "account", "server-key"]
-        printed = subprocess.run(command, capture_output=True, check=True, env=clean_env())
+        words = command(data_dir, "account", "server-key")
+        printed = subprocess.run(words, capture_output=True, check=True, env=clean_env(data_dir))
         (openssl.folder / "served.pub.pem").write_bytes(printed.stdout)
         yield Customer(url, data_dir, openssl)
 
@@ -122,7 +120,7 @@ def test_what_is_in_no_bound_list_has_label_2(customer: Customer) -> None:
 
 def test_relatives_are_urls_that_die_with_their_picture(customer: Customer) -> None:
     channel, identifier = PLAIN, "mortal"
-    with LocalGallery(customer.data_dir) as gallery:
+    with engine(customer.data_dir) as gallery:
         item = AddItem(picture=Picture(name="p.png", data=poster(11)), identifier=identifier)
         gallery.add(channel=channel, item=item)
         path = customer.first(photo_of(11))["relatives"][0]["path"]
@@ -284,8 +282,8 @@ def refusal(content: bytes) -> Any:
 
 
 def test_strangers_get_so_many_signatures_and_no_more(tmp_path: Path) -> None:
-    with Accounts(tmp_path / "data") as accounts:
-        accounts.add_account(username="shop")
+    with accounts(tmp_path / "data") as keepers:
+        keepers.add_account(username="shop")
     path = "/v3/recognition/image/sync/base64/unknown"
     with threaded_folder(tmp_path / "data") as url:
         answers = [json.loads(send(url, path, b"{}", JSON)[2]) for _ in range(150)]

@@ -14,6 +14,7 @@ from arcli.server.options import ServeOptions
 from arcli.server.process.worker import ServerProcess, listen, open_backend, uvicorn_config
 from arcli.server.service import Backend, Service
 from arcli.settings import DataPlace
+from tests.server.places import place_of
 
 
 @contextmanager
@@ -35,8 +36,8 @@ def threaded(backend: Backend, options: ServeOptions) -> Iterator[str]:
 
 @contextmanager
 def threaded_folder(data_dir: Path, **settings: object) -> Iterator[str]:
-    """Serve a data folder."""
-    with threaded_place(data_dir, **settings) as url:
+    """Serve a data folder, or the cluster that stands for it."""
+    with threaded_place(place_of(data_dir), **settings) as url:
         yield url
 
 
