@@ -8,9 +8,11 @@ import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 
 from arcli import system
+from arcli.console.names import NAMES
 from arcli.console.text import ranges_in_words
 from arcli.errors import (
     MORE_FILES,
@@ -117,7 +119,10 @@ def _from_usage(error: BaseException) -> UsageError:
     sentence = ranges_in_words(str(getattr(error, "format_message")()))  # noqa: B009 - not in its type
     for pattern, words in _TYPERS.items():
         sentence = re.sub(pattern, words, sentence)
-    near = sorted(getattr(error, "possibilities", None) or ())
+    guesses = getattr(error, "possibilities", None) or ()
+    near = sorted(
+        get_close_matches(getattr(error, "option_name", ""), guesses, cutoff=NAMES.alike) or guesses
+    )
     hint = f"did you mean: {' or '.join(near)}" if near else f"run: {path} --help"
     return UsageError(sentence[:1].lower() + sentence[1:].rstrip("."), hint=hint)
 

@@ -139,6 +139,8 @@ class ArcliGroup(TyperGroup):
         "get": "show",
     }
     """What a verb is called in other programs."""
+    heads: ClassVar[tuple[str, ...]] = ()
+    """Words that are understood in the place of a verb."""
 
     def __init__(self, *, params: list[Any] | None = None, **attributes: Any) -> None:
         super().__init__(params=[*(params or []), *common_params()], **attributes)
@@ -156,7 +158,7 @@ class ArcliGroup(TyperGroup):
 
     def _meant(self, word: str) -> str | None:
         ours = {name: verb for name, verb in self.words.items() if verb.split(" ")[0] in self.commands}
-        ours |= {name: name for name in self.commands}
+        ours |= {name: name for name in (*self.commands, *self.heads)}
         near = [word] if word in ours else get_close_matches(word, ours, n=1, cutoff=NAMES.alike)
         return ours[near[0]] if near else None
 
@@ -177,6 +179,7 @@ class RootGroup(ArcliGroup):
     """The program: it knows its verbs by name and first line of help, and loads the one that is used."""
 
     verbs: Mapping[str, str]
+    heads = ("help", "version")
     words: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("search", "lookup", "query", "match", "recognize", "recognise", "identify"), "find"),
         **dict.fromkeys(("delete", "remove", "del", "unregister"), "rm"),

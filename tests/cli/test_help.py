@@ -84,6 +84,8 @@ def test_help_explains_its_own_terms(run: Run, command: str, explained: str) -> 
         ("delte", "arcli rm"),
         ("fnd", "arcli find"),
         ("channel lst", "arcli channel ls"),
+        ("hlep find", "arcli help"),
+        ("versoin", "arcli version"),
     ],
 )
 def test_a_slip_of_the_finger_names_what_was_meant(run: Run, words: str, meant: str) -> None:
@@ -93,7 +95,8 @@ def test_a_slip_of_the_finger_names_what_was_meant(run: Run, words: str, meant: 
 @pytest.mark.parametrize(
     ("words", "sentence", "hint"),
     [
-        ("ls --limt 3", "no such option: --limt", "did you mean: --limit or --quiet"),
+        ("ls --limt 3", "no such option: --limt", "did you mean: --limit"),
+        ("find x --tresh 1", "no such option: --tresh", "did you mean: --threshold"),
         ("ls --limit x", "--limit: 'x' is not a whole number", "run: arcli ls --help"),
         ("ls --level 9", "--level: 9 is out of range (1-5)", "run: arcli ls --help"),
         ("channel estimate --targets 0", "--targets: 0 is out of range (at least 1)", None),

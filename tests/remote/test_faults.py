@@ -271,8 +271,9 @@ def test_nobody_there_is_told_without_much_patience(clock: Clock, connect: Conne
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(Unreachable, match="cannot connect"):
+        with pytest.raises(Unreachable, match=r"cannot connect \(Connection refused\)") as caught:
             connect(url).list(channel="default")
+    assert caught.value.hint == "does the service run, and is the profile's URL right?"
     assert len(clock.slept) == 1
 
 

@@ -17,7 +17,7 @@ from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.console.typer_classes import ArcliCommand, ArcliGroup, new_app
 from arcli.errors import AccountExists, FileExists, NotFound, UsageError
-from arcli.models import Grant, KeyRequest, NewKey, Scope, TupuBinding
+from arcli.models import MESSAGES, Grant, KeyRequest, NewKey, Scope, TupuBinding, some_of
 from arcli.settings import Format
 
 if TYPE_CHECKING:
@@ -201,7 +201,10 @@ def rm(ctx: typer.Context, name: NameArgument, yes: YesOption = False) -> None:
         left = f", which owns {plural(len(owned), 'channel')}" if owned else ""
         session.confirm(f"Remove account {name}{left}?", yes=yes)
         orphans = accounts.remove_account(username=name)
-    session.record({"username": name, "removed": True, "channels_without_owner": list(orphans)}, name=name)
+    answer = {"username": name, "removed": True, "channels_without_owner": list(orphans)}
+    session.record(answer, name=name, lines=())
+    without = f"; without an owner now: {some_of(orphans, MESSAGES.in_sentence)}" if orphans else ""
+    session.say(f"account {name} removed{without}")
 
 
 @app.command(cls=ArcliCommand)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -244,8 +245,11 @@ def _not_connected(url: str, error: Exception, proxy: Proxy | None) -> ArcliErro
         hint = "name the certificate authority's file in SSL_CERT_FILE"
         return Unreachable(f"{url}: its certificate is not trusted", hint=hint)
     way = "" if proxy is None else f" through the proxy {proxy.url}"
-    advice = None if proxy is None else f"{proxy.variable} names the proxy; NO_PROXY has hosts without one"
-    return Unreachable(f"{url}: cannot connect{way} ({said or type(error).__name__})", hint=advice)
+    advice = "does the service run, and is the profile's URL right?"
+    if proxy is not None:
+        advice = f"{proxy.variable} names the proxy; NO_PROXY has hosts without one"
+    reason = re.sub(r"^\[Errno -?\d+\] ", "", said) or type(error).__name__
+    return Unreachable(f"{url}: cannot connect{way} ({reason})", hint=advice)
 
 
 def _client(
