@@ -22,6 +22,7 @@ import httpx
 ROOT = Path(__file__).parent.parent
 _BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 _MARK = "==next command=="
+_SAID = "said-by-the-server"
 _PORTS = re.compile(r"\b8443\b|\b8080\b")
 _VENDOR = "https://rest.vendor.example"
 _WAIT = "curl -sk --retry 60 --retry-connrefused --retry-delay 1 --retry-max-time 90 {url}/readyz >/dev/null"
@@ -34,15 +35,20 @@ def commands(page: str) -> list[tuple[str, str]]:
 
 
 def script(lines: list[str], port: int) -> str:
-    """Return what bash runs. A command that ends in & is a server, and is waited for."""
+    """Return what bash runs. A command that ends in & is a server: it is waited for, and then what it said is
+    printed. It serves this machine alone.
+    """
     text = ["trap 'kill $(jobs -p) 2>/dev/null' EXIT"]
     for given in lines:
         line = _PORTS.sub(str(port), given.replace("0.0.0.0", "127.0.0.1"))  # noqa: S104 - never there
         text.append(f"echo '{_MARK}'")
-        text.append(f"{line[:-1]} >/dev/null 2>&1 &" if line.endswith("&") else line)
-        if line.endswith("&"):
-            scheme = "https" if "--tls-cert" in line else "http"
-            text.append(_WAIT.format(url=f"{scheme}://127.0.0.1:{port}"))
+        if not line.endswith("&"):
+            text.append(line)
+            continue
+        own = "--local-https" in line
+        scheme = "https" if own or "--tls-cert" in line else "http"
+        text.append(f"{line[:-1]}{'--host 127.0.0.1 ' if own else ''}>{_SAID} 2>&1 &")
+        text += [_WAIT.format(url=f"{scheme}://127.0.0.1:{port}"), f"cat {_SAID}"]
     return "\n".join(text)
 
 
@@ -105,6 +111,8 @@ def run(page: str, folder: Path) -> list[str]:
 def shape(output: str) -> str:
     """Return an output without its numbers, secrets and spaces, which differ from run to run."""
     output = re.sub(r"(?<![\w-])[\w-]{43}(?![\w-])|\b[0-9a-f]{8}\b|\b[0-9a-f]{24}\b", "KEY", output)
+    output = re.sub(r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}", "FINGERPRINT", output)
+    output = re.sub(r"^metrics .*", "metrics", output, flags=re.MULTILINE)  # none where that port is taken
     output = re.sub(r"-?\d+(\.\d+)?(e-?\d+)?", "0", output)
     return re.sub(r"[ \t]+", " ", output).strip()
 

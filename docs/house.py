@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-WIDTH, MARGIN, GAP = 940, 20, 12
+WIDTH, MARGIN, GAP = 560, 8, 8
 TITLE, LINE, PAD = 20, 15, 9
-COLUMNS = 92  # letters across the whole width
+COLUMNS = 84  # letters across the whole width
 
 
 def layers() -> list[list[str]]:

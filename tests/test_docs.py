@@ -171,3 +171,12 @@ def test_the_table_of_other_ways_has_the_figures_of_the_benchmark(page: str) -> 
         right, cost = f"{100 * way['recall']:.0f} %", f"{way['find_cpu_ms']:,.0f} ms"
         wrong = (f"{way['wrong']} of {way['photos']}", f"{way['wrong']}/{way['photos']}")
         assert any(row[1:2] == [right] and row[2] in wrong and row[3] == cost for row in rows), way["way"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_plot_can_be_read_on_a_phone(page: Path) -> None:
+    """A phone shows some 360 px: letters of a drawing that is shrunk to half its width are too small."""
+    for name in re.findall(r"!\[[^]]*\]\(([^)]+\.svg)\)", page.read_text(encoding="utf-8")):
+        head = (page.parent / name).read_text(encoding="utf-8")[:2000]
+        width, unit = re.findall(r'<svg[^>]* width="([\d.]+)(pt)?"', head)[0]
+        assert float(width) * (4 / 3 if unit else 1) <= 600, name
