@@ -23,12 +23,12 @@ demo: .venv/ready ## the tour: register sample pictures, find them on photos
 	@PATH="$(CURDIR)/$(BIN):$$PATH" samples/tour.sh
 
 test: .venv/ready ## the tests, some minutes (also: make test ARGS="tests/cli -k find")
-	$(PYTEST) -m "not bench and not browser" --ignore tests/test_examples.py $(ARGS)
+	$(PYTEST) -m "not bench and not browser and not many" --ignore tests/test_examples.py $(ARGS)
 
 test-full: .venv/ready ## all tests, also the long ones, which need ../shared/data
 	$(PYTEST) $(ARGS)
 
-check: lint types layers docs demo test cluster pages faults lowest install-check ## all that CI runs
+check: lint types layers docs demo test many cluster pages faults lowest install-check ## all that CI runs
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .
@@ -120,6 +120,10 @@ pages: .venv/ready ## the web pages in headless Chromium, which root gets instal
 bench-pages: .venv/ready ## the web pages: seconds to recognition, px, bytes, Lighthouse's scores: a minute or two
 	tools/browser.sh
 	$(BIN)/python -m benchmarks.pages $(ARGS)
+
+.PHONY: many
+many: .venv/ready ## memory of commands in a channel of 50,000 targets: a minute or two
+	$(PYTEST) -m many tests/many $(ARGS)
 
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
 	$(BIN)/python -m benchmarks.growth $(ARGS)

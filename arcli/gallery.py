@@ -126,8 +126,8 @@ class Gallery(Protocol):
         """Rate pictures and look for duplicates in `channel` (None or unknown: no search); writes nothing."""
         ...
 
-    def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
-        """Return match counts by day, ordered by date, then channel, then identifier.
+    def statistics(self, *, query: StatisticsQuery) -> Iterable[StatRecord]:
+        """Return match counts by day, ordered by date, then channel, then identifier; to be read once.
 
         Raises ChannelNotFound; TargetNotFound for an identifier with neither target nor counts.
         """

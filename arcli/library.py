@@ -160,7 +160,7 @@ class Channel:
         Raises ChannelNotFound.
         """
         query = StatisticsQuery(start=start, end=start if end is None else end, channel=self.name)
-        return self.gallery.statistics(query=query)
+        return list(self.gallery.statistics(query=query))
 
 
 def picture_of(picture: str | Path | bytes) -> Picture:

@@ -1,4 +1,7 @@
-"""Match counts: sums by month and year, and files that a cron job keeps up to date."""
+"""Match counts: sums by month and year, and files that a cron job keeps up to date.
+
+There may be as many records as targets times days: what does not fit into memory waits in temporary files.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,21 @@ import codecs
 import csv
 import datetime as dt
 import io
+import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import reduce
+from heapq import merge
+from itertools import chain, count, groupby
 from pathlib import Path
+from tempfile import mkdtemp
+from typing import IO
+from weakref import finalize
 
 from arcli.bulk.encoding import guarded, unguarded
 from arcli.errors import Conflict
@@ -20,9 +32,23 @@ from arcli.models import StatRecord
 from arcli.system import open_to_lock
 
 COLUMNS = ("date", "channel", "identifier", "count")
+_FIELDS = StatRecord.__slots__
 MISSED = "missed"  # a separate column, only if misses were requested
 
-Key = tuple[str, str, str, bool]
+Key = tuple[int | str | bool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortOptions:
+    """in_memory (1000 to 1 M): records that are sorted in memory; 16,384 take some 8 MB. runs (8 to 200):
+    temporary files, of that many records each, before they are joined to one. Chosen.
+    """
+
+    in_memory: int = 16_384
+    runs: int = 64
+
+
+SORT = SortOptions()
 
 
 class Period(StrEnum):
@@ -43,13 +69,80 @@ class Period(StrEnum):
         return month.replace(month=1) if self is Period.YEAR else month
 
 
-def summed(records: Iterable[StatRecord], period: Period) -> list[StatRecord]:
+class Sorted:
+    """Records in the order of `key`, one for each: the counts of the same key are added up.
+
+    They are read as often as needed. The first few are in memory, many in a temporary folder.
+    """
+
+    def __init__(
+        self,
+        records: Iterable[StatRecord],
+        key: Callable[[StatRecord], Key],
+        *,
+        options: SortOptions = SORT,
+        add: Callable[[StatRecord, StatRecord], StatRecord] | None = None,
+    ) -> None:
+        self._key, self._options, self._add = key, options, add or _sum
+        self._folder: Path | None = None
+        self._numbers = count()
+        self._runs: list[Path] = []
+        self._few: list[StatRecord] = []
+        known: dict[Key, StatRecord] = {}
+        for record in records:
+            place = key(record)
+            known[place] = self._add(known[place], record) if place in known else record
+            if len(known) >= options.in_memory:
+                self._put_away(known)
+                known = {}
+        self._few = [known[place] for place in sorted(known)]
+
+    def __iter__(self) -> Iterator[StatRecord]:
+        """Yield the records; of equal ones the sum."""
+        sorted_runs = [*map(_stored, self._runs), iter(self._few)]
+        for _, same in groupby(merge(*sorted_runs, key=self._key), self._key):
+            yield reduce(self._add, same)
+
+    def __bool__(self) -> bool:
+        return next(iter(self), None) is not None
+
+    def _put_away(self, known: Mapping[Key, StatRecord]) -> None:
+        if len(self._runs) >= self._options.runs:
+            joined = self._run(self)
+            for path in self._runs:
+                path.unlink()
+            self._runs = [joined]
+        self._runs.append(self._run(known[place] for place in sorted(known)))
+
+    def _run(self, records: Iterable[StatRecord]) -> Path:
+        if self._folder is None:
+            self._folder = Path(mkdtemp(prefix="arcli-"))
+            finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        path = self._folder / f"{next(self._numbers)}"
+        with path.open("w", encoding="utf-8") as file:
+            for record in records:
+                file.write(json.dumps([getattr(record, field) for field in _FIELDS]) + "\n")
+        return path
+
+
+def _sum(one: StatRecord, other: StatRecord) -> StatRecord:
+    return replace(one, count=one.count + other.count)
+
+
+def _stored(path: Path) -> Iterator[StatRecord]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield StatRecord(**dict(zip(_FIELDS, json.loads(line), strict=True)))
+
+
+def summed(records: Iterable[StatRecord], period: Period) -> Sorted:
     """Sum counts by period, in order of date, channel, identifier; misses stay apart."""
-    sums: dict[Key, int] = {}
-    for record in records:
-        key = _key(record.date[: period.digits], record)
-        sums[key] = sums.get(key, 0) + record.count
-    return _records(sums)
+    return Sorted((replace(record, date=record.date[: period.digits]) for record in records), identity)
+
+
+def identity(record: StatRecord) -> Key:
+    """Return what no two records of one sum have in common."""
+    return record.date, record.channel or "", record.identifier or "", record.missed
 
 
 def periods(start: dt.date, end: dt.date, period: Period) -> list[str]:
@@ -58,55 +151,44 @@ def periods(start: dt.date, end: dt.date, period: Period) -> list[str]:
     return list(dict.fromkeys(f"{day:%Y%m%d}"[: period.digits] for day in days))
 
 
-def _key(date: str, record: StatRecord) -> Key:
-    return date, record.channel or "", record.identifier or "", record.missed
-
-
-def _records(sums: dict[Key, int]) -> list[StatRecord]:
-    return [
-        StatRecord(date=date, channel=channel or None, identifier=name or None, count=count, missed=missed)
-        for (date, channel, name, missed), count in sorted(sums.items())
-    ]
-
-
-def statistics_csv(records: Sequence[StatRecord], *, misses: bool) -> bytes:
-    """Return records as CSV: UTF-8, a header, one line per record."""
-    text = io.StringIO()
+def write_statistics(file: IO[bytes], records: Iterable[StatRecord], *, misses: bool) -> None:
+    """Write records as CSV: UTF-8, a header, one line per record."""
+    text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_columns(misses))
     for record in records:
         row = [record.date, guarded(record.channel or ""), guarded(record.identifier or ""), record.count]
         writer.writerow([*row, "true" if record.missed else "false"] if misses else row)
-    return text.getvalue().encode()
+    text.detach()
 
 
-def append_statistics(
-    path: Path, records: Sequence[StatRecord], *, misses: bool, mark: bool = False
-) -> list[StatRecord]:
-    """Merge records into the CSV file at `path` and return all that it holds then.
+def append_statistics(path: Path, records: Iterable[StatRecord], *, misses: bool, mark: bool = False) -> None:
+    """Merge records into the CSV file at `path`.
 
     A row for the same date, channel and identifier gets the new count, so that nothing is added twice and a
     day that had not ended is completed. With `mark`, or if it had one, the file begins with U+FEFF for Excel.
     Two simultaneous jobs wait for each other. Raises Conflict for a file that is not such a CSV file or sums
     up other periods; it stays as it is.
     """
-    with _alone(folder_of(path)):
-        present = path.read_bytes() if path.exists() else b""
-        sums = dict(_rows(path, present, misses))
-        sums |= {_key(record.date, record): record.count for record in records}
-        if len({len(key[0]) for key in sums}) > 1:
+    with _alone(folder_of(path)), _opened(path) as present:
+        marked = mark or present.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+        present.seek(0)
+        both = chain(_rows(path, present, misses), records)
+        merged = Sorted(both, identity, add=lambda _, newer: newer)
+        if len({len(record.date) for record in merged}) > 1:
             raise Conflict(f"{path} sums up other periods", hint="use the --by that it was begun with")
-        merged = _records(sums)
-        marked = mark or present.startswith(codecs.BOM_UTF8)
         with replacing(path) as file:
             file.write(codecs.BOM_UTF8 * marked)
-            file.write(statistics_csv(merged, misses=misses))
-    return merged
+            write_statistics(file, merged, misses=misses)
 
 
-def _rows(path: Path, data: bytes, misses: bool) -> Iterator[tuple[Key, int]]:
+def _opened(path: Path) -> IO[bytes]:
+    return path.open("rb") if path.exists() else io.BytesIO()
+
+
+def _rows(path: Path, file: IO[bytes], misses: bool) -> Iterator[StatRecord]:
     try:
-        rows = csv.reader(io.StringIO(data.decode("utf-8-sig")), strict=True)
+        rows = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
         columns = _columns(misses)
         if (header := next(rows, columns)) != columns:
             raise Conflict(f"{path} has the columns {','.join(header)}, not {','.join(columns)}")
@@ -116,7 +198,13 @@ def _rows(path: Path, data: bytes, misses: bool) -> Iterator[tuple[Key, int]]:
             if len(cells) != len(columns) or not (cells[0] + cells[3]).isdecimal():
                 raise Conflict(f"{path}, line {rows.line_num}: not a row of statistics")
             date, channel, name, count, *missed = map(unguarded, cells)
-            yield (date, channel, name, missed == ["true"]), int(count)
+            yield StatRecord(
+                date=date,
+                channel=channel or None,
+                identifier=name or None,
+                count=int(count),
+                missed=missed == ["true"],
+            )
     except (UnicodeDecodeError, csv.Error) as error:
         raise Conflict(f"{path} is not a CSV file of statistics: {error}") from error
 

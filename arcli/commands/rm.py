@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
+from arcli.bulk.channel_state import listed
 from arcli.console.faults import interruptible
 from arcli.console.inputs import with_stdin
 from arcli.console.items import ItemView
@@ -14,6 +16,7 @@ from arcli.console.options import YesOption
 from arcli.console.session import Session
 from arcli.console.text import plural
 from arcli.errors import ArcliError, TargetNotFound, UsageError
+from arcli.files import Spool
 from arcli.models import RemoveResult, RemoveStatus
 
 REMOVALS: ItemView[RemoveResult] = ItemView(
@@ -40,36 +43,41 @@ def rm(
     Example: arcli rm poster_1 poster_2 --yes
     """
     session = Session.of(ctx)
-    names = _names(session, identifiers or [], everything)
-    if names:
-        session.confirm(f"Remove {_what(names)} from channel {session.channel}?", yes=yes)
+    count, names = _names(session, identifiers or [], everything)
+    if count:
+        what = names[0] if isinstance(names, list) and count == 1 else plural(count, "target")
+        session.confirm(f"Remove {what} from channel {session.channel}?", yes=yes)
     answer = session.answer(REMOVALS, changes=True)
     counts = {"removed": 0, "absent": 0, "failed": 0}
     removals = session.gallery.remove_many(channel=session.channel, identifiers=names)
-    with interruptible(
-        lambda: f"{plural(counts['removed'], 'target')} removed", "the same command continues"
+    with (
+        interruptible(lambda: f"{plural(counts['removed'], 'target')} removed", "the same command continues"),
+        session.progress("removing", count) as advance,
     ):
-        for removal in removals if names else ():
+        for removal in removals if count else ():
             counts[removal.status] += 1
-            answer.item(removal, _error(removal))
-    session.end(answer, {"counts": counts}, single=len(names) == 1 and not everything)
+            answer.item(removal, removal.error if everything else _error(removal))
+            advance()
+    session.end(answer, {"counts": counts}, single=count == 1 and not everything)
     session.say(f"{plural(counts['removed'], 'target')} removed from channel {session.channel}")
 
 
-def _names(session: Session, given: list[str], everything: bool) -> list[str]:
+def _names(session: Session, given: list[str], everything: bool) -> tuple[int, Iterable[str]]:
+    """Return how many to remove, and their identifiers; those of a whole channel are not held in memory."""
     if everything == bool(given):
         wrong = "identifiers and --all exclude each other" if given else "nothing to remove"
         raise UsageError(wrong, hint="arcli rm ID…, or arcli rm --all")
     if everything:
-        return [target.identifier for target in session.gallery.list(channel=session.channel).targets]
-    return list(dict.fromkeys(with_stdin(given)))
-
-
-def _what(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else plural(len(names), "target")
+        names = Spool()
+        for target in listed(session.gallery, session.channel):
+            names.add(target.identifier)
+        return names.count, names.lines()
+    once = list(dict.fromkeys(with_stdin(given)))
+    return len(once), once
 
 
 def _error(removal: RemoveResult) -> ArcliError | None:
+    """Return the error of a removal that was asked for by name."""
     if removal.status is not RemoveStatus.ABSENT:
         return removal.error
     return TargetNotFound(f"no such target: {removal.identifier}", item=removal.identifier)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from arcli.errors import ArcliError, ChannelNotFound, TargetNotFound
@@ -53,15 +54,17 @@ def flush(channels: Iterable[OpenChannel], *, patience: float = 0.0) -> None:
             channel.uncounted = None
 
 
-def statistics(channels: Sequence[OpenChannel], query: StatisticsQuery) -> list[StatRecord]:
+def statistics(channels: Sequence[OpenChannel], query: StatisticsQuery) -> Iterator[StatRecord]:
     """Return records by date, channel and identifier; without `query.channel` one for each channel and day.
 
-    Raises TargetNotFound for an identifier with neither target nor counts.
+    They are read as they are taken. Raises TargetNotFound for an identifier with neither target nor counts.
     """
     if query.identifier is not None and not any(_knows(channel, query.identifier) for channel in channels):
         raise TargetNotFound(f"no target {query.identifier}, and it was never found", item=query.identifier)
-    records = (record for channel in channels for record in _records(channel, query))
-    return sorted(records, key=lambda r: (r.date, r.channel or "", r.missed, r.identifier or ""))
+    return merge(
+        *(_records(channel, query) for channel in channels),
+        key=lambda record: (record.date, record.channel or ""),
+    )
 
 
 def _knows(channel: OpenChannel, identifier: str) -> bool:
@@ -72,13 +75,25 @@ def _knows(channel: OpenChannel, identifier: str) -> bool:
 
 
 def _records(channel: OpenChannel, query: StatisticsQuery) -> Iterator[StatRecord]:
-    """Yield one channel's records; a channel's count is the sum of its targets'."""
-    sums: Counter[tuple[str, str | None, bool]] = Counter()
-    for count in channel.counts.read(query.start, query.end, query.identifier):
-        missed = count.identifier == MISSED
-        if count.identifier == MATCHED or (missed and not query.misses):
-            continue
-        by_channel = query.channel is None or missed
-        sums[count.day.strftime("%Y%m%d"), None if by_channel else count.identifier, missed] += count.count
-    for (date, identifier, missed), number in sums.items():
-        yield StatRecord(date=date, channel=channel.name, identifier=identifier, count=number, missed=missed)
+    """Yield one channel's records by day, misses last; a channel's count is the sum of its targets'."""
+    for day, counts in groupby(
+        channel.counts.each(query.start, query.end, query.identifier), lambda c: c.day
+    ):
+        date, whole, missed = f"{day:%Y%m%d}", 0, 0
+        for count in counts:
+            if count.identifier == MISSED:
+                missed += count.count
+            elif count.identifier != MATCHED and query.channel is None:
+                whole += count.count
+            elif count.identifier != MATCHED:
+                yield _record(channel, date, count.count, identifier=count.identifier)
+        if whole:
+            yield _record(channel, date, whole)
+        if missed and query.misses:
+            yield _record(channel, date, missed, missed=True)
+
+
+def _record(
+    channel: OpenChannel, date: str, count: int, *, identifier: str | None = None, missed: bool = False
+) -> StatRecord:
+    return StatRecord(date=date, channel=channel.name, identifier=identifier, count=count, missed=missed)

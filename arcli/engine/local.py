@@ -245,7 +245,7 @@ class LocalGallery(LocalAdmin):
         opened = self._channels.find(channel) if channel is not None else None
         yield from check(pictures, opened, jobs, self._limits)
 
-    def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
+    def statistics(self, *, query: StatisticsQuery) -> Iterator[StatRecord]:
         self.flush_counts(patience=TIMING.patience)
         if query.channel is not None:
             return statistics([self._channels.get(query.channel)], query)

@@ -83,16 +83,17 @@ def _by_channel(service: Service, query: StatisticsQuery, channels: Sequence[str
     sums: Counter[tuple[str, str, bool]] = Counter()
     known = query.identifier is None
     for channel in channels:
+        own: Counter[tuple[str, str, bool]] = Counter()
         try:
-            counted = service.gallery.statistics(query=replace(query, channel=channel))
+            for record in service.gallery.statistics(query=replace(query, channel=channel)):
+                own[record.date, channel, record.missed] += record.count
         except (TargetNotFound, ChannelNotFound):
             continue
         except DataDamaged as error:
             _log.error("channel %r is left out of the counts: %s", channel, error)
             continue
         known = True
-        for record in counted:
-            sums[record.date, channel, record.missed] += record.count
+        sums.update(own)
     if not known:
         raise TargetNotFound(f"no target {query.identifier}, and it was never found", item=query.identifier)
     return [

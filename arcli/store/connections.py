@@ -51,7 +51,7 @@ class StoreOptions:
     ids that a rescue tries after the last known one, if nothing says which was given last. idle_connections
     (8 to 256): for reading, that a process keeps, each with three files; at most one for `files_share` (6 to
     20) of the files that it may open: a third of them. key_use (10 to 600): seconds between two notes of when
-    a key was used.
+    a key was used. counts_at_once (1000 to 100,000): match counts read together; 10,000 take some 3 MB.
     """
 
     blob_bytes: int = 64 << 20
@@ -66,6 +66,7 @@ class StoreOptions:
     idle_connections: int = 64
     files_share: int = 9
     key_use: float = 60.0
+    counts_at_once: int = 10_000
 
     @property
     def spare_bytes(self) -> int:

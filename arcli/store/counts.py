@@ -11,7 +11,7 @@ import datetime as dt
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,15 +124,31 @@ class Counts:
                 ],
             )
 
-    def read(self, start: dt.date, end: dt.date, identifier: str | None = None) -> list[Count]:
-        """Return the counts of the days [start, end], ordered by day and identifier; None: all of them."""
+    def each(self, start: dt.date, end: dt.date, identifier: str | None = None) -> Iterator[Count]:
+        """Yield the counts of the days [start, end] by day and identifier, read some at a time; None: all."""
+        after = None
+        while page := self.read(start, end, identifier, after=after, limit=STORE.counts_at_once):
+            yield from page
+            after = page[-1].day, page[-1].identifier
+
+    def read(
+        self,
+        start: dt.date,
+        end: dt.date,
+        identifier: str | None = None,
+        *,
+        after: tuple[dt.date, str] | None = None,
+        limit: int | None = None,
+    ) -> list[Count]:
+        """Return what `each` yields, from behind the day and identifier `after` on, at most `limit`."""
         if not self.database.exists():
             return []
-        condition = "" if identifier is None else " AND identifier = ?"
-        values = (start.isoformat(), end.isoformat(), *(() if identifier is None else (identifier,)))
-        select = "SELECT day, identifier, count FROM counts WHERE day BETWEEN ? AND ?"
+        where, values = conditions(identifier, after)
+        values = (start.isoformat(), end.isoformat(), *(str(value) for value in values))
+        select = f"SELECT day, identifier, count FROM counts WHERE day BETWEEN ? AND ?{where}"  # noqa: S608
+        page = "" if limit is None else f" LIMIT {int(limit)}"
         with self.database.read() as connection:
-            rows = connection.execute(f"{select}{condition} ORDER BY day, identifier", values).fetchall()
+            rows = connection.execute(f"{select} ORDER BY day, identifier{page}", values).fetchall()
         try:
             return [Count(dt.date.fromisoformat(day), name, number) for day, name, number in rows]
         except ValueError as error:
@@ -145,6 +161,15 @@ class Counts:
         with self.database.read() as connection:
             select = "SELECT 1 FROM counts WHERE identifier = ? LIMIT 1"
             return connection.execute(select, (identifier,)).fetchone() is not None
+
+
+def conditions(
+    identifier: str | None, after: tuple[dt.date, str] | None
+) -> tuple[str, tuple[dt.date | str, ...]]:
+    """Return further SQL conditions of a read, and their values."""
+    one = ("", ()) if identifier is None else (" AND identifier = ?", (identifier,))
+    rest = ("", ()) if after is None else (" AND (day, identifier) > (?, ?)", after)
+    return one[0] + rest[0], (*one[1], *rest[1])
 
 
 def _gone(folder: Path) -> ArcliError:

@@ -171,6 +171,10 @@ class MatchCounts(Protocol):
         """Return the counts of the days [start, end], ordered by day and identifier; None: all of them."""
         ...
 
+    def each(self, start: dt.date, end: dt.date, identifier: str | None = None) -> Iterator[Count]:
+        """Yield what `read` returns, read some at a time."""
+        ...
+
     def knows(self, identifier: str) -> bool:
         """Say whether `identifier` was ever counted."""
         ...

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from enum import StrEnum
-from typing import Any
+from heapq import nsmallest
 
-from arcli.bulk.statistics import COLUMNS, MISSED
+from arcli.bulk.statistics import COLUMNS, MISSED, Key, Sorted, identity
 from arcli.console.items import ItemView, Record
 from arcli.console.plotting import CHARTS
 from arcli.console.tables import Bar
@@ -46,30 +47,41 @@ def iso(date: str) -> str:
     return "-".join(part for part in (date[:4], date[4:6], date[6:8]) if part)
 
 
-def chosen(records: Sequence[StatRecord], *, top: int | None, sort: Order) -> list[StatRecord]:
+def chosen(records: Iterable[StatRecord], *, top: int | None, sort: Order) -> Sorted:
     """Return the records of the `top` names that were found most often (None: all), in the given order.
 
     Misses have no name: they stay.
     """
-    totals = _totals(record for record in records if not record.missed)
-    most = sorted(totals, key=lambda name: (-totals[name], name))[:top]
-    kept = [record for record in records if record.missed or _name(record) in most]
-    keys: dict[Order, Callable[[StatRecord], Any]] = {
+    most = (
+        None
+        if top is None
+        else {name for name, _ in _most((record for record in records if not record.missed), top)}
+    )
+    kept = (record for record in records if most is None or record.missed or _name(record) in most)
+    first: dict[Order, Callable[[StatRecord], Key]] = {
         Order.DATE: lambda record: (record.date, _name(record)),
         Order.COUNT: lambda record: (-record.count, record.date, _name(record)),
         Order.IDENTIFIER: lambda record: (_name(record), record.date),
     }
-    return sorted(kept, key=keys[sort])
+    return Sorted(kept, lambda record: (*first[sort](record), *identity(record)))
 
 
-def bars(records: Sequence[StatRecord], labels: Iterable[str]) -> list[Bar]:
+def _most(records: Iterable[StatRecord], number: int) -> list[tuple[str, int]]:
+    """Return the names that were found most often, and how often."""
+    totals = Sorted((replace(record, date="") for record in records), lambda record: (_name(record),))
+    return nsmallest(
+        number, ((_name(one), one.count) for one in totals), key=lambda pair: (-pair[1], pair[0])
+    )
+
+
+def bars(records: Iterable[StatRecord], labels: Iterable[str]) -> list[Bar]:
     """Return a bar for each period: what was found, and in a lighter shade what was missed."""
     found = _sums(record for record in records if not record.missed)
     missed = _sums(record for record in records if record.missed)
     return [Bar(iso(label), found[label], missed[label]) for label in labels]
 
 
-def bars_by_name(records: Sequence[StatRecord]) -> list[Bar]:
+def bars_by_name(records: Iterable[StatRecord]) -> list[Bar]:
     """Return a bar for each target, or channel, in the order of the records."""
     return [Bar(_name(record), record.count) for record in records]
 
@@ -81,24 +93,16 @@ def _sums(records: Iterable[StatRecord]) -> Counter[str]:
     return sums
 
 
-def series(records: Sequence[StatRecord], labels: Sequence[str]) -> dict[str, list[int]]:
-    """Return counts by period for the targets found most, the others together, and the misses."""
-    totals = _totals(records)
-    shown = [name for name, _ in totals.most_common(CHARTS.series)]
+def series(records: Iterable[StatRecord], labels: Sequence[str]) -> dict[str, list[int]]:
+    """Return counts by period for the names with the most, the others together, and the misses."""
+    shown = dict(_most(records, CHARTS.series))
     at = {label: number for number, label in enumerate(labels)}
     found: dict[str, list[int]] = {}
     for record in records:
         name = _name(record)
         counts = found.setdefault(name if name in shown else "others", [0] * len(labels))
         counts[at[record.date]] += record.count
-    return dict(sorted(found.items(), key=lambda pair: -totals[pair[0]]))
-
-
-def _totals(records: Iterable[StatRecord]) -> Counter[str]:
-    totals: Counter[str] = Counter()
-    for record in records:
-        totals[_name(record)] += record.count
-    return totals
+    return dict(sorted(found.items(), key=lambda pair: -shown.get(pair[0], 0)))
 
 
 def _name(record: StatRecord) -> str:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from arcli.bulk.statistics import Period, append_statistics, summed
+from arcli.bulk.statistics import Period, Sorted, append_statistics, summed
 from arcli.commands.stats.count_views import Order, bars, bars_by_name, chosen, iso, series, view
 from arcli.commands.stats.days import Range, asked_range
-from arcli.console.files import rendered, write_file
+from arcli.console.files import render_into, write_file
 from arcli.console.names import identifiers
 from arcli.console.plotting import CHARTS
 from arcli.console.session import Session
 from arcli.console.tables import render_bars
 from arcli.console.text import plural
 from arcli.errors import UsageError
-from arcli.models import StatisticsQuery, StatRecord, valid_identifier
+from arcli.models import StatisticsQuery, valid_identifier
 from arcli.settings import Format
 
 _FILES = {".json": Format.JSON, ".jsonl": Format.JSONL}
@@ -140,7 +140,7 @@ def _where(query: StatisticsQuery) -> str:
 
 def _write(
     files: Files,
-    records: Sequence[StatRecord],
+    records: Sorted,
     asked: Range,
     data: dict[str, str | None],
     title: str,
@@ -152,7 +152,10 @@ def _write(
         append_statistics(files.output, records, misses=misses, mark=mark)
     elif files.output is not None:
         kind = _FILES.get(files.output.suffix.lower(), Format.EXCEL if mark else Format.CSV)
-        write_file(files.output, rendered(kind, view(misses=misses), records, "stats", data), overwrite=True)
+        answer = partial(
+            render_into, format=kind, view=view(misses=misses), items=records, command="stats", data=data
+        )
+        write_file(files.output, answer, overwrite=True)
     if files.plot is not None:
         from arcli.console.plotting import save_stacked_bars
 
@@ -165,7 +168,7 @@ def _write(
         save_stacked_bars(files.plot, labels, counts, title)
 
 
-def _draw(session: Session, title: str, records: Sequence[StatRecord], asked: Range) -> None:
+def _draw(session: Session, title: str, records: Sorted, asked: Range) -> None:
     """Draw bars where people look: on stdout instead of the table, with any other format on stderr."""
     total = asked.period is Period.TOTAL
     drawn = bars_by_name(records) if total else bars(records, asked.labels())
@@ -177,7 +180,7 @@ def _draw(session: Session, title: str, records: Sequence[StatRecord], asked: Ra
             session.streams.complain(line)
 
 
-def _say(session: Session, records: Sequence[StatRecord], title: str) -> None:
+def _say(session: Session, records: Sorted, title: str) -> None:
     found = sum(record.count for record in records if not record.missed)
     missed = sum(record.count for record in records if record.missed)
     summary = plural(found, "find") + (f" and {missed:,} that found nothing" if missed else "")

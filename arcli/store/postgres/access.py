@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from arcli.store.accounts import Accounts
-from arcli.store.counts import Count, Counts, Increments
+from arcli.store.counts import Count, Counts, Increments, conditions
 from arcli.store.gatekeeper import CatalogGatekeeper
 from arcli.store.nonces import NONCE_MEMORY
 from arcli.store.postgres.catalog import PostgresCatalog, secret_in
@@ -143,12 +143,20 @@ class PostgresCounts(Counts):
             connection.raw.execute("SET LOCAL synchronous_commit = off")  # a crash may lose the last second
             yield connection
 
-    def read(self, start: dt.date, end: dt.date, identifier: str | None = None) -> list[Count]:
-        condition = "" if identifier is None else " AND identifier = ?"
-        values = (self._number, start, end, *(() if identifier is None else (identifier,)))
-        select = "SELECT day, identifier, count FROM counts WHERE channel = ? AND day BETWEEN ? AND ?"
+    def read(
+        self,
+        start: dt.date,
+        end: dt.date,
+        identifier: str | None = None,
+        *,
+        after: tuple[dt.date, str] | None = None,
+        limit: int | None = None,
+    ) -> list[Count]:
+        where, values = conditions(identifier, after)
+        select = f"SELECT day, identifier, count FROM counts WHERE channel = ? AND day BETWEEN ? AND ?{where}"  # noqa: S608
+        page = f"{select} ORDER BY day, identifier" + ("" if limit is None else f" LIMIT {int(limit)}")
         with self._database.read() as connection:
-            rows = connection.execute(f"{select}{condition} ORDER BY day, identifier", values).fetchall()
+            rows = connection.execute(page, (self._number, start, end, *values)).fetchall()
         return [Count(day, name, int(number)) for day, name, number in rows]
 
     def knows(self, identifier: str) -> bool:
