@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from arcli.errors import NotSupported, ShellHint, UsageError
-from arcli.gallery import AccountAdmin, ChannelAdmin, Gallery, Gatekeeper, Maintenance, ServiceProbe
+from arcli.gallery import (
+    AccountAdmin,
+    ChannelAdmin,
+    Gallery,
+    Gatekeeper,
+    Maintenance,
+    ServiceProbe,
+    Upgrades,
+)
 from arcli.models import Finding
 from arcli.protocols.reading import real
 from arcli.settings import ClusterPlace, DataPlace, Kind, Settings
@@ -149,6 +157,13 @@ def maintenance(gallery: Gallery) -> Maintenance:
     """Return the gallery's maintenance. Raises NotSupported if it has none."""
     if not isinstance(gallery, Maintenance):
         raise NotSupported(f"{gallery.capabilities().backend} keeps no index that could be maintained")
+    return gallery
+
+
+def upgrades(gallery: Gallery) -> Upgrades:
+    """Return what moves the gallery's channels to another preset. Raises NotSupported if it has none."""
+    if not isinstance(gallery, Upgrades):
+        raise NotSupported(f"{gallery.capabilities().backend} cannot move channels to another preset")
     return gallery
 
 

@@ -21,6 +21,7 @@ from arcli.models import (
     ChannelInfo,
     ChannelSettings,
     CheckResult,
+    FeaturePreset,
     Finding,
     FindOptions,
     FindResult,
@@ -41,6 +42,7 @@ from arcli.models import (
     TargetChanges,
     TargetPage,
     TupuBinding,
+    Upgraded,
 )
 
 
@@ -146,6 +148,18 @@ class Undo(Protocol):
         """Add a target as it was when `take_out` returned `kept`: trust nobody else's bytes.
 
         Raises ChannelNotFound, TargetExists, QuotaExceeded, Conflict when it is from another channel.
+        """
+        ...
+
+
+@runtime_checkable
+class Upgrades(Protocol):
+    """Backends whose channels can be moved to another feature preset."""
+
+    def upgrade(self, *, channel: str, preset: FeaturePreset, jobs: int | None = None) -> Iterator[Upgraded]:
+        """Yield each target when it has the preset, or with an error when it stays as it is.
+
+        Others may search, add and remove meanwhile. Raises ChannelNotFound, Locked.
         """
         ...
 

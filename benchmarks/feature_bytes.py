@@ -23,7 +23,7 @@ import numpy as np
 from arcli.engine import LocalGallery
 from arcli.engine.indexing.upkeep import compact
 from arcli.features import Features
-from arcli.models import AddItem, FindOptions, Picture
+from arcli.models import AddItem, FeaturePreset, FindOptions, Picture
 from arcli.store.channel import ChannelStore
 from arcli.store.rows import NewTarget
 from arcli.vision.features.presets import load_preset
@@ -63,8 +63,11 @@ def fewer_bits(bits: int) -> Less:
     return less
 
 
+COMPACT = "compact"
+"""What is offered: the preset of that name, packed by the product itself, keypoints too."""
 WAYS: dict[str, tuple[int, int, int]] = {
-    "as shipped": (400, 64, 8),
+    "standard": (400, 64, 8),
+    COMPACT: (400, 64, 8),
     "300 keypoints": (300, 64, 8),
     "200 keypoints": (200, 64, 8),
     "48 dimensions": (400, 48, 8),
@@ -90,13 +93,13 @@ def add_gallery(data_dir: Path) -> None:
         list(gallery.add_many(channel=GALLERY, items=items))
 
 
-def fill(data_dir: Path, channel: str, ways: Sequence[Less]) -> int:
-    """Make a channel of the gallery's targets with less of their features; return bytes a target."""
+def fill(data_dir: Path, channel: str, ways: Sequence[Less]) -> tuple[float, float]:
+    """Make a channel of the gallery's targets with less of each; return keypoints and bytes of one."""
     with LocalGallery(data_dir) as gallery:
         if channel in gallery.settings():
             gallery.remove_channel(name=channel)
         gallery.create_channel(name=channel)
-    total = number = 0
+    total = size = number = 0
     source = ChannelStore.open(folder_of(data_dir, GALLERY))
     store = ChannelStore.open(folder_of(data_dir, channel))
     with source, store, source.read() as snapshot:
@@ -111,7 +114,7 @@ def fill(data_dir: Path, channel: str, ways: Sequence[Less]) -> int:
                     for less in ways:
                         features = less(features)
                     data, number = features.to_bytes(), number + 1
-                    total += len(features)
+                    total, size = total + len(features), size + len(data)
                     writer.insert(
                         NewTarget(
                             identifier=known[row].identifier,
@@ -122,7 +125,7 @@ def fill(data_dir: Path, channel: str, ways: Sequence[Less]) -> int:
                         )
                     )
         compact(store)
-    return round(total / number)
+    return total / number, size / number
 
 
 @contextmanager
@@ -164,11 +167,13 @@ def measure(data_dir: Path, name: str, photos: Sequence[Row]) -> Row:
     keypoints, dimensions, bits = WAYS[name]
     channel = name.replace(" ", "-")
     ways = [first_keypoints(keypoints), first_dimensions(dimensions), fewer_bits(bits)]
-    mean = fill(data_dir, channel, ways)
+    if name == COMPACT:
+        ways.append(lambda features: replace(features, preset=FeaturePreset.COMPACT.number))
+    mean, stored = fill(data_dir, channel, ways)
     with photos_with(dimensions):
         figures = ask(data_dir, channel, photos)
-    size = mean * (POINT_BYTES + dimensions * bits / 8)
-    return {"way": name, "keypoints": mean, "bytes_a_target": round(size), **figures}
+    size = stored if name == COMPACT else mean * (POINT_BYTES + dimensions * bits / 8)
+    return {"way": name, "keypoints": round(mean), "bytes_a_target": round(size), **figures}
 
 
 def main() -> None:

@@ -54,8 +54,9 @@ stats --misses | update card --inactive | sync {pictures} --dry-run | export {ou
 profile add shop --kind local | profile ls | profile show | profile use shop | profile use local
 profile rm shop | doctor | channel create other | channel estimate --targets 1000 | channel ls
 channel show default | channel set other --private | channel rename other third
-channel copy default copied | channel compact copied | account add one --channel default
-account add two --scan-only --channel default | account ls | account show one | account log
+channel copy default copied | channel compact copied | channel upgrade copied
+account add one --channel default | account add two --scan-only --channel default
+account ls | account show one | account log
 account grant two --channel third | account revoke two --channel third | account rm two --yes
 account server-key | channel backup copied {out}/copied.backup | channel rm copied --yes
 channel restore {out}/copied.backup | backup {out}/backup

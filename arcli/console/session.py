@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from arcli.console.faults import WarningHandler
     from arcli.console.progress import Advance
     from arcli.engine.migrating import Migration
-    from arcli.gallery import ChannelAdmin, Gallery, Maintenance
+    from arcli.gallery import ChannelAdmin, Gallery, Maintenance, Upgrades
     from arcli.models import Finding
     from arcli.store.repair.backup_folder import Backups
 
@@ -107,6 +107,12 @@ class Session:
         from arcli.connect import maintenance
 
         return maintenance(self.gallery)
+
+    @property
+    def upgrades(self) -> Upgrades:
+        from arcli.connect import upgrades
+
+        return upgrades(self.gallery)
 
     @property
     def backups(self) -> Backups:

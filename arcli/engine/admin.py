@@ -12,10 +12,12 @@ from arcli.models import (
     ChannelEstimate,
     ChannelInfo,
     ChannelSettings,
+    FeaturePreset,
     Finding,
     IndexKind,
     SegmentInfo,
     SettingsChanges,
+    Upgraded,
 )
 from arcli.store import segments
 from arcli.store.catalog import ChannelRecord
@@ -101,6 +103,11 @@ class LocalAdmin:
         opened.store.shrink()
         aside(partial(compact, opened.store))
         return describe(opened)
+
+    def upgrade(self, *, channel: str, preset: FeaturePreset, jobs: int | None = None) -> Iterator[Upgraded]:
+        from arcli.engine.upgrading import upgrade
+
+        return upgrade(self._channels, channel, preset, jobs=jobs)
 
     def verify(self, *, channel: str | None = None) -> Iterator[Finding]:
         from arcli.engine.doctor import verify

@@ -13,10 +13,11 @@ import logging
 import struct
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,8 @@ _CHECK = struct.Struct("<I")
 _ALIGNED = 64
 
 _log = logging.getLogger(__name__)
+Entries = tuple[Cells, Bytes, Rows]
+"""Descriptors: the cell, the code and the row id of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +46,13 @@ class IvfSettings:
     """How lists are searched and built.
 
     cells: lists probed for each query (1 to 64; docs/explanation/segments.md, "Kinds"). run: descriptors
-    collected before they are spilled to a file, 100,000 to 10,000,000: 96 MB with a million.
+    collected before they are spilled to a file, 100,000 to 10,000,000: 96 MB with a million. joined:
+    descriptors whose lists are joined together, 20,000 to run, some 100 B each.
     """
 
     cells: int = 8
     run: int = 1_000_000
+    joined: int = 100_000
 
     @property
     def run_bytes(self) -> int:
@@ -142,6 +147,29 @@ class IvfIndex:
         rows = data[count * size :].view(f"<u{self._width}").astype(np.int64) + self._rows[0]
         return np.asarray(data[: count * size]).reshape(count, size), rows
 
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """How many descriptors each list has."""
+        return self._table.counts
+
+    def between(self, first: int, end: int) -> Entries:
+        """Return what the lists from `first` to before `end` hold, list by list. Raises DataDamaged."""
+        size, width = self._book.code_size, self._width
+        filled = first + np.flatnonzero(self._table.counts[first:end])
+        lists = (array[filled].tolist() for array in (self._table.counts, self._table.offsets, self._checks))
+        data, codes, owners = self._bytes.data, bytearray(), bytearray()
+        for number, (count, offset, check) in enumerate(zip(*lists, strict=True)):
+            split, close = offset + count * size, offset + count * (size + width)
+            if zlib.crc32(data[offset:close]) != check:
+                raise DataDamaged(f"{self._path.name}: list {filled[number]} is not what was written")
+            codes += data[offset:split]
+            owners += data[split:close]
+        return (
+            np.repeat(filled, self._table.counts[filled]),
+            np.frombuffer(codes, np.uint8).reshape(-1, size),
+            np.frombuffer(owners, f"<u{width}").astype(np.int64) + self._rows[0],
+        )
+
     def _opened(self) -> Any:
         with self._lock:
             if self._lists is None:
@@ -182,7 +210,7 @@ class IvfBuilder:
         self._settings = settings
         self._folder, self._rows, self._bases = folder, rows, bases
         self._dead = np.zeros(0, np.int64) if dead is None else dead
-        self._collected: list[tuple[Cells, Bytes, Rows]] = []
+        self._collected: list[Entries] = []
         self._count = 0
         self._runs: list[IvfIndex] = []
         self.descriptors = sum(base.descriptors for base in bases)
@@ -222,8 +250,10 @@ class IvfBuilder:
         counts, checks = np.zeros(book.lists, "<u4"), np.zeros(book.lists, "<u4")
         with path.open("wb") as file:
             file.write(bytes(_start(book.lists)))
-            for cell in range(book.lists):
-                counts[cell], checks[cell] = self._write_list(file, cell, parts, _width(span))
+            for cell, data in self._lists(parts, _width(span)):
+                file.write(data)
+                counts[cell] = len(data) // (book.code_size + _width(span))
+                checks[cell] = zlib.crc32(data)
             size = file.tell()
             written = int(counts.sum())
             layout = book.number, book.dim, book.code_size, book.lists
@@ -233,35 +263,51 @@ class IvfBuilder:
             file.write(head + tables + _CHECK.pack(zlib.crc32(tables, zlib.crc32(head))))
         return size, written
 
-    def _write_list(
-        self, file: BinaryIO, cell: int, parts: Sequence[IvfIndex | _Collected], width: int
-    ) -> tuple[int, int]:
-        """Write one list, of what all parts have that was not removed; return its length and CRC-32."""
-        codes, owners = zip(*(part.entries(cell) for part in parts), strict=True)
-        code, rows = np.concatenate(codes), np.concatenate(owners)
-        if len(self._dead) and len(rows):
-            place = np.searchsorted(self._dead, rows).clip(max=len(self._dead) - 1)
-            living = self._dead[place] != rows
-            code, rows = code[living], rows[living]
-        data = code.tobytes() + (rows - self._rows[0]).astype(f"<u{width}").tobytes()
-        file.write(data)
-        return len(rows), zlib.crc32(data)
+    def _lists(self, parts: Sequence[IvfIndex | _Collected], width: int) -> Iterator[tuple[int, bytes]]:
+        """Yield each list that is not empty, as it is written: what all parts have that was not removed.
+
+        So many lists are read together as have some thousand descriptors: one by one they take ten times as
+        long.
+        """
+        number = np.cumsum(sum(part.counts for part in parts)) // self._settings.joined
+        bounds = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), codebook().lists]
+        for first, end in pairwise(bounds):
+            band = _Collected([part.between(first, end) for part in parts])
+            yield from band.lists(self._dead, self._rows[0], width)
+
+
+def _living(rows: Rows, dead: Rows) -> slice | npt.NDArray[np.bool_]:
+    """Return which of `rows` were not removed."""
+    if not len(dead):
+        return slice(None)
+    return np.asarray(dead[np.searchsorted(dead, rows).clip(max=len(dead) - 1)] != rows)
 
 
 class _Collected:
-    """What a builder holds in memory, by list."""
+    """Descriptors in memory, by list."""
 
-    def __init__(self, chunks: Sequence[tuple[Cells, Bytes, Rows]]) -> None:
+    def __init__(self, chunks: Sequence[Entries]) -> None:
         book = codebook()
         cells = _joined([chunk[0] for chunk in chunks], (0,), np.int64)
         order = np.argsort(cells, kind="stable")
+        self._cells = cells[order]
         self._codes = _joined([chunk[1] for chunk in chunks], (0, book.code_size), np.uint8)[order]
         self._owners = _joined([chunk[2] for chunk in chunks], (0,), np.int64)[order]
-        self._ends = np.searchsorted(cells[order], np.arange(book.lists + 1))
+        self.counts = np.bincount(cells, minlength=book.lists)
 
-    def entries(self, cell: int) -> tuple[Bytes, Rows]:
-        part = slice(self._ends[cell], self._ends[cell + 1])
-        return self._codes[part], self._owners[part]
+    def between(self, first: int, end: int) -> Entries:
+        part = slice(*np.searchsorted(self._cells, [first, end]))
+        return self._cells[part], self._codes[part], self._owners[part]
+
+    def lists(self, dead: Rows, first: int, width: int) -> Iterator[tuple[int, bytes]]:
+        """Yield each list that is not empty, as `IvfBuilder` writes it."""
+        living, size = _living(self._owners, dead), self._codes.shape[1]
+        codes = self._codes[living].tobytes()
+        owners = (self._owners[living] - first).astype(f"<u{width}").tobytes()
+        filled, starts = np.unique(self._cells[living], return_index=True)
+        ends = [*starts[1:].tolist(), len(owners) // width]
+        for cell, start, end in zip(filled.tolist(), starts.tolist(), ends, strict=True):
+            yield cell, codes[start * size : end * size] + owners[start * width : end * width]
 
 
 def _joined(arrays: Sequence[npt.NDArray[Any]], shape: tuple[int, ...], kind: Any) -> npt.NDArray[Any]:

@@ -22,6 +22,7 @@ from arcli.models.channels import (
     ChannelInfo,
     ChannelSettings,
     ClusterState,
+    FeaturePreset,
     Finding,
     IndexKind,
     ListKind,
@@ -29,6 +30,8 @@ from arcli.models.channels import (
     SegmentFile,
     SegmentInfo,
     SettingsChanges,
+    Upgraded,
+    UpgradeStatus,
 )
 from arcli.models.lookups import (
     Candidate,
@@ -97,6 +100,7 @@ __all__ = [
     "ClusterState",
     "Duplicate",
     "Effort",
+    "FeaturePreset",
     "FindOptions",
     "FindResult",
     "Finding",
@@ -127,6 +131,8 @@ __all__ = [
     "TargetChanges",
     "TargetPage",
     "TupuBinding",
+    "UpgradeStatus",
+    "Upgraded",
     "is_url",
     "level_too_low",
     "some_of",

@@ -26,6 +26,18 @@ class IndexKind(StrEnum):
     IVF = "ivf"
 
 
+class FeaturePreset(StrEnum):
+    """How much is kept of a target's features: all of it, or half the bytes."""
+
+    STANDARD = "standard"
+    COMPACT = "compact"
+
+    @property
+    def number(self) -> int:
+        """The number under which stores know it."""
+        return 1 + [*FeaturePreset].index(self)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSettings:
     """What can be set on a channel. `threshold` None: the preset's default.
@@ -161,6 +173,24 @@ class Migrated:
     written: int = 0
     removed: int = 0
     counts: int = 0
+    error: ArcliError | None = None
+
+
+class UpgradeStatus(StrEnum):
+    """What became of a target: its features were converted, extracted again, or stay as they are."""
+
+    CONVERTED = "converted"
+    EXTRACTED = "extracted"
+    UNCHANGED = "unchanged"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upgraded:
+    """A target of a channel that is moved to another preset. `error`: why its features stay as they are."""
+
+    identifier: str
+    status: UpgradeStatus
     error: ArcliError | None = None
 
 

@@ -176,6 +176,17 @@ class Catalog:
             audit.note(connection, "channel set", name, **changes)
             return self._one(connection, name)
 
+    def set_preset(self, name: str, preset: int) -> ChannelRecord:
+        """Give a channel another preset, in its store and in the catalog. Raises ChannelNotFound."""
+        with self._changing() as connection:
+            record = self._one(connection, name)
+            if record.preset != preset:
+                with ChannelStore.open(record.folder) as store, store.write() as transaction:
+                    transaction.set_preset(preset)
+                connection.execute("UPDATE channels SET preset = ? WHERE name = ?", (preset, name))
+                audit.note(connection, "channel upgraded", name, preset=preset)
+            return self._one(connection, name)
+
     def disown(self, connection: sqlite3.Connection, name: str) -> None:
         """Take a channel from its owner, in a transaction that `connection` holds."""
         record = self._one(connection, name)

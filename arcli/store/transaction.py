@@ -100,6 +100,19 @@ class WriteTransaction(Snapshot):
         seal_targets(self.connection, row.row_id, row.row_id)
         return self._existing(changes.rename or identifier)
 
+    def set_features(self, row_id: int, data: bytes) -> None:
+        """Encode the features of a target's picture in another way, if the target is still there."""
+        update = "UPDATE features SET data = ? WHERE row_id = ?"
+        if self.connection.execute(update, (data, row_id)).rowcount:
+            update = "UPDATE targets SET features_crc = ? WHERE row_id = ?"
+            self.connection.execute(update, (checksum(data), row_id))
+            seal_targets(self.connection, row_id, row_id)
+
+    def set_preset(self, number: int) -> None:
+        """Replace the number of the channel's preset."""
+        self._set_meta("preset", str(number))
+        self._info = None
+
     def set_name(self, name: str) -> None:
         """Replace the channel's name."""
         self._set_meta("name", name)

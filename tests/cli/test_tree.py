@@ -42,6 +42,7 @@ CALLS = {
     "channel set": "channel set default --threshold 0.5",
     "channel rm": "channel rm default --yes",
     "channel compact": "channel compact default",
+    "channel upgrade": "channel upgrade default --preset compact",
     "channel estimate": "channel estimate --targets 5000",
     "channel rename": "channel rename default films",
     "channel copy": "channel copy default films",
@@ -158,7 +159,7 @@ TERMS = {
     r"\bmatch.?ratios?\b|\bratio\b": r"own threshold: the lowest score",
     r"\bthresholds?\b": r"[Ll]owest score",
     r"\bkinds?\b": r"means to a Tupu client|talks to",
-    r"\bpresets?\b": r"how details of pictures are turned into features",
+    r"\bpresets?\b": r"[Hh]ow much is kept of",
     r"\bdelta\b": r"targets that are not yet in a segment",
 }
 

@@ -13,12 +13,15 @@ from arcli.models import (
     ChannelEstimate,
     ChannelInfo,
     ChannelSettings,
+    FeaturePreset,
     Finding,
     IndexKind,
     SettingsChanges,
     StatisticsQuery,
     StatRecord,
     Target,
+    Upgraded,
+    UpgradeStatus,
     valid_channel_name,
 )
 from arcli.models.statistics import compact_day
@@ -27,7 +30,7 @@ BEGIN = dt.datetime(2026, 1, 2, 3, 4, 5)
 
 
 class FakeChannels:
-    """Implements ChannelAdmin and Maintenance over dicts; every change is a second after the last.
+    """Implements ChannelAdmin, Maintenance and Upgrades over dicts; every change is a second after the last.
 
     `targets` and `kept` are the content by channel and identifier, `counts` are by day, channel and
     identifier (None: nothing was found).
@@ -38,6 +41,7 @@ class FakeChannels:
         self.kept: dict[str, dict[str, bytes]] = {}
         self.counts: Counter[tuple[str, str, str | None]] = Counter()
         self._settings: dict[str, ChannelSettings] = {}
+        self._presets: dict[str, FeaturePreset] = {}
         self._changes = 0
 
     def channels(self) -> Sequence[ChannelInfo]:
@@ -45,7 +49,8 @@ class FakeChannels:
 
     def channel(self, *, name: str) -> ChannelInfo:
         count, settings = len(self._channel(name)), self._settings[name]
-        return ChannelInfo(name=name, settings=settings, preset="1", targets=count, created=_text(BEGIN))
+        preset = str(self._presets.get(name, FeaturePreset.STANDARD).number)
+        return ChannelInfo(name=name, settings=settings, preset=preset, targets=count, created=_text(BEGIN))
 
     def create_channel(self, *, name: str, settings: ChannelSettings = ChannelSettings()) -> ChannelInfo:
         if valid_channel_name(name) in self.targets:
@@ -85,6 +90,19 @@ class FakeChannels:
 
     def estimate(self, *, targets: int, index: IndexKind = IndexKind.AUTO) -> ChannelEstimate:
         return estimated(targets, index)  # it reads no channel
+
+    def upgrade(
+        self,
+        *,
+        channel: str,
+        preset: FeaturePreset,
+        jobs: int | None = None,
+    ) -> Iterator[Upgraded]:
+        rows, moved = self._channel(channel), self._presets.get(channel) == preset
+        self._presets[channel] = preset
+        for identifier in rows:
+            status = UpgradeStatus.UNCHANGED if moved else UpgradeStatus.CONVERTED
+            yield Upgraded(identifier=identifier, status=status)
 
     def compact(self, *, channel: str) -> ChannelInfo:
         return self.channel(name=channel)

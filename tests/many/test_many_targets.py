@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from arcli.engine import LocalGallery
+from arcli.engine.indexing.upkeep import compact
 from arcli.features import CODE_DIM, Features
 from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
@@ -50,7 +51,7 @@ def fill(data_dir: Path, number: int) -> None:
     """Make a channel of so many targets, each tenth with a picture, all found on each of some days."""
     rng = np.random.default_rng(1)
     picture = cv2.imencode(".jpg", np.full((40, 40, 3), 90, np.uint8))[1].tobytes()
-    keypoints = np.ones((8, 4), np.float32)
+    keypoints = np.ones((2, 4), np.float32)
     with LocalGallery(data_dir) as gallery:
         gallery.create_channel(name=CHANNEL)
     with Catalog.open(data_dir, create=False) as catalog:
@@ -59,7 +60,7 @@ def fill(data_dir: Path, number: int) -> None:
         for start in range(0, number, AT_ONCE):
             with store.write() as writer:
                 for place in range(start, start + AT_ONCE):
-                    codes = rng.integers(-99, 99, (8, CODE_DIM), dtype=np.int8)
+                    codes = rng.integers(-99, 99, (2, CODE_DIM), dtype=np.int8)
                     writer.insert(
                         NewTarget(
                             identifier=f"target_{place:07d}",
@@ -71,6 +72,7 @@ def fill(data_dir: Path, number: int) -> None:
                         )
                     )
 
+        compact(store)
     with Counts(folder) as counts:
         for day in DAYS:
             counts.add({(day, f"target_{place:07d}"): 1 + place % 7 for place in range(number)}, timeout=60)

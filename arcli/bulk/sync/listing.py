@@ -28,7 +28,7 @@ class ListingSizes:
     not measured.
     """
 
-    run: int = 20_000
+    run: int = 8_192
     block: int = 32
     blocks: int = 64
 

@@ -8,19 +8,43 @@ from typing import Annotated
 
 import typer
 
-from arcli.commands.channel.channel_views import CHANNELS, channel_lines, channel_record, estimate_lines
+from arcli.commands.channel.channel_views import (
+    CHANNELS,
+    LEFT,
+    channel_lines,
+    channel_record,
+    estimate_lines,
+)
 from arcli.commands.channel.settings_options import IndexOption, with_settings
+from arcli.console.faults import interruptible
 from arcli.console.names import channels
-from arcli.console.options import YesOption
+from arcli.console.options import JobsOption, YesOption
 from arcli.console.session import Session
-from arcli.console.text import plural
+from arcli.console.text import human_bytes, plural
 from arcli.console.typer_classes import ArcliCommand, ArcliGroup, new_app
 from arcli.errors import ChannelNotFound, DataDamaged, LimitExceeded, UsageError
-from arcli.models import ChannelInfo, ChannelSettings, IndexKind, SettingsChanges, valid_channel_name
+from arcli.models import (
+    ChannelInfo,
+    ChannelSettings,
+    FeaturePreset,
+    IndexKind,
+    SettingsChanges,
+    UpgradeStatus,
+    valid_channel_name,
+)
 
 app = new_app(cls=ArcliGroup, no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Channel.", autocompletion=channels)]
+
+PresetOption = Annotated[
+    FeaturePreset,
+    typer.Option(
+        "--preset",
+        help="How much is kept of the features by which targets are found: all (standard), or half the bytes,"
+        " for slightly fewer finds (compact).",
+    ),
+]
 
 NewNameArgument = Annotated[str, typer.Argument(metavar="NEW", help="The new name.")]
 
@@ -32,21 +56,69 @@ def channel() -> None:
 
 @app.command(cls=ArcliCommand)
 @with_settings
-def create(ctx: typer.Context, name: NameArgument, changes: SettingsChanges) -> None:
+def create(
+    ctx: typer.Context,
+    name: NameArgument,
+    changes: SettingsChanges,
+    preset: PresetOption = FeaturePreset.STANDARD,
+) -> None:
     """Create a channel.
 
     Example: arcli channel create posters --quota 5000
     """
     session = Session.of(ctx)
     settings = replace(ChannelSettings(), **changes)
-    _show(session, session.channels.create_channel(name=valid_channel_name(name), settings=settings))
+    upgrades = session.upgrades if preset is not FeaturePreset.STANDARD else None
+    info = session.channels.create_channel(name=valid_channel_name(name), settings=settings)
+    if upgrades is not None:
+        list(upgrades.upgrade(channel=info.name, preset=preset))
+        info = session.channels.channel(name=info.name)
+    _show(session, info)
+
+
+@app.command(cls=ArcliCommand)
+def upgrade(
+    ctx: typer.Context,
+    name: NameArgument,
+    preset: PresetOption = FeaturePreset.STANDARD,
+    jobs: JobsOption = None,
+) -> None:
+    """Change how much a channel keeps of the features of its targets.
+
+    Others may search and add meanwhile; after an interruption the same command continues. From compact to
+    standard the kept pictures are extracted again; targets without one are named and stay as they are, and
+    are found as before.
+
+    Example: arcli channel upgrade posters --preset compact
+    """
+    session = Session.of(ctx)
+    name, upgrades = valid_channel_name(name), session.upgrades
+    total = session.channels.channel(name=name).targets
+    counts = dict.fromkeys((status.value for status in UpgradeStatus), 0)
+    answer = session.answer(LEFT, changes=True)
+    with (
+        interruptible(
+            lambda: f"{plural(sum(counts.values()), 'target')} moved", "the same command continues"
+        ),
+        session.progress("targets", total) as advance,
+    ):
+        for item in upgrades.upgrade(channel=name, preset=preset, jobs=jobs):
+            counts[item.status] += 1
+            if item.error is not None:
+                answer.item(item, item.error)
+            advance()
+    info = session.channels.channel(name=name)
+    data = {"name": name, "preset": info.preset, "counts": counts, "store_bytes": info.store_bytes}
+    session.end(answer, data)
+    stay = f", {counts['kept']:,} stay as they are" if counts["kept"] else ""
+    session.say(f"channel {name} has preset {preset}: {human_bytes(info.store_bytes)}{stay}")
 
 
 @app.command(cls=ArcliCommand)
 def show(ctx: typer.Context, name: NameArgument) -> None:
     """Show a channel: settings, counts, index, sizes.
 
-    The preset decides how details of pictures are turned into features; it is fixed when the channel is made.
+    The preset decides how much is kept of the features of targets; `channel upgrade` changes it.
     Segments are the files of the index; the delta is the targets that are not yet in a segment, which are
     searched one by one.
 

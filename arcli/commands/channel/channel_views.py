@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from arcli.console.items import ItemView, Record, minute
 from arcli.console.text import human_bytes
-from arcli.models import ChannelEstimate, ChannelInfo
+from arcli.models import ChannelEstimate, ChannelInfo, FeaturePreset, Upgraded
 
 
 def channel_record(info: ChannelInfo) -> Record:
@@ -38,9 +38,15 @@ def channel_lines(info: ChannelInfo) -> list[tuple[str, object]]:
         ("removed rows", f"{info.tombstones:,} still in segments"),
         ("store", human_bytes(info.store_bytes)),
         ("index files", human_bytes(info.index_bytes)),
-        ("preset", f"{info.preset}: how details of pictures are turned into features"),
+        ("preset", f"{info.preset}: {_preset(info)}"),
         ("created", info.created),
     ]
+
+
+def _preset(info: ChannelInfo) -> str:
+    names = {str(preset.number): preset for preset in FeaturePreset}
+    known = names.get(info.preset)
+    return f"{known}, how much is kept of features" if known else "how features are kept"
 
 
 def estimate_lines(estimate: ChannelEstimate) -> list[tuple[str, object]]:
@@ -92,3 +98,12 @@ CHANNELS: ItemView[ChannelInfo] = ItemView(
         )
     ],
 )
+
+
+LEFT: ItemView[Upgraded] = ItemView(
+    key="targets",
+    record=lambda item: {"identifier": item.identifier, "status": item.status.value},
+    columns=("identifier", "status"),
+    names=lambda item: [item.identifier],
+)
+"""The targets that an upgrade leaves as they are."""

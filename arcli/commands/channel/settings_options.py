@@ -93,14 +93,16 @@ def named_settings(
     return named
 
 
-def with_settings(verb: Callable[[typer.Context, str, SettingsChanges], None]) -> Callable[..., None]:
-    """Make a command of `verb` with the options of `named_settings`, whose settings `verb` gets."""
+def with_settings(verb: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of `verb` with the options of `named_settings`, which `verb` gets as `changes`."""
+    parameters = signature(verb, eval_str=True).parameters
+    own = [parameters[name] for name in parameters if name != "changes"]
 
     @wraps(verb)
-    def command(ctx: typer.Context, name: str, **given: Any) -> None:
-        verb(ctx, name, named_settings(**given))
+    def command(**given: Any) -> None:
+        mine = {each.name: given.pop(each.name) for each in own}
+        verb(**mine, changes=named_settings(**given))
 
-    *own, _ = signature(verb, eval_str=True).parameters.values()
     options = signature(named_settings, eval_str=True).parameters.values()
     command.__signature__ = Signature([*own, *options])  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in (*own, *options)}

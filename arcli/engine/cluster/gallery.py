@@ -9,9 +9,17 @@ from arcli.engine.cluster.carrier import CARRIER
 from arcli.engine.cluster.channels import ClusterChannels
 from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.local import LocalGallery
-from arcli.errors import ArcliError, ShellHint
+from arcli.errors import ArcliError, NotSupported, ShellHint
 from arcli.index.milvus import MILVUS, MilvusCollection
-from arcli.models import Capabilities, ChannelInfo, ChannelSettings, ClusterState, Finding
+from arcli.models import (
+    Capabilities,
+    ChannelInfo,
+    ChannelSettings,
+    ClusterState,
+    FeaturePreset,
+    Finding,
+    Upgraded,
+)
 from arcli.parallel import multiply_in_one_thread
 from arcli.store.postgres.catalog import channel_number
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
@@ -73,6 +81,15 @@ class ClusterGallery(LocalGallery):
         opened = self.channels_opened.get(channel)
         self.channels_opened.carrier.carry(removed_seconds=0)
         return self._describe(opened.name)
+
+    def upgrade(
+        self,
+        *,
+        channel: str,
+        preset: FeaturePreset,
+        jobs: int | None = None,  # noqa: ARG002 - nothing is extracted
+    ) -> Iterator[Upgraded]:
+        raise NotSupported(f"a cluster cannot move channel {channel!r} to preset {preset}")
 
     def _describe(self, name: str) -> ChannelInfo:
         opened = self.channels_opened.get(name)

@@ -13,8 +13,13 @@ from arcli.errors import DataTooNew
 from arcli.features import CODE_DIM
 
 DEFAULT_PRESET = 1
+CODES = {1: 1, 2: 1}
+"""Whose codes a preset has. Presets with the same ones can be compared, and share codebook and calibration:
+2 keeps fewer bits of them (arcli.features)."""
+EXACT = {1}
+"""The presets that keep all of codes and keypoints, so that other presets can be made of what they keep."""
 ALIKE = {1: 2000.0}
-"""The `alike` of each preset: in a gallery without look-alikes 2 of 100 keypoints of photos have
+"""The `alike` of each preset's codes: in a gallery without look-alikes 2 of 100 keypoints of photos have
 ten neighbours so near (docs/appendix/recognition.md, "Look-alikes, and many targets")."""
 
 
@@ -48,10 +53,10 @@ def root_sift(descriptors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 @cache
 def load_preset(number: int = DEFAULT_PRESET) -> Preset:
     """Return a shipped preset. Raises DataTooNew for a number that this arcli does not know."""
-    file = files("arcli.vision").joinpath("data", f"preset-{number}.npz")
-    if not file.is_file():
+    if number not in CODES:
         raise DataTooNew(f"feature preset {number} is not known to this arcli")
+    file = files("arcli.vision").joinpath("data", f"preset-{CODES[number]}.npz")
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
         mean, components, scale = stored["mean"], stored["components"], float(stored["scale"])
     assert components.shape == (128, CODE_DIM)
-    return Preset(number, mean.astype(np.float32), components.astype(np.float32), scale, ALIKE[number])
+    return Preset(number, mean.astype(np.float32), components.astype(np.float32), scale, ALIKE[CODES[number]])

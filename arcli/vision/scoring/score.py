@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from arcli.vision.features.presets import DEFAULT_PRESET
+from arcli.vision.features.presets import CODES, DEFAULT_PRESET
 from arcli.vision.matching.verify import Verification
 from arcli.vision.scoring.appearance import Appearance
 
@@ -46,8 +46,8 @@ CALIBRATION = {
         threshold=0.5,
     )
 }
-"""By preset. docs/appendix/score.md has the false accept rate, the threshold curve and what the score
-means."""
+"""By the codes of a preset. docs/appendix/score.md has the false accept rate, the threshold curve and what
+the score means."""
 
 
 HIGHEST_THRESHOLD = 0.999
@@ -68,7 +68,7 @@ def score(
     """
     if verification.refusal is not None:
         return 0.0
-    calibration = CALIBRATION[preset]
+    calibration = _calibration(preset)
     inliers = float(verification.num_inliers)
     if rectified is not None:
         inliers = (inliers + calibration.rectified * rectified) / (1 + calibration.rectified)
@@ -82,8 +82,9 @@ def is_borderline(
     """Say whether a rectified view could decide, or change the score by much."""
     if verification.refusal is not None:
         return False
-    least, most = CALIBRATION[preset].borderline
-    return least <= evidence(verification.num_inliers, appearance, CALIBRATION[preset]) < most
+    calibration = _calibration(preset)
+    least, most = calibration.borderline
+    return least <= evidence(verification.num_inliers, appearance, calibration) < most
 
 
 def evidence(inliers: float, appearance: Appearance | None, calibration: Calibration) -> float:
@@ -96,4 +97,8 @@ def evidence(inliers: float, appearance: Appearance | None, calibration: Calibra
 
 def default_threshold(preset: int = DEFAULT_PRESET) -> float:
     """Return the lowest score that counts as found unless target or channel set another."""
-    return CALIBRATION[preset].threshold
+    return _calibration(preset).threshold
+
+
+def _calibration(preset: int) -> Calibration:
+    return CALIBRATION[CODES[preset]]
