@@ -1,7 +1,8 @@
 """What a channel costs at each size: to build, to keep, to open, to search, to serve; and what it finds.
 
 Run it by `make bench-size` or, for all sizes, `make bench-size-full`. ARGS: --sizes N,N,… (10,1000), --photos
-N (60), --minutes N (55): what is not done by then is done by the next run; --work DIR (for the channels; a
+N (60), --minutes N (55): what is not done by then is done by the next run; --real N (20,000): how many
+targets are made before extraction, the others are variants of their features; --work DIR (for the channels; a
 million targets take 30 GB), --output FILE.json. A size that is in the output already is not measured again,
 and a channel that was not completed is gone on with. benchmarks/size_pool.py says what the galleries are made
 of. Times of a lookup: CPU, because other processes share the machine; the clock's best of three, too.
@@ -40,11 +41,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Bench:
-    """work: folder of the channels. until: when to stop, by the clock. photos: rows of the manifest."""
+    """work: folder of the channels. until: when to stop, by the clock. photos: rows of the manifest.
+    real: targets that are made before extraction."""
 
     work: Path
     until: float
     photos: Sequence[Row]
+    real: int = REAL
 
 
 def build(data_dir: Path, pool: Pool, source: ChannelStore, size: int, until: float) -> Row | None:
@@ -137,7 +140,7 @@ def measure(bench: Bench, pool: Pool, source: ChannelStore, size: int) -> Row | 
 def run(bench: Bench, sizes: Sequence[int], output: Path) -> None:
     figures = json.loads(output.read_text()) if output.exists() else {"sizes": []}
     done = {row["targets"] for row in figures["sizes"]}
-    need = min(REAL, max(sizes))
+    need = min(bench.real, max(sizes))
     if not load_pool(bench.work / "pool", bench.work / "pool.json", need, bench.until):
         raise SystemExit("the pool is not complete yet: run this again")
     figures["pool"] = json.loads((bench.work / "pool.json").read_text())
@@ -151,7 +154,7 @@ def run(bench: Bench, sizes: Sequence[int], output: Path) -> None:
             if row is None:
                 raise SystemExit(f"{size:,} targets are not complete yet: run this again")
             figures["sizes"].append(row | {"date": describe_run()["date"]})
-            write_json(output, figures | describe_run() | {"photos": len(bench.photos)})
+            write_json(output, figures | describe_run() | {"photos": len(bench.photos), "real": need})
         if "picture_bytes" not in figures:
             figures["picture_bytes"] = picture_bytes(source, pool)
             write_json(output, figures)
@@ -179,6 +182,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="10,1000")
     parser.add_argument("--photos", type=int, default=60)
     parser.add_argument("--minutes", type=float, default=55)
+    parser.add_argument("--real", type=int, default=REAL)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "arcli-size")
     parser.add_argument("--output", type=Path, default=Path("bench-results/size.json"))
     asked = parser.parse_args()
@@ -186,7 +190,7 @@ def main() -> None:
     queries = [row for row in manifest() if row["role"] == "query" and row["set"] != "oxford_affine"]
     photos = queries[:: max(1, len(queries) // asked.photos)][: asked.photos]
     asked.work.mkdir(parents=True, exist_ok=True)
-    bench = Bench(asked.work, monotonic() + 60 * asked.minutes, photos)
+    bench = Bench(asked.work, monotonic() + 60 * asked.minutes, photos, asked.real)
     run(bench, [int(text) for text in asked.sizes.split(",")], asked.output)
 
 
