@@ -187,8 +187,9 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _rows(path: Path, file: IO[bytes], misses: bool) -> Iterator[StatRecord]:
+    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     try:
-        rows = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
+        rows = csv.reader(text, strict=True)
         columns = _columns(misses)
         if (header := next(rows, columns)) != columns:
             raise Conflict(f"{path} has the columns {','.join(header)}, not {','.join(columns)}")
@@ -207,6 +208,8 @@ def _rows(path: Path, file: IO[bytes], misses: bool) -> Iterator[StatRecord]:
             )
     except (UnicodeDecodeError, csv.Error) as error:
         raise Conflict(f"{path} is not a CSV file of statistics: {error}") from error
+    finally:
+        text.detach()  # the caller closes the file
 
 
 def _columns(misses: bool) -> list[str]:

@@ -85,6 +85,7 @@ CHANGING = (
     "backup",
     "restore",
     "migrate",
+    "upgrade",
 )
 NO_CHANNEL = (
     "profile",
