@@ -91,6 +91,21 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "a body of very many tiny chunks ends its connection",
     ),
     ("requests", "a request that named a whole URL was not found", "its path counts"),
+    (
+        "by hand",
+        "a channel that was damaged while it was served stopped the lookups in all channels",
+        "it is left out of them, and named in the log",
+    ),
+    (
+        "by hand",
+        "a link to a picture of a damaged channel: HTTP 500 and a traceback each time; answers named paths",
+        "it is not found; callers are shown no path, and the same trouble is logged once a minute",
+    ),
+    (
+        "by hand",
+        "10 MB of small EXIF blocks or of colour profiles took more than 15 s at a shell, 4 kB of BMP 6 s",
+        "more than 256 blocks are refused, a BMP in runs is decoded in a process of limited time",
+    ),
 )
 MARK = "<!-- results -->\n"  # of the page, after which it is written
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from arcli.engine.channels import Channels, OpenChannel
 from arcli.engine.enroll import EnrollTask, Enrolment, enroll
-from arcli.engine.finding import StoredChannel, searched
+from arcli.engine.finding import ChannelFailed, StoredChannel, searched
 from arcli.engine.recognition.candidates import GalleryTarget
 from arcli.engine.recognition.photo_view import PhotoView
 from arcli.engine.recognition.verification import settled, verified
@@ -91,8 +91,11 @@ def look_alikes(enrolment: Enrolment, channel: OpenChannel | None) -> list[Dupli
     """Return the targets of `channel` that the picture would be taken for, best first."""
     if channel is None:
         return []
-    with searched([channel]) as (opened,):
-        found = list(_resembling(enrolment, opened))
+    try:
+        with searched([channel]) as (opened,):
+            found = list(_resembling(enrolment, opened))
+    except ChannelFailed as failed:
+        raise failed.error from failed.error.__cause__
     return sorted(found, key=lambda duplicate: (-duplicate.score, duplicate.identifier))
 
 

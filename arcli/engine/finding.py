@@ -11,7 +11,15 @@ from arcli.engine.counting import note
 from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.recognition.candidates import Codes, Loaded, RowVotes, VerifiedCandidate
 from arcli.engine.recognition.recognize import largest_side, recognize
-from arcli.errors import DataDamaged, PictureRefused, UsageError, naming
+from arcli.errors import (
+    ArcliError,
+    ChannelNotFound,
+    DataDamaged,
+    PictureRefused,
+    StorageNotWritable,
+    UsageError,
+    naming,
+)
 from arcli.features import Features
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
 from arcli.parallel import default_jobs, in_order
@@ -29,6 +37,24 @@ if TYPE_CHECKING:
 
 
 Read = Callable[[], "AbstractContextManager[Snapshot]"]
+LeftOut = Callable[[str, ArcliError], None]
+
+
+class ChannelFailed(Exception):
+    """A channel cannot be read although it could be opened: it was damaged meanwhile, or further inside."""
+
+    def __init__(self, channel: OpenChannel, error: ArcliError) -> None:
+        super().__init__(error.message)
+        self.channel, self.error = channel, error
+
+
+@contextmanager
+def _reading(channel: OpenChannel) -> Iterator[None]:
+    """Raise what is wrong with a channel itself as ChannelFailed."""
+    try:
+        yield
+    except (DataDamaged, ChannelNotFound, StorageNotWritable) as error:
+        raise ChannelFailed(channel, error) from error
 
 
 class StoredChannel:
@@ -52,7 +78,7 @@ class StoredChannel:
 
     def shortlist(self, query: Features, limit: int, neighbours: int | None = None) -> Sequence[RowVotes]:
         alike = load_preset(query.preset).alike
-        with phase("shortlist"), self._read() as snapshot:
+        with phase("shortlist"), _reading(self._open), self._read() as snapshot:
             return self._shortlister.search(
                 snapshot,
                 query.codes,
@@ -64,7 +90,7 @@ class StoredChannel:
 
     def load(self, row_ids: Sequence[int], asked: float | None) -> dict[int, Loaded]:
         """Load targets. One whose features do not decode is left out; `doctor` reports it."""
-        with phase("load"), self._read() as snapshot:
+        with phase("load"), _reading(self._open), self._read() as snapshot:
             self._rows.update(snapshot.rows(row_ids))
             features, small = snapshot.features(row_ids), snapshot.thumbnails(row_ids)
         loaded: dict[int, Loaded] = {}
@@ -77,7 +103,7 @@ class StoredChannel:
 
     def picture(self, row_id: int) -> bytes | None:
         """Return a target's picture; None also if it is damaged, which `doctor` reports."""
-        with phase("load"), self._read() as snapshot, suppress(DataDamaged):
+        with phase("load"), _reading(self._open), self._read() as snapshot, suppress(DataDamaged):
             return snapshot.picture(row_id)
         return None
 
@@ -110,8 +136,11 @@ def searched(channels: Sequence[OpenChannel]) -> Iterator[list[StoredChannel]]:
         yield [StoredChannel(channel, channel.store.read) for channel in channels]
         return
     with ExitStack() as stack:
-        snapshots = [stack.enter_context(channel.store.read()) for channel in channels]
-        yield [StoredChannel(c, held(s)) for c, s in zip(channels, snapshots, strict=True)]
+        opened = []
+        for channel in channels:
+            with _reading(channel):
+                opened.append(StoredChannel(channel, held(stack.enter_context(channel.store.read()))))
+        yield opened
 
 
 def find(
@@ -120,7 +149,7 @@ def find(
     options: FindOptions,
     limits: DecodeLimits = LOCAL,
 ) -> FindResult:
-    """Look one photo up. Raises a PictureRefused, Busy, DataDamaged."""
+    """Look one photo up. Raises a PictureRefused, Busy; ChannelFailed for a channel that cannot be read."""
     with recording() as times:
         with phase("decode"):
             photo = read_photo(picture, options, limits)
@@ -130,6 +159,28 @@ def find(
     if options.count:
         note(result, channels, options.day)
     return result
+
+
+def find_sound(
+    picture: Picture,
+    channels: Sequence[OpenChannel],
+    options: FindOptions,
+    limits: DecodeLimits = LOCAL,
+    *,
+    left_out: LeftOut | None = None,
+) -> FindResult:
+    """Look one photo up as `find` does; with `left_out`, in those of the channels that can be read.
+
+    left_out: called for each channel that cannot. Without it, and if none can be read, its error is raised.
+    """
+    while True:
+        try:
+            return find(picture, channels, options, limits)
+        except ChannelFailed as failed:
+            if left_out is None or len(channels) == 1:
+                raise failed.error.about(picture.name) from failed.error.__cause__
+            left_out(failed.channel.name, failed.error)
+            channels = [channel for channel in channels if channel is not failed.channel]
 
 
 def read_photo(picture: Picture, options: FindOptions, limits: DecodeLimits = LOCAL) -> Decoded:
@@ -142,20 +193,26 @@ def find_many(
     channels: Sequence[OpenChannel],
     options: FindOptions,
     limits: DecodeLimits = LOCAL,
+    *,
+    left_out: LeftOut | None = None,
 ) -> Iterator[FindResult]:
     """Look photos up in threads and yield one result each, in order.
 
     Threads, not processes: OpenCV and hnswlib release the interpreter lock, and the index is loaded once.
     """
-    look_up = partial(_one_of_many, channels=channels, options=options, limits=limits)
+    look_up = partial(_one_of_many, channels=channels, options=options, limits=limits, left_out=left_out)
     return in_order(look_up, pictures, threads=options.jobs or default_jobs())
 
 
 def _one_of_many(
-    picture: Picture, channels: Sequence[OpenChannel], options: FindOptions, limits: DecodeLimits
+    picture: Picture,
+    channels: Sequence[OpenChannel],
+    options: FindOptions,
+    limits: DecodeLimits,
+    left_out: LeftOut | None,
 ) -> FindResult:
     try:
-        return find(picture, channels, options, limits)
+        return find_sound(picture, channels, options, limits, left_out=left_out)
     except (PictureRefused, UsageError) as error:
         return FindResult(image=picture.name, error=error)
 

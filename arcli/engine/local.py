@@ -39,6 +39,7 @@ from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 
 if TYPE_CHECKING:
     from arcli.engine.enroll import Enrolment
+    from arcli.engine.finding import LeftOut
     from arcli.store.rows import TargetRow
 
 
@@ -216,9 +217,10 @@ class LocalGallery(LocalAdmin):
     def find(
         self, *, picture: Picture, channels: Sequence[str] | None, options: FindOptions = FindOptions()
     ) -> FindResult:
-        from arcli.engine.finding import find
+        from arcli.engine.finding import find_sound
 
-        return find(picture, self._searched(channels, options), options, self._limits)
+        searched, left_out = self._searched(channels, options)
+        return find_sound(picture, searched, options, self._limits, left_out=left_out)
 
     def find_many(
         self,
@@ -229,13 +231,20 @@ class LocalGallery(LocalAdmin):
     ) -> Iterator[FindResult]:
         from arcli.engine.finding import find_many
 
-        yield from find_many(pictures, self._searched(channels, options), options, self._limits)
+        searched, left_out = self._searched(channels, options)
+        yield from find_many(pictures, searched, options, self._limits, left_out=left_out)
 
-    def _searched(self, names: Sequence[str] | None, options: FindOptions) -> Sequence[OpenChannel]:
-        """Open the channels to search; with None, all that can be read (the log names the others)."""
+    def _searched(
+        self, names: Sequence[str] | None, options: FindOptions
+    ) -> tuple[Sequence[OpenChannel], LeftOut | None]:
+        """Open the channels to search; with None, all that can be read.
+
+        The second names, in the log, those that turn out to be unreadable; None: then the lookup fails.
+        """
         if names is None or options.sound_only:
-            return self._channels.sound(self._channels.names() if names is None else names)
-        return [self._channels.get(name) for name in names]
+            found = self._channels.sound(self._channels.names() if names is None else names)
+            return found, self._channels.warn
+        return [self._channels.get(name) for name in names], None
 
     def check(
         self, *, pictures: Iterable[Picture], channel: str | None, jobs: int | None = None

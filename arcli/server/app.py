@@ -22,7 +22,7 @@ from arcli.server.arcloud.calls import ArcloudRoutes
 from arcli.server.extensions.routes import Extensions
 from arcli.server.pages.static import page_routes
 from arcli.server.requests.access import SharedFailures
-from arcli.server.requests.log import RequestLog
+from arcli.server.requests.log import TROUBLE, RequestLog, Troubles
 from arcli.server.service import Service
 from arcli.server.tupu.calls import TupuRoutes
 
@@ -36,8 +36,7 @@ class Rhythm:
     upkeep (1 to 600): asking whether an index needs work costs about a millisecond a channel. pace (0.1 to
     1): measuring how busy the process is. flush (0.1 to 10): a crash loses the counts of this moment
     (docs/reference/on-disk-format.md, "What is promised"). share (0.2 to 10): exchanging failed attempts in a
-    cluster. allowed (0 to 7,200): that a browser remembers which origins may call. again (10 to 3,600): until
-    the same trouble is logged again.
+    cluster. allowed (0 to 7,200): that a browser remembers which origins may call.
     """
 
     upkeep: float = 10.0
@@ -45,7 +44,6 @@ class Rhythm:
     flush: float = 1.0
     share: float = 1.0
     allowed: int = 3600
-    again: float = 60.0
 
 
 RHYTHM = Rhythm()
@@ -92,7 +90,7 @@ def health_routes(service: Service) -> list[Route]:
         try:
             await service.quick.run(service.backend.ready)
         except Exception as error:
-            _log.warning("not ready: %s", error)
+            service.trouble(f"not ready: {error}")
             return JSONResponse({"status": "not ready"}, status_code=503)
         return JSONResponse({"status": "ready"})
 
@@ -124,7 +122,7 @@ async def _keep_flushing(service: Service) -> None:
         try:
             await service.quick.run(service.backend.flush)
         except Exception as error:
-            _log.warning("counts could not be written: %s", error)
+            service.trouble(f"counts could not be written: {error}")
 
 
 async def _keep_sharing(service: Service, sharing: SharedFailures) -> None:
@@ -133,7 +131,7 @@ async def _keep_sharing(service: Service, sharing: SharedFailures) -> None:
         try:
             await service.quick.run(sharing.exchange)
         except Exception as error:
-            _log.warning("failed attempts could not be exchanged with other servers: %s", error)
+            service.trouble(f"failed attempts could not be exchanged with other servers: {error}")
         await asyncio.sleep(RHYTHM.share)
 
 
@@ -153,7 +151,7 @@ async def _keep_up(service: Service) -> None:
         try:
             await service.quick.run(service.look_after)
         except Exception as error:
-            _log.warning("an index could not be maintained: %s", error)
+            service.trouble(f"an index could not be maintained: {error}")
 
 
 # A second after it ran out of handles asyncio accepts again, even if the server was closed meanwhile.
@@ -163,18 +161,12 @@ _CLOSED = "Invalid file descriptor: -1"
 class Once:
     """An event loop's exception handler that logs the same trouble, such as no handles, once a minute."""
 
-    def __init__(self, log: Callable[..., None], *, seconds: float = RHYTHM.again) -> None:
-        self._log, self._seconds = log, seconds
-        self._said: dict[str, float] = {}
+    def __init__(self, log: Callable[..., None], *, seconds: float = TROUBLE.again) -> None:
+        self._say = Troubles(log, seconds=seconds)
 
-    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def __call__(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         if isinstance(error, ValueError) and str(error) == _CLOSED:
             return
-        what = f"{context.get('message', 'trouble')}: {error!r}"[:300]
-        if loop.time() - self._said.get(what, -self._seconds) >= self._seconds:
-            if len(self._said) > 1000:
-                self._said.clear()
-            self._said[what] = loop.time()
-            known = isinstance(error, OSError | None)
-            self._log("%s", what, exc_info=None if known else error)
+        known = isinstance(error, OSError | None)
+        self._say(f"{context.get('message', 'trouble')}: {error!r}"[:300], None if known else error)

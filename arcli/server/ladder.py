@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from starlette.requests import Request
@@ -17,7 +18,6 @@ from arcli.server.requests.limits import PaceTuning
 from arcli.server.requests.log import noted
 from arcli.server.service import Service
 
-_log = logging.getLogger(__name__)
 _OPERATORS = (9, 70)  # exit statuses of errors that the operator must know about: damage, bugs
 
 Result = TypeVar("Result")
@@ -71,7 +71,7 @@ def endpoint(
                 await service.pace(address)
                 reply = await manner.succeeded(request, await handler(request))
             except Exception as error:
-                reply = await manner.refused(request, call, _known(call, error))
+                reply = await manner.refused(request, call, _known(service, call, error))
             noted(request.scope).update(
                 {"from": address, "call": call, "code": reply.code, "bytes": request.state.lease.taken}
             )
@@ -82,11 +82,22 @@ def endpoint(
     return answer
 
 
-def _known(call: str, error: Exception) -> ArcliError:
-    """Return `error` as one of ours; log it if the operator must know about it."""
-    if isinstance(error, ArcliError):
-        if error.exit_status in _OPERATORS:
-            _log.error("%s: %s", call, error)
+def _known(service: Service, call: str, error: Exception) -> ArcliError:
+    """Return `error` as one of ours that a stranger may read; log it if the operator must know about it."""
+    if not isinstance(error, ArcliError):
+        service.trouble(f"{call} failed: {error!r}"[:300], error)
+        return ArcliError("a bug")
+    public = without_paths(error, service.options.data_dir)
+    if public is not error or error.exit_status in _OPERATORS:
+        service.trouble(f"{call}: {error}")
+    return public
+
+
+def without_paths(error: ArcliError, place: object) -> ArcliError:
+    """Return an error that names files of the data folder `place` by their last part only."""
+    if not isinstance(place, Path):
         return error
-    _log.error("%s failed", call, exc_info=error)
-    return ArcliError("a bug")
+    path = re.compile(rf"{re.escape(str(place))}(?:/([^\s/:()']*))+")
+    item = None if error.item is not None and path.search(error.item) else error.item
+    public = path.sub(lambda found: found[1], error.message)
+    return error if (public, item) == (error.message, error.item) else error.reworded(public).about(item)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,7 +11,6 @@ from arcli.errors import Busy, ChannelNotFound, DataDamaged, TargetNotFound
 from arcli.models import Effort, FindOptions, FindResult, Principal, Scope, StatisticsQuery, StatRecord
 from arcli.server.service import Service
 
-_log = logging.getLogger(__name__)
 _TRIES = 3
 
 
@@ -90,7 +88,7 @@ def _by_channel(service: Service, query: StatisticsQuery, channels: Sequence[str
         except (TargetNotFound, ChannelNotFound):
             continue
         except DataDamaged as error:
-            _log.error("channel %r is left out of the counts: %s", channel, error)
+            service.trouble(f"channel {channel!r} is left out of the counts: {error}")
             continue
         known = True
         sums.update(own)

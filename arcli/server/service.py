@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,11 @@ from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
 from arcli.server.requests.access import Admission, ClientAddress
 from arcli.server.requests.limits import BucketTable, Memory, Pacer, PaceTuning
-from arcli.server.requests.log import MissFolder, noted
+from arcli.server.requests.log import MissFolder, Troubles, noted
 from arcli.server.work import PhotoQueue, Workers
 from arcli.store.protocols import FailureLog
 
+_log = logging.getLogger(__name__)
 _FORMATS = ("jpeg", "png")
 Work = TypeVar("Work", bound=Callable[..., object])
 
@@ -93,6 +95,7 @@ class Service:
         self.admission = Admission(backend.gatekeeper, options, self.quick, self.table, backend.failures)
         self.address = ClientAddress(options.trusted_proxies)
         self.memory = Memory(options.body_memory)
+        self.trouble = Troubles(_log.error)
         folder = options.save_misses
         self.misses = None if folder is None else MissFolder(folder, workers=options.workers)
         metrics.watch(

@@ -274,3 +274,25 @@ def test_opened_indexes_stay_within_their_memory_and_every_channel_is_still_sear
         assert found.matched, "whatever the limit, what is asked for is searched"
         gallery.find(picture=Picture(name="photo", data=photo_of(1)), channels=["a"])
         assert gallery.index_memory <= one
+
+
+def test_a_channel_that_breaks_while_it_is_open_stops_nothing_but_itself(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = Picture(name="photo", data=photo_of(1))
+    with LocalGallery(data_dir) as gallery:
+        for name in ("sound", "wreck"):
+            gallery.add(channel=name, item=item(1))
+    with LocalGallery(data_dir) as gallery:
+        assert gallery.find(picture=picture, channels=None).matched
+        broken(data_dir, "wreck", "garbage")
+        for options, channels in ((FindOptions(), None), (FindOptions(sound_only=True), ["sound", "wreck"])):
+            (many,) = gallery.find_many(pictures=[picture], channels=channels, options=options)
+            for found in (gallery.find(picture=picture, channels=channels, options=options), many):
+                assert [match.channel for match in found.matches] == ["sound"]
+        assert len([r for r in caplog.records if "'wreck' is left out" in r.getMessage()]) == 1
+        for named in (["sound", "wreck"], ["wreck"]):
+            with pytest.raises(DataDamaged):
+                gallery.find(picture=picture, channels=named)
+        with pytest.raises(DataDamaged):
+            gallery.find(picture=picture, channels=["wreck"], options=FindOptions(sound_only=True))

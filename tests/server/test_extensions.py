@@ -235,21 +235,46 @@ def test_a_channel_that_is_made_again_keeps_its_quota(served: Served) -> None:
 
 
 @needs_folder
-@pytest.mark.parametrize("wreck", ["gone", "empty", "garbage"])
-def test_a_broken_channel_stops_no_other(tmp_path: Path, picture: bytes, photo: bytes, wreck: str) -> None:
+@pytest.mark.parametrize("wreck", ["gone", "empty", "garbage", "while it is served"])
+def test_a_broken_channel_stops_no_other(
+    tmp_path: Path, picture: bytes, photo: bytes, wreck: str, caplog: pytest.LogCaptureFixture
+) -> None:
     data_dir = tmp_path / "data"
     secrets = populate(data_dir)
     (store,) = data_dir.glob("channels/labels-*/store.sqlite")
-    store.unlink() if wreck == "gone" else store.write_bytes(b"" if wreck == "empty" else b"garbage " * 4096)
+
+    def destroy() -> None:
+        store.unlink() if wreck == "gone" else store.write_bytes(
+            b"" if wreck == "empty" else b"garbage " * 4096
+        )
+
+    if wreck != "while it is served":
+        destroy()
     with threaded_folder(data_dir) as url:
         served = Served(url, data_dir, None, secrets=secrets)  # type: ignore[arg-type]
         added = call(url, "AddImage", served.login(channel="posters", identifier="one"), picture)
         assert added["returncode"] == 0
+        if wreck == "while it is served":
+            assert call(url, "FindImage", served.login(), photo)["returncode"] == 0
+            destroy()
         found = call(url, "FindImage", served.login(), photo)
         assert (found["returncode"], found["identifier"]) == (0, "one")
-        assert call(url, "FindImage", served.login(channel="labels"), photo)["returncode"] != 0
+        for _ in range(3):
+            refused = call(url, "FindImage", served.login(channel="labels"), photo)
+            assert refused["returncode"] != 0
+            shown = call(url, "GetImage", {"channel": "labels", "identifier": "one"})
+            assert shown["returncode"] != 0
+            assert str(data_dir) not in str((refused, shown)), "no caller learns of files"
+            assert send(url, "/pictures/x/labels/one", None, None, method="GET")[::2] == (
+                404,
+                b'{"error":"not found"}',
+            )
+        logged = [record.getMessage() for record in caplog.records]
+        assert len(logged) == len(set(logged)), "what callers repeat is logged once"
+        assert any(str(store.parent) in line for line in logged)
         status, answer = ask(served, "GET", "/channels")
         errors = {channel["name"]: channel.get("error") for channel in answer["channels"]}
         assert status == 200
         assert [name for name, error in errors.items() if error] == ["labels"]
+        assert str(data_dir) not in str(answer)
         assert ask(served, "DELETE", "/channels/labels") == (200, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import multiprocessing
@@ -16,8 +17,26 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
 
-from arcli.models import AddItem, ChannelSettings, ListKind, Picture, TargetChanges, TupuBinding
+from arcli.engine import LocalGallery
+from arcli.errors import Busy
+from arcli.models import (
+    AddItem,
+    ChannelSettings,
+    ListKind,
+    Picture,
+    Principal,
+    Scope,
+    TargetChanges,
+    TupuBinding,
+)
+from arcli.server.metrics import Metrics
+from arcli.server.options import ServeOptions
+from arcli.server.process.worker import open_backend
+from arcli.server.service import Service
+from arcli.server.tupu.calls import TupuRoutes
+from arcli.store.accounts import Accounts
 from tests.engine.conftest import encoded, photo_of, poster, poster_pixels
 from tests.protocols.conftest import OpenSsl
 from tests.server.places import accounts, clean_env, command, engine
@@ -326,3 +345,33 @@ def test_any_json_gets_a_signed_refusal(customer: Customer, body: dict[str, Any]
     for path in (f"/v3/recognition/image/sync/base64/{SECRET_ID}", "/v3/management/image-library/search"):
         answer = refusal(send(customer.url, path, json.dumps(body).encode(), JSON)[2])
         assert answer["code"] in (1, 3, 6, 12, 100)
+
+
+@pytest.fixture
+def routes(tmp_path: Path) -> Iterator[TupuRoutes]:
+    options = ServeOptions(data_dir=tmp_path / "data")
+    with Accounts(tmp_path / "data") as accounts, LocalGallery(tmp_path / "data") as gallery:
+        accounts.add_account(username="shop")
+        for name in ("sound", "wreck"):
+            gallery.create_channel(name=name, settings=ChannelSettings(owner="shop"))
+    service = Service(open_backend(options.data_dir), options, Metrics())
+    yield TupuRoutes(service)
+    service.close()
+
+
+def test_a_broken_channel_is_left_out_of_the_libraries(routes: TupuRoutes, tmp_path: Path) -> None:
+    (store,) = (tmp_path / "data").glob("channels/wreck-*/store.sqlite")
+    store.write_bytes(b"garbage " * 4096)
+    anyone = Principal(username="shop", key_id="x", scope=Scope.FIND, channels=("sound", "wreck"))
+    found = routes._libraries(anyone, None)
+    assert [library["name"] for library in found["imageLibraries"]] == ["sound"]
+
+
+def test_a_server_that_is_too_busy_to_sign_refuses_in_the_envelope(routes: TupuRoutes) -> None:
+    routes._service.quick._places = 0
+    request = Request({"type": "http", "method": "POST", "headers": [], "client": ("192.0.2.1", 9)})
+    request.state.admitted = None
+    reply = asyncio.run(routes.refused(request, "", Busy("the queue is full")))
+    assert json.loads(bytes(reply.response.body))["error"] == "the queue is full"
+    with pytest.raises(Busy):
+        asyncio.run(routes.succeeded(request, {}))

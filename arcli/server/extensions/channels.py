@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from arcli.errors import ChannelNotFound, DataDamaged, LimitExceeded, NotYourChannel, UsageError
+from arcli.errors import (
+    ChannelNotFound,
+    DataDamaged,
+    LimitExceeded,
+    NotYourChannel,
+    StorageNotWritable,
+    UsageError,
+)
 from arcli.models import ChannelInfo, ChannelSettings, Principal, Scope
 from arcli.protocols.channels import asked_changes, asked_settings, channel_json
 from arcli.protocols.reading import JsonObject
 from arcli.protocols.strict import refuse_unknown
+from arcli.server.ladder import without_paths
 from arcli.server.service import Service, as_principal, require_full_key
 
 
@@ -32,9 +40,10 @@ class ChannelCalls:
         """Describe a channel, even one whose store cannot be read."""
         try:
             return self._channels.channel(name=name)
-        except (DataDamaged, ChannelNotFound) as error:
+        except (DataDamaged, ChannelNotFound, StorageNotWritable) as error:
             settings = self._channels.settings_of(name=name)
-            return ChannelInfo(name=name, settings=settings, preset="", targets=0, created="", error=error)
+            told = without_paths(error, self._service.options.data_dir)
+            return ChannelInfo(name=name, settings=settings, preset="", targets=0, created="", error=told)
 
     def show(self, principal: Principal, name: str) -> JsonObject:
         self._service.authorize(principal, name, Scope.FIND)

@@ -70,6 +70,42 @@ def _line(scope: Scope, status: int) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TroubleTuning:
+    """again (10 to 3,600): seconds until the same trouble is logged again. kept (100 to 10,000): sentences
+    that are remembered for it.
+    """
+
+    again: float = 60.0
+    kept: int = 1000
+
+
+TROUBLE = TroubleTuning()
+
+
+class Troubles:
+    """Logs what an operator must know, the same sentence once a minute: callers cannot fill a disk by it."""
+
+    def __init__(
+        self,
+        log: Callable[..., None],
+        *,
+        seconds: float = TROUBLE.again,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log, self._seconds, self._clock = log, seconds, clock
+        self._said: dict[str, float] = {}
+
+    def __call__(self, sentence: str, error: BaseException | None = None) -> None:
+        """Log a sentence, with the traceback of `error` if there is one."""
+        now = self._clock()
+        if now - self._said.get(sentence, -self._seconds) >= self._seconds:
+            if len(self._said) > TROUBLE.kept:
+                self._said.clear()
+            self._said[sentence] = now
+            self._log("%s", sentence, exc_info=error)
+
+
 class PlainLines(logging.Formatter):
     """Formats lines of the request log unchanged, all others with time, level and logger."""
 

@@ -1,6 +1,6 @@
 """Tupu's custom gallery: signed requests in, signed answers out, as a form or as JSON with base64.
 
-Every answer is HTTP 200 and signed, refusals too: the code says what went wrong.
+Every answer is HTTP 200 and signed, most refusals too: the code says what went wrong.
 """
 
 from __future__ import annotations
@@ -13,8 +13,17 @@ from functools import partial
 from starlette.requests import Request
 from starlette.routing import Route
 
-from arcli.errors import ArcliError, PictureNotFound, RateLimited, UsageError
-from arcli.models import Principal, Scope
+from arcli.errors import (
+    ArcliError,
+    Busy,
+    ChannelNotFound,
+    DataDamaged,
+    PictureNotFound,
+    RateLimited,
+    StorageNotWritable,
+    UsageError,
+)
+from arcli.models import ChannelInfo, Principal, Scope
 from arcli.protocols.reading import JsonObject
 from arcli.protocols.tupu import CUSTOM_GALLERY
 from arcli.protocols.tupu.answers import Library, body_json, libraries_json, sealed, task_json
@@ -87,11 +96,15 @@ class TupuRoutes:
         """Sign an answer, except to strangers who call often. `message` None: the documented one."""
         nonce, now = str(random.SystemRandom().random()), int(time.time() * 1000)
         body = result | body_json(code=code, nonce=nonce, timestamp_ms=now, message=message)
-        if not hasattr(request.state, "admitted") and not self._service.admission.may_sign(
+        content: JsonObject | bytes = body | {"error": body["message"]}
+        if hasattr(request.state, "admitted") or self._service.admission.may_sign(
             self._service.address(request)
         ):
-            return Reply(str(int(code)), JsonAnswer(request, body | {"error": body["message"]}))
-        content = await self._service.quick.run(sealed, body, self._key)
+            try:
+                content = await self._service.quick.run(sealed, body, self._key)
+            except Busy:  # even to sign: a refusal then goes as it is
+                if code is TupuCode.SUCCESS:
+                    raise
         return Reply(str(int(code)), JsonAnswer(request, content))
 
     async def _form(self, request: Request) -> JsonObject:
@@ -164,8 +177,12 @@ class TupuRoutes:
 
     def _libraries(self, principal: Principal, name: str | None) -> JsonObject:
         channels = self._service.channels_of(principal, Scope.FIND)
-        chosen = [channel for channel in channels if name in (None, channel)]
-        found = [self._service.backend.channels.channel(name=channel) for channel in chosen]
+        found = list[ChannelInfo]()
+        for channel in (channel for channel in channels if name in (None, channel)):
+            try:
+                found.append(self._service.backend.channels.channel(name=channel))
+            except (ChannelNotFound, DataDamaged, StorageNotWritable) as error:
+                self._service.trouble(f"channel {channel!r} is left out: {error}")
         return libraries_json(
             [
                 Library(

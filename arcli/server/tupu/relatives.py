@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from arcli.errors import InvalidChannelName, NotFound, PictureRefused, TargetNotFound, TooFewFeatures
+from arcli.errors import ArcliError, Busy, NotFound, RateLimited, TargetNotFound, TooFewFeatures
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Target
 from arcli.protocols.tupu.answers import BLACK, NOT_IN_GALLERY, WHITE, FileAnswer, Relative
-from arcli.server.requests.answers import picture_response
+from arcli.server.ladder import Reply, WrongMethod, endpoint, known_route
+from arcli.server.requests.answers import JsonAnswer, picture_response
 from arcli.server.service import Service
 
 _PREFIX = "/pictures"
@@ -94,13 +95,22 @@ class PictureLinks:
         return self._service.options.link_url + path
 
     def routes(self) -> list[Route]:
-        return [Route(f"{_PREFIX}/{{capability}}/{{channel}}/{{identifier}}", self._show)]
+        path = f"{_PREFIX}/{{capability}}/{{channel}}/{{identifier}}"
+        return [known_route(path, endpoint(self._service, _PREFIX, self._show, self))]
 
     async def _show(self, request: Request) -> Response:
-        try:
-            return picture_response(await self._service.quick.run(self._picture, **request.path_params))
-        except (NotFound, PictureRefused, InvalidChannelName):
-            return JSONResponse({"error": "not found"}, status_code=404)
+        if request.method not in ("GET", "HEAD"):
+            raise WrongMethod(request.method, ["GET"])
+        return picture_response(await self._service.quick.run(self._picture, **request.path_params))
+
+    async def succeeded(self, _request: Request, result: Response) -> Reply:
+        return Reply(str(result.status_code), result)
+
+    async def refused(self, request: Request, _call: str, error: ArcliError) -> Reply:
+        """Answer alike whatever is wrong with a URL, or with its channel: it reveals nothing."""
+        known = {WrongMethod: (405, error.message), RateLimited: (429, error.message), Busy: (503, "busy")}
+        status, message = known.get(type(error), (404, "not found"))
+        return Reply(str(status), JsonAnswer(request, {"error": message}, status))
 
     def _picture(self, *, capability: str, channel: str, identifier: str) -> bytes:
         target = self._service.gallery.get(channel=channel, identifier=identifier)

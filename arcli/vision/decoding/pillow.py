@@ -30,6 +30,8 @@ _DAMAGED = (
 SCANS = tuple(b"\xff\xda\x00" + bytes((6 + 2 * n, n)) for n in (1, 2, 3, 4))
 """Every start of a scan that libjpeg accepts, whatever precedes it: marker, length, components."""
 
+_BLOCKS = {PictureFormat.JPEG: b"Exif\0\0", PictureFormat.PNG: b"iCCP"}
+"""Metadata that takes Pillow longer the more of them there are: joined one by one, inflated each."""
 _PNG_END = b"IEND\xaeB`\x82"
 _LABELS = {PictureFormat.WEBP: "WebP", PictureFormat.JP2: "JPEG 2000 picture"}
 _OPENERS = {
@@ -182,6 +184,8 @@ def _screen(data: bytes, kind: PictureFormat) -> None:
     """Refuse files that no decoder should be given. Raises ValueError; linear in the size of the file."""
     if kind is PictureFormat.JPEG and (scans := sum(map(data.count, SCANS))) > DECODING.scans:
         raise ValueError(f"it has {scans:,} scans, over {DECODING.scans}")
+    if (block := _BLOCKS.get(kind)) and (blocks := data.count(block)) > DECODING.blocks:
+        raise ValueError(f"it has {blocks:,} blocks of metadata, over {DECODING.blocks}")
     if kind is PictureFormat.PNG and _PNG_END not in data:
         raise ValueError("it is cut short")
     if kind is PictureFormat.WEBP and int.from_bytes(data[4:8], "little") + 8 > len(data):
