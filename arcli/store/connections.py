@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from arcli.errors import NotSupported
+from arcli.errors import DataDamaged, NotSupported
 from arcli.files import out_of_handles
 from arcli.store.checksums import install
 from arcli.system import open_files
@@ -86,8 +86,9 @@ def open_connection(
 ) -> sqlite3.Connection:
     """Open `path` with the URI `parameters` and read its schema, after the pragmas `first`.
 
-    Raises sqlite3.Error, NotSupported when Python's SQLite is too old.
+    Raises sqlite3.Error, DataDamaged, NotSupported when Python's SQLite is too old.
     """
+    expect_file(path)
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise NotSupported(
             f"this Python has SQLite {sqlite3.sqlite_version}, arcli needs 3.38", hint="use a newer Python"
@@ -105,6 +106,12 @@ def open_connection(
         connection.close()
         raise
     return connection
+
+
+def expect_file(path: Path) -> None:
+    """Raise DataDamaged for what is no file: opening a pipe waits for ever, a device has no end."""
+    if path.exists() and not path.is_file():
+        raise DataDamaged(f"{path} is damaged: it is not a file", item=str(path))
 
 
 def _configure(connection: sqlite3.Connection, first: tuple[str, ...], synchronous: str) -> None:
@@ -181,7 +188,7 @@ class Readers:
     def take(self) -> tuple[sqlite3.Connection, int]:
         """Return a connection to the file that is now at the path, and the inode that `give_back` needs.
 
-        Raises sqlite3.Error, OSError.
+        Raises sqlite3.Error, OSError, DataDamaged.
         """
         inode = self._path.stat().st_ino
         idle = _idle().take(self, inode)

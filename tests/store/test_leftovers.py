@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -160,7 +161,13 @@ def folder_gone(store: Path) -> None:
     shutil.rmtree(store.parent)
 
 
-WRECKS = [gone, empty, garbage, folder_gone]
+def a_pipe(store: Path) -> None:
+    """Whoever opens it waits for somebody to write into it."""
+    store.unlink()
+    os.mkfifo(store)
+
+
+WRECKS = [gone, empty, garbage, folder_gone, a_pipe]
 
 
 @pytest.mark.parametrize("wreck", WRECKS)

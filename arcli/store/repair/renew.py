@@ -14,7 +14,7 @@ from arcli.errors import DataDamaged
 from arcli.files import ASIDE, built_aside, of_os
 from arcli.models import MESSAGES, Finding, some_of
 from arcli.store.checksums import install, seal
-from arcli.store.connections import STORE, open_connection
+from arcli.store.connections import STORE, expect_file, open_connection
 from arcli.store.database import PAGE_SIZE, Database
 from arcli.store.faults import translated
 from arcli.store.repair.rescue import Carried, carry
@@ -66,6 +66,7 @@ def renew(database: Database, mend: Mend) -> Renewed:
     Raises DataDamaged if nothing can be read, Locked, StorageNotWritable, DiskFull; then nothing is changed.
     """
     with database.excluded():
+        expect_file(database.path)
         database.close()
         try:
             with built_aside(database.path) as fresh, translated(database.path):

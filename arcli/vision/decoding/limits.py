@@ -48,7 +48,7 @@ class DecodeTuning:
 DECODING = DecodeTuning()
 
 
-_CORE_HEADER = 12  # bytes of the oldest header of a BMP, which names no compression
+_OLDEST = b"\x0c"  # the length of the oldest header of a BMP, which names no compression
 _UNPACKED = (b"\0\0\0\0", b"\3\0\0\0")  # compressions of a BMP: none, none with bit fields
 _PLAIN = {PictureFormat.JPEG, PictureFormat.PNG, PictureFormat.BMP, PictureFormat.WEBP}
 
@@ -102,7 +102,7 @@ def may_open(data: bytes, limits: DecodeLimits, name: str) -> bool:
 
 def _decodes_fast(data: bytes, kind: PictureFormat) -> bool:
     """Say whether a file is not a BMP in runs: they are expanded pixel by pixel, 60 M of them in 6 s."""
-    return kind is not PictureFormat.BMP or data[14] == _CORE_HEADER or data[30:34] in _UNPACKED
+    return kind is not PictureFormat.BMP or data[14:15] == _OLDEST or data[30:34] in _UNPACKED
 
 
 def check_size(header: PictureHeader, limits: DecodeLimits, memory: int, name: str) -> bool:
