@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
-from itertools import groupby
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING
 
-from arcli.errors import ArcliError, ChannelNotFound, TargetNotFound
+from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, StorageNotWritable, TargetNotFound
 from arcli.models import FindResult, StatisticsQuery, StatRecord
 from arcli.store.counts import MATCHED, MISSED
 
@@ -54,17 +54,36 @@ def flush(channels: Iterable[OpenChannel], *, patience: float = 0.0) -> None:
             channel.uncounted = None
 
 
-def statistics(channels: Sequence[OpenChannel], query: StatisticsQuery) -> Iterator[StatRecord]:
+def statistics(
+    channels: Sequence[OpenChannel],
+    query: StatisticsQuery,
+    *,
+    left_out: Callable[[str, ArcliError], None] | None = None,
+) -> Iterator[StatRecord]:
     """Return records by date, channel and identifier; without `query.channel` one for each channel and day.
 
-    They are read as they are taken. Raises TargetNotFound for an identifier with neither target nor counts.
+    They are read as they are taken. left_out: called for each channel whose counts cannot be read; without
+    it, and if none can be, its error is raised. Raises TargetNotFound for an identifier with neither target
+    nor counts.
     """
-    if query.identifier is not None and not any(_knows(channel, query.identifier) for channel in channels):
+    known, found, failed = query.identifier is None, list[Iterator[StatRecord]](), list[ArcliError]()
+    for channel in channels:
+        try:
+            known = known or _knows(channel, query.identifier or "")
+            found.append(_begun(_records(channel, query)))
+        except (DataDamaged, ChannelNotFound, StorageNotWritable) as error:
+            failed.append(error)
+            if left_out is None or len(failed) == len(channels):
+                raise
+            left_out(channel.name, error)
+    if not known:
         raise TargetNotFound(f"no target {query.identifier}, and it was never found", item=query.identifier)
-    return merge(
-        *(_records(channel, query) for channel in channels),
-        key=lambda record: (record.date, record.channel or ""),
-    )
+    return merge(*found, key=lambda record: (record.date, record.channel or ""))
+
+
+def _begun(records: Iterator[StatRecord]) -> Iterator[StatRecord]:
+    """Return the same records, of which the first is read already, and with it that they can be."""
+    return chain(list(islice(records, 1)), records)
 
 
 def _knows(channel: OpenChannel, identifier: str) -> bool:

@@ -258,4 +258,5 @@ class LocalGallery(LocalAdmin):
         self.flush_counts(patience=TIMING.patience)
         if query.channel is not None:
             return statistics([self._channels.get(query.channel)], query)
-        return statistics(self._channels.sound(self._channels.names()), query)
+        sound = self._channels.sound(self._channels.names())
+        return statistics(sound, query, left_out=self._channels.warn)

@@ -296,3 +296,21 @@ def test_a_channel_that_breaks_while_it_is_open_stops_nothing_but_itself(
                 gallery.find(picture=picture, channels=named)
         with pytest.raises(DataDamaged):
             gallery.find(picture=picture, channels=["wreck"], options=FindOptions(sound_only=True))
+
+
+def test_broken_counts_of_one_channel_hide_no_others(
+    data_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    today = dt.datetime.now(dt.UTC).date()
+    with LocalGallery(data_dir) as gallery:
+        for number, name in enumerate(("sound", "wreck"), 1):
+            gallery.add(channel=name, item=item(number))
+            assert gallery.find(picture=Picture(name="x", data=photo_of(number)), channels=[name]).matched
+    (counts,) = data_dir.glob("channels/wreck-*/counts.sqlite")
+    counts.write_bytes(b"garbage " * 4096)
+    with LocalGallery(data_dir) as gallery:
+        (record,) = gallery.statistics(query=StatisticsQuery(start=today, end=today))
+        assert (record.channel, record.count) == ("sound", 1)
+        assert "'wreck' is left out" in caplog.text
+        with pytest.raises(DataDamaged):
+            gallery.statistics(query=StatisticsQuery(start=today, end=today, channel="wreck"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Sequence
+from http import HTTPStatus
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from starlette.routing import Route
 
 from arcli.errors import ArcliError, Busy, NotFound, RateLimited, TargetNotFound, TooFewFeatures
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Target
+from arcli.protocols.extensions import http_status
 from arcli.protocols.tupu.answers import BLACK, NOT_IN_GALLERY, WHITE, FileAnswer, Relative
 from arcli.server.ladder import Reply, WrongMethod, endpoint, known_route
 from arcli.server.requests.answers import JsonAnswer, picture_response
@@ -108,9 +110,10 @@ class PictureLinks:
 
     async def refused(self, request: Request, _call: str, error: ArcliError) -> Reply:
         """Answer alike whatever is wrong with a URL, or with its channel: it reveals nothing."""
-        known = {WrongMethod: (405, error.message), RateLimited: (429, error.message), Busy: (503, "busy")}
-        status, message = known.get(type(error), (404, "not found"))
-        return Reply(str(status), JsonAnswer(request, {"error": message}, status))
+        status = HTTPStatus.METHOD_NOT_ALLOWED if isinstance(error, WrongMethod) else http_status(error)
+        if not isinstance(error, WrongMethod | RateLimited) and type(error) is not Busy:
+            status, error = http_status(NotFound("")), NotFound("not found")
+        return Reply(str(int(status)), JsonAnswer(request, {"error": error.message}, status))
 
     def _picture(self, *, capability: str, channel: str, identifier: str) -> bytes:
         target = self._service.gallery.get(channel=channel, identifier=identifier)

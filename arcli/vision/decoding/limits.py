@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,8 +49,8 @@ class DecodeTuning:
 DECODING = DecodeTuning()
 
 
-_OLDEST = b"\x0c"  # the length of the oldest header of a BMP, which names no compression
-_UNPACKED = (b"\0\0\0\0", b"\3\0\0\0")  # compressions of a BMP: none, none with bit fields
+# Of the oldest header, which names no compression, or of none: whole pixels or bit fields.
+_BMP_WITHOUT_RUNS = re.compile(rb"BM.{12}(?:\x0c|.{16}[\0\3]\0\0\0)", re.DOTALL)
 _PLAIN = {PictureFormat.JPEG, PictureFormat.PNG, PictureFormat.BMP, PictureFormat.WEBP}
 
 
@@ -102,7 +103,7 @@ def may_open(data: bytes, limits: DecodeLimits, name: str) -> bool:
 
 def _decodes_fast(data: bytes, kind: PictureFormat) -> bool:
     """Say whether a file is not a BMP in runs: they are expanded pixel by pixel, 60 M of them in 6 s."""
-    return kind is not PictureFormat.BMP or data[14:15] == _OLDEST or data[30:34] in _UNPACKED
+    return kind is not PictureFormat.BMP or _BMP_WITHOUT_RUNS.match(data) is not None
 
 
 def check_size(header: PictureHeader, limits: DecodeLimits, memory: int, name: str) -> bool:
