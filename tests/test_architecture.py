@@ -232,7 +232,6 @@ FACTS_IN_FUNCTIONS: dict[str, dict[str, list[float]]] = {
     "an HTTP status, a port, a file's mode": {
         "app.py": [503],
         "routes.py": [200, 201, 401, 405],
-        "relatives.py": [404],
         "static.py": [304],
         "answers.py": [200],
         "options.py": [65536],

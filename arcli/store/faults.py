@@ -10,10 +10,13 @@ from pathlib import Path
 from arcli.errors import ArcliError, DataDamaged, DiskFull, Locked, MemoryLimit, StorageNotWritable
 from arcli.files import out_of_handles, too_many_open
 
-# SQLite answers FULL for ENOSPC only; a used-up quota and a size limit come as failed writes
+# SQLite answers FULL for ENOSPC only; a used-up quota and a size limit come as failed writes, or as shared
+# memory that cannot be made
 _WRITE_FAILED = {
     sqlite3.SQLITE_IOERR_WRITE,
+    sqlite3.SQLITE_IOERR_SHMOPEN,
     sqlite3.SQLITE_IOERR_SHMSIZE,
+    sqlite3.SQLITE_IOERR_SHMMAP,
     sqlite3.SQLITE_IOERR_TRUNCATE,
 }
 _BY_PRIMARY_CODE: dict[int, type[ArcliError]] = {

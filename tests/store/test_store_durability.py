@@ -235,6 +235,17 @@ def test_giving_space_back_ends_where_nothing_can_be_written(folder: Path) -> No
             assert snapshot.count() == 1
 
 
+def test_shared_memory_that_cannot_be_made_is_no_damage(folder: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ChannelStore(folder, readonly=False) as store:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            with pytest.raises(DiskFull), store.write():
+                pass
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 def one_count(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO counts (day, identifier, count) VALUES ('1', 'a', 1)")
 
