@@ -39,7 +39,7 @@ from arcli.server.tupu.calls import TupuRoutes
 from arcli.store.accounts import Accounts
 from tests.engine.conftest import encoded, photo_of, poster, poster_pixels
 from tests.protocols.conftest import OpenSsl
-from tests.server.places import accounts, clean_env, command, engine
+from tests.server.places import accounts, clean_env, command, engine, needs_folder
 from tests.server.raw import MULTIPART, multipart, send
 from tests.server.threaded import threaded_folder
 
@@ -359,6 +359,7 @@ def routes(tmp_path: Path) -> Iterator[TupuRoutes]:
     service.close()
 
 
+@needs_folder
 def test_a_broken_channel_is_left_out_of_the_libraries(routes: TupuRoutes, tmp_path: Path) -> None:
     (store,) = (tmp_path / "data").glob("channels/wreck-*/store.sqlite")
     store.write_bytes(b"garbage " * 4096)
@@ -367,6 +368,7 @@ def test_a_broken_channel_is_left_out_of_the_libraries(routes: TupuRoutes, tmp_p
     assert [library["name"] for library in found["imageLibraries"]] == ["sound"]
 
 
+@needs_folder
 def test_a_server_that_is_too_busy_to_sign_refuses_in_the_envelope(routes: TupuRoutes) -> None:
     routes._service.quick._places = 0
     request = Request({"type": "http", "method": "POST", "headers": [], "client": ("192.0.2.1", 9)})
