@@ -60,11 +60,14 @@ def _reading(channel: OpenChannel) -> Iterator[None]:
 class StoredChannel:
     """A channel as one read transaction sees it (a `SearchedChannel` of the recipe).
 
-    left_out: row ids that are not searched, as if their targets were removed.
+    left_out: row ids that are not searched, as if their targets were removed. alone: nothing but the best
+    target of this channel is looked for.
     """
 
-    def __init__(self, open_channel: OpenChannel, read: Read, left_out: Collection[int] = ()) -> None:
-        self._open, self._read, self._left_out = open_channel, read, left_out
+    def __init__(
+        self, open_channel: OpenChannel, read: Read, left_out: Collection[int] = (), *, alone: bool = False
+    ) -> None:
+        self._open, self._read, self._left_out, self._alone = open_channel, read, left_out, alone
         self._shortlister = open_channel.shortlister()
         self._rows: dict[int, TargetRow] = {}
 
@@ -86,6 +89,7 @@ class StoredChannel:
                 alike=alike,
                 neighbours=INDEXING.neighbours if neighbours is None else neighbours,
                 left_out=self._left_out,
+                early=self._alone and neighbours is None,
             )
 
     def load(self, row_ids: Sequence[int], asked: float | None) -> dict[int, Loaded]:
@@ -127,19 +131,21 @@ def held(snapshot: Snapshot) -> Read:
 
 
 @contextmanager
-def searched(channels: Sequence[OpenChannel]) -> Iterator[list[StoredChannel]]:
+def searched(channels: Sequence[OpenChannel], *, limit: int | None = None) -> Iterator[list[StoredChannel]]:
     """Open one read transaction per channel; if there are too many channels, one for each query to a channel.
 
-    In that case a target that is removed during the lookup drops out when it is loaded.
+    In that case a target that is removed during the lookup drops out when it is loaded. limit: how many
+    targets are looked for.
     """
     if len(channels) > max(2, idle_limit() // STORE.lookup_share):
         yield [StoredChannel(channel, channel.store.read) for channel in channels]
         return
     with ExitStack() as stack:
-        opened = []
+        opened, alone = list[StoredChannel](), len(channels) == 1 and limit == 1
         for channel in channels:
             with _reading(channel):
-                opened.append(StoredChannel(channel, held(stack.enter_context(channel.store.read()))))
+                snapshot = stack.enter_context(channel.store.read())
+                opened.append(StoredChannel(channel, held(snapshot), alone=alone))
         yield opened
 
 
@@ -153,7 +159,7 @@ def find(
     with recording() as times:
         with phase("decode"):
             photo = read_photo(picture, options, limits)
-        with naming(picture.name), searched(channels) as opened:
+        with naming(picture.name), searched(channels, limit=options.limit) as opened:
             found = recognize(photo, opened, options)
             result = _Answer(opened, options).to(picture.name, found, times)
     if options.count:

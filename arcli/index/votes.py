@@ -35,6 +35,14 @@ def merged(lists: Sequence[Neighbours], k: int) -> Neighbours:
     return Neighbours(np.take_along_axis(rows, order, 1), np.take_along_axis(distances, order, 1))
 
 
+def stacked(lists: Sequence[Neighbours]) -> Neighbours:
+    """Return the neighbours of several groups of queries of one index as those of all."""
+    rows, distances = (
+        np.concatenate(arrays) for arrays in zip(*((f.rows, f.distances) for f in lists), strict=True)
+    )
+    return Neighbours(rows, distances)
+
+
 def shortlist(found: Neighbours, limit: int, *, alike: float) -> list[ShortlistEntry]:
     """Return the `limit` targets with the most votes, most first, ties by row id.
 

@@ -48,6 +48,7 @@ class ClusterShortlister:
         alike: float,
         neighbours: int = INDEXING.neighbours,
         left_out: Collection[int] = (),
+        early: bool = False,  # noqa: ARG002 - a second request would take longer
     ) -> list[ShortlistEntry]:
         """Do what `Shortlister.search` does. Where Milvus cannot answer, a small channel is searched exactly.
 

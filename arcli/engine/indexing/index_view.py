@@ -109,6 +109,11 @@ class IndexView:
         return merged([found, recent], k)
 
     @property
+    def descriptors(self) -> int:
+        """How many descriptors its segments have."""
+        return sum(segment.index.descriptors for segment in self.opened)
+
+    @property
     def memory(self) -> int:
         """Bytes that the view keeps in memory; a file that is mapped does not count."""
         delta = sum(codes.nbytes for codes in self.delta.values()) + self.delta_index.memory

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.indexing.index_view import IndexView, IndexViewBuilder, identity_of
 from arcli.features import INDEX_DIM
 from arcli.index.files import FileGone
 from arcli.index.seam import Codes
-from arcli.index.votes import ShortlistEntry, shortlist
+from arcli.index.votes import ShortlistEntry, shortlist, stacked
 from arcli.store.channel import ChannelStore
 from arcli.store.snapshot import Snapshot
 from arcli.timings import phase
 
 INDEX_FOLDER = "index"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyOptions:
+    """When the strongest keypoints of a photo decide, and the others do not search a large index.
+
+    descriptors (200,000 to 10 M): from so many on, 5,000 targets; below, a search takes 5 ms. voters (50 to
+    200): that search first. votes (2 to 8), lead (2 to 5): what the first target must have of them, and how
+    many times the second's. In 10,000 targets that was so for 61 of 100 photos of the sets, and each time it
+    was the right one; with 64 voters one of 68 was not.
+    """
+
+    descriptors: int = 1_000_000
+    voters: int = 100
+    votes: float = 4.0
+    lead: float = 3.0
+
+
+EARLY = EarlyOptions()
 
 
 class Shortlister:
@@ -40,12 +60,14 @@ class Shortlister:
         alike: float,
         neighbours: int = INDEXING.neighbours,
         left_out: Collection[int] = (),
+        early: bool = False,
     ) -> list[ShortlistEntry]:
         """Return the `limit` targets with the most votes of the (Q, CODE_DIM) `codes`, most first.
 
         alike: squared distance within which the preset takes keypoints to be the same. neighbours: how many
         vote for each query keypoint. left_out: row ids that are not searched, as if their targets were
-        removed.
+        removed. early: `codes` are ordered by strength, and one target is looked for: where the strongest
+        leave no doubt in a large index, the others do not vote.
 
         What has not changed since the last search is not read again. Raises Busy when so much of the index is
         damaged that a search would take seconds.
@@ -53,7 +75,15 @@ class Shortlister:
         view = self._current(snapshot)
         if left_out:
             view = view.less(left_out)
-        return shortlist(view.search(codes[:, :INDEX_DIM], neighbours), limit, alike=alike)
+        queries = codes[:, :INDEX_DIM]
+        if not early or len(queries) <= EARLY.voters or view.descriptors < EARLY.descriptors:
+            return shortlist(view.search(queries, neighbours), limit, alike=alike)
+        strongest = view.search(queries[: EARLY.voters], neighbours)
+        first = shortlist(strongest, limit, alike=alike)
+        if _is_clear(first):
+            return first
+        others = view.search(queries[EARLY.voters :], neighbours)
+        return shortlist(stacked([strongest, others]), limit, alike=alike)
 
     @property
     def memory(self) -> int:
@@ -94,3 +124,9 @@ class Shortlister:
         except FileGone:
             with self._store.read() as later:
                 return self._builder.build(later, self._view, last_try=True)
+
+
+def _is_clear(found: Sequence[ShortlistEntry]) -> bool:
+    """Say whether the first target has so many more votes than the second that more would not change it."""
+    votes = [entry.votes for entry in found[:2]]
+    return bool(votes) and votes[0] >= max(EARLY.votes, EARLY.lead * votes[-1] if len(votes) > 1 else 0)
