@@ -186,8 +186,20 @@ class Milvus(Server):
 
 
 _STANDALONE = """
-import sys
-from milvus import MilvusServer
+import socket, sys
+from milvus import MilvusServer, MilvusServerConfig
+
+def bound(self, port):  # the package takes the next port where connections of a killed server linger
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(("127.0.0.1", port))
+        sock.listen()
+    except OSError:
+        return None
+    return sock
+
+MilvusServerConfig.try_bind_port = bound
 server = MilvusServer(wait_for_started=False)
 server.set_base_dir(sys.argv[1])
 server.listen_port = int(sys.argv[2])

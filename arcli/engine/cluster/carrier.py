@@ -19,13 +19,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierOptions:
-    """delta_rows (20 to 500): pending targets from which on they are carried at once; as for the delta of an
-    embedded channel, some 100 cost a search 20 ms. batch_rows (10 to 400), removed_rows (10 to 1,000): rows
-    carried and read back, or deleted, at a time. removed_seconds (0 to 3600): after which the descriptors of
-    removed targets are deleted; longer than any lookup takes. Chosen, not measured, but for the first.
+    """delta_rows (20 to 500): pending targets from which on an add carries them, background_rows (1 to 50): a
+    server's thread, which no add waits for; 150 cost a search 20 ms (benchmarks.cluster). batch_rows (10
+    to 400), removed_rows (10 to 1,000): rows carried and read back, or deleted, at a time. removed_seconds (0
+    to 3600): after which the descriptors of removed targets are deleted; longer than any lookup takes.
+    Chosen, not measured, but for the first two.
     """
 
     delta_rows: int = 40
+    background_rows: int = 10
     batch_rows: int = 200
     removed_rows: int = 200
     removed_seconds: float = 60.0
@@ -48,6 +50,11 @@ class Carrier:
     def background(self) -> bool:
         """Whether no call waits for it."""
         return self._thread is not None
+
+    @property
+    def least(self) -> int:
+        """How many pending rows are worth carrying."""
+        return CARRIER.background_rows if self.background else CARRIER.delta_rows
 
     def close(self) -> None:
         thread, self._thread = self._thread, None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arcli.engine.channels import Channels, OpenChannel
-from arcli.engine.cluster.carrier import CARRIER, Carrier
+from arcli.engine.cluster.carrier import Carrier
 from arcli.index.milvus import MilvusService
 from arcli.store.catalog import ChannelRecord
 from arcli.store.postgres.access import PostgresCounts
@@ -61,7 +61,7 @@ class ClusterChannel(OpenChannel):
     def fold(self) -> None:
         """Have pending rows carried into Milvus if there are many; the caller has acknowledged them."""
         self._changed = True
-        self._carrier.nudge(least=CARRIER.delta_rows)
+        self._carrier.nudge(least=self._carrier.least)
 
     def fold_later(self) -> None:
         self._changed = True
