@@ -10,7 +10,8 @@ import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,7 +20,7 @@ from arcli.errors import Busy
 from arcli.models import KeyRequest, Scope
 from arcli.server.app import Once
 from arcli.server.process import worker
-from arcli.server.process.connections import ConnectionTuning
+from arcli.server.process.connections import Connections, ConnectionTuning
 from arcli.server.requests.limits import Buckets, BucketTable, Memory, Pacer, PaceTuning
 from arcli.store.accounts import Accounts
 from faults.site import site
@@ -69,6 +70,28 @@ def test_a_crowd_of_idle_connections_keeps_nobody_out(tmp_path: Path, secrets: d
             said = b"" if host % 2 else b"POST /FindImage HTTP/1.1\r\nHost: x\r\n"
             stack.enter_context(crowd(served.url, 60, source=f"127.0.0.{host}", said=said))
         assert code(served.url, "GetImages", login) == 0
+
+
+def test_a_crowd_of_half_sent_bodies_keeps_nobody_out(tmp_path: Path, secrets: dict[str, str]) -> None:
+    login = {"username": "shop", "secretkey": secrets["shop"], "channel": "posters"}
+    with (
+        threaded_folder(tmp_path / "data", connections=20, connections_per_address=5) as url,
+        contextlib.ExitStack() as stack,
+    ):
+        for host in range(2, 6):
+            stack.enter_context(crowd(url, 5, source=f"127.0.0.{host}", said=half_a_body(100)))
+        assert code(url, "GetImages", login) == 0
+
+
+def test_the_addresses_of_an_ipv6_network_are_one_sender() -> None:
+    one, two, other = (cast(Any, Mock(is_idle=False, is_arriving=False)) for _ in range(3))
+    guard = Connections(most=10, per_address=1, exempt=lambda address: address == "2001:db8:1::9")
+    assert guard.came(one, "2001:db8::1")
+    assert not guard.came(two, "2001:db8::ffff:2")
+    assert guard.came(two, "2001:db8:1::1")
+    assert guard.came(other, "2001:db8:1::9"), "a proxy that is trusted holds the connections of many"
+    guard.went(one, "2001:db8::1")
+    assert guard.came(one, "2001:db8::ffff:2")
 
 
 def test_one_address_holds_so_many_connections_the_idle_ones_go(

@@ -2,7 +2,8 @@
 
 uvicorn closes a connection that is idle after an answer; the rest is done here: headers that do not arrive,
 an answer that is not read, too many connections. The connection that is closed for a new one is the longest
-idle of the address that holds most, so that a crowd of idle ones keeps nobody out.
+idle of the address that holds most, or one of its requests that is still arriving: so a crowd of idle or
+half-sent ones keeps nobody out. An address is an IPv4 address or an IPv6 network of 64 bits.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from arcli.server.requests.access import grouped
 from arcli.system import want_open_files
 
 
@@ -50,38 +52,45 @@ class Connections:
 
     def came(self, protocol: GuardedProtocol, address: str) -> bool:
         """Accept a connection; False if it must be closed instead."""
-        mine = self._open.setdefault(address, OrderedDict())
+        sender = grouped(address)
+        mine = self._open.setdefault(sender, OrderedDict())
         if len(mine) >= self._per_address and not self._exempt(address) and not self._close_idle(mine):
             return False
         if self._count >= self._most:
             fullest = max(self._open.values(), key=len)
-            if len(fullest) <= len(mine) or not self._close_idle(fullest):
+            if len(fullest) <= len(mine) or not (self._close_idle(fullest) or self._close_arriving(fullest)):
                 return False
-        mine = self._open.setdefault(address, OrderedDict())
+        mine = self._open.setdefault(sender, OrderedDict())
         mine[protocol] = None
         self._count += 1
         return True
 
     def used(self, protocol: GuardedProtocol, address: str) -> None:
         """Record that a connection was used: it is now the last to be closed."""
-        mine = self._open.get(address)
+        mine = self._open.get(grouped(address))
         if mine is not None and protocol in mine:
             mine.move_to_end(protocol)
 
     def went(self, protocol: GuardedProtocol, address: str) -> None:
-        mine = self._open.get(address, OrderedDict())
+        sender = grouped(address)
+        mine = self._open.get(sender, OrderedDict())
         if protocol in mine:
             del mine[protocol]
             self._count -= 1
         if not mine:
-            self._open.pop(address, None)
+            self._open.pop(sender, None)
 
     def _close_idle(self, several: OrderedDict[GuardedProtocol, None]) -> bool:
-        idle = next((one for one in several if one.is_idle), None)
-        if idle is None:
-            return False
-        idle.drop()
-        return True
+        return _dropped(next((one for one in several if one.is_idle), None))
+
+    def _close_arriving(self, several: OrderedDict[GuardedProtocol, None]) -> bool:
+        return _dropped(next((one for one in several if one.is_arriving), None))
+
+
+def _dropped(one: GuardedProtocol | None) -> bool:
+    if one is not None:
+        one.drop()
+    return one is not None
 
 
 class GuardedConfig(uvicorn.Config):
@@ -126,6 +135,11 @@ class GuardedProtocol(H11Protocol):
     def is_idle(self) -> bool:
         """Say whether no request of this connection is being answered."""
         return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def is_arriving(self) -> bool:
+        """Say whether a request of this connection has not arrived to its end."""
+        return self.conn.their_state is h11.SEND_BODY
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

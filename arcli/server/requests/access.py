@@ -220,7 +220,7 @@ class ClientAddress:
         hops = [hop.strip() for line in chain for hop in line.split(",") if hop.strip()]
         while self.is_trusted(peer) and hops:
             peer = hops.pop()
-        return _grouped(peer)
+        return grouped(peer)
 
     def is_trusted(self, address: str) -> bool:
         parsed = _parsed(address)
@@ -243,7 +243,8 @@ def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
     return mapped or parsed
 
 
-def _grouped(address: str) -> str:
+def grouped(address: str) -> str:
+    """Return the name under which an address is counted: itself, of IPv6 its network of 64 bits."""
     parsed = _parsed(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((parsed, 64), strict=False))
