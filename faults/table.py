@@ -103,6 +103,16 @@ FOUND: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "by hand",
+        "20 addresses, or one IPv6 network, with bodies that hardly came could hold all connections",
+        "a half-sent request of who holds most gives way; an IPv6 network is one sender",
+    ),
+    (
+        "by hand",
+        "`stats --all-channels` failed for counts of one channel; a pipe in a store's place was waited for",
+        "the channel is left out, and named; what is no file is damage",
+    ),
+    (
+        "by hand",
         "10 MB of small EXIF blocks or of colour profiles took more than 15 s at a shell, 4 kB of BMP 6 s",
         "more than 256 blocks are refused, a BMP in runs is decoded in a process of limited time",
     ),

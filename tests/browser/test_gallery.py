@@ -122,6 +122,27 @@ def test_a_target_is_edited_deactivated_removed_and_brought_back(site: Site, ope
     page.wait_for_selector("#panel [role=status]:has-text('1–1 of 1')")
 
 
+def test_several_removals_can_be_undone_also_after_a_reload(site: Site, open_page: Opener) -> None:
+    page = signed_in(site, open_page)
+    for identifier in ("card", "trex"):
+        page.click(f"[aria-label='Remove: {identifier}']")
+        page.wait_for_selector(f"#toast:has-text('{identifier} was removed')")
+    page.reload()
+    page.wait_for_selector("#work:visible")
+    page.select_option("#channel", "empty")
+    until(page, "(document.querySelector('#panel [role=status]')?.textContent ?? '') !== ''")
+    assert page.locator("[aria-label^=Undo]").count() == 0, "of another channel"
+    page.select_option("#channel", "samples")
+    for identifier in ("card", "trex"):
+        page.click(f"[aria-label='Undo: {identifier}']")
+        page.wait_for_selector(f"#toast:has-text('{identifier} is back')")
+    page.wait_for_selector("#panel [role=status]:has-text('of 5')")
+    assert page.locator("[aria-label^=Undo]").count() == 0
+    page.click("#out")
+    page.wait_for_selector("#signin:visible")
+    assert page.evaluate("sessionStorage.length") == 0
+
+
 def row_of(site: Site, identifier: str) -> tuple[TargetRow | None, bytes, bytes | None]:
     """Return a target's row, with its id, its features and its kept picture."""
     with Catalog.open(site.data_dir, create=False) as catalog:

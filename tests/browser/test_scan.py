@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Route
 
 from tests.browser.conftest import SAMPLES, Opener, Site, until
 from tests.browser.video import RECORDER, errors, film
@@ -48,6 +49,22 @@ def test_a_chosen_photo_is_looked_up_without_a_camera(site: Site, open_page: Ope
     page.set_input_files("#file", SAMPLES / "photos/card_on_table.jpg")
     page.wait_for_selector("#result h2:text-is('card')")
     assert len(str(page.get_attribute("#quads polygon", "points")).split()) == 4
+
+
+def test_a_slow_answer_to_an_earlier_photo_is_not_shown(site: Site, open_page: Opener) -> None:
+    page = open_page(site.scan())
+    held: list[Route] = []
+    page.route("**/FindImage", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/FindImage"):
+        page.set_input_files("#file", SAMPLES / "photos/card_on_table.jpg")
+    page.set_input_files("#file", SAMPLES / "photos/peanuts_in_clutter.png")
+    page.wait_for_selector("#result h2:text-is('peanuts')")
+    quad = page.get_attribute("#quads polygon", "points")
+    with page.expect_response("**/FindImage"):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    assert page.inner_text("#result h2") == "peanuts"
+    assert page.get_attribute("#quads polygon", "points") == quad
 
 
 def test_a_script_address_in_metadata_is_not_offered(site: Site, open_page: Opener) -> None:

@@ -23,7 +23,7 @@ async function signIn(username, secretkey) {
   try {
     channels = await api.channels();
   } catch (error) {
-    sessionStorage.removeItem(KEPT);
+    if (!error.later) sessionStorage.removeItem(KEPT); // busy or offline: the next reload signs in
     byId("signin").hidden = false;
     return say(explain(error), true);
   }
@@ -41,7 +41,7 @@ async function signIn(username, secretkey) {
 }
 
 function signOut() {
-  sessionStorage.removeItem(KEPT);
+  sessionStorage.clear();
   location.reload();
 }
 
@@ -57,8 +57,10 @@ function openTab(name) {
   const panel = byId("panel");
   panel.setAttribute("aria-labelledby", `tab-${name}`);
   panel.replaceChildren();
+  const { signal } = state.leave;
+  const here = (speak) => (...words) => signal.aborted || speak(...words); // nothing of a tab that was left
   if (state.channel || name === "keys")
-    TABS[name](panel, { api: state.api, channel: state.channel, signal: state.leave.signal, say, fail, toast });
+    TABS[name](panel, { api: state.api, channel: state.channel, signal, say: here(say), fail: here(fail), toast });
 }
 
 function fail(error) {

@@ -12,6 +12,7 @@ const overlay = new Overlay({ stage: byId("stage"), plane: byId("plane"), quads:
 const card = new ResultCard(byId("result"), (match, link) => overlay.lay(match, link));
 let scanner = null;
 let client = null;
+let turn = 0; // of what was asked for last: the answer to anything before it is not shown
 
 function say(text, isError = false) {
   const status = byId("status");
@@ -31,14 +32,18 @@ function readKey() {
 }
 
 async function toggleCamera() {
+  const mine = ++turn;
   if (scanner !== null) return stopCamera(t("scan.stopped"));
   say(t("scan.paused"));
   try {
-    video.srcObject = await openCamera();
+    const stream = await openCamera();
+    if (mine !== turn) return stream.getTracks().forEach((track) => track.stop());
+    video.srcObject = stream;
     await video.play();
   } catch (error) {
-    return say(explain(cameraError(error)), true);
+    return mine === turn ? say(explain(cameraError(error)), true) : undefined;
   }
+  if (mine !== turn) return undefined;
   show("video", video.videoWidth, video.videoHeight);
   scanner = new Scanner({ video, find: (photo, options) => client.find(photo, options) });
   scanner.addEventListener("answer", ({ detail }) => answered(detail));
@@ -75,24 +80,28 @@ function troubled(error) {
 }
 
 async function lookUp(blob) {
-  if (scanner !== null) stopCamera("");
+  const mine = ++turn;
+  if (scanner !== null || video.srcObject !== null) stopCamera("");
   say(t("scan.asking"));
   card.clear();
   const photo = byId("photo");
   try {
-    shrink(await createImageBitmap(blob), PHOTO, photo);
+    const picture = await createImageBitmap(blob);
+    if (mine !== turn) return undefined;
+    shrink(picture, PHOTO, photo);
   } catch {
-    return say(explain({ code: "unreadable_picture" }), true);
+    return mine === turn ? say(explain({ code: "unreadable_picture" }), true) : undefined;
   }
   show("photo", photo.width, photo.height);
   overlay.draw([]);
   const begun = performance.now();
   try {
     const { matches } = await client.find(await jpeg(photo, 0.9), { limit: "all" });
+    if (mine !== turn) return undefined;
     overlay.draw(matches.filter((match) => match.quad));
     answered({ matches, seconds: (performance.now() - begun) / 1000 });
   } catch (error) {
-    say(explain(error), true);
+    if (mine === turn) say(explain(error), true);
   }
   return undefined;
 }
@@ -130,6 +139,7 @@ byId("file").addEventListener("change", ({ target }) => {
   target.value = "";
 });
 window.addEventListener("hashchange", () => {
+  turn++;
   if (scanner !== null) stopCamera("");
   readKey();
 });

@@ -18,7 +18,7 @@ export function statisticsTab(panel, { api, channel, signal, fail }) {
     const days = lastDays(Number(range.value));
     try {
       const records = await api.statistics(channel, compact(days[0]), compact(days[days.length - 1]));
-      if (!signal.aborted) show(days, records);
+      if (!signal.aborted && days.length === Number(range.value)) show(days, records); // else another range was chosen
     } catch (error) {
       fail(error);
     }

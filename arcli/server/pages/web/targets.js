@@ -5,6 +5,7 @@ import { explain, number, t } from "./texts.js";
 
 const PAGE = 48;
 const AT_A_TIME = 4; // pictures that are fetched at once
+const GONE = "arcli.removed"; // in sessionStorage, for reloads: what brings removed targets back
 
 export function targetsTab(panel, { api, channel, signal, fail, toast }) {
   const query = { position: 0, limit: PAGE };
@@ -12,7 +13,9 @@ export function targetsTab(panel, { api, channel, signal, fail, toast }) {
   const list = make("ul", { class: "cards" });
   const count = make("p", { class: "quiet", role: "status" });
   const [back, on] = [pager("‹", "gallery.back", -PAGE), pager("›", "gallery.on", PAGE)];
-  fill(panel, filters(), make("div", { class: "bar" }, back, on, count), list);
+  const gone = make("p", { class: "bar" });
+  fill(panel, filters(), make("div", { class: "bar" }, back, on, count), gone, list);
+  showGone();
   load();
 
   function pager(sign, words, step) {
@@ -114,6 +117,8 @@ export function targetsTab(panel, { api, channel, signal, fail, toast }) {
   async function remove({ identifier }) {
     try {
       const { removed } = await api.remove(channel, identifier);
+      keepGone([...readGone(), { channel, identifier, removed }]);
+      showGone();
       toast(t("gallery.removed", { identifier }), { words: t("gallery.undo"), act: () => undo(identifier, removed) });
       await load();
       byId("toast").querySelector("button")?.focus();
@@ -122,16 +127,43 @@ export function targetsTab(panel, { api, channel, signal, fail, toast }) {
     }
   }
 
+  /** Offer to bring back what was removed in this tab, also before a reload. */
+  function showGone() {
+    const mine = readGone().filter((one) => one.channel === channel).reverse();
+    fill(gone, mine.length ? t("gallery.lately") : null, mine.map(({ identifier, removed }) =>
+      make("button", { "aria-label": `${t("gallery.undo")}: ${identifier}`, onclick: () => undo(identifier, removed) }, identifier)));
+  }
+
   async function undo(identifier, removed) {
     try {
       await api.restore(channel, removed);
       toast(t("gallery.restored", { identifier }));
+      keepGone(readGone().filter((one) => one.removed !== removed));
     } catch (error) {
       toast(explain(error));
     }
     if (signal.aborted) return;
+    showGone();
     await load();
     focusOn(identifier);
+  }
+}
+
+function readGone() {
+  try {
+    return JSON.parse(sessionStorage.getItem(GONE)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+/** Keep what was removed, the newest as far as there is room. */
+function keepGone(removals) {
+  for (let from = 0; from <= removals.length; from++) {
+    try {
+      sessionStorage.setItem(GONE, JSON.stringify(removals.slice(from)));
+      return;
+    } catch { /* over the browser's limit */ }
   }
 }
 

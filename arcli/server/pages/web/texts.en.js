@@ -53,6 +53,7 @@ export default {
   "gallery.remove": "Remove",
   "gallery.removed": "{identifier} was removed.",
   "gallery.undo": "Undo",
+  "gallery.lately": "Removed lately; bring back:",
   "gallery.restored": "{identifier} is back.",
   "gallery.metadata": "Metadata (JSON)",
   "gallery.ratio": "Match ratio, 0 to 1 (empty: the channel's)",

@@ -53,6 +53,7 @@ export default {
   "gallery.remove": "删除",
   "gallery.removed": "已删除 {identifier}。",
   "gallery.undo": "撤销",
+  "gallery.lately": "最近删除的，可恢复：",
   "gallery.restored": "已恢复 {identifier}。",
   "gallery.metadata": "元数据（JSON）",
   "gallery.ratio": "匹配阈值，0 到 1（留空：使用频道的）",

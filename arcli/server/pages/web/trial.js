@@ -8,16 +8,21 @@ const SIZE = 1280; // long side of the photo that is sent, px
 export function trialTab(panel, { api, channel, fail, say }) {
   const canvas = make("canvas", { role: "img", "aria-label": t("try.photo"), hidden: true });
   const found = make("div", { "aria-live": "polite" });
+  let turn = 0; // of the newest photo: answers to earlier ones are not shown
   const input = make("input", { type: "file", accept: "image/*", class: "unseen", id: "photo-file",
     onchange: ({ target }) => { if (target.files.length) look(target.files[0]); target.value = ""; } });
   fill(panel, make("p", {}, t("try.how")), make("label", { class: "button" }, t("scan.file"), input), canvas, found);
 
   async function look(file) {
+    const mine = ++turn;
     found.replaceChildren();
     say(t("scan.asking"));
     try {
-      shrink(await createImageBitmap(file).catch(() => { throw { code: "unreadable_picture" }; }), SIZE, canvas);
+      const photo = await createImageBitmap(file).catch(() => { throw { code: "unreadable_picture" }; });
+      if (mine !== turn) return;
+      shrink(photo, SIZE, canvas);
       const answer = await api.find(channel, await jpeg(canvas, 0.9), { limit: "all", candidates: 10, count: 0 });
+      if (mine !== turn) return;
       const [matches, candidates] = [answer.matches ?? [], answer.candidates ?? []];
       canvas.hidden = false;
       candidates.forEach((one) => outline(one, "#ff8c42", [8, 8]));
@@ -25,7 +30,7 @@ export function trialTab(panel, { api, channel, fail, say }) {
       fill(found, block("try.found", matches.map(matched)), block("try.candidates", candidates.map(refused)));
       say(matches.length ? "" : t("try.nothing"));
     } catch (error) {
-      fail(error);
+      if (mine === turn) fail(error);
     }
   }
 
