@@ -187,7 +187,7 @@ wheel: .venv/ready ## build dist/*.whl
 
 .venv/ready: pyproject.toml constraints.txt tools/requirements.py
 	@test -n "$(PYTHON)" || { echo "arcli needs Python 3.11 or newer with venv and pip (Debian: apt-get install python3-venv)" >&2; exit 1; }
-	@echo "installing into .venv, once; hnswlib is compiled, which takes a minute or two"
+	@echo "installing into .venv, once: downloads, and hnswlib is compiled; a minute or two, more on a slow network"
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python tools/requirements.py group dev > .venv/dev.txt
 	$(BIN)/python tools/requirements.py group faults >> .venv/dev.txt
