@@ -1,10 +1,13 @@
 """A channel moves to another preset: nothing is lost, photos are answered meanwhile, and it can continue."""
 
+import json
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from arcli.app import main
 from arcli.engine import LocalGallery, upgrading
 from arcli.engine.upgrading import UpgradeOptions
 from arcli.errors import Locked, PictureNotKept
@@ -149,3 +152,23 @@ def test_a_copy_and_a_replaced_picture_have_the_preset(gallery: LocalGallery, da
     assert gallery.copy_channel(name="posters", new="others").preset == "2"
     gallery.add(channel="posters", item=item(5, "poster1"), options=AddOptions(on_exists=OnExists.REPLACE))
     assert {Features.from_bytes(data).preset for data in stored(data_dir).values()} == {2}
+
+
+def test_at_the_shell_a_target_that_stays_is_an_error_of_its_own(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*words: str) -> tuple[int, Any]:
+        status = main(["--data-dir", str(data_dir), *words, "--json"])
+        return status, json.loads(capsys.readouterr().out)
+
+    status, made = run("channel", "create", "posters", "--preset", "compact", "--no-keep-pictures")
+    assert (status, made["data"]["preset"]) == (0, "2")
+    with LocalGallery(data_dir) as gallery:
+        gallery.add(channel="posters", item=item(1))
+    status, moved = run("channel", "upgrade", "posters", "--preset", "standard")
+    assert (status, moved["status"]) == (3, "partial")
+    assert moved["data"]["targets"] == [{"identifier": "poster1", "status": "kept"}]
+    assert moved["data"]["counts"] == {"converted": 0, "extracted": 0, "unchanged": 0, "kept": 1}
+    assert [error["code"] for error in moved["errors"]] == ["picture_not_kept"]
+    assert run("channel", "upgrade", "posters", "--preset", "compact")[1]["data"]["counts"]["unchanged"] == 1
+    assert run("channel", "upgrade", "nowhere")[0] == 4
