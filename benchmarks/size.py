@@ -143,7 +143,8 @@ def run(bench: Bench, sizes: Sequence[int], output: Path) -> None:
     need = min(bench.real, max(sizes))
     if not load_pool(bench.work / "pool", bench.work / "pool.json", need, bench.until):
         raise SystemExit("the pool is not complete yet: run this again")
-    figures["pool"] = json.loads((bench.work / "pool.json").read_text())
+    figures |= {"pool": json.loads((bench.work / "pool.json").read_text()), "photos": len(bench.photos)}
+    figures["real"] = need
     with ChannelStore.open(folder_of(bench.work / "pool", CHANNEL)) as source:
         with source.read() as snapshot:
             pool = Pool.of(snapshot)
@@ -153,14 +154,16 @@ def run(bench: Bench, sizes: Sequence[int], output: Path) -> None:
             row = measure(bench, pool, source, size)
             if row is None:
                 raise SystemExit(f"{size:,} targets are not complete yet: run this again")
-            figures["sizes"].append(row | {"date": describe_run()["date"]})
-            write_json(output, figures | describe_run() | {"photos": len(bench.photos), "real": need})
+            measured = describe_run()
+            figures["sizes"].append(row | {name: measured[name] for name in ("date", "commit")})
+            figures |= measured
+            write_json(output, figures)
         if "picture_bytes" not in figures:
             figures["picture_bytes"] = picture_bytes(source, pool)
             write_json(output, figures)
         if "nearest" not in figures:
             figures["nearest"] = nearest(source, pool, bench.photos[:20])
-            write_json(output, figures | describe_run() | {"photos": len(bench.photos)})
+            write_json(output, figures)
     show(figures["sizes"])
 
 
