@@ -18,6 +18,7 @@ import pytest
 
 from arcli.errors import Busy
 from arcli.models import KeyRequest, Scope
+from arcli.server import service
 from arcli.server.app import Once
 from arcli.server.process import worker
 from arcli.server.process.connections import Connections, ConnectionTuning
@@ -25,8 +26,10 @@ from arcli.server.requests.limits import Buckets, BucketTable, Memory, Pacer, Pa
 from arcli.store.accounts import Accounts
 from faults.site import site
 from faults.sockets import exchange
+from tests.engine.conftest import item
 from tests.server.conftest import Served, populate, serving
-from tests.server.raw import MULTIPART, code, multipart, send
+from tests.server.places import engine
+from tests.server.raw import MULTIPART, call, code, multipart, send
 from tests.server.threaded import threaded_folder
 
 
@@ -237,6 +240,22 @@ def test_who_sends_many_waits_and_who_sends_few_does_not() -> None:
     for _ in range(50):
         pacer.adjust(0.0)
     assert pacer.rate == 50.0
+
+
+def test_a_page_of_long_metadata_is_short(
+    tmp_path: Path, secrets: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of 65 MB held up the thread that all requests share, and memory while nobody read it."""
+    monkeypatch.setattr(service, "PAGES", service.PageTuning(metadata=100))
+    with engine(tmp_path / "data") as gallery:
+        for number in range(1, 4):
+            gallery.add(channel="posters", item=item(number, metadata=f'"{"a" * 40 * number}"'))
+    login = {"username": "shop", "secretkey": secrets["shop"], "channel": "posters", "limit": "1000"}
+    with threaded_folder(tmp_path / "data") as url:
+        pages = [call(url, "GetImages", {**login, "position": str(position)}) for position in range(4)]
+    assert [page["totalcount"] for page in pages] == [3] * 4
+    found = [[image["identifier"] for image in page["images"]] for page in pages]
+    assert found == [["poster1"], ["poster2"], ["poster3"], []]
 
 
 def test_the_same_trouble_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

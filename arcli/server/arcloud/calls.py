@@ -114,9 +114,7 @@ class ArcloudRoutes:
         channel = requests.required(fields, "channel")
         await self._owner(request, fields, channel)
         query = ListQuery(position=requests.read_position(fields), limit=requests.read_page_size(fields))
-        return answers.listed(
-            await self._service.quick.run(self._service.gallery.list, channel=channel, query=query)
-        )
+        return answers.listed(await self._service.quick.run(self._service.page, channel, query))
 
     async def _get(self, request: Request) -> JsonObject:
         fields = (await self._form(request)).fields

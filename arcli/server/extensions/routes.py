@@ -185,7 +185,7 @@ class Extensions:
 
         def targets() -> JsonObject:
             self._service.authorize(principal, channel)
-            return wire.targets_json(self._service.gallery.list(channel=channel, query=query))
+            return wire.targets_json(self._service.page(channel, query))
 
         return JsonAnswer(request, await self._service.quick.run(targets))
 
