@@ -27,6 +27,16 @@ wheel=$(ls "$work"/dist/*.whl)
 content() { "$python" -m zipfile -l "$1" | awk '{print $1, $NF}' | sort; }
 diff <(content "$wheel") <(content "$work"/direct/*.whl)
 
+step "a module for other machines: nothing in it that only newer processors have"
+"$work/build/bin/pip" wheel --quiet --no-cache-dir --no-deps --wheel-dir "$work/others" "$(grep '^hnswlib==' constraints.txt)"
+"$python" -m zipfile -e "$work"/others/hnswlib-*.whl "$work/module"
+if [ "$(uname -m)" = x86_64 ] && command -v objdump >/dev/null; then
+    objdump -d "$work"/module/hnswlib*.so >"$work/code"
+    grep -q '%xmm' "$work/code"
+    if grep -q '%[yz]mm' "$work/code"; then exit 1; fi
+fi
+export PIP_FIND_LINKS="${PIP_FIND_LINKS:-} $work/others" # what follows needs not compile it again
+
 step "pipx install, with manual and completion"
 export PIPX_HOME=$work/pipx PIPX_BIN_DIR=$work/bin PIPX_MAN_DIR=$work/man
 "$work/build/bin/pipx" install --quiet --python "$(command -v "$python")" "$wheel" >/dev/null
