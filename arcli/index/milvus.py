@@ -43,6 +43,7 @@ Keys = npt.NDArray[np.int64]
 class MilvusOptions:
     """partitions (1 to 64): of the collection, over which channels are spread; each costs Milvus 2.3 a second
     when the collection is made. m, ef_construction, ef: of the HNSW graph, as for our own (arcli.index.hnsw).
+    nprobe (8 to 256): lists of an IVF_PQ index that an operator built in place of the graph.
     batch (1,000 to 50,000): descriptors in one request, some 150 bytes each; Milvus takes 64 MB. queries (100
     to 16,384): searched by one request; Milvus takes 16,384. seconds (1 to 120): that a call may take,
     search_seconds (1 to 60) a search, before all is searched without Milvus, make_seconds (30 to 600) making
@@ -56,6 +57,7 @@ class MilvusOptions:
     m: int = 16
     ef_construction: int = 100
     ef: int = 64
+    nprobe: int = 32
     batch: int = 10_000
     queries: int = 2_000
     seconds: float = 30.0
@@ -63,7 +65,7 @@ class MilvusOptions:
     pause_seconds: float = 5.0
     make_seconds: float = 120.0
     connect_seconds: float = 5.0
-    descriptor_bytes: int = 450
+    descriptor_bytes: int = 140
 
 
 MILVUS = MilvusOptions()
@@ -288,7 +290,7 @@ class MilvusCollection:
             anns_field="codes",
             filter=_of(channel),
             limit=k,
-            search_params={"metric_type": "L2", "params": {"ef": max(MILVUS.ef, k)}},
+            search_params={"metric_type": "L2", "params": {"ef": max(MILVUS.ef, k), "nprobe": MILVUS.nprobe}},
             timeout=MILVUS.search_seconds,
             **level,
         )

@@ -20,10 +20,10 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierOptions:
     """delta_rows (20 to 500): pending targets from which on an add carries them, background_rows (1 to 50): a
-    server's thread, which no add waits for; 150 cost a search 20 ms (benchmarks.cluster). batch_rows (10
-    to 400), removed_rows (10 to 1,000): rows carried and read back, or deleted, at a time. removed_seconds (0
-    to 3600): after which the descriptors of removed targets are deleted; longer than any lookup takes.
-    Chosen, not measured, but for the first two.
+    server's thread, which no add waits for; 140 cost a search 20 ms of CPU (benchmarks.cluster). batch_rows
+    (10 to 400), removed_rows (10 to 1,000): rows carried and read back, or deleted, at a time.
+    removed_seconds (0 to 3600): after which the descriptors of removed targets are deleted; longer than any
+    lookup takes. Chosen, not measured, but for the first two.
     """
 
     delta_rows: int = 40
