@@ -35,6 +35,7 @@ from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
 from arcli.server.process.worker import open_backend
 from arcli.server.service import Service
+from arcli.server.tupu import calls
 from arcli.server.tupu.calls import TupuRoutes
 from arcli.store.accounts import Accounts
 from tests.engine.conftest import encoded, photo_of, poster, poster_pixels
@@ -377,3 +378,14 @@ def test_a_server_that_is_too_busy_to_sign_refuses_in_the_envelope(routes: TupuR
     assert json.loads(bytes(reply.response.body))["error"] == "the queue is full"
     with pytest.raises(Busy):
         asyncio.run(routes.succeeded(request, {}))
+
+
+def test_all_pictures_of_a_request_share_one_time(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of ten may wait for its turn: together they would take minutes on a busy server."""
+    monkeypatch.setattr(calls, "TUPU", calls.TupuTuning(seconds=0.001))
+    answer = customer.post(multipart(customer.signed(), photo_of(1), photo_of(2)))
+    assert (answer["code"], TASK in answer) == (100, False)
+    monkeypatch.undo()
+    assert customer.first(photo_of(1))["label"] == 0

@@ -5,9 +5,11 @@ Every answer is HTTP 200 and signed, most refusals too: the code says what went 
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from starlette.requests import Request
@@ -26,7 +28,7 @@ from arcli.errors import (
 from arcli.models import ChannelInfo, Principal, Scope
 from arcli.protocols.reading import JsonObject
 from arcli.protocols.tupu import CUSTOM_GALLERY
-from arcli.protocols.tupu.answers import Library, body_json, libraries_json, sealed, task_json
+from arcli.protocols.tupu.answers import FileAnswer, Library, body_json, libraries_json, sealed, task_json
 from arcli.protocols.tupu.codes import TupuCode, code_for
 from arcli.protocols.tupu.keys import load_private_key
 from arcli.protocols.tupu.requests import (
@@ -46,6 +48,18 @@ from arcli.server.tupu.access import TupuRefusal, admit
 from arcli.server.tupu.relatives import TupuLookup
 
 Handler = Callable[[Request], Awaitable[JsonObject]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TupuTuning:
+    """seconds (10 to 30): for all pictures of a request, fetched or waiting for others: no call takes over
+    30 s, and each of ten pictures may wait 20 s for its turn.
+    """
+
+    seconds: float = 28.0
+
+
+TUPU = TupuTuning()
 
 
 class TupuRoutes:
@@ -129,6 +143,15 @@ class TupuRoutes:
         channels = await self._service.quick.run(self._service.channels_of, principal, Scope.FIND)
         if not channels:
             raise TupuRefusal("this secretId has no channel to search", TupuCode.NO_TASK)
+        try:
+            async with asyncio.timeout(TUPU.seconds):
+                return task_json(await self._answers(request, recognition, channels, names))
+        except TimeoutError:
+            raise Busy("the server is busy: its time for one request is over") from None
+
+    async def _answers(
+        self, request: Request, recognition: Recognition, channels: Sequence[str], names: Sequence[str]
+    ) -> list[FileAnswer]:
         pictures = [await self._content(image) for image in recognition.images]
         answers = []
         for position, content in enumerate(pictures):
@@ -137,7 +160,7 @@ class TupuRoutes:
             name, tag = image if isinstance(image, str) else given, recognition.tag_of(position)
             work = partial(self._lookup.look_up, name, content, channels, tag)
             answers.append(await self._service.photos.run(self._service.address(request), work))
-        return task_json(answers)
+        return answers
 
     async def _admit(self, request: Request, secret_id: str, signed: Signed) -> Principal:
         """Return who signed. Raises TupuRefusal; RateLimited if an address sent many wrong signatures."""
