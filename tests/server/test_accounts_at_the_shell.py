@@ -123,6 +123,13 @@ def test_an_account_is_removed_after_a_yes(arcli: Arcli, data_dir: Path) -> None
         assert gallery.channel(name="posters").settings.owner is None
 
 
+def test_a_removal_is_answered_in_a_sentence(data_dir: Path, capfdbinary: Any) -> None:
+    assert main(["--data-dir", str(data_dir), "account", "rm", "shop", "--yes"]) == 0
+    printed = capfdbinary.readouterr()
+    assert printed.out == b""
+    assert printed.err == b"account shop removed; without an owner now: labels, posters\n"
+
+
 def test_a_tupu_client_is_registered_by_its_public_key(arcli: Arcli, openssl: OpenSsl) -> None:
     public, private = (str(openssl.folder / f"customer.{kind}.pem") for kind in ("pub", "pkcs1"))
     drawn = arcli("add", "gate", "-c", "posters", "--scan-only", "--tupu-public-key", public)["secret_id"]
