@@ -6,6 +6,7 @@ The tolerant reading of services' answers to our client is in arcli.protocols.re
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -53,7 +54,7 @@ def whole_number(value: str, name: str, *, least: int, most: int) -> int:
 
 def decimal_number(value: str, name: str) -> int | float:
     """Return a number in decimal digits, with or without a point. Raises UsageError for any other form."""
-    if not _DECIMAL.fullmatch(value):
+    if not _DECIMAL.fullmatch(value) or not math.isfinite(float(value)):
         raise UsageError(f"{name} is not a number in decimal digits: {value[:40]!r}", item=name)
     return int(value) if _WHOLE.fullmatch(value) else float(value)
 

@@ -143,7 +143,7 @@ def _value(name: str, value: Any, hint: Any, path: Path) -> Any:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         value = tuple(value)
     if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
-        value = float(value)
+        value = float(max(-_MOST - 1, min(value, _MOST + 1)))  # what is refused anyway may be no float
     plain = [kind for kind in kinds if isinstance(kind, type)]
     fits = tuple[str, ...] in kinds if isinstance(value, tuple) else type(value) in plain
     if not fits:

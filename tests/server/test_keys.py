@@ -116,6 +116,7 @@ def test_no_other_key_may(own: Served) -> None:
         ({"expires": "2999-12-31T23:59:59+01:00"}, 400),
         ({"rate": 0}, 400),
         ({"rate": True}, 400),
+        ({"rate": 10**400}, 400),
         ({"rate": "5"}, 400),
         ({"scope": "all"}, 400),
         ({"secretkey": "mine"}, 400),

@@ -333,6 +333,7 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, capfdbinary: Any) -> None
         "time_zone = 'Mars/Olympus'",
         "anonymous_rate = nan",
         "body_seconds = inf",
+        "request_rate = 1" + "0" * 400,
         "failures_per_address = 0",
     ],
 )

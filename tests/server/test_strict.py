@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from arcli.errors import UsageError
 from arcli.protocols.arcloud.codes import Call
 from arcli.protocols.strict import decimal_number, written_number
 from tests.server.conftest import Served
@@ -19,6 +20,7 @@ from tests.server.raw import multipart, send
 pytestmark = pytest.mark.cluster
 JSON = "application/json"
 STRANGE = ["\ud800", "1_0", "٣", "1e1", "NaN", "-1", "1.5", "", " ", "\0", "x" * 300, "..", "%00", "nul"]
+STRANGE += ["9" * 309, "9" * 400]
 NAMES = st.one_of(
     st.sampled_from(["username", "secretkey", "channel", "channels", "identifier", "metadata", "matchratio"]),
     st.sampled_from(["position", "limit", "startdate", "enddate", "candidates", "threshold", "effort"]),
@@ -167,3 +169,9 @@ def test_a_channel_named_twice_is_searched_once(served: Served, photo: bytes, pi
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_are_written_as_they_are_read(number: float) -> None:
     assert float(decimal_number(written_number(number), "x")) == number
+
+
+@pytest.mark.parametrize("text", ["9" * 309, "-" + "9" * 310, "9" * 310 + ".5"])
+def test_a_number_beyond_all_floats_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        decimal_number(text, "matchratio")
