@@ -138,7 +138,9 @@ class MilvusService:
         with self._guard:
             if self._client is None:
                 logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs each error that it raises
-                self._client = MilvusClient(uri=self.uri, timeout=MILVUS.connect_seconds)
+                # each call has its limit; pings between calls make Milvus Lite close the connection
+                quiet = {"grpc.keepalive_permit_without_calls": False}
+                self._client = MilvusClient(uri=self.uri, timeout=MILVUS.connect_seconds, grpc_options=quiet)
             return self._client
 
 
