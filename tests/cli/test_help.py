@@ -67,7 +67,7 @@ def test_what_is_suggested_is_there(run: Run) -> None:
         ("update", "The target's own threshold"),
         ("channel create", "What a match in the channel means to a Tupu client"),
         ("channel create", "Lowest score that counts as found, 0 to 1"),
-        ("channel show", "The preset decides how details of pictures are turned into features"),
+        ("channel show", "The preset decides how much is kept of the features of targets"),
         ("channel show", "the delta is the targets that are not yet in a segment"),
         ("profile add", "What it talks to"),
     ],

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import httpx
@@ -159,13 +160,26 @@ def test_a_second_server_refuses_who_failed_too_often_at_the_first(
         with psycopg.connect(place.postgres, autocommit=True) as connection:
             while _reported(connection) < MOST:
                 assert first.poll() is None
-        second, other = shell.serve()
+        started = Event()
+        failing = Thread(target=_fail_until, args=(started, url))
+        failing.start()
+        try:
+            second, other = shell.serve()
+        finally:
+            started.set()
+            failing.join()
         stack.callback(_end, second)
         more = 0
         while (answer := _ask(other, "wrong")) == 401:
             more += 1
         assert answer == 429
         assert more < MOST, "what the first server counted, but for what is forgiven with time"
+
+
+def _fail_until(started: Event, url: str) -> None:
+    """Fail again for what a server forgives with time, however long another one takes to start."""
+    while not started.wait(0.2):
+        _ask(url, "wrong")
 
 
 def _reported(connection: psycopg.Connection[tuple[int]]) -> int:

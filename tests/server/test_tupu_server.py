@@ -9,7 +9,7 @@ import multiprocessing
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +34,7 @@ from arcli.models import (
 from arcli.server.metrics import Metrics
 from arcli.server.options import ServeOptions
 from arcli.server.process.worker import open_backend
+from arcli.server.requests import access
 from arcli.server.service import Service
 from arcli.server.tupu import calls
 from arcli.server.tupu.calls import TupuRoutes
@@ -301,14 +302,16 @@ def refusal(content: bytes) -> Any:
     return json.loads(answer["json"]) if "json" in answer else answer
 
 
-def test_strangers_get_so_many_signatures_and_no_more(tmp_path: Path) -> None:
+def test_strangers_get_so_many_signatures_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with accounts(tmp_path / "data") as keepers:
         keepers.add_account(username="shop")
+    monkeypatch.setattr(access, "ADMISSION", replace(access.ADMISSION, signed=(20, 0.0)))  # none comes back
     path = "/v3/recognition/image/sync/base64/unknown"
     with threaded_folder(tmp_path / "data") as url:
-        answers = [json.loads(send(url, path, b"{}", JSON)[2]) for _ in range(150)]
-    assert "signature" in answers[0]
-    assert "signature" not in answers[-1]
+        answers = [json.loads(send(url, path, b"{}", JSON)[2]) for _ in range(30)]
+    assert ["signature" in answer for answer in answers] == [True] * 20 + [False] * 10
     assert answers[-1]["code"] == 1 or answers[-1]["error"]
 
 
