@@ -121,6 +121,16 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "10 MB of small EXIF blocks or of colour profiles took more than 15 s at a shell, 4 kB of BMP 6 s",
         "more than 256 blocks are refused, a BMP in runs is decoded in a process of limited time",
     ),
+    (
+        "by hand",
+        "a Tupu request with URLs of ten slow servers took ten times 20 s",
+        "all pictures of a request share 28 s",
+    ),
+    (
+        "by hand",
+        "a key's rate of 10^400 was answered by HTTP 500; a match ratio of 309 nines was infinity",
+        "numbers beyond all floats are refused, also in settings",
+    ),
 )
 MARK = "<!-- results -->\n"  # of the page, after which it is written
 
