@@ -100,11 +100,16 @@ def too_many_open(path: Path) -> ArcliError:
 
 
 def out_of_handles() -> bool:
-    """Say whether this process, or the machine, may not open another file."""
+    """Say whether this process, or the machine, may not open a database, which takes several files."""
+    opened: list[int] = []
     try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
+        while len(opened) < 4:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
         return error.errno in _NO_HANDLES
+    finally:
+        for handle in opened:
+            os.close(handle)
     return False
 
 
