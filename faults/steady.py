@@ -40,7 +40,7 @@ def busy(count: int, seconds: int) -> Iterator[None]:
 
 def once(tests: list[str], seconds: int) -> dict[str, Any]:
     """Run the tests; return what pytest's last line counts, and the names of what failed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-rfE", "-m"]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-rfE", "-m"]
     began = time.monotonic()
     process = subprocess.Popen(
         [*command, "not bench and not browser and not many", *tests],

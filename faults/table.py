@@ -248,7 +248,8 @@ def _again(steady: dict[str, Any]) -> str:
 
 def _runs(runs: list[dict[str, Any]]) -> Iterator[tuple[object, ...]]:
     for number, one in enumerate(runs, start=1):
-        said = one["said"] + "".join(f"; {name}" for name in one["failed"])
+        counted = [one["said"]] if "passed" in one["said"] or "failed" in one["said"] else []
+        said = "; ".join(counted + one["failed"])
         yield number, "yes" if one["passed"] else "NO", round(one["seconds"] / 60), one["load"][1], said
 
 
