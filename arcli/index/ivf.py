@@ -137,16 +137,6 @@ class IvfIndex:
         found.rows[beyond], found.distances[beyond] = NO_ROW, np.inf
         return found
 
-    def entries(self, cell: int) -> tuple[Bytes, Rows]:
-        """Return the codes (n, code_size) of a list and the row ids (n,) that own them; DataDamaged."""
-        count, offset = int(self._table.counts[cell]), int(self._table.offsets[cell])
-        size = self._book.code_size
-        data = self._bytes[offset : offset + count * (size + self._width)]
-        if zlib.crc32(data.tobytes()) != self._checks[cell]:
-            raise DataDamaged(f"{self._path.name}: list {cell} is not what was written")
-        rows = data[count * size :].view(f"<u{self._width}").astype(np.int64) + self._rows[0]
-        return np.asarray(data[: count * size]).reshape(count, size), rows
-
     @property
     def counts(self) -> npt.NDArray[np.int64]:
         """How many descriptors each list has."""
@@ -160,8 +150,7 @@ class IvfIndex:
         data, codes, owners = self._bytes.data, bytearray(), bytearray()
         for number, (count, offset, check) in enumerate(zip(*lists, strict=True)):
             split, close = offset + count * size, offset + count * (size + width)
-            if zlib.crc32(data[offset:close]) != check:
-                raise DataDamaged(f"{self._path.name}: list {filled[number]} is not what was written")
+            self._compare(filled[number], slice(offset, close), check)
             codes += data[offset:split]
             owners += data[split:close]
         return (
@@ -169,6 +158,11 @@ class IvfIndex:
             np.frombuffer(codes, np.uint8).reshape(-1, size),
             np.frombuffer(owners, f"<u{width}").astype(np.int64) + self._rows[0],
         )
+
+    def _compare(self, cell: int, place: slice, check: int) -> None:
+        """Raise DataDamaged if the bytes of a list are not what was written."""
+        if zlib.crc32(self._bytes.data[place]) != check:
+            raise DataDamaged(f"{self._path.name}: list {cell} is not what was written")
 
     def _opened(self) -> Any:
         with self._lock:
@@ -179,9 +173,11 @@ class IvfIndex:
     def _verified(self, cells: Cells) -> Cells:
         """Return `cells`, damaged ones replaced by -1; new ones are first compared with their CRC-32."""
         new = cells[~(self._sound | self._damaged)[cells] & (cells >= 0)]
+        each = self._book.code_size + self._width
         for cell in np.unique(new):
+            start = self._table.offsets[cell]
             try:
-                self.entries(int(cell))
+                self._compare(cell, slice(start, start + self._table.counts[cell] * each), self._checks[cell])
             except DataDamaged as error:
                 _log.warning("searching without a part of the index (%s): arcli doctor --repair", error)
                 self._damaged[cell] = True
