@@ -424,6 +424,10 @@ class Declined(Interrupted):
     code = "declined"
 
 
+UNREADABLE = (DataDamaged, ChannelNotFound, StorageNotWritable)
+"""What is wrong with one channel, and leaves the others as they are."""
+
+
 def extra_hint(extra: str) -> ShellHint:
     """Return how to install an extra of arcli, from a checkout or from a wheel."""
     return ShellHint(f"pip install '.[{extra}]' in arcli's checkout, or pip install 'WHEEL_FILE[{extra}]'")

@@ -10,7 +10,7 @@ from heapq import merge
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING
 
-from arcli.errors import ArcliError, ChannelNotFound, DataDamaged, StorageNotWritable, TargetNotFound
+from arcli.errors import UNREADABLE, ArcliError, ChannelNotFound, TargetNotFound
 from arcli.models import FindResult, StatisticsQuery, StatRecord
 from arcli.store.counts import MATCHED, MISSED
 
@@ -71,7 +71,7 @@ def statistics(
         try:
             known = known or _knows(channel, query.identifier or "")
             found.append(_begun(_records(channel, query)))
-        except (DataDamaged, ChannelNotFound, StorageNotWritable) as error:
+        except UNREADABLE as error:
             failed.append(error)
             if left_out is None or len(failed) == len(channels):
                 raise

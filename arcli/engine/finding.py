@@ -11,15 +11,7 @@ from arcli.engine.counting import note
 from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.recognition.candidates import Codes, Loaded, RowVotes, VerifiedCandidate
 from arcli.engine.recognition.recognize import largest_side, recognize
-from arcli.errors import (
-    ArcliError,
-    ChannelNotFound,
-    DataDamaged,
-    PictureRefused,
-    StorageNotWritable,
-    UsageError,
-    naming,
-)
+from arcli.errors import UNREADABLE, ArcliError, DataDamaged, PictureRefused, UsageError, naming
 from arcli.features import Features
 from arcli.models import Candidate, FindOptions, FindResult, ListKind, Match, Picture, usable_matchratio
 from arcli.parallel import default_jobs, in_order
@@ -53,7 +45,7 @@ def _reading(channel: OpenChannel) -> Iterator[None]:
     """Raise what is wrong with a channel itself as ChannelFailed."""
     try:
         yield
-    except (DataDamaged, ChannelNotFound, StorageNotWritable) as error:
+    except UNREADABLE as error:
         raise ChannelFailed(channel, error) from error
 
 

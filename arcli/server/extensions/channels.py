@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from arcli.errors import (
-    ChannelNotFound,
-    DataDamaged,
-    LimitExceeded,
-    NotYourChannel,
-    StorageNotWritable,
-    UsageError,
-)
+from arcli.errors import UNREADABLE, LimitExceeded, NotYourChannel, UsageError
 from arcli.models import ChannelInfo, ChannelSettings, Principal, Scope
 from arcli.protocols.channels import asked_changes, asked_settings, channel_json
 from arcli.protocols.reading import JsonObject
@@ -40,7 +33,7 @@ class ChannelCalls:
         """Describe a channel, even one whose store cannot be read."""
         try:
             return self._channels.channel(name=name)
-        except (DataDamaged, ChannelNotFound, StorageNotWritable) as error:
+        except UNREADABLE as error:
             settings = self._channels.settings_of(name=name)
             told = without_paths(error, self._service.options.data_dir)
             return ChannelInfo(name=name, settings=settings, preset="", targets=0, created="", error=told)

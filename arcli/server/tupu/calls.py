@@ -15,16 +15,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.routing import Route
 
-from arcli.errors import (
-    ArcliError,
-    Busy,
-    ChannelNotFound,
-    DataDamaged,
-    PictureNotFound,
-    RateLimited,
-    StorageNotWritable,
-    UsageError,
-)
+from arcli.errors import UNREADABLE, ArcliError, Busy, PictureNotFound, RateLimited, UsageError
 from arcli.models import ChannelInfo, Principal, Scope
 from arcli.protocols.reading import JsonObject
 from arcli.protocols.tupu import CUSTOM_GALLERY
@@ -204,7 +195,7 @@ class TupuRoutes:
         for channel in (channel for channel in channels if name in (None, channel)):
             try:
                 found.append(self._service.backend.channels.channel(name=channel))
-            except (ChannelNotFound, DataDamaged, StorageNotWritable) as error:
+            except UNREADABLE as error:
                 self._service.trouble(f"channel {channel!r} is left out: {error}")
         return libraries_json(
             [
