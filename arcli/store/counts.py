@@ -143,12 +143,11 @@ class Counts:
         """Return what `each` yields, from behind the day and identifier `after` on, at most `limit`."""
         if not self.database.exists():
             return []
-        where, values = conditions(identifier, after)
+        rest, values = page_of(identifier, after, limit)
         values = (start.isoformat(), end.isoformat(), *(str(value) for value in values))
-        select = f"SELECT day, identifier, count FROM counts WHERE day BETWEEN ? AND ?{where}"  # noqa: S608
-        page = "" if limit is None else f" LIMIT {int(limit)}"
+        select = f"SELECT day, identifier, count FROM counts WHERE day BETWEEN ? AND ?{rest}"  # noqa: S608
         with self.database.read() as connection:
-            rows = connection.execute(f"{select} ORDER BY day, identifier{page}", values).fetchall()
+            rows = connection.execute(select, values).fetchall()
         try:
             return [Count(dt.date.fromisoformat(day), name, number) for day, name, number in rows]
         except ValueError as error:
@@ -163,13 +162,14 @@ class Counts:
             return connection.execute(select, (identifier,)).fetchone() is not None
 
 
-def conditions(
-    identifier: str | None, after: tuple[dt.date, str] | None
+def page_of(
+    identifier: str | None, after: tuple[dt.date, str] | None, limit: int | None
 ) -> tuple[str, tuple[dt.date | str, ...]]:
-    """Return further SQL conditions of a read, and their values."""
+    """Return the rest of a read's SQL behind the days (further conditions, order, limit), and its values."""
     one = ("", ()) if identifier is None else (" AND identifier = ?", (identifier,))
     rest = ("", ()) if after is None else (" AND (day, identifier) > (?, ?)", after)
-    return one[0] + rest[0], (*one[1], *rest[1])
+    page = "" if limit is None else f" LIMIT {int(limit)}"
+    return f"{one[0]}{rest[0]} ORDER BY day, identifier{page}", (*one[1], *rest[1])
 
 
 def _gone(folder: Path) -> ArcliError:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from arcli.store.accounts import Accounts
-from arcli.store.counts import Count, Counts, Increments, conditions
+from arcli.store.counts import Count, Counts, Increments, page_of
 from arcli.store.gatekeeper import CatalogGatekeeper
 from arcli.store.nonces import NONCE_MEMORY
 from arcli.store.postgres.catalog import PostgresCatalog, secret_in
@@ -152,11 +152,10 @@ class PostgresCounts(Counts):
         after: tuple[dt.date, str] | None = None,
         limit: int | None = None,
     ) -> list[Count]:
-        where, values = conditions(identifier, after)
-        select = f"SELECT day, identifier, count FROM counts WHERE channel = ? AND day BETWEEN ? AND ?{where}"  # noqa: S608
-        page = f"{select} ORDER BY day, identifier" + ("" if limit is None else f" LIMIT {int(limit)}")
+        rest, values = page_of(identifier, after, limit)
+        select = f"SELECT day, identifier, count FROM counts WHERE channel = ? AND day BETWEEN ? AND ?{rest}"  # noqa: S608
         with self._database.read() as connection:
-            rows = connection.execute(page, (self._number, start, end, *values)).fetchall()
+            rows = connection.execute(select, (self._number, start, end, *values)).fetchall()
         return [Count(day, name, int(number)) for day, name, number in rows]
 
     def knows(self, identifier: str) -> bool:
