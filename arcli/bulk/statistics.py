@@ -12,20 +12,16 @@ import io
 import json
 import math
 import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
-from functools import reduce
-from heapq import merge
-from itertools import chain, count, groupby
+from itertools import chain
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import IO
-from weakref import finalize
 
 from arcli.bulk.encoding import guarded, unguarded
+from arcli.bulk.sorting import SORT, Sorted, SortOptions
 from arcli.errors import Conflict
 from arcli.files import folder_of, hold, replacing
 from arcli.models import StatRecord
@@ -36,19 +32,6 @@ _FIELDS = StatRecord.__slots__
 MISSED = "missed"  # a separate column, only if misses were requested
 
 Key = tuple[int | str | bool, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SortOptions:
-    """in_memory (1000 to 1 M): records that are sorted in memory; 16,384 take some 8 MB. runs (8 to 200):
-    temporary files, of that many records each, before they are joined to one. Chosen.
-    """
-
-    in_memory: int = 16_384
-    runs: int = 64
-
-
-SORT = SortOptions()
 
 
 class Period(StrEnum):
@@ -69,75 +52,32 @@ class Period(StrEnum):
         return month.replace(month=1) if self is Period.YEAR else month
 
 
-class Sorted:
-    """Records in the order of `key`, one for each: the counts of the same key are added up.
-
-    They are read as often as needed. The first few are in memory, many in a temporary folder.
-    """
-
-    def __init__(
-        self,
-        records: Iterable[StatRecord],
-        key: Callable[[StatRecord], Key],
-        *,
-        options: SortOptions = SORT,
-        add: Callable[[StatRecord, StatRecord], StatRecord] | None = None,
-    ) -> None:
-        self._key, self._options, self._add = key, options, add or _sum
-        self._folder: Path | None = None
-        self._numbers = count()
-        self._runs: list[Path] = []
-        self._few: list[StatRecord] = []
-        known: dict[Key, StatRecord] = {}
-        for record in records:
-            place = key(record)
-            known[place] = self._add(known[place], record) if place in known else record
-            if len(known) >= options.in_memory:
-                self._put_away(known)
-                known = {}
-        self._few = [known[place] for place in sorted(known)]
-
-    def __iter__(self) -> Iterator[StatRecord]:
-        """Yield the records; of equal ones the sum."""
-        sorted_runs = [*map(_stored, self._runs), iter(self._few)]
-        for _, same in groupby(merge(*sorted_runs, key=self._key), self._key):
-            yield reduce(self._add, same)
-
-    def __bool__(self) -> bool:
-        return next(iter(self), None) is not None
-
-    def _put_away(self, known: Mapping[Key, StatRecord]) -> None:
-        if len(self._runs) >= self._options.runs:
-            joined = self._run(self)
-            for path in self._runs:
-                path.unlink()
-            self._runs = [joined]
-        self._runs.append(self._run(known[place] for place in sorted(known)))
-
-    def _run(self, records: Iterable[StatRecord]) -> Path:
-        if self._folder is None:
-            self._folder = Path(mkdtemp(prefix="arcli-"))
-            finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        path = self._folder / f"{next(self._numbers)}"
-        with path.open("w", encoding="utf-8") as file:
-            for record in records:
-                file.write(json.dumps([getattr(record, field) for field in _FIELDS]) + "\n")
-        return path
+def in_order(
+    records: Iterable[StatRecord],
+    key: Callable[[StatRecord], Key],
+    *,
+    join: Callable[[StatRecord, StatRecord], StatRecord] | None = None,
+    options: SortOptions = SORT,
+) -> Sorted[StatRecord]:
+    """Return the records in the order of `key`, one for each; without `join`, their counts are added."""
+    return Sorted(records, key, join=join or _sum, encode=_line, decode=_record, options=options)
 
 
 def _sum(one: StatRecord, other: StatRecord) -> StatRecord:
     return replace(one, count=one.count + other.count)
 
 
-def _stored(path: Path) -> Iterator[StatRecord]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield StatRecord(**dict(zip(_FIELDS, json.loads(line), strict=True)))
+def _line(record: StatRecord) -> str:
+    return json.dumps([getattr(record, field) for field in _FIELDS])
 
 
-def summed(records: Iterable[StatRecord], period: Period) -> Sorted:
+def _record(line: str) -> StatRecord:
+    return StatRecord(**dict(zip(_FIELDS, json.loads(line), strict=True)))
+
+
+def summed(records: Iterable[StatRecord], period: Period) -> Sorted[StatRecord]:
     """Sum counts by period, in order of date, channel, identifier; misses stay apart."""
-    return Sorted((replace(record, date=record.date[: period.digits]) for record in records), identity)
+    return in_order((replace(record, date=record.date[: period.digits]) for record in records), identity)
 
 
 def identity(record: StatRecord) -> Key:
@@ -174,7 +114,7 @@ def append_statistics(path: Path, records: Iterable[StatRecord], *, misses: bool
         marked = mark or present.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
         present.seek(0)
         both = chain(_rows(path, present, misses), records)
-        merged = Sorted(both, identity, add=lambda _, newer: newer)
+        merged = in_order(both, identity, join=lambda _, newer: newer)
         if len({len(record.date) for record in merged}) > 1:
             raise Conflict(f"{path} sums up other periods", hint="use the --by that it was begun with")
         with replacing(path) as file:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from arcli.bulk.statistics import Period, Sorted, SortOptions, append_statistics, identity, periods, summed
+from arcli.bulk.sorting import SortOptions
+from arcli.bulk.statistics import Period, append_statistics, identity, in_order, periods, summed
 from arcli.errors import Conflict
 from arcli.models import StatRecord
 
@@ -29,11 +30,12 @@ def test_more_than_fits_into_memory_is_sorted_and_summed_alike() -> None:
         record(f"2026010{rng.randint(1, 9)}", rng.randint(1, 9), f"t{rng.randint(1, 40)}", rng.random() < 0.2)
         for _ in range(500)
     ]
-    whole, pieces = Sorted(days, identity), Sorted(days, identity, options=SortOptions(in_memory=7, runs=3))
+    few = SortOptions(in_memory=7, runs=3)
+    whole, pieces = in_order(days, identity), in_order(days, identity, options=few)
     assert [*pieces] == [*whole]
     assert [*pieces] == [*whole], "it can be read again"
     assert sum(one.count for one in pieces) == sum(one.count for one in days)
-    newer = Sorted(days, identity, options=SortOptions(in_memory=7, runs=3), add=lambda _, last: last)
+    newer = in_order(days, identity, options=few, join=lambda _, last: last)
     assert {identity(one): one.count for one in newer} == {identity(one): one.count for one in days}
 
 

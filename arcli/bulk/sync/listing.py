@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import astuple, dataclass
 from functools import lru_cache
-from itertools import groupby, islice
 from operator import itemgetter
 from typing import IO
 
 from arcli.bulk.channel_state import Known
+from arcli.bulk.sorting import Sorted, SortOptions
 
 Named = tuple[str, Known]
 
@@ -100,22 +100,23 @@ class ChannelListing:
 
     def _write(self, targets: Iterable[Named]) -> None:
         """Write the targets by identifier; if one was listed twice, the later one counts."""
-        runs: list[IO[bytes]] = []
-        try:
-            rest = iter(targets)
-            while some := list(islice(rest, self._sizes.run)):
-                runs.append(_run(sorted(some, key=itemgetter(0))))
-            merged = heapq.merge(*map(_named, runs), key=itemgetter(0))
-            for name, same in groupby(merged, key=itemgetter(0)):
-                *_, (_, line) = same
+        named = ((name, json.dumps([name, astuple(known)])) for name, known in targets)
+        options = SortOptions(in_memory=self._sizes.run)
+        lines = Sorted(
+            named,
+            itemgetter(0),
+            join=lambda _, later: later,
+            encode=itemgetter(1),
+            decode=_named,
+            options=options,
+        )
+        with closing(lines):
+            for name, line in lines:
                 if self._length % self._sizes.block == 0:
                     self._firsts.append(name)
                     self._offsets.append(self._file.tell())
-                self._file.write(line)
+                self._file.write(line.encode() + b"\n")
                 self._length += 1
-        finally:
-            for run in runs:
-                run.close()
 
     def _read_block(self, number: int) -> dict[str, tuple[int, Known]]:
         self._file.seek(self._offsets[number])
@@ -125,14 +126,5 @@ class ChannelListing:
         return {name: (place, Known(*known)) for place, (name, known) in zip(places, lines, strict=True)}
 
 
-def _run(targets: list[Named]) -> IO[bytes]:
-    """Write sorted targets to a temporary file, and return it at its beginning."""
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    file.writelines(json.dumps([name, astuple(known)]).encode() + b"\n" for name, known in targets)
-    file.seek(0)
-    return file
-
-
-def _named(run: IO[bytes]) -> Iterator[tuple[str, bytes]]:
-    for line in run:
-        yield json.loads(line)[0], line
+def _named(line: str) -> tuple[str, str]:
+    return json.loads(line)[0], line

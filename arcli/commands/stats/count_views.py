@@ -8,7 +8,8 @@ from dataclasses import replace
 from enum import StrEnum
 from heapq import nsmallest
 
-from arcli.bulk.statistics import COLUMNS, MISSED, Key, Sorted, identity
+from arcli.bulk.sorting import Sorted
+from arcli.bulk.statistics import COLUMNS, MISSED, Key, identity, in_order
 from arcli.console.items import ItemView, Record
 from arcli.console.plotting import CHARTS
 from arcli.console.tables import Bar
@@ -47,7 +48,7 @@ def iso(date: str) -> str:
     return "-".join(part for part in (date[:4], date[4:6], date[6:8]) if part)
 
 
-def chosen(records: Iterable[StatRecord], *, top: int | None, sort: Order) -> Sorted:
+def chosen(records: Iterable[StatRecord], *, top: int | None, sort: Order) -> Sorted[StatRecord]:
     """Return the records of the `top` names that were found most often (None: all), in the given order.
 
     Misses have no name: they stay.
@@ -63,12 +64,12 @@ def chosen(records: Iterable[StatRecord], *, top: int | None, sort: Order) -> So
         Order.COUNT: lambda record: (-record.count, record.date, _name(record)),
         Order.IDENTIFIER: lambda record: (_name(record), record.date),
     }
-    return Sorted(kept, lambda record: (*first[sort](record), *identity(record)))
+    return in_order(kept, lambda record: (*first[sort](record), *identity(record)))
 
 
 def _most(records: Iterable[StatRecord], number: int) -> list[tuple[str, int]]:
     """Return the names that were found most often, and how often."""
-    totals = Sorted((replace(record, date="") for record in records), lambda record: (_name(record),))
+    totals = in_order((replace(record, date="") for record in records), lambda record: (_name(record),))
     return nsmallest(
         number, ((_name(one), one.count) for one in totals), key=lambda pair: (-pair[1], pair[0])
     )

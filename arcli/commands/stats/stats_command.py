@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from arcli.bulk.statistics import Period, Sorted, append_statistics, summed
+from arcli.bulk.sorting import Sorted
+from arcli.bulk.statistics import Period, append_statistics, summed
 from arcli.commands.stats.count_views import Order, bars, bars_by_name, chosen, iso, series, view
 from arcli.commands.stats.days import Range, asked_range
 from arcli.console.files import render_into, write_file
@@ -19,7 +20,7 @@ from arcli.console.session import Session
 from arcli.console.tables import render_bars
 from arcli.console.text import plural
 from arcli.errors import UsageError
-from arcli.models import StatisticsQuery, valid_identifier
+from arcli.models import StatisticsQuery, StatRecord, valid_identifier
 from arcli.settings import Format
 
 _FILES = {".json": Format.JSON, ".jsonl": Format.JSONL}
@@ -140,7 +141,7 @@ def _where(query: StatisticsQuery) -> str:
 
 def _write(
     files: Files,
-    records: Sorted,
+    records: Sorted[StatRecord],
     asked: Range,
     data: dict[str, str | None],
     title: str,
@@ -168,7 +169,7 @@ def _write(
         save_stacked_bars(files.plot, labels, counts, title)
 
 
-def _draw(session: Session, title: str, records: Sorted, asked: Range) -> None:
+def _draw(session: Session, title: str, records: Sorted[StatRecord], asked: Range) -> None:
     """Draw bars where people look: on stdout instead of the table, with any other format on stderr."""
     total = asked.period is Period.TOTAL
     drawn = bars_by_name(records) if total else bars(records, asked.labels())
@@ -180,7 +181,7 @@ def _draw(session: Session, title: str, records: Sorted, asked: Range) -> None:
             session.streams.complain(line)
 
 
-def _say(session: Session, records: Sorted, title: str) -> None:
+def _say(session: Session, records: Sorted[StatRecord], title: str) -> None:
     found = sum(record.count for record in records if not record.missed)
     missed = sum(record.count for record in records if record.missed)
     summary = plural(found, "find") + (f" and {missed:,} that found nothing" if missed else "")
