@@ -23,6 +23,7 @@ from benchmarks.results import describe_run
 from faults.harness import ROOT
 
 TESTS = ("tests/cli/test_interrupts.py", "tests/cli/test_process.py", "tests/faults", "tests/server")
+_COUNTS = re.compile(r"\d+ (?:passed|failed|errors?)\b.* in [\d.]+s")
 _SPIN = "import signal, sys; signal.alarm(int(sys.argv[1]))\nwhile True: pass"
 
 
@@ -58,10 +59,11 @@ def once(tests: list[str], seconds: int) -> dict[str, Any]:
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         raise
+    lines = said.strip().splitlines() or [""]
     failed = re.findall(r"^(?:FAILED|ERROR) (.*?)(?: - .*)?$", said, re.MULTILINE)
     return {
         "passed": process.returncode == 0,
-        "said": said.strip().splitlines()[-1].strip("= "),
+        "said": next((line.strip("= ") for line in reversed(lines) if _COUNTS.search(line)), lines[-1]),
         "failed": failed,
         "seconds": round(time.monotonic() - began),
     }
