@@ -27,7 +27,7 @@ from arcli.store.rows import NewTarget
 from arcli.vision.decoding.decode import Decoded
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 from arcli.vision.drawing.thumbnail import thumbnail_pixels
-from arcli.vision.features.extract import resized
+from arcli.vision.features.extract import in_gray, resized
 from arcli.vision.features.presets import DEFAULT_PRESET
 from arcli.vision.geometry import pixel_size, scaling
 from arcli.vision.scoring.same_picture import is_same_picture
@@ -134,7 +134,7 @@ def _view(enrolment: Enrolment) -> PhotoView:
     assert pixels is not None, "what was just encoded can be decoded"
     decoded = Decoded(pixels, pixel_size(pixels), "jpeg")
     to_photo = scaling(features.image_size, pixel_size(pixels))
-    return PhotoView(decoded, features, lambda: resized(pixels, features.image_size), to_photo)
+    return PhotoView(decoded, features, lambda: in_gray(resized(pixels, features.image_size)), to_photo)
 
 
 def _verdict(image: str, outcome: object, channel: OpenChannel | None, batch: _Batch) -> CheckResult:

@@ -13,7 +13,7 @@ from arcli.features import Features
 from arcli.models import Quad
 from arcli.timings import phase
 from arcli.vision.decoding.decode import Decoded
-from arcli.vision.features.extract import extract, shrink
+from arcli.vision.features.extract import extract, in_gray, shrink
 from arcli.vision.features.options import ExtractOptions, TiltOptions
 from arcli.vision.features.tilt import squeezed
 from arcli.vision.geometry import pixel_size, project, scale_points, scaling
@@ -46,24 +46,29 @@ class PhotoView:
         self,
         decoded: Decoded,
         query: Features,
-        pixels: Callable[[], Pixels],
+        gray: Callable[[], Pixels],
         to_photo: Points,
         voters: int | None = None,
     ) -> None:
-        """pixels: returns the pixels of the view, called when they are needed. voters: None for all."""
+        """gray: returns the (h, w) pixels of the view, called when they are needed. voters: None for all."""
         self.query, self.voters = query, query if voters is None else query.head(voters)
         self.photo, self.to_photo = decoded.pixels, to_photo
-        self._displayed_size, self._lazy_pixels = decoded.size, pixels
+        self._displayed_size, self._lazy_gray = decoded.size, gray
 
     @cached_property
-    def pixels(self) -> Pixels:
-        """(h, w, 3) BGR of the view."""
-        return self._lazy_pixels()
+    def gray(self) -> Pixels:
+        """(h, w) gray of the view."""
+        return self._lazy_gray()
 
     @cached_property
     def fine(self) -> Pixels:
         """(h, w, 3) BGR of the photo, at a size that shows what differs between look-alikes."""
         return shrink(self.photo, FINE.fine_side)
+
+    @cached_property
+    def fine_gray(self) -> Pixels:
+        """(h, w) gray of `fine`."""
+        return in_gray(self.fine)
 
     @property
     def to_fine(self) -> Points:
@@ -83,14 +88,12 @@ class PhotoView:
 def straight_view(photo: Decoded, stage: ExtractOptions) -> PhotoView:
     """Return the photo at one resolution of the cascade."""
     with phase("extract"):
+        gray = shrink(in_gray(photo.pixels), stage.max_side)
         query = extract(
-            photo.pixels,
-            max_side=stage.max_side,
-            max_keypoints=stage.max_keypoints,
-            contrast=stage.contrast,
+            gray, max_side=stage.max_side, max_keypoints=stage.max_keypoints, contrast=stage.contrast
         )
     to_photo = scaling(query.image_size, pixel_size(photo.pixels))
-    return PhotoView(photo, query, lambda: shrink(photo.pixels, stage.max_side), to_photo, stage.voters)
+    return PhotoView(photo, query, lambda: gray, to_photo, stage.voters)
 
 
 def negative_view(photo: Decoded, stage: ExtractOptions) -> PhotoView:
@@ -103,6 +106,7 @@ def side_view(photo: Decoded, options: TiltOptions) -> PhotoView:
     with phase("extract"):
         small = shrink(photo.pixels, options.max_side)
         pixels, back = squeezed(small, options)
-        query = extract(pixels, max_side=max(pixels.shape), max_keypoints=options.max_keypoints)
+        gray = in_gray(pixels)
+        query = extract(gray, max_side=max(gray.shape), max_keypoints=options.max_keypoints)
     to_photo = scaling(pixel_size(small), pixel_size(photo.pixels)) @ back
-    return PhotoView(photo, query, lambda: pixels, to_photo, options.voters)
+    return PhotoView(photo, query, lambda: gray, to_photo, options.voters)

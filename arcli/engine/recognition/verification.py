@@ -13,7 +13,7 @@ from arcli.engine.recognition.candidates import GalleryTarget, VerifiedCandidate
 from arcli.engine.recognition.photo_view import PhotoView
 from arcli.features import Features
 from arcli.vision.codes.compare import Verdict, judge
-from arcli.vision.matching.rectified_view import rectified_homography, rectified_inliers, worth_rectifying
+from arcli.vision.matching.rectified_view import rectified_inliers
 from arcli.vision.matching.refine import moved, refine
 from arcli.vision.matching.verify import Verification, verify
 from arcli.vision.scoring.appearance import Appearance, appearance
@@ -24,6 +24,7 @@ from arcli.vision.scoring.lookalikes import (
     homography_between,
     log_odds,
 )
+from arcli.vision.scoring.registration import aligned
 from arcli.vision.scoring.score import is_borderline, score
 
 
@@ -58,14 +59,21 @@ def placed(view: PhotoView, query: Features, one: VerifiedCandidate) -> Verified
 
     query: the keypoints that it was verified against.
     """
-    target = one.target.features
-    found = refine(query, target, one.verification)
-    if found.homography is not None and worth_rectifying(found.homography, target, found.num_inliers):
-        exact = rectified_homography(view.photo, view.to_photo @ found.homography, target)
-        if exact is not None:
-            found = moved(found, np.asarray(np.linalg.inv(view.to_photo) @ exact), query, target)
-    quad = view.displayed(found.quad)
-    return one if quad is None else replace(one, verification=found, quad=quad)
+    target, found = one.target.features, one.verification
+    exact = _exact_homography(view, one)
+    placed = refine(query, target, found) if exact is None else moved(found, exact, query, target)
+    quad = view.displayed(placed.quad)
+    return one if quad is None else replace(one, verification=placed, quad=quad)
+
+
+def _exact_homography(view: PhotoView, one: VerifiedCandidate) -> Matrix | None:
+    """Return the homography that lays the stored thumbnail upon its place; None if there is none, or the
+    pixels do not confirm the place."""
+    homography, thumbnail = one.verification.homography, one.target.thumbnail
+    if homography is None or thumbnail is None:
+        return None
+    exact = aligned(view.fine_gray, view.to_fine @ homography, one.target.features.image_size, thumbnail)
+    return None if exact is None else np.asarray(np.linalg.inv(view.to_fine) @ exact)
 
 
 def checked(
@@ -119,7 +127,7 @@ def _appearance(view: PhotoView, found: Verification, target: GalleryTarget) -> 
     """Compare with the stored thumbnail; None if there is none, or the geometry was refused."""
     if found.refusal is not None or found.homography is None or target.thumbnail is None:
         return None
-    return appearance(view.pixels, found.homography, target.features.image_size, target.thumbnail)
+    return appearance(view.gray, found.homography, target.features.image_size, target.thumbnail)
 
 
 def _below_threshold(value: float, target: GalleryTarget) -> str | None:

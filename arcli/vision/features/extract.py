@@ -35,6 +35,11 @@ def resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     )
 
 
+def in_gray(pixels: Pixels) -> Pixels:
+    """Return (H, W) gray of (H, W, 3) BGR; gray pixels as they are."""
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
 def extract(
     pixels: Pixels,
     *,
@@ -44,8 +49,7 @@ def extract(
     preset: int = DEFAULT_PRESET,
 ) -> Features:
     """Return the features of (H, W, 3) BGR or (H, W) gray pixels; a blank picture has none."""
-    gray = pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
-    gray = shrink(gray, max_side)
+    gray = shrink(in_gray(pixels), max_side)
     size = (gray.shape[1], gray.shape[0])
     keypoints, descriptors = raw_features(gray, max_keypoints, contrast)
     return Features(keypoints, load_preset(preset).encode(descriptors), size, preset)

@@ -11,7 +11,7 @@ from arcli.features import Features
 from arcli.vision import geometry
 from arcli.vision.matching.match import match
 from arcli.vision.matching.verify import OPTIONS as VERIFY
-from arcli.vision.matching.verify import Verification, VerifyOptions, supporters
+from arcli.vision.matching.verify import Verification, supporters
 
 Matrix = npt.NDArray[np.float64]
 
@@ -36,16 +36,6 @@ class RefineOptions:
 OPTIONS = RefineOptions()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Fit:
-    """Where a fit begins: a homography from target to query, and how many px matches may be off it, in the
-    first rounds and in the last."""
-
-    homography: Matrix
-    first: float = VERIFY.ransac_th
-    last: float = VERIFY.ransac_th
-
-
 def refine(query: Features, target: Features, found: Verification) -> Verification:
     """Return `found` with a more exact homography and quad; inliers and their count are unchanged.
 
@@ -53,7 +43,7 @@ def refine(query: Features, target: Features, found: Verification) -> Verificati
     """
     if found.homography is None or found.quad is None:
         return found
-    homography = refit(query, target, Fit(found.homography))
+    homography = _refitted(query, target, found.homography)
     return found if homography is None else moved(found, homography, query, target)
 
 
@@ -67,7 +57,7 @@ def moved(found: Verification, homography: Matrix, query: Features, target: Feat
     return replace(found, homography=homography, quad=quad)
 
 
-def refit(query: Features, target: Features, fit: Fit) -> Matrix | None:
+def _refitted(query: Features, target: Features, homography: Matrix) -> Matrix | None:
     """Return the homography that guided matches give; None if there are too few of them.
 
     Iteratively reweighted least squares with Cauchy weights over guided matches, each keypoint's noise
@@ -78,11 +68,9 @@ def refit(query: Features, target: Features, fit: Fit) -> Matrix | None:
     if len(matches) < OPTIONS.fewest:
         return None
     seen, known = query.keypoints[matches.query], target.keypoints[matches.target]
-    homography = fit.homography
     for turn in range(OPTIONS.rounds):
         if turn % 3 == 0:
-            reach = VerifyOptions(ransac_th=fit.first if turn == 0 else fit.last)
-            near = supporters(homography, seen, known, reach)
+            near = supporters(homography, seen, known, VERIFY)
             if near.sum() < OPTIONS.fewest:
                 return None
         better = _weighted_fit(known[near, :2], seen[near, :2], _weights(homography, known[near], seen[near]))

@@ -67,7 +67,8 @@ def appearance(
 ) -> Appearance:
     """Compare a target's thumbnail with the place in the photo that `homography` gives.
 
-    photo: (H, W, 3) BGR at extraction size; homography: from target to photo, both at extraction size.
+    photo: gray or BGR at extraction size; homography: from target to photo, both at extraction size.
+    thumbnail: (h, w, 3) BGR.
     """
     seen, inside = rectified(photo, homography, target_size, thumbnail.shape[1::-1])
     everywhere = np.ones(thumbnail.shape[:2], np.float32)
@@ -80,7 +81,7 @@ def appearance(
 def rectified(
     photo: Image, homography: npt.NDArray[np.float64], target_size: geometry.Size, size: tuple[int, ...]
 ) -> tuple[Image, Plane]:
-    """Return the rectified view of the target's place in the photo, (h, w, 3), and 1 where that is inside."""
+    """Return the rectified view of the target's place in a photo, gray or BGR, and 1 where that is inside."""
     width, height = size
     fine = (width * OPTIONS.oversampled, height * OPTIONS.oversampled)
     step = np.array(target_size) / fine
@@ -96,9 +97,18 @@ def rectified(
 def warped(image: Image, to_image: npt.NDArray[np.float64], size: tuple[int, ...]) -> tuple[Image, Image]:
     """Return the part of `image` that a picture of `size` (w, h) maps to, and a mask: 255 inside it."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    view = np.asarray(cv2.warpPerspective(image, to_image, size, flags=flags), np.uint8)
+    if holds(geometry.pixel_size(image), to_image, size):
+        return view, np.full(view.shape[:2], 255, np.uint8)
     whole = np.full(image.shape[:2], 255, np.uint8)
-    view, mask = (cv2.warpPerspective(each, to_image, size, flags=flags) for each in (image, whole))
-    return np.asarray(view, np.uint8), np.asarray(mask, np.uint8)
+    return view, np.asarray(cv2.warpPerspective(whole, to_image, size, flags=flags), np.uint8)
+
+
+def holds(image: geometry.Size, to_image: npt.NDArray[np.float64], size: tuple[int, ...]) -> bool:
+    """Say whether a picture of `size` (w, h) maps to the inside of an image of size (w, h)."""
+    right, bottom = size[0] - 1, size[1] - 1
+    quad, weight = geometry.project(to_image, ((0, 0), (right, 0), (right, bottom), (0, bottom)))
+    return bool((weight > 0).all() and (quad >= 0).all() and (quad <= np.array(image) - 1).all())
 
 
 def covered(mask: Image) -> Plane:
@@ -107,8 +117,9 @@ def covered(mask: Image) -> Plane:
 
 
 def detail(pixels: Image | Plane, inside: Plane) -> Plane:
-    """Return the (h, w) gray detail between two blurs, each of the inside alone."""
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    """Return the (h, w) gray detail of gray or BGR pixels between two blurs, each of the inside alone."""
+    gray = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    gray = gray.astype(np.float32)
     return blurred(gray, inside, OPTIONS.fine) - blurred(gray, inside, OPTIONS.coarse)
 
 
