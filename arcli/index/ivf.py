@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from arcli.errors import DataDamaged, DataTooNew
 from arcli.files import ASIDE
-from arcli.index.codebook import Bytes, Cells, Codebook, ListTable, codebook, scanner
+from arcli.index.codebook import Bytes, Cells, Codebook, ListTable, Scanner, codebook, scanner
 from arcli.index.files import new_name
 from arcli.index.seam import NO_ROW, Codes, Neighbours, Rows
 
@@ -125,7 +125,7 @@ class IvfIndex:
         if not len(queries):
             return found
         scan = scanner(self._book.number)
-        _, cells = scan.nearest(queries, settings.cells)
+        cells = _PROBED.cells(scan, queries, settings.cells)
         near, places = scan.scan(self._opened(), queries, k, self._verified(cells))
         real = places >= 0
         lists, number = places[real] >> 32, places[real] & 0xFFFFFFFF
@@ -184,6 +184,25 @@ class IvfIndex:
             else:
                 self._sound[cell] = True
         return np.where((cells >= 0) & ~self._damaged[cells], cells, -1)
+
+
+class _Probed(threading.local):
+    """The cells of a thread's last queries: files that share a codebook are searched one after another, and
+    finding the cells takes as long as scanning the lists of a small file."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Scanner, Codes, int, Cells] | None = None
+
+    def cells(self, scan: Scanner, queries: Codes, count: int) -> Cells:
+        last = self._last
+        if last is not None and last[0] is scan and last[1] is queries and last[2] == count:
+            return last[3]
+        _, cells = scan.nearest(queries, count)
+        self._last = scan, queries, count, cells
+        return cells
+
+
+_PROBED = _Probed()
 
 
 class IvfBuilder:

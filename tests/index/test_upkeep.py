@@ -178,6 +178,27 @@ def kinds(shop: Shop) -> list[str]:
         return [record.file.kind for record in segments.live(snapshot)]
 
 
+def test_a_few_targets_beside_lists_become_lists_and_alone_stay_flat(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment, "CHOICE", segment.ChoiceOptions(flat_limit=12 * INDEXING.keypoints))
+    shop.add(*range(12))
+    assert maybe_fold(shop.store, SMALL)
+    assert kinds(shop) == ["flat"]
+    shop.add(*range(12, 60))
+    compact(shop.store)
+    shop.add(*range(60, 71))
+    assert maybe_fold(shop.store, SMALL)
+    shop.check()
+    installed = segment.codebook.installed()
+    assert kinds(shop) == (["ivf", "ivf"] if installed else ["hnsw", "flat"])
+    shop.add(*range(71, 75))
+    assert maybe_fold(shop.store, UpkeepOptions(delta_rows=2, ratio=1, small_ratio=1))
+    assert kinds(shop)[2:] == ["flat"], "so few cost less than opening a file of lists"
+    assert not maybe_fold(shop.store, SMALL)
+    shop.check()
+
+
 @pytest.mark.usefixtures("small_costs")
 def test_without_faiss_lists_take_over_where_all_graphs_would_take_too_much_memory(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

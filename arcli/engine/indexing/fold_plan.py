@@ -8,7 +8,7 @@ tests/benchmarks).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,10 +73,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Write the rows of adjoining pieces as one segment. beside: bytes of memory that the others take."""
+    """Write the rows of adjoining pieces as one segment. beside: the files of the channel's others."""
 
     pieces: tuple[Piece, ...]
-    beside: int = 0
+    beside: tuple[SegmentFile, ...] = ()
 
     @property
     def first(self) -> int:
@@ -95,9 +95,8 @@ class Job:
         return kind_for(setting, self.rows * INDEXING.keypoints, self.beside)
 
     def among(self, pieces: Sequence[Piece]) -> Job:
-        """Return this job as one of a channel's: it leaves the other segments in memory."""
-        others = [piece.segment.file for piece in pieces if piece.segment and piece not in self.pieces]
-        return replace(self, beside=sum(_memory(file) for file in others))
+        """Return this job as one of a channel's: it leaves the other segments as they are."""
+        return replace(self, beside=_files(piece for piece in pieces if piece not in self.pieces))
 
     def bases(self, kind: IndexKind) -> list[Piece]:
         """Return the pieces whose segments are reused: all inverted lists, which are joined without what
@@ -163,7 +162,7 @@ def due(
         jobs.append(Job(tuple(taken)))
     elif rest and rest[-1].segment is None:
         rest.pop()
-    jobs += [Job((piece,)) for piece in rest if _must_go(piece, options) or _outgrown(piece, setting)]
+    jobs += [Job((piece,)) for piece in rest if _must_go(piece, options) or _outgrown(piece, pieces, setting)]
     return [job.among(pieces) for job in jobs]
 
 
@@ -174,17 +173,21 @@ def _must_go(piece: Piece, options: UpkeepOptions) -> bool:
     return piece.dead + piece.strays > options.dead_share * piece.segment.rows
 
 
-def _outgrown(piece: Piece, setting: IndexKind) -> bool:
-    """Say whether a segment is of another kind than one of its size would now be."""
-    record = piece.segment
-    return record is not None and outgrown(setting, record.file, record.rows * INDEXING.keypoints)
+def _outgrown(piece: Piece, pieces: Sequence[Piece], setting: IndexKind) -> bool:
+    """Say whether a segment is of another kind than one of its size beside the others would now be."""
+    record, others = piece.segment, _files(other for other in pieces if other is not piece)
+    return record is not None and outgrown(setting, record.file, record.rows * INDEXING.keypoints, others)
+
+
+def _files(pieces: Iterable[Piece]) -> tuple[SegmentFile, ...]:
+    return tuple(piece.segment.file for piece in pieces if piece.segment)
 
 
 def whole(pieces: Sequence[Piece], setting: IndexKind) -> list[Job]:
     """Return the job that leaves one segment without dead rows; no job if that is so already."""
     if not pieces:
         return []
-    if len(pieces) == 1 and pieces[0].segment and pieces[0].whole and not _outgrown(pieces[0], setting):
+    if len(pieces) == 1 and pieces[0].segment and pieces[0].whole and not _outgrown(pieces[0], (), setting):
         return []
     return [Job(tuple(pieces))]
 
