@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
-from arcli.errors import Busy, ChannelNotFound, DataDamaged, TargetNotFound
+from arcli.errors import UNREADABLE, Busy, ChannelNotFound, TargetNotFound, UsageError
 from arcli.models import Effort, FindOptions, FindResult, Principal, Scope, StatisticsQuery, StatRecord
-from arcli.server.service import Service
+from arcli.server.service import PAGES, Service
 
 _TRIES = 3
 
@@ -69,10 +70,16 @@ def match_counts(
 ) -> list[StatRecord]:
     """Return the counts of a channel by identifier, or of all the caller's channels by channel.
 
-    Raises ChannelNotFound; TargetNotFound for an identifier that none of the channels ever had.
+    Raises ChannelNotFound; TargetNotFound for an identifier that none of the channels ever had; UsageError
+    for more records than are answered at a time.
     """
     if query.channel is not None:
-        return list(service.gallery.statistics(query=query))
+        records = list(islice(service.gallery.statistics(query=query), PAGES.records + 1))
+        if len(records) > PAGES.records:
+            raise UsageError(
+                f"more than {PAGES.records:,} records", hint="ask for fewer days, or for one identifier"
+            )
+        return records
     return _by_channel(service, query, own_channels())
 
 
@@ -87,7 +94,7 @@ def _by_channel(service: Service, query: StatisticsQuery, channels: Sequence[str
                 own[record.date, channel, record.missed] += record.count
         except (TargetNotFound, ChannelNotFound):
             continue
-        except DataDamaged as error:
+        except UNREADABLE as error:
             service.trouble(f"channel {channel!r} is left out of the counts: {error}")
             continue
         known = True

@@ -53,9 +53,11 @@ THREADS = ThreadCounts()
 class PageTuning:
     """metadata (1 M to 16 M): characters of metadata in a page of targets, beyond which it is shorter than
     requested. A thousand targets may have 65 MB of it, which took .2 s of the thread that all requests share.
+    records (50,000 to 1 M): the most that Statistics answers; they take some 300 bytes each.
     """
 
     metadata: int = 4 << 20
+    records: int = 200_000
 
 
 PAGES = PageTuning()

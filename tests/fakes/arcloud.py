@@ -45,7 +45,7 @@ class FakeVendor(FakeService):
 
     `numbers_as_text`: every number of an answer is a string. `channel_in_level`: FindImage without a channel
     answers the channel's name as `level`, as the document literally says. `tells_total`: GetImages has its
-    optional totalcount.
+    optional totalcount. `most_records`: how many Statistics answers; an arcli server refuses more.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class FakeVendor(FakeService):
         self.counts: Counter[tuple[str, str, str]] = Counter()
         self.numbers_as_text = self.channel_in_level = False
         self.tells_total = True
+        self.most_records = 1_000_000
         self.truth = threading.Lock()
 
     @property
@@ -130,6 +131,8 @@ class FakeVendor(FakeService):
                 sums[date, identifier if "channel" in values else channel] += count
         what = "identifier" if "channel" in values else "channel"
         records = [{"date": date, what: name, "count": count} for (date, name), count in sums.items()]
+        if len(records) > self.most_records:
+            raise Refused(29001)
         head: dict[str, Any] = {key: values[key] for key in ("username", "channel") if key in values}
         return {**head, "records": records}
 

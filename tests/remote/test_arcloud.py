@@ -354,6 +354,21 @@ def test_statistics_by_channel_and_by_identifier(vendor: FakeVendor, gallery: Ar
         gallery.statistics(query=StatisticsQuery(misses=True, **whole_year))
 
 
+def test_counts_that_are_too_many_for_an_answer_are_read_by_fewer_days(
+    vendor: FakeVendor, gallery: ArcloudGallery
+) -> None:
+    first = dt.date(2024, 1, 1)
+    days = [f"{first + dt.timedelta(days=number):%Y%m%d}" for number in range(40)]
+    vendor.counts.update({(day, "default", f"t{number}"): 1 for day in days for number in range(3)})
+    vendor.most_records = 10
+    query = StatisticsQuery(channel="default", start=first, end=dt.date(2024, 12, 31))
+    records = gallery.statistics(query=query)
+    assert [(r.date, r.identifier) for r in records] == [(day, f"t{n}") for day in days for n in range(3)]
+    vendor.most_records = 2
+    with pytest.raises(errors.UsageError):
+        gallery.statistics(query=query)
+
+
 # What the vendor cannot do
 
 

@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from arcli.errors import ArcliError, NotYourChannel, PictureRefused, TargetNotFound
+from arcli.errors import ArcliError, NotYourChannel, PictureRefused, TargetNotFound, UsageError
 from arcli.models import (
     AddItem,
     AddOptions,
@@ -213,7 +213,19 @@ class ArcloudGallery:
     def statistics(self, *, query: StatisticsQuery) -> Sequence[StatRecord]:
         if query.misses:
             self._service.require(Feature.MISSES, "report how many photos matched nothing")
-        return self._calls.statistics(query)
+        return self._counts(query)
+
+    def _counts(self, query: StatisticsQuery) -> tuple[StatRecord, ...]:
+        """Read counts, of some days at a time where those of all are more than a service answers."""
+        try:
+            return self._calls.statistics(query)
+        except UsageError:
+            days = query.end - query.start
+            if days.days < 1:
+                raise
+        middle = query.start + days // 2
+        later = dataclasses.replace(query, start=middle + dt.timedelta(days=1))
+        return self._counts(dataclasses.replace(query, end=middle)) + self._counts(later)
 
     def probe(self, *, channel: str | None = None) -> Iterator[Finding]:
         found = self.capabilities()
