@@ -86,7 +86,8 @@ def main() -> int:
     known = json.loads(given.state.read_text()) if given.state.exists() else fresh
     while len(known["steady"]) < given.times:
         with busy(given.busy, given.most + 60):
-            known["steady"].append(once(known["tests"], given.most) | {"load": load_averages()})
+            found = once(known["tests"], given.most)
+        known["steady"].append(found | {"load": load_averages(), "commit": describe_run()["commit"]})
         given.state.parent.mkdir(parents=True, exist_ok=True)
         given.state.write_text(json.dumps(known, indent=1) + "\n")
         print(json.dumps(known["steady"][-1]), flush=True)
