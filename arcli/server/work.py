@@ -105,6 +105,7 @@ class _Job:
     late: asyncio.TimerHandle | None = None
     trial: bool = False
     expected: float = 0.0
+    begun: float = 0.0
 
 
 class PhotoQueue:
@@ -222,9 +223,11 @@ class PhotoQueue:
     def _place(self, caller: _Caller, slow: bool) -> float:
         """Return the position of a caller's next photo on the lane's clock; use long ago counts less."""
         ahead = max(0.0, caller.due[slow] - self._clock[slow])
-        return float(
-            self._clock[slow] + ahead * 0.5 ** ((time.monotonic() - caller.at) / self._tuning.half_life)
-        )
+        return self._clock[slow] + ahead * self._left(caller.at)
+
+    def _left(self, then: float) -> float:
+        """Return which part of a cost of some time ago still counts."""
+        return float(0.5 ** ((time.monotonic() - then) / self._tuning.half_life))
 
     def _charge(self, caller: _Caller, slow: bool, seconds: float) -> None:
         """Move a caller's next photo back by a cost (forward if negative); expensive photos count more."""
@@ -243,6 +246,7 @@ class PhotoQueue:
         self._trials -= job.trial
         self._clock[slow] = self._place(job.caller, slow)
         job.expected = max(job.caller.average, self._tuning.least_seconds)
+        job.begun = time.monotonic()
         self._charge(job.caller, slow, job.expected)
         self._unwatch(job)
         loop = asyncio.get_running_loop()
@@ -268,7 +272,7 @@ class PhotoQueue:
         caller.tried = caller.tried or error is None
         if getattr(error, "ended_worker", False) and slow:
             seconds += self._tuning.kill_seconds
-        self._charge(caller, slow, seconds - job.expected)
+        self._charge(caller, slow, seconds - job.expected * self._left(job.begun))
         dearer = seconds > caller.average
         weight = self._tuning.weight_dearer if dearer else self._tuning.weight_cheaper
         caller.average += (seconds - caller.average) * weight

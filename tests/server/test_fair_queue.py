@@ -36,7 +36,10 @@ def in_queue(work: Callable[[PhotoQueue], Any], **tuning: Any) -> Any:
     return asyncio.run(main())
 
 
-def test_who_has_used_least_is_next() -> None:
+@pytest.mark.parametrize("pause", [0.0, 0.5])
+def test_who_has_used_least_is_next(pause: float) -> None:
+    """However long it takes until a photo ends: of what was charged in advance, no more is given back than is
+    left of it by then."""
     order: list[str] = []
 
     async def work(queue: PhotoQueue) -> None:
@@ -46,7 +49,7 @@ def test_who_has_used_least_is_next() -> None:
         waiting = [queue.run("busy", partial(order.append, f"busy{n}")) for n in range(3)]
         waiting.append(queue.run("other", lambda: order.append("other")))
         tasks = [asyncio.create_task(one) for one in waiting]
-        await asyncio.sleep(0)
+        await asyncio.sleep(pause)
         go_on.set()
         await asyncio.gather(held, *tasks)
 
