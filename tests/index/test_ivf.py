@@ -62,6 +62,18 @@ def test_distances_are_those_of_the_descriptors_but_for_the_coding(sample: Codes
     assert np.median(np.abs(found.distances[:, 0] - exact)) < 0.25 * np.median(sample.nearest(10)[:, 9])
 
 
+def test_fewer_lists_are_probed_where_they_are_long(sample: Codes, tmp_path: Path) -> None:
+    long = IvfSettings(cells=8, compared=36_000, least=3)
+    lengths = (0, 0.4, 4500, 6000, 12_200, 120_000)
+    assert [long.probed(length) for length in lengths] == [8, 8, 8, 6, 3, 3]
+    index = built(sample, tmp_path / "ivf")
+    fewer = index.search(sample.queries, 5, IvfSettings(cells=8, compared=5, least=2))
+    same = index.search(sample.queries, 5, IvfSettings(cells=5))
+    more = index.search(sample.queries, 5)
+    assert np.array_equal(fewer.rows, same.rows)
+    assert np.isfinite(more.distances).sum() > np.isfinite(fewer.distances).sum()
+
+
 def test_k_beyond_what_the_lists_hold_is_padded(sample: Codes, tmp_path: Path) -> None:
     found = built(part(sample, 0, PER_TARGET), tmp_path / "few").search(sample.queries, 200)
     assert found.rows.shape == (len(sample.queries), 200)
