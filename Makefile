@@ -134,8 +134,8 @@ bench-bulk: .venv/ready ## loads of 3,000 killed 20 times, failing networks, 20,
 bench-size: .venv/ready ## what a channel costs at each size: build, disk, memory, lookups; needs ../shared/data
 	$(BIN)/python -m benchmarks.size $(ARGS)
 
-bench-size-full: .venv/ready ## the same to 100,000 targets, in parts of at most an hour: run again to continue
-	$(BIN)/python -m benchmarks.size --sizes 10,1000,10000,100000 --output docs/results/size.json $(ARGS)
+bench-size-full: .venv/ready ## the same to a million targets (45 GB), in parts of at most an hour: run again to continue
+	$(BIN)/python -m benchmarks.size --sizes 10,1000,10000,100000,1000000 --output docs/results/size.json $(ARGS)
 
 bench-kinds: .venv/ready ## flat, graph and inverted lists compared: cost, size, recall; needs ../shared/data
 	$(BIN)/python -m benchmarks.kinds $(ARGS)

@@ -136,6 +136,11 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "Statistics of a channel over years had no limit: millions of records, and the memory for them",
         "200,000 records at most; the client then asks for fewer days at a time",
     ),
+    (
+        "steady",
+        "a caller whose photo had waited long got back more than it had been charged, and went before others",
+        "no more is given back than is left of it (50a6cbb)",
+    ),
 )
 MARK = "<!-- results -->\n"  # of the page, after which it is written
 
