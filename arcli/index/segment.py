@@ -131,8 +131,12 @@ def kind_for(setting: IndexKind, descriptors: int, beside: Sequence[SegmentFile]
     lists = any(file.kind == IndexKind.IVF for file in beside)
     if setting is IndexKind.AUTO and lists and codebook.installed() and descriptors > CHOICE.flat_beside:
         return IndexKind.IVF
-    taken = sum(KINDS[file.kind].memory(file.descriptors) for file in beside if file.kind in KINDS)
-    return choice(setting, descriptors, taken).kind
+    return choice(setting, descriptors, sum(map(memory_of, beside))).kind
+
+
+def memory_of(file: SegmentFile) -> int:
+    """Return the bytes of memory that a file's index takes; none for a kind that is not known here."""
+    return KINDS[file.kind].memory(file.descriptors) if file.kind in KINDS else 0
 
 
 def choice(setting: IndexKind, descriptors: int, beside: int = 0) -> Choice:

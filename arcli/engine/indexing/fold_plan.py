@@ -16,7 +16,7 @@ from arcli.engine.indexing.coverage import INDEXING, gaps
 from arcli.errors import DataDamaged, MemoryLimit, ShellHint
 from arcli.index.files import FileGone, checked_path
 from arcli.index.hnsw import memory_limit
-from arcli.index.segment import KINDS, kind_for, outgrown
+from arcli.index.segment import KINDS, kind_for, memory_of, outgrown
 from arcli.models import IndexKind, SegmentFile
 from arcli.store import segments
 from arcli.store.segments import SegmentRecord
@@ -142,10 +142,6 @@ def _is_there(folder: Path, record: SegmentRecord) -> bool:
     return True
 
 
-def _memory(file: SegmentFile) -> int:
-    return KINDS[file.kind].memory(file.descriptors) if file.kind in KINDS else 0
-
-
 def due(
     pieces: Sequence[Piece], options: UpkeepOptions = UpkeepOptions(), setting: IndexKind = IndexKind.AUTO
 ) -> list[Job]:
@@ -195,7 +191,7 @@ def whole(pieces: Sequence[Piece], setting: IndexKind) -> list[Job]:
 def check_memory(pieces: Sequence[Piece], jobs: Sequence[Job], setting: IndexKind) -> None:
     """Raise MemoryLimit when the channel's graphs would need more memory than an index may take."""
     taken = {piece for job in jobs for piece in job.pieces}
-    kept = sum(_memory(piece.segment.file) for piece in pieces if piece not in taken and piece.segment)
+    kept = sum(memory_of(piece.segment.file) for piece in pieces if piece not in taken and piece.segment)
     need = sum(KINDS[job.kind(setting)].memory(job.rows * INDEXING.keypoints) for job in jobs)
     if need and kept + need > memory_limit():
         raise MemoryLimit(

@@ -61,9 +61,9 @@ def placed(view: PhotoView, query: Features, one: VerifiedCandidate) -> Verified
     """
     target, found = one.target.features, one.verification
     exact = _exact_homography(view, one)
-    placed = refine(query, target, found) if exact is None else moved(found, exact, query, target)
-    quad = view.displayed(placed.quad)
-    return one if quad is None else replace(one, verification=placed, quad=quad)
+    better = refine(query, target, found) if exact is None else moved(found, exact, query, target)
+    quad = view.displayed(better.quad)
+    return one if quad is None else replace(one, verification=better, quad=quad)
 
 
 def _exact_homography(view: PhotoView, one: VerifiedCandidate) -> Matrix | None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arcli.vision import geometry
+from arcli.vision.features.extract import in_gray
 from arcli.vision.opencv import cv2
 
 Image = npt.NDArray[np.uint8]
@@ -116,10 +117,9 @@ def covered(mask: Image) -> Plane:
     return np.asarray(mask > OPTIONS.whole, np.float32)
 
 
-def detail(pixels: Image | Plane, inside: Plane) -> Plane:
+def detail(pixels: Image, inside: Plane) -> Plane:
     """Return the (h, w) gray detail of gray or BGR pixels between two blurs, each of the inside alone."""
-    gray = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    gray = gray.astype(np.float32)
+    gray = in_gray(pixels).astype(np.float32)
     return blurred(gray, inside, OPTIONS.fine) - blurred(gray, inside, OPTIONS.coarse)
 
 

@@ -24,7 +24,7 @@ from arcli.vision.matching.verify import verify
 from arcli.vision.opencv import cv2
 from arcli.vision.scoring.appearance import Image, Plane, covered, rectified, warped
 from arcli.vision.scoring.difference import Share, share_of
-from arcli.vision.scoring.registration import BETWEEN_TARGETS, OF_A_PHOTO, Layer, laid_upon
+from arcli.vision.scoring.registration import BETWEEN_TARGETS, OF_A_PHOTO, Layer, laid_upon, zero_to_one
 from arcli.vision.scoring.tones import Laid, compared_by_colour, compared_by_detail
 
 
@@ -188,13 +188,13 @@ def _laid(
     """
     (one, thumbnail), (other, laid) = first, second
     size = pixel_size(thumbnail)
-    upon = Layer(_unit(thumbnail), np.ones(thumbnail.shape[:2], np.float32))
+    upon = Layer(zero_to_one(thumbnail), np.ones(thumbnail.shape[:2], np.float32))
     to_laid = scaling(other.features.image_size, pixel_size(laid)) @ between
     pixels, mask = warped(laid, to_laid @ scaling(size, one.features.image_size), size)
-    beside = laid_upon(Layer(_unit(pixels), covered(mask)), upon.gray, upon.inside, BETWEEN_TARGETS)
+    beside = laid_upon(Layer(zero_to_one(pixels), covered(mask)), upon.gray, upon.inside, BETWEEN_TARGETS)
     both = np.where(beside.inside > 0, (upon.gray + beside.gray) / 2, upon.gray)
     pixels, inside = _seen(photo, one, size)
-    seen = laid_upon(Layer(_unit(pixels), inside), both, upon.inside, OF_A_PHOTO)
+    seen = laid_upon(Layer(zero_to_one(pixels), inside), both, upon.inside, OF_A_PHOTO)
     together = np.asarray(seen.inside * beside.inside, np.float32)
     rim = np.ones((OPTIONS.rim, OPTIONS.rim), np.uint8)
     visible = cv2.erode(together, rim, borderType=cv2.BORDER_CONSTANT, borderValue=1)
@@ -212,10 +212,6 @@ def _seen(photo: Image, target: PlacedTarget, size: Size) -> tuple[Image, Plane]
         photo = np.asarray(cv2.resize(photo, smaller, interpolation=cv2.INTER_AREA), np.uint8)
         homography = scaling(whole, smaller) @ homography
     return rectified(photo, homography, target.features.image_size, size)
-
-
-def _unit(pixels: Image) -> Plane:
-    return pixels.astype(np.float32) / np.float32(255)
 
 
 def _vote(share: Share, neither: float) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arcli.vision import geometry
+from arcli.vision.features.extract import in_gray
 from arcli.vision.opencv import cv2
 from arcli.vision.scoring.appearance import Image, Plane, blurred, covered, holds
 
@@ -117,13 +118,13 @@ def aligned(photo: Image, homography: Matrix, size: geometry.Size, thumbnail: Im
 
     photo: (H, W) gray. homography: (3, 3), from pixels of the target's `size` (w, h) to those of `photo`.
     thumbnail: (h, w, 3) BGR of the target. Never raises. On 226 simulated photos it brings the median error
-    of the corners from .70 to .15 px of a photo of 800 px, in a sixth of the time of another extraction.
+    of the corners from .70 to .16 px of a photo of 800 px, in a sixth of the time of another extraction.
     """
     small = geometry.pixel_size(thumbnail)
     if min(small) < PLACE.smallest:
         return None
     to_target = geometry.scaling(small, size)
-    model = cv2.cvtColor(thumbnail, cv2.COLOR_BGR2GRAY).astype(np.float32) / np.float32(255)
+    model = zero_to_one(in_gray(thumbnail))
     everywhere = np.ones(model.shape, np.float32)
     goals = {blur: _evened(model, everywhere, blur) for blur, _ in PLACE.steps}
     missed = dict[float, float]()
@@ -150,6 +151,11 @@ def aligned(photo: Image, homography: Matrix, size: geometry.Size, thumbnail: Im
     return np.asarray(exact / exact[2, 2])
 
 
+def zero_to_one(pixels: Image) -> Plane:
+    """Return pixels from 0 to 1."""
+    return pixels.astype(np.float32) / np.float32(255)
+
+
 def _as_fine(photo: Image, place: Matrix, size: geometry.Size) -> tuple[Image, Matrix]:
     """Return a photo shrunk so that reading a thumbnail of `size` skips few pixels, and the (3, 3) back."""
     quad, _ = geometry.project(place, geometry.corners(size))
@@ -170,7 +176,7 @@ def _read(photo: Image, place: Matrix, size: geometry.Size) -> tuple[Plane, Plan
     fine = size[0] * PLACE.oversampled, size[1] * PLACE.oversampled
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     view = cv2.warpPerspective(photo, place @ geometry.scaling(fine, size), fine, flags=flags)
-    small = cv2.resize(view, size, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(255)
+    small = zero_to_one(np.asarray(cv2.resize(view, size, interpolation=cv2.INTER_AREA), np.uint8))
     if holds(geometry.pixel_size(photo), place, size):
         return small, np.ones(small.shape, np.float32)
     mask = cv2.warpPerspective(np.full(photo.shape, 255, np.uint8), place, size, flags=flags)
