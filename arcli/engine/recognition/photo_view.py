@@ -104,9 +104,8 @@ def negative_view(photo: Decoded, stage: ExtractOptions) -> PhotoView:
 def side_view(photo: Decoded, options: TiltOptions) -> PhotoView:
     """Return the photo as if the camera stood further to one side."""
     with phase("extract"):
-        small = shrink(photo.pixels, options.max_side)
-        pixels, back = squeezed(small, options)
-        gray = in_gray(pixels)
+        small = shrink(in_gray(photo.pixels), options.max_side)
+        gray, back = squeezed(small, options)
         query = extract(gray, max_side=max(gray.shape), max_keypoints=options.max_keypoints)
     to_photo = scaling(pixel_size(small), pixel_size(photo.pixels)) @ back
     return PhotoView(photo, query, lambda: gray, to_photo, options.voters)

@@ -28,9 +28,11 @@ from arcli.vision.scoring.registration import aligned
 from arcli.vision.scoring.score import is_borderline, score
 
 
-def verified(view: PhotoView, query: Features, target: GalleryTarget) -> VerifiedCandidate:
-    """Verify a target against `query`, keypoints of the view, and score it."""
-    found = verify(query, target.features)
+def verified(
+    view: PhotoView, query: Features, target: GalleryTarget, *, glance: bool = False
+) -> VerifiedCandidate:
+    """Verify a target against `query`, keypoints of the view, and score it. glance: as in `verify`."""
+    found = verify(query, target.features, glance=glance)
     looks = _appearance(view, found, target)
     preset = target.features.preset
     value = score(found, preset, appearance=looks)

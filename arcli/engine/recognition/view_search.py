@@ -48,7 +48,8 @@ class RecognizeOptions:
     rank 8 at 400 px. side_candidates: the same in a view from the side (4 to 15). rectified_views: how many
     are taken at most where nothing is accepted (1 to 6). small_voters: how many keypoints of a photo vote
     where one resolution is enough (250 to 500): at 400 px 99.0 % of 407 are in the shortlist. fills: a
-    certain target that takes this share of the photo ends the search (.2 to .8).
+    certain target that takes this share of the photo ends the search (.2 to .8). likely: how many of a
+    shortlist are verified without a glance first (0 to 5): 95 % of right targets are its first.
     """
 
     shortlist: int = 30
@@ -69,6 +70,7 @@ class RecognizeOptions:
     rectified_views: int = 3
     small_voters: int = 400
     fills: float = 0.4
+    likely: int = 1
 
 
 def is_certain(candidate: VerifiedCandidate, tuning: RecognizeOptions) -> bool:
@@ -165,7 +167,8 @@ class ViewSearch:
         for number, target in enumerate(targets):
             if target.votes < enough and not (small and number < first):
                 return
-            one = verified(self._view, query, target)
+            unlikely = self._may_stop and number >= self._tuning.likely
+            one = verified(self._view, query, target, glance=unlikely)
             certain = self._may_stop and is_certain(one, self._tuning)
             if certain and one.borderline:
                 one = self._settled(one)

@@ -39,19 +39,20 @@ def largest_group(query: Keypoints, target: Keypoints, options: AgreementOptions
     group = np.zeros(len(query), bool)
     query, target = query[: options.most], target[: options.most]
     scale = query[:, 2] / np.maximum(target[:, 2], 1e-3)
-    turn = query[:, 3] - target[:, 3]
-    radians = np.deg2rad(turn)
-    cosine, sine = (scale * np.cos(radians))[:, None], (scale * np.sin(radians))[:, None]
-    dx, dy = (target[None, :, axis] - target[:, None, axis] for axis in (0, 1))
-    ex, ey = (query[None, :, axis] - query[:, None, axis] for axis in (0, 1))
-    miss = np.hypot(cosine * dx - sine * dy - ex, sine * dx + cosine * dy - ey)
-    reach = options.base + options.slope * scale[:, None] * np.hypot(dx, dy)
-    logarithm = np.log(scale)
-    agree = miss < reach
+    turn, logarithm = query[:, 3] - target[:, 3], np.log(scale)
+    moves = scale * np.exp(1j * np.deg2rad(turn))  # of the plane of complex numbers: turned and scaled
+    seen, known = _complex(query), _complex(target)
+    steps = moves[:, None] * (known[None] - known[:, None])
+    agree = np.abs(steps - (seen[None] - seen[:, None])) < options.base + options.slope * np.abs(steps)
     agree &= np.abs(logarithm[None] - logarithm[:, None]) < np.log(options.scale)
     agree &= angle_between(turn[None], turn[:, None]) < options.angle
     group[: len(query)] = agree[agree.sum(1).argmax()]
     return group
+
+
+def _complex(keypoints: Keypoints) -> npt.NDArray[np.complexfloating]:
+    """Return (M,) positions x + iy."""
+    return np.asarray(keypoints[:, 0] + 1j * keypoints[:, 1])
 
 
 def consistent(

@@ -20,32 +20,43 @@ class Matches:
         return len(self.query)
 
 
+NO_MATCHES = Matches(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.float32))
+
+
 def match(query: npt.NDArray[np.int8], target: npt.NDArray[np.int8], ratio: float) -> Matches:
     """Match (N, D) to (M, D) codes: nearest neighbour, ratio test (Lowe 2004), each target keypoint once."""
     if len(query) == 0 or len(target) < 2:
-        nothing = np.zeros(0, np.intp)
-        return Matches(nothing, nothing, np.zeros(0, np.float32))
-    left, right = query.astype(np.float32), target.astype(np.float32)
-    distances = left @ (-2 * right).T  # without what is the same for a whole row; exact: below 2**24
-    distances += np.einsum("ij,ij->i", right, right)
+        return NO_MATCHES
+    distances, same = _distances(query, target)
     rows = np.arange(len(query))
     nearest = distances.argmin(1)
     first = distances[rows, nearest]
     distances[rows, nearest] = np.inf
-    same = np.einsum("ij,ij->i", left, left)
-    quotient = np.sqrt((first + same) / np.maximum(distances.min(1) + same, 1e-6))
-    order = np.argsort(quotient, kind="stable")
-    order = order[quotient[order] <= ratio]
+    second = distances[rows, distances.argmin(1)]
+    quotient = np.sqrt((first + same) / np.maximum(second + same, 1e-6))
+    order = np.flatnonzero(quotient <= ratio)
+    order = order[np.argsort(quotient[order], kind="stable")]
     _, keep = np.unique(nearest[order], return_index=True)
     order = order[np.sort(keep)]
     return Matches(order, nearest[order], quotient[order].astype(np.float32))
 
 
 def squared_distances(query: npt.NDArray[np.int8], target: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
-    """Return (N, M) float32, exact: int8 codes of 64 dimensions stay below 2**24."""
-    left, right = query.astype(np.float32), target.astype(np.float32)
-    distances = left @ right.T
-    distances *= -2
-    distances += np.einsum("ij,ij->i", left, left)[:, None]
-    distances += np.einsum("ij,ij->i", right, right)
+    """Return (N, M) float32, exact."""
+    distances, same = _distances(query, target)
+    distances += same[:, None]
     return distances
+
+
+def _distances(
+    query: npt.NDArray[np.int8], target: npt.NDArray[np.int8]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return (N, M) and (N,) float32, whose sum is the squared distances. Exact: with int8 codes of 64
+    dimensions all sums stay below 2**24. One product, in which one more column adds what is the same for a
+    whole column: each pass over the distances takes as long as a tenth of it."""
+    left = np.ones((len(query), query.shape[1] + 1), np.float32)
+    right = np.empty((len(target), target.shape[1] + 1), np.float32)
+    left[:, :-1], right[:, :-1] = query, target
+    right[:, -1] = np.einsum("ij,ij->i", right[:, :-1], right[:, :-1])
+    right[:, :-1] *= -2
+    return left @ right.T, np.einsum("ij,ij->i", left[:, :-1], left[:, :-1])
