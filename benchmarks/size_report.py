@@ -1,8 +1,9 @@
 """Makes the shipped costs, and the plot of docs/explanation/size.md, from what the size benchmarks measured.
 
-python -m benchmarks.size_report: reads docs/results/size.json (`make bench-size-full`) and kinds.json
-(`make bench-kinds`), writes arcli/index/data/costs.json and docs/results/size.svg. Each cost is a line fitted
-to at least three sizes; where a cost does not grow, its mean.
+python -m benchmarks.size_report: reads docs/results/size.json (`make bench-size-full`), kinds.json
+(`make bench-kinds`) and features.json (`make bench-features`), writes arcli/index/data/costs.json and
+docs/results/size.svg. Each cost is a line fitted to at least three sizes; where a cost does not grow, its
+mean.
 """
 
 from __future__ import annotations
@@ -62,14 +63,16 @@ def kind_costs(rows: Sequence[Row]) -> dict[str, Line]:
     return lines | {"search": searched(sizes, [row["search_cpu_ms"] for row in rows])}
 
 
-def channel_costs(rows: Sequence[Row], size: Row, searches: float) -> dict[str, Any]:
+def channel_costs(rows: Sequence[Row], size: Row, features: Row, searches: float) -> dict[str, Any]:
     """Return the lines of a channel by targets, from `make bench-size-full`."""
     sizes = [row["targets"] for row in rows]
     added = sum(block["added"] for block in size["pool"])
     own = sum(block["cpu_seconds"] - block["index_cpu_seconds"] for block in size["pool"])
+    kept = {way["way"]: way["bytes_a_target"] for way in features["ways"]}
     small = [row["one_shot_cpu_seconds_16"] * 1000 for row in rows]
     return {
         "store": line(sizes, [row["store_bytes_a_target"] * row["targets"] for row in rows]),
+        "compact": [0.0, kept["standard"] - kept["compact"]],
         "pictures": [0.0, size["picture_bytes"]],
         "process": constant([row["anonymous_mb"] * 2**20 for row in rows]),
         "enroll": [0.0, round(own * 1000 / added, 2)],
@@ -104,7 +107,7 @@ def lists_at_size(kind: dict[str, Line], rows: Sequence[Row], known: Sequence[Ro
     return searches
 
 
-def costs(size: Row, kinds: Row) -> Row:
+def costs(size: Row, kinds: Row, features: Row) -> Row:
     rows = sorted(size["sizes"], key=lambda row: int(row["targets"]))
     by_kind = {
         name: [row for row in kinds["kinds"] if row["kind"] == name]
@@ -116,7 +119,7 @@ def costs(size: Row, kinds: Row) -> Row:
         "origin": {name: size[name] for name in ("date", "commit", "machine")}
         | {"targets": rows[-1]["targets"], "kinds": {name: kinds[name] for name in ("date", "commit")}},
         "kinds": lines,
-        "channel": channel_costs(rows, size, searches),
+        "channel": channel_costs(rows, size, features, searches),
     }
 
 
@@ -146,7 +149,8 @@ def write_plot(path: Path, rows: Sequence[Row]) -> None:
 def main() -> None:
     size = json.loads((RESULTS / "size.json").read_text())
     kinds = json.loads((RESULTS / "kinds.json").read_text())
-    write_json(COSTS, costs(size, kinds))
+    features = json.loads((RESULTS / "features.json").read_text())
+    write_json(COSTS, costs(size, kinds, features))
     rows = sorted(size["sizes"], key=lambda row: int(row["targets"]))
     write_plot(RESULTS / "size.svg", rows)
     heads = [

@@ -119,8 +119,14 @@ class LocalAdmin:
 
         return repair(self._channels, channel)
 
-    def estimate(self, *, targets: int, index: IndexKind = IndexKind.AUTO) -> ChannelEstimate:
-        return estimated(targets, index)
+    def estimate(
+        self,
+        *,
+        targets: int,
+        index: IndexKind = IndexKind.AUTO,
+        preset: FeaturePreset = FeaturePreset.STANDARD,
+    ) -> ChannelEstimate:
+        return estimated(targets, index, preset)
 
 
 def seal_all(store: ChannelStore) -> None:
@@ -166,7 +172,9 @@ def _segment_info(record: SegmentRecord) -> SegmentInfo:
     )
 
 
-def estimated(targets: int, setting: IndexKind) -> ChannelEstimate:
+def estimated(
+    targets: int, setting: IndexKind, preset: FeaturePreset = FeaturePreset.STANDARD
+) -> ChannelEstimate:
     """Add up what so many targets take on the machine of the measurement. Raises UsageError."""
     from arcli.engine.indexing.coverage import INDEXING
     from arcli.index.costs import costs
@@ -179,12 +187,14 @@ def estimated(targets: int, setting: IndexKind) -> ChannelEstimate:
     index, channel = costs_of(chosen.kind), costs().channel
     searches = channel.searches * index.search.at(descriptors)
     lookup = channel.verify.at(targets) + searches
+    saved = channel.compact.at(targets) if preset is FeaturePreset.COMPACT else 0.0
     return ChannelEstimate(
         targets=targets,
+        preset=preset,
         index=chosen.kind,
         why=chosen.why,
         hint=chosen.hint,
-        store_bytes=round(channel.store.at(targets)),
+        store_bytes=round(channel.store.at(targets) - saved),
         picture_bytes=round(channel.pictures.at(targets)),
         index_bytes=round(index.file.at(descriptors)),
         memory_bytes=round(channel.process.at(targets) + index.memory.at(descriptors)),

@@ -48,6 +48,7 @@ class KindCosts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelCosts:
     """Costs by number of targets. store, pictures, process: bytes on disk and of memory, index apart.
+    compact: bytes of the store that the preset compact saves.
 
     enroll: ms of CPU to add a target, index apart. extract: ms of a lookup for keypoints and descriptors.
     verify: ms of a lookup for all but these and the index. searches: how many searches a lookup makes, in
@@ -55,6 +56,7 @@ class ChannelCosts:
     """
 
     store: Line
+    compact: Line
     pictures: Line
     process: Line
     enroll: Line

@@ -103,14 +103,15 @@ class SegmentInfo:
 class ChannelEstimate:
     """What a channel of `targets` is expected to cost, by a measurement on another day and machine.
 
-    index, why: the kind of index and the reason; hint: what could be installed for a better one. store_bytes:
-    without kept pictures. memory_bytes: of a process that looks photos up, not counting mapped files.
-    add_seconds, index_seconds: CPU, on one core. extract_ms, lookup_ms: a lookup in a process that goes on,
-    without keypoints of the photo and those alone. command_ms: one `arcli find`. measured_to: targets of the
-    largest channel that was measured.
+    preset: how much is kept of the features. index, why: the kind of index and the reason; hint: what could
+    be installed for a better one. store_bytes: without kept pictures. memory_bytes: of a process that looks
+    photos up, not counting mapped files. add_seconds, index_seconds: CPU, on one core. extract_ms, lookup_ms:
+    a lookup in a process that goes on, without keypoints of the photo and those alone. command_ms: one `arcli
+    find`. measured_to: targets of the largest channel that was measured.
     """
 
     targets: int
+    preset: str
     index: str
     why: str
     hint: str | None

@@ -18,7 +18,7 @@ from arcli.index import segment
 from arcli.index.codebook import installed
 from arcli.index.costs import costs
 from arcli.index.hnsw import graph_memory
-from arcli.models import AddItem, ChannelEstimate, ChannelSettings, IndexKind, Picture
+from arcli.models import AddItem, ChannelEstimate, ChannelSettings, FeaturePreset, IndexKind, Picture
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "gallery"
 SIZES = (10, 1000, 10_000, 100_000, 1_000_000)
@@ -35,6 +35,12 @@ def test_more_targets_never_cost_less(kind: IndexKind) -> None:
         assert smaller["lookup_ms"] <= larger["lookup_ms"]
         assert smaller["command_ms"] <= larger["command_ms"]
         assert 0 < smaller["memory_bytes"] <= larger["memory_bytes"]
+
+
+def test_compact_takes_less_of_the_store_and_nothing_else() -> None:
+    usual, compact = (asdict(estimated(5000, IndexKind.AUTO, preset)) for preset in FeaturePreset)
+    assert 0.3 < compact["store_bytes"] / usual["store_bytes"] < 0.8
+    assert {name for name in usual if usual[name] != compact[name]} == {"preset", "store_bytes"}
 
 
 def test_an_estimate_says_from_which_measurement_it_is() -> None:

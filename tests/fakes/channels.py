@@ -88,8 +88,14 @@ class FakeChannels:
         self._channel(name)
         del self.targets[name], self.kept[name], self._settings[name]
 
-    def estimate(self, *, targets: int, index: IndexKind = IndexKind.AUTO) -> ChannelEstimate:
-        return estimated(targets, index)  # it reads no channel
+    def estimate(
+        self,
+        *,
+        targets: int,
+        index: IndexKind = IndexKind.AUTO,
+        preset: FeaturePreset = FeaturePreset.STANDARD,
+    ) -> ChannelEstimate:
+        return estimated(targets, index, preset)  # it reads no channel
 
     def upgrade(
         self,

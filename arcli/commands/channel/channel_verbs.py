@@ -204,6 +204,7 @@ def estimate(
     ctx: typer.Context,
     targets: Annotated[int, typer.Option("--targets", metavar="N", min=1, help="How many targets.")],
     index: IndexOption = None,
+    preset: PresetOption = FeaturePreset.STANDARD,
 ) -> None:
     """Estimate what a channel of so many targets costs: disk, memory, time to build, time of a lookup.
 
@@ -213,7 +214,7 @@ def estimate(
     Example: arcli channel estimate --targets 100000
     """
     session = Session.of(ctx)
-    found = session.maintenance.estimate(targets=targets, index=index or IndexKind.AUTO)
+    found = session.maintenance.estimate(targets=targets, index=index or IndexKind.AUTO, preset=preset)
     session.record(asdict(found), name=found.index, lines=estimate_lines(found))
 
 

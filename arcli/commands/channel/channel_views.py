@@ -54,6 +54,7 @@ def estimate_lines(estimate: ChannelEstimate) -> list[tuple[str, object]]:
     disk = estimate.store_bytes + estimate.index_bytes
     return [
         ("targets", f"{estimate.targets:,}"),
+        ("preset", estimate.preset),
         ("index", f"{estimate.index}: {estimate.why}"),
         *([("advice", estimate.hint)] if estimate.hint else []),
         ("disk", f"{human_bytes(disk + estimate.picture_bytes)}; {human_bytes(disk)} without kept pictures"),
