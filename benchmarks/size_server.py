@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from arcli.engine import LocalGallery
@@ -32,9 +33,10 @@ Row = dict[str, Any]
 @contextmanager
 def served(data_dir: Path, channel: str) -> Iterator[tuple[Site, int]]:
     """Serve a channel; yield its address and the process."""
+    owner = f"shop{token_hex(4)}"  # another one each time: an interrupted run is begun again
     with Accounts(data_dir) as accounts, LocalGallery(data_dir) as gallery:
-        secret = accounts.add_account(username="shop").secretkey
-        gallery.set_channel(name=channel, changes={"owner": "shop"})
+        secret = accounts.add_account(username=owner).secretkey
+        gallery.set_channel(name=channel, changes={"owner": owner})
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as config:
         config.write("request_rate = 100000.0\nconnections_per_address = 1000\n")
         config.flush()
@@ -42,7 +44,7 @@ def served(data_dir: Path, channel: str) -> Iterator[tuple[Site, int]]:
         with subprocess.Popen([sys.executable, "-m", "arcli", *words], stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             url = json.loads(process.stdout.readline())["data"]["url"]
-            login = {"username": "shop", "secretkey": secret, "channel": channel}
+            login = {"username": owner, "secretkey": secret, "channel": channel}
             try:
                 yield Site(int(url.rpartition(":")[2]), login), process.pid
             finally:
