@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
 
 from arcli.errors import ArcliError, DataDamaged, DiskFull, Locked, MemoryLimit, StorageNotWritable
 from arcli.files import out_of_handles, too_many_open
@@ -38,17 +39,28 @@ _SENTENCES: dict[type[ArcliError], str] = {
 }
 
 
+_RAISED_WITHIN = "user-defined function raised exception"
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Raise SQLite's error about `path` as one of ours: DiskFull, Locked, DataDamaged …"""
     try:
         yield
     except sqlite3.Error as error:
+        if interrupted(error):
+            raise KeyboardInterrupt from error
         raise _of_sqlite(path, error) from error
     except MemoryError as error:
         raise MemoryLimit(f"not enough memory to read {path}", item=str(path)) from error
     except UnicodeDecodeError as error:  # a message of SQLite's that quotes what is damaged
         raise DataDamaged(f"{path} is damaged", item=str(path)) from error
+
+
+def interrupted(error: sqlite3.Error) -> bool:
+    """Say whether Ctrl-C came while SQLite was in a function of ours: of what that raises it passes on no
+    more than a sentence. Our functions raise nothing else, and signals arrive in the main thread."""
+    return str(error) == _RAISED_WITHIN and current_thread() is main_thread()
 
 
 def _of_sqlite(path: Path, error: sqlite3.Error) -> ArcliError:

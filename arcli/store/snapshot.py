@@ -16,7 +16,7 @@ from arcli.errors import ChannelNotFound, DataDamaged, QuotaExceeded
 from arcli.models import ListQuery
 from arcli.store.checksums import checksum
 from arcli.store.connections import STORE
-from arcli.store.faults import translated
+from arcli.store.faults import interrupted, translated
 from arcli.store.rows import (
     BLOBS,
     DAMAGED_TARGET,
@@ -196,6 +196,8 @@ class Snapshot:
         except UnicodeEncodeError:  # of a value that is no text: no target has it
             return []
         except sqlite3.OperationalError as error:  # a text that is none
+            if interrupted(error):
+                raise KeyboardInterrupt from error
             with as_bytes(self.connection):
                 for row in self.connection.execute(select, values):
                     target_row(channel, tuple(_text(value) for value in row))  # raises what names the target
@@ -272,13 +274,13 @@ def metadata_is(metadata: str | None, key: str, value: str) -> bool:
     Key and value come as JSON, which carries any argument a shell can pass. SQLite's own JSON functions
     refuse texts that Python accepts (NaN), and one such row would fail the whole listing.
     """
+    name, wanted = json.loads(key), json.loads(value)
     try:
         found = json.loads(metadata) if metadata is not None else None
+        if not isinstance(found, dict) or name not in found:
+            return False
+        item = found[name]
+        text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
     except (ValueError, RecursionError):
         return False
-    name, wanted = json.loads(key), json.loads(value)
-    if not isinstance(found, dict) or name not in found:
-        return False
-    item = found[name]
-    text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
     return bool(text == wanted)

@@ -12,6 +12,7 @@ from arcli.store.channel import ChannelStore
 from arcli.store.checksums import SealedTable, checksum, failing, of_columns
 from arcli.store.counts import Counts
 from arcli.store.database import PAGE_SIZE, Database
+from arcli.store.faults import interrupted
 from arcli.store.rows import BLOBS, DAMAGED_TARGET, SUMMED, target_row, unsealed
 from arcli.store.schema import COUNTED
 from arcli.store.snapshot import Snapshot
@@ -253,6 +254,8 @@ def _bad_rows(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
         except ArcliError as error:
             why = error.message
         except sqlite3.OperationalError as error:  # text that is not Unicode
+            if interrupted(error):
+                raise KeyboardInterrupt from error
             why = f"what is stored of it cannot be read: {error}"
         if why is not None:
             yield identifier.decode("utf-8", "replace"), why, DAMAGED_TARGET
