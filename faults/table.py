@@ -141,6 +141,11 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "a caller whose photo had waited long got back more than it had been charged, and went before others",
         "no more is given back than is left of it (50a6cbb)",
     ),
+    (
+        "steady",
+        "Ctrl-C while SQLite was in a function of arcli's was reported as a damaged store (exit status 9)",
+        "it is an interruption (130); nothing was lost",
+    ),
 )
 MARK = "<!-- results -->\n"  # of the page, after which it is written
 
