@@ -43,6 +43,12 @@ def line(sizes: Sequence[float], values: Sequence[float]) -> Line:
     return [float(f"{fixed:.4g}"), float(f"{each:.4g}")]
 
 
+def above(fixed: float, sizes: Sequence[float], values: Sequence[float]) -> Line:
+    """Return [fixed, each], where `fixed` is known and `each` has the least relative error."""
+    each = np.mean([(value - fixed) / size for size, value in zip(sizes, values, strict=True)])
+    return [fixed, float(f"{each:.4g}")]
+
+
 def tenfold(sizes: Sequence[float], values: Sequence[float]) -> Line:
     """Return [fixed, 0, more for each digit of the size]: a walk through a graph."""
     assert len(sizes) >= 3, "a slope takes three sizes"
@@ -101,8 +107,8 @@ def lists_at_size(kind: dict[str, Line], rows: Sequence[Row], known: Sequence[Ro
         for row in larger
     ]
     kind["open"] = line(sizes, [max(1.0, each) for each in opened])
-    files = [row["bytes"] for row in known] + [row["index_bytes_a_target"] * row["targets"] for row in larger]
-    kind["file"] = line([*(row["descriptors"] for row in known), *sizes], files)
+    fixed = kind["file"][0]  # tables of the lists, which only small files show
+    kind["file"] = above(fixed, sizes, [row["index_bytes_a_target"] * row["targets"] for row in larger])
     kind["build"] = line(sizes, [row["index_cpu_ms_a_target"] * row["targets"] for row in larger])
     return searches
 
