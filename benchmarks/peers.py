@@ -38,6 +38,7 @@ VOTED, PROBES, LISTS = (
 )  # ORB keypoints; lists searched of so many: the fewest with recall@10 >= .9
 PHASH_BITS = 12  # of 64 that may differ
 CHANNEL = "peers"
+WHEN = ("", "_warm")  # the first comparison with a target searches its picture for codes
 
 Row = dict[str, Any]
 Answer = tuple[str | None, float]
@@ -246,7 +247,8 @@ def main() -> None:
         for name, (make, find) in ways(gallery, Path(folder)).items():
             figures.append(measured(name, make, len(gallery), find, few if "brute" in name else photos))
             print(figures[-1], flush=True)
-        again = {"arcli_on_the_photos_of_brute_force": asked_all(Arcli(Path(folder), []).find, few)}
+        ours = Arcli(Path(folder), [])
+        again = {f"arcli_on_the_photos_of_brute_force{when}": asked_all(ours.find, few) for when in WHEN}
     heads = [
         "way",
         "photos",
