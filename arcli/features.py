@@ -63,6 +63,10 @@ class Features:
         """Return the strongest `count` keypoints."""
         return Features(self.keypoints[:count], self.codes[:count], self.image_size, self.preset)
 
+    def only(self, kept: npt.NDArray[np.bool_]) -> Features:
+        """Return the keypoints that (N,) `kept` marks."""
+        return Features(self.keypoints[kept], self.codes[kept], self.image_size, self.preset)
+
     def to_bytes(self) -> bytes:
         """Encode in the format of the preset, with a 10-byte header.
 

@@ -100,3 +100,59 @@ def test_only_even_areas_get_grain() -> None:
     even = cv2.morphologyEx(canvas, cv2.MORPH_GRADIENT, np.ones((9, 9), np.uint8)) == 0
     assert not changed[~even].any()
     assert (grained == _grained(canvas)).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_left_of_matches_is_what_would_be_matched(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    target = _codes(40, seed)
+    noise = rng.normal(
+        0, 35, (160, 64)
+    )  # four of the query for each of the target, as repeated patterns have
+    query = (target[np.arange(160) % 40] + noise).round().clip(-127, 127).astype(np.int8)
+    found = match(query, target, 0.9)
+    for share in (0.9, 0.6, 0.3, 0.0):
+        kept = rng.random(len(query)) < share
+        found, query = found.among(kept), query[kept]
+        again = match(query, target, 0.9)
+        assert found.query.tolist() == again.query.tolist()
+        assert found.target.tolist() == again.target.tolist()
+        assert found.ratio.tolist() == again.ratio.tolist()
+
+
+def _placed(picture: Features, shift: float, seed: int) -> Features:
+    """Return a picture's features elsewhere in a photo, codes a little changed."""
+    noise = np.random.default_rng(seed).normal(0, 6, picture.codes.shape)
+    codes = (picture.codes + noise).round().clip(-127, 127).astype(np.int8)
+    keypoints = picture.keypoints + np.array([shift, 0, 0, 0], np.float32)
+    return Features(keypoints, codes, (1600, 400), picture.preset)
+
+
+def test_a_verification_holds_for_what_is_kept_or_is_made_again() -> None:
+    pictures = [extract(textured(seed), max_side=400, max_keypoints=150) for seed in range(4)]
+    placed = [_placed(one, 400.0 * number, number) for number, one in enumerate(pictures)]
+    keypoints, codes = (
+        np.concatenate([getattr(one, name) for one in placed]) for name in ("keypoints", "codes")
+    )
+    photo = Features(keypoints, codes, (1600, 400), 1)
+    held = 0
+    for gone in range(4):
+        kept = np.ones(len(photo), bool)
+        start = sum(len(one) for one in placed[:gone])
+        kept[start : start + len(placed[gone])] = False
+        for number, target in enumerate(pictures):
+            whole = verify(photo, target)
+            left = whole.among(kept, whole.matches.among(kept))
+            again = verify(photo.only(kept), target)
+            if left is None:
+                continue
+            assert number != gone
+            held += 1
+            assert left.num_inliers == again.num_inliers
+            assert left.refusal is again.refusal
+            assert np.array_equal(left.inliers, again.inliers)
+            assert left.matches.query.tolist() == again.matches.query.tolist()
+            assert left.homography is not None
+            assert again.homography is not None
+            assert (left.homography == again.homography).all()
+    assert held > 6

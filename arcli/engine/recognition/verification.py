@@ -13,6 +13,7 @@ from arcli.engine.recognition.candidates import GalleryTarget, VerifiedCandidate
 from arcli.engine.recognition.photo_view import PhotoView
 from arcli.features import Features
 from arcli.vision.codes.compare import Verdict, judge
+from arcli.vision.matching.match import Matches
 from arcli.vision.matching.rectified_view import rectified_inliers
 from arcli.vision.matching.refine import moved, refine
 from arcli.vision.matching.verify import Verification, verify
@@ -29,10 +30,18 @@ from arcli.vision.scoring.score import is_borderline, score
 
 
 def verified(
-    view: PhotoView, query: Features, target: GalleryTarget, *, glance: bool = False
+    view: PhotoView,
+    query: Features,
+    target: GalleryTarget,
+    *,
+    glance: bool = False,
+    matches: Matches | None = None,
 ) -> VerifiedCandidate:
-    """Verify a target against `query`, keypoints of the view, and score it. glance: as in `verify`."""
-    found = verify(query, target.features, glance=glance)
+    """Verify a target against `query`, keypoints of the view, and score it.
+
+    glance, matches: as in `verify`.
+    """
+    found = verify(query, target.features, glance=glance, matches=matches)
     looks = _appearance(view, found, target)
     preset = target.features.preset
     value = score(found, preset, appearance=looks)

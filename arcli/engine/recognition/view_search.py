@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from itertools import islice, zip_longest
 
+import numpy as np
+import numpy.typing as npt
+
 from arcli.engine.recognition.candidates import GalleryTarget, RowVotes, SearchedChannel, VerifiedCandidate
 from arcli.engine.recognition.photo_view import PhotoView
 from arcli.engine.recognition.rivals import OPTIONS as RIVALS
@@ -26,8 +29,10 @@ from arcli.engine.recognition.verification import (
 from arcli.features import Features
 from arcli.models import FindOptions
 from arcli.vision.geometry import area, inside
+from arcli.vision.matching.match import Matches
 
 Voted = tuple[SearchedChannel, RowVotes]
+Key = tuple[str, int]  # of a target, as GalleryTarget.key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +104,8 @@ class ViewSearch:
         self._settled = cache(partial(settled, view))
         self._placed = cache(partial(placed, view))
         self._checked = cache(self._check)
+        self._known: dict[Key, VerifiedCandidate] = {}
+        self._matches: dict[Key, Matches] = {}
 
     def run(self, candidates: int | None) -> list[VerifiedCandidate]:
         """Accept the best, search again with the keypoints outside its place, until nothing is accepted.
@@ -121,7 +128,9 @@ class ViewSearch:
                 return accepted + rivals + [_passed_over(one) for one in found[1:]]
             if best.ambiguous:
                 rivals += [one for one in found if one.reason == "rival"]
-            query, targets = _unexplained(query, best, found), _hopeful(found)
+            kept = _unexplained(query, best, found)
+            query, targets = query.only(kept), _hopeful(found)
+            self._keep(kept)
 
     def others(self, found: Sequence[VerifiedCandidate]) -> list[VerifiedCandidate]:
         """Return the rest of the shortlist, verified, to be listed after `found`, an outcome of `run`."""
@@ -140,7 +149,7 @@ class ViewSearch:
         found = self._ranked(query, tried)
         relatives = self._relatives(found)
         if relatives:
-            more = [verified(self._view, query, target) for target in relatives]
+            more = [self._verified(query, target) for target in relatives]
             found = self._ranked(query, tried + more)
         return self._compared_with_unplaced(found)
 
@@ -168,7 +177,7 @@ class ViewSearch:
             if target.votes < enough and not (small and number < first):
                 return
             unlikely = self._may_stop and number >= self._tuning.likely
-            one = verified(self._view, query, target, glance=unlikely)
+            one = self._verified(query, target, glance=unlikely)
             certain = self._may_stop and is_certain(one, self._tuning)
             if certain and one.borderline:
                 one = self._settled(one)
@@ -180,6 +189,25 @@ class ViewSearch:
             if certain:
                 enough = max(enough, target.votes * self._tuning.rival_votes)
                 small = self._share(one) < self._tuning.fills
+
+    def _verified(self, query: Features, target: GalleryTarget, *, glance: bool = False) -> VerifiedCandidate:
+        """Verify a target against `query`, unless an earlier round did and nothing has changed for it."""
+        key = target.key
+        if key not in self._known:
+            matches = self._matches.get(key)
+            self._known[key] = verified(self._view, query, target, glance=glance, matches=matches)
+        return self._known[key]
+
+    def _keep(self, kept: npt.NDArray[np.bool_]) -> None:
+        """Go on with the (N,) `kept` keypoints of the query: what is known of targets that lie elsewhere
+        holds as it is, and no target is matched again."""
+        known, self._known = self._known, {}
+        before = self._matches | {key: one.verification.matches for key, one in known.items()}
+        self._matches = {key: matches.among(kept) for key, matches in before.items()}
+        for key, one in known.items():
+            same = one.verification.among(kept, self._matches[key])
+            if same is not None:
+                self._known[key] = replace(one, verification=same)
 
     def _check(self, query: Features, one: VerifiedCandidate) -> VerifiedCandidate:
         return checked(self._view, one, partial(self._placed, query, one))
@@ -286,8 +314,10 @@ def _passed_over(candidate: VerifiedCandidate) -> VerifiedCandidate:
     return candidate if candidate.reason is not None else replace(candidate, reason="beyond_limit")
 
 
-def _unexplained(query: Features, best: VerifiedCandidate, found: Sequence[VerifiedCandidate]) -> Features:
-    """Return the query keypoints outside the place of `best`, and those inside that support a target
+def _unexplained(
+    query: Features, best: VerifiedCandidate, found: Sequence[VerifiedCandidate]
+) -> npt.NDArray[np.bool_]:
+    """Return (N,) which query keypoints are outside the place of `best`, or inside and support a target
     beside it: a target that covers it, or that it covers, lies mostly within its place."""
     assert best.place is not None
     kept = ~inside(query.keypoints[:, :2], best.place)
@@ -295,4 +325,4 @@ def _unexplained(query: Features, best: VerifiedCandidate, found: Sequence[Verif
         if beside(one, best):
             kept[one.evidence] = True
     kept[best.evidence] = False
-    return Features(query.keypoints[kept], query.codes[kept], query.image_size, query.preset)
+    return kept

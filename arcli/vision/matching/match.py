@@ -10,17 +10,40 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matches:
-    """M matches, best ratio first: query and target are (M,) indices, ratio is (M,) distance to runner-up."""
+    """M matches, best ratio first: query and target are (M,) indices, ratio is (M,) distance to runner-up.
+    spare: the same of matches that are left out because another one of the same target keypoint is better."""
 
     query: npt.NDArray[np.intp]
     target: npt.NDArray[np.intp]
     ratio: npt.NDArray[np.float32]
+    spare: Matches | None = None
 
     def __len__(self) -> int:
         return len(self.query)
 
+    def among(self, kept: npt.NDArray[np.bool_]) -> Matches:
+        """Return what `match` finds with the (N,) query keypoints that are `kept` alone."""
+        both = [self] if self.spare is None else [self, self.spare]
+        query, target, ratio = (
+            np.concatenate([getattr(each, name) for each in both]) for name in ("query", "target", "ratio")
+        )
+        stays = kept[query]
+        number = np.cumsum(kept) - 1
+        query, target, ratio = number[query[stays]], target[stays], ratio[stays]
+        order = np.lexsort((query, ratio))
+        return _each_target_once(query[order], target[order], ratio[order])
+
 
 NO_MATCHES = Matches(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0, np.float32))
+
+
+def _each_target_once(
+    query: npt.NDArray[np.intp], target: npt.NDArray[np.intp], ratio: npt.NDArray[np.float32]
+) -> Matches:
+    """Return matches that are sorted by ratio without those of a target keypoint that an earlier one has."""
+    best = np.zeros(len(query), bool)
+    best[np.unique(target, return_index=True)[1]] = True
+    return Matches(query[best], target[best], ratio[best], Matches(query[~best], target[~best], ratio[~best]))
 
 
 def match(query: npt.NDArray[np.int8], target: npt.NDArray[np.int8], ratio: float) -> Matches:
@@ -36,9 +59,7 @@ def match(query: npt.NDArray[np.int8], target: npt.NDArray[np.int8], ratio: floa
     quotient = np.sqrt((first + same) / np.maximum(second + same, 1e-6))
     order = np.flatnonzero(quotient <= ratio)
     order = order[np.argsort(quotient[order], kind="stable")]
-    _, keep = np.unique(nearest[order], return_index=True)
-    order = order[np.sort(keep)]
-    return Matches(order, nearest[order], quotient[order].astype(np.float32))
+    return _each_target_once(order, nearest[order], quotient[order].astype(np.float32))
 
 
 def squared_distances(query: npt.NDArray[np.int8], target: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:

@@ -58,49 +58,75 @@ class Refusal(StrEnum):
 class Verification:
     """What verification found. All fields are always set: what was not reached is None or empty.
 
-    matches: M tentative ones. inliers: (M,) bool. num_inliers: inliers at distinct places. homography:
-    (3, 3) float64, target to query, both in pixels at extraction size. quad: (4, 2) in query pixels at
-    extraction size, clockwise from the target's top-left. refusal: None when it holds.
+    matches: M tentative ones. inliers: (M,) bool. basis: (M,) bool, the matches on which homography and
+    inliers rest: without any other match they would be the same. num_inliers: inliers at distinct places.
+    homography: (3, 3) float64, target to query, both in pixels at extraction size. quad: (4, 2) in query
+    pixels at extraction size, clockwise from the target's top-left. refusal: None when it holds.
     """
 
     matches: Matches
     inliers: npt.NDArray[np.bool_]
+    basis: npt.NDArray[np.bool_]
     num_inliers: int
     homography: npt.NDArray[np.float64] | None
     quad: npt.NDArray[np.float64] | None
     refusal: Refusal | None
 
+    def among(
+        self, kept: npt.NDArray[np.bool_], matches: Matches, options: VerifyOptions = OPTIONS
+    ) -> Verification | None:
+        """Return what `verify` finds with the (N,) query keypoints that are `kept` alone; None if only that
+        can tell: the basis is not all kept, or others take the place of matches that are not.
+
+        matches: `self.matches.among(kept)`.
+        """
+        stays = kept[self.matches.query]
+        most = options.agreement.most
+        more = len(matches) > stays.sum() or (len(stays) > most and not stays[:most].all())
+        if more or self.basis[~stays].any():
+            return None
+        return replace(self, matches=matches, inliers=self.inliers[stays], basis=self.basis[stays])
+
 
 def verify(
-    query: Features, target: Features, options: VerifyOptions = OPTIONS, *, glance: bool = False
+    query: Features,
+    target: Features,
+    options: VerifyOptions = OPTIONS,
+    *,
+    glance: bool = False,
+    matches: Matches | None = None,
 ) -> Verification:
     """Match two pictures' features and fit a homography.
 
     glance: first look at a quarter of what tells; a target that seems not to be there is refused by that.
+    matches: those of these features, where they are known.
 
     The largest group of matches that agree in position, scale and angle goes to MAGSAC++ (Barath et al.,
     CVPR 2020); all matches within `ransac_th` of its homography that agree with it are the inliers.
     Never raises; equal input gives equal output.
     """
     if glance and not _promising(query, target, options):
-        return Verification(NO_MATCHES, np.zeros(0, bool), 0, None, None, Refusal.NO_HOMOGRAPHY)
-    matches = match(query.codes, target.codes, options.ratio)
+        nothing = np.zeros(0, bool)
+        return Verification(NO_MATCHES, nothing, nothing, 0, None, None, Refusal.NO_HOMOGRAPHY)
+    if matches is None:
+        matches = match(query.codes, target.codes, options.ratio)
     no_inliers = np.zeros(len(matches), bool)
     if len(matches) < max(4, options.min_matches):
-        return Verification(matches, no_inliers, 0, None, None, Refusal.TOO_FEW_MATCHES)
+        return Verification(matches, no_inliers, ~no_inliers, 0, None, None, Refusal.TOO_FEW_MATCHES)
     seen, known = query.keypoints[matches.query], target.keypoints[matches.target]
-    homography = _fit(seen, known, options)
+    homography, basis = _fit(seen, known, options)
     if homography is None:
-        return Verification(matches, no_inliers, 0, None, None, Refusal.NO_HOMOGRAPHY)
+        return Verification(matches, no_inliers, basis, 0, None, None, Refusal.NO_HOMOGRAPHY)
     inliers = supporters(homography, seen, known, options)
+    basis |= inliers
     count = min(places(known[inliers, :2]), places(seen[inliers, :2]))
     quad, weight = geometry.project(homography, geometry.corners(target.image_size))
     if (weight <= 0).any() or not geometry.plausible(
         quad, query.image_size, min_area=options.min_area, max_stretch=options.max_stretch
     ):
-        return Verification(matches, inliers, count, homography, None, Refusal.IMPLAUSIBLE_QUAD)
+        return Verification(matches, inliers, basis, count, homography, None, Refusal.IMPLAUSIBLE_QUAD)
     refusal = Refusal.TOO_FEW_INLIERS if count < options.min_inliers else None
-    return Verification(matches, inliers, count, homography, quad, refusal)
+    return Verification(matches, inliers, basis, count, homography, quad, refusal)
 
 
 def _promising(query: Features, target: Features, options: VerifyOptions) -> bool:
@@ -115,18 +141,19 @@ def _promising(query: Features, target: Features, options: VerifyOptions) -> boo
 
 def _fit(
     seen: npt.NDArray[np.float32], known: npt.NDArray[np.float32], options: VerifyOptions
-) -> npt.NDArray[np.float64] | None:
-    """Fit a homography to the largest group of (M, 4) matched keypoints, then to all that are near it.
+) -> tuple[npt.NDArray[np.float64] | None, npt.NDArray[np.bool_]]:
+    """Fit a homography to the largest group of (M, 4) matched keypoints, then to all that are near it; also
+    return (M,) which were fitted.
 
     The group ends where a similarity no longer approximates a tilted plane; the second fit reaches further.
     """
     group = largest_group(seen, known, options.agreement)
     first, _ = find_homography(known[group, :2], seen[group, :2], options.ransac_th)
     if first is None:
-        return None
+        return None, group
     wide = supporters(first, seen, known, replace(options, ransac_th=3 * options.ransac_th))
     second, _ = find_homography(known[wide, :2], seen[wide, :2], options.ransac_th)
-    return first if second is None else second
+    return first if second is None else second, group | wide
 
 
 def supporters(
