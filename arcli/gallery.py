@@ -224,13 +224,7 @@ class Maintenance(Protocol):
         """Do what `verify` does, and rebuild derived files that are damaged."""
         ...
 
-    def estimate(
-        self,
-        *,
-        targets: int,
-        index: IndexKind = IndexKind.AUTO,
-        preset: FeaturePreset = FeaturePreset.STANDARD,
-    ) -> ChannelEstimate:
+    def estimate(self, *, targets: int, index: IndexKind, preset: FeaturePreset) -> ChannelEstimate:
         """Return what a channel of so many targets is expected to cost. Raises UsageError."""
         ...
 

@@ -119,13 +119,7 @@ class LocalAdmin:
 
         return repair(self._channels, channel)
 
-    def estimate(
-        self,
-        *,
-        targets: int,
-        index: IndexKind = IndexKind.AUTO,
-        preset: FeaturePreset = FeaturePreset.STANDARD,
-    ) -> ChannelEstimate:
+    def estimate(self, *, targets: int, index: IndexKind, preset: FeaturePreset) -> ChannelEstimate:
         return estimated(targets, index, preset)
 
 

@@ -197,7 +197,7 @@ class Snapshot:
             return []
         except sqlite3.OperationalError as error:  # a text that is none
             if interrupted(error):
-                raise KeyboardInterrupt from error
+                raise
             with as_bytes(self.connection):
                 for row in self.connection.execute(select, values):
                     target_row(channel, tuple(_text(value) for value in row))  # raises what names the target

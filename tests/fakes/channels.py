@@ -88,13 +88,7 @@ class FakeChannels:
         self._channel(name)
         del self.targets[name], self.kept[name], self._settings[name]
 
-    def estimate(
-        self,
-        *,
-        targets: int,
-        index: IndexKind = IndexKind.AUTO,
-        preset: FeaturePreset = FeaturePreset.STANDARD,
-    ) -> ChannelEstimate:
+    def estimate(self, *, targets: int, index: IndexKind, preset: FeaturePreset) -> ChannelEstimate:
         return estimated(targets, index, preset)  # it reads no channel
 
     def upgrade(

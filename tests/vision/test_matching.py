@@ -106,9 +106,8 @@ def test_only_even_areas_get_grain() -> None:
 def test_what_is_left_of_matches_is_what_would_be_matched(seed: int) -> None:
     rng = np.random.default_rng(seed)
     target = _codes(40, seed)
-    noise = rng.normal(
-        0, 35, (160, 64)
-    )  # four of the query for each of the target, as repeated patterns have
+    noise = rng.normal(0, 35, (160, 64))
+    # four of the query for each of the target, as repeated patterns have
     query = (target[np.arange(160) % 40] + noise).round().clip(-127, 127).astype(np.int8)
     found = match(query, target, 0.9)
     for share in (0.9, 0.6, 0.3, 0.0):

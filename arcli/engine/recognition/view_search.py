@@ -286,7 +286,7 @@ class ViewSearch:
         return 0.0 if one.place is None else area(one.place) / (width * height)
 
 
-def _key(entry: Voted) -> tuple[str, int]:
+def _key(entry: Voted) -> Key:
     """Return what identifies a target of a shortlist, as GalleryTarget.key."""
     channel, (row_id, _) = entry
     return channel.name, row_id

@@ -255,7 +255,7 @@ def _bad_rows(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
             why = error.message
         except sqlite3.OperationalError as error:  # text that is not Unicode
             if interrupted(error):
-                raise KeyboardInterrupt from error
+                raise
             why = f"what is stored of it cannot be read: {error}"
         if why is not None:
             yield identifier.decode("utf-8", "replace"), why, DAMAGED_TARGET
