@@ -89,7 +89,9 @@ def test_ctrl_c_in_a_function_that_sqlite_calls(words: str, home: Path) -> None:
     assert struck(home, words.replace("CHANNEL", "sealed"), [], "checksum").returncode == 0
     calls = int((home / "calls").read_text())
     assert calls > 0
-    for strike in {1, (calls + 1) // 2, calls}:
+    # In the first half: how many calls there are depends on the pictures that `add` writes at a time, which
+    # is a matter of who is faster (175 to 245 for these ten).
+    for strike in {1, (calls + 3) // 4, (calls + 1) // 2}:
         ran = struck(home, words.replace("CHANNEL", f"sealed{strike}"), [strike], "checksum")
         assert (ran.returncode, ran.stderr.count("error: ")) == (130, 1), (strike, ran)
         assert "error: interrupted" in ran.stderr, (strike, ran)
