@@ -127,7 +127,8 @@ def memory(data_dir: Path, channel: str, photos: Sequence[Row]) -> Row:
         "import sys; from pathlib import Path; from arcli.engine import LocalGallery;"
         "from arcli.models import FindOptions, Picture;"
         "g = LocalGallery(Path(sys.argv[1]));"
-        f"[g.find(picture=Picture.from_path(p), channels=['{channel}'], options=FindOptions(count=False))"
+        "options = FindOptions(count=False, jobs=1);"
+        f"[g.find(picture=Picture.from_path(p), channels=['{channel}'], options=options)"
         " for p in sys.argv[2:]];"
         "print(open('/proc/self/status').read())"
     )

@@ -156,7 +156,7 @@ FACTS = {
         "_COPIES _END _FILLERS _HEADER _HEADROOM _HEIGHT _INCREMENTAL _LINK_BYTES _LONGS _MMAP_THRESHOLD "
         "_NODE_OVERHEAD _ORIENTATION _PHOTOMETRIC _PLANAR _RAW_BITS _ROWS _SAMPLES _SHORTS _SHOWN _STRIPS "
         "_TILES _TILE_HEIGHT _TILE_WIDTH _LOCKED_BYTE _TRIM_THRESHOLD _WIDTH "
-        "KEYS_PER_ROW _CARRIER _LOCK"
+        "KEYS_PER_ROW _BULLSEYE _CARRIER _LOCK"
     ),
     "a protocol's codes, statuses and limits": (
         "BLACK FRESHNESS LARGEST_PAGE MOST_BODY_BYTES MOST_CHANNELS MOST_PICTURES MOST_PICTURE_BYTES "
@@ -212,7 +212,6 @@ PLAIN = {*range(5), 8, 10, 16, 32, 64, 100, 127, 128, 255, 256, 360, 1000, 1024,
 """Halves and wholes, powers of two and ten, gray levels, a circle; 1/100 bounds what is divided."""
 FACTS_IN_FUNCTIONS: dict[str, dict[str, list[float]]] = {
     "a code's marks, a file format's or a library's own numbers": {
-        "matrix.py": [5],
         "search.py": [7, 0.125],
         "pillow.py": [5, 6, 12, 20],
         "png_rows.py": [12, 24, 25, 28],

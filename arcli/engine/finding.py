@@ -20,6 +20,7 @@ from arcli.timings import PhaseTimes, phase, recording
 from arcli.vision.decoding.decode import Decoded, decode
 from arcli.vision.decoding.limits import LOCAL, DecodeLimits
 from arcli.vision.features.presets import load_preset
+from arcli.vision.opencv import many_threads
 from arcli.vision.scoring.score import HIGHEST_THRESHOLD, default_threshold
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def find(
     limits: DecodeLimits = LOCAL,
 ) -> FindResult:
     """Look one photo up. Raises a PictureRefused, Busy; ChannelFailed for a channel that cannot be read."""
-    with recording() as times:
+    with recording() as times, many_threads(options.jobs):
         with phase("decode"):
             photo = read_photo(picture, options, limits)
         with naming(picture.name), searched(channels, limit=options.limit) as opened:

@@ -26,6 +26,7 @@ class Effort(StrEnum):
 class FindOptions:
     """How to look photos up. `limit`: targets per photo (None: all); `candidates`: how many others to report.
 
+    `jobs`: photos at a time, and threads of a photo that is looked up alone; None: as many as processors.
     `day`: the day on which the lookup is counted; None: today in UTC. `sound_only`: channels that cannot be
     read are skipped, provided that others can.
     """

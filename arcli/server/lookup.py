@@ -30,7 +30,7 @@ async def find_photo(
     searched = await service.quick.run(_searched, service, principal, channels)
     for _ in range(_TRIES):
         try:
-            asked = replace(options, sound_only=channels is None, day=service.options.today())
+            asked = replace(options, jobs=1, sound_only=channels is None, day=service.options.today())
             work = partial(_find, service, content, searched, asked)
             result = await service.photos.run(address, work, slow=asks_for_much(options))
         except ChannelNotFound:

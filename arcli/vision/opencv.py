@@ -1,14 +1,19 @@
-"""OpenCV as arcli uses it: silent, and one thread per call (callers run their own processes and threads)."""
+"""OpenCV as arcli uses it: silent, one thread a call beside other calls, more for one that is alone."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
 import cv2
+
+from arcli.system import processors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +27,20 @@ class MemoryOptions:
     arenas: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadOptions:
+    """most (1 to 8): threads of a lookup that is alone. With two it takes .82 of the time and 1.13 times the
+    processor's (docs/appendix/recognition.md, "Time"): they help who waits, and would hurt beside others.
+    """
+
+    most: int = 4
+
+
 MEMORY = MemoryOptions()
+THREADS = ThreadOptions()
 
 
-__all__ = ["cv2", "prepare"]
+__all__ = ["cv2", "many_threads", "prepare"]
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # glibc's malloc.h
 
@@ -40,6 +55,42 @@ def prepare() -> None:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     cv2.setNumThreads(1)
     _keep_memory()
+
+
+class _Calls:
+    """The calls of this process that would use more threads. OpenCV has one number of threads for all, which
+    a program that uses arcli as a library may have set; it is as before when no call is left."""
+
+    def __init__(self) -> None:
+        self._guard, self._running, self._usual = threading.Lock(), 0, 1
+
+    def begin(self, most: int) -> None:
+        with self._guard:
+            self._running += 1
+            if self._running == 1:
+                self._usual = cv2.getNumThreads()
+            cv2.setNumThreads(most if self._running == 1 else 1)
+
+    def end(self) -> None:
+        with self._guard:
+            self._running -= 1
+            cv2.setNumThreads(1 if self._running else self._usual)
+
+
+_CALLS = _Calls()
+
+
+@contextmanager
+def many_threads(most: int | None) -> Iterator[None]:
+    """Have OpenCV use up to `most` threads within, as many as there are processors if None, until another
+    call begins: beside others each has one. The results do not depend on it.
+    """
+    prepare()
+    _CALLS.begin(min(processors() if most is None else most, THREADS.most))
+    try:
+        yield
+    finally:
+        _CALLS.end()
 
 
 def _keep_memory() -> None:

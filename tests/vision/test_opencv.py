@@ -6,9 +6,14 @@ import os
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from arcli.vision.features.extract import raw_features
+from arcli.vision.opencv import cv2, many_threads, prepare
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples" / "gallery"
 
@@ -67,3 +72,41 @@ def test_importing_sets_nothing_and_the_first_picture_does_once() -> None:
         [sys.executable, "-c", IMPORT_THEN_DECODE, picture], capture_output=True, text=True, check=True
     )
     assert ran.stdout.splitlines() == ["2", "1", "2"]
+
+
+def sample() -> np.ndarray:
+    return np.asarray(cv2.imread(str(next(SAMPLES.glob("*.jpg"))), cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
+def test_a_call_that_is_alone_has_more_threads_and_finds_the_same() -> None:
+    gray = sample()
+
+    def found() -> tuple[bytes, bytes]:
+        keypoints, descriptors = raw_features(gray, 500)
+        return keypoints.tobytes(), descriptors.tobytes()
+
+    prepare()
+    usual, seen = cv2.getNumThreads(), []
+    with many_threads(1):
+        seen.append((cv2.getNumThreads(), found()))
+    with many_threads(3):
+        seen.append((cv2.getNumThreads(), found()))
+        with many_threads(3):
+            seen.append((cv2.getNumThreads(), found()))
+        seen.append((cv2.getNumThreads(), found()))
+    assert [threads for threads, _ in seen] == [1, 3, 1, 1]
+    assert {result for _, result in seen} == {seen[0][1]}
+    assert cv2.getNumThreads() == usual
+
+
+def test_calls_that_come_and_go_change_no_result() -> None:
+    """The number of threads is one for the process, and changes while calls run."""
+    gray = sample()
+    alone = raw_features(gray, 500)[1]
+
+    def work(number: int) -> bool:
+        with many_threads(2 + number % 2):
+            return bool(np.array_equal(raw_features(gray, 500)[1], alone))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert all(pool.map(work, range(60)))

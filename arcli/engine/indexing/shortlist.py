@@ -24,13 +24,14 @@ INDEX_FOLDER = "index"
 class EarlyOptions:
     """When the strongest keypoints of a photo decide, and the others do not search a large index.
 
-    descriptors (200,000 to 10 M): from so many on, 5,000 targets; below, a search takes 5 ms. voters (50 to
+    descriptors (200,000 to 10 M): from so many on, 1,000 targets; below, a search takes 5 ms. voters (50 to
     200): that search first. votes (2 to 8), lead (2 to 5): what the first target must have of them, and how
     many times the second's. In 10,000 targets that was so for 61 of 100 photos of the sets, and each time it
-    was the right one; with 64 voters one of 68 was not.
+    was the right one; with 64 voters one of 68 was not. In 3,274 targets 407 photos and 300 negatives get the
+    same answers, to the last digit, as with all voters.
     """
 
-    descriptors: int = 1_000_000
+    descriptors: int = 200_000
     voters: int = 100
     votes: float = 4.0
     lead: float = 3.0

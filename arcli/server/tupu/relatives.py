@@ -42,7 +42,7 @@ class TupuLookup:
         picture = self._service.readable(content)
         most = self._service.options.tupu_relatives
         day = self._service.options.today()
-        options = FindOptions(limit=1, candidates=most, metadata=False, sound_only=True, day=day)
+        options = FindOptions(limit=1, candidates=most, metadata=False, jobs=1, sound_only=True, day=day)
         try:
             result = self._service.gallery.find(picture=picture, channels=channels, options=options)
         except TooFewFeatures:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,9 @@ _DATA_MATRIX = (*range(10, 27, 2), *range(32, 53, 4), *range(64, 105, 8))  # mod
 _AZTEC = range(15, 102, 2)
 _PDF417 = range(86, 240, 17)  # modules across, of 1 to 10 columns of data
 _START, _STOP = ("11111111010101000", "111111101000101001")
+_ENDS = np.array([bit == "1" for bit in _START + _STOP])
 _RINGS = np.maximum(*np.abs(np.mgrid[-4:5, -4:5])) % 2 == 0
+_BULLSEYE = len(_RINGS) // 2  # modules from the middle one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,31 +92,42 @@ def _readings(gray: Pixels, box: Box) -> Iterator[MatrixCode]:
     x, y, width, height = box
     part = gray[y : y + height, x : x + width]
     quad = np.add(geometry.corners((width, height)), (x, y))
-    if max(width, height) < OPTIONS.square * min(width, height):
-        yield from _shown(part, quad, ((n, n) for n in _DATA_MATRIX), _is_data_matrix)
-        yield from _shown(part, quad, ((n, n) for n in _AZTEC), _is_aztec)
-    for turned in (False, True):
-        wide, tall = (height, width) if turned else (width, height)
-        shapes = ((max(1, round(tall * n / wide)), n) for n in _PDF417)
-        yield from _shown(part, quad, (shape[::-1] if turned else shape for shape in shapes), _is_pdf417)
-
-
-def _shown(
-    part: Pixels,
-    quad: geometry.Points,
-    shapes: Iterable[tuple[int, int]],
-    has_marks: Callable[[Mask], bool],
-) -> Iterator[MatrixCode]:
     low, high = np.quantile(part, [OPTIONS.tails, 1 - OPTIONS.tails])
     if high - low < OPTIONS.contrast:
         return
-    height, width = part.shape
+    dark = part < (low + high) / 2
+    shapes = list[tuple[int, int]]()
+    if max(width, height) < OPTIONS.square * min(width, height):
+        shapes += [(n, n) for n in _DATA_MATRIX if _reads(dark, n, n, _is_data_matrix)]
+        shapes += [(n, n) for n in _AZTEC if _reads(dark, n, n, _is_aztec, _BULLSEYE)]
+    for turned in (False, True):
+        wide, tall = (height, width) if turned else (width, height)
+        sizes = [(max(1, round(tall * n / wide)), n) for n in _PDF417]
+        ordered = (size[::-1] if turned else size for size in sizes)
+        shapes += [size for size in ordered if _reads(dark, *size, _is_pdf417)]
     for rows, columns in shapes:
-        if min(height / rows, width / columns) < OPTIONS.cell:
-            continue
-        down, across = ((np.arange(n) + 0.5) * side / n for n, side in ((rows, height), (columns, width)))
-        if has_marks(part[np.ix_(down.astype(int), across.astype(int))] < (low + high) / 2):
-            yield MatrixCode(quad, *_middles(part, rows, columns))
+        yield MatrixCode(quad, *_middles(part, rows, columns))
+
+
+def _reads(
+    dark: Mask, rows: int, columns: int, has_marks: Callable[[Mask], bool], margin: int | None = None
+) -> bool:
+    """Say whether a part, read as so many modules, has the marks of a code.
+
+    margin: of the modules only those within so many of the middle one are looked at.
+    """
+    height, width = dark.shape
+    if min(height / rows, width / columns) < OPTIONS.cell:
+        return False
+    down, across = (
+        ((_near_middle(n, margin) + 0.5) * side / n).astype(int)
+        for n, side in ((rows, height), (columns, width))
+    )
+    return has_marks(dark[down[:, None], across])
+
+
+def _near_middle(count: int, margin: int | None) -> npt.NDArray[np.intp]:
+    return np.arange(count) if margin is None else np.arange(count // 2 - margin, count // 2 + margin + 1)
 
 
 def _middles(part: Pixels, rows: int, columns: int) -> tuple[Plane, float]:
@@ -135,19 +148,18 @@ def _is_data_matrix(dark: Mask) -> bool:
     return False
 
 
-def _is_aztec(dark: Mask) -> bool:
-    middle = len(dark) // 2
-    seen = dark[middle - 4 : middle + 5, middle - 4 : middle + 5]
-    return bool((seen == _RINGS).mean() >= OPTIONS.marks)
+def _is_aztec(middle: Mask) -> bool:
+    """Dark and light squares stand one in another around the middle."""
+    return bool((middle == _RINGS).mean() >= OPTIONS.marks)
 
 
 def _is_pdf417(dark: Mask) -> bool:
-    """All rows begin and end alike."""
-    for turns in range(4):
-        shares = np.rot90(dark, turns).mean(0)
+    """All rows begin and end alike, whichever way up the code is."""
+    across, down = dark.mean(0), dark.mean(1)
+    for shares in (across, down, across[::-1], down[::-1]):
         if len(shares) < _PDF417[0]:
             continue
-        ends = np.r_[shares[: len(_START)], shares[-len(_STOP) :]] > 0.5
-        if (ends == np.array([bit == "1" for bit in _START + _STOP])).mean() >= OPTIONS.marks:
+        ends = np.concatenate([shares[: len(_START)], shares[-len(_STOP) :]]) > 0.5
+        if (ends == _ENDS).mean() >= OPTIONS.marks:
             return True
     return False

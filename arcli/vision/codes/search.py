@@ -202,37 +202,40 @@ def _modules(gray: Pixels, quad: npt.NDArray[np.float32], number: int) -> tuple[
 
 def _bar_codes(gray: Pixels) -> list[Code]:
     """Find places where all bars run in one direction, and read across them."""
-    mask, angle = _one_way(gray)
+    mask, one, other = _one_way(gray)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     found = []
     for label in range(1, count):
-        if boxes[label, cv2.CC_STAT_AREA] < 2 * OPTIONS.window**2:
+        left, top, width, height, size = boxes[label].tolist()
+        if size < 2 * OPTIONS.window**2:
             continue
-        here = labels == label
-        code = _bar_code(gray, here, float(np.median(angle[here])))
+        box = np.s_[top : top + height, left : left + width]
+        y, x = np.nonzero(labels[box] == label)
+        angles = 0.5 * np.arctan2(one[box][y, x], other[box][y, x]) % np.pi
+        code = _bar_code(gray, np.c_[x + left, y + top], float(np.median(angles)))
         if code is not None:
             found.append(code)
     return found
 
 
-def _one_way(gray: Pixels) -> tuple[npt.NDArray[np.bool_], Plane]:
-    """Return where gradients have one direction and are strong, and that direction in radians, 0 to pi."""
+def _one_way(gray: Pixels) -> tuple[npt.NDArray[np.bool_], Plane, Plane]:
+    """Return where gradients have one direction and are strong, and sine and cosine of twice its angle, both
+    in the same unit."""
     plane = gray.astype(np.float32)
     dx, dy = (cv2.Sobel(plane, cv2.CV_32F, *order, scale=0.125) for order in ((1, 0), (0, 1)))
     box = (OPTIONS.window, OPTIONS.window)
     xx, yy, xy = (cv2.boxFilter(product, -1, box) for product in (dx * dx, dy * dy, dx * dy))
-    total = xx + yy
-    coherence = np.sqrt((xx - yy) ** 2 + 4 * xy * xy) / np.maximum(total, 1e-3)
+    total, apart, twice = xx + yy, xx - yy, 2 * xy
+    coherence = np.sqrt(apart**2 + 4 * xy * xy) / np.maximum(total, 1e-3)
     mean, squares = cv2.boxFilter(plane, -1, box), cv2.boxFilter(plane * plane, -1, box)
     strong = np.sqrt(np.maximum(squares - mean * mean, 0)) > OPTIONS.contrast
-    return (coherence > OPTIONS.coherence) & strong, np.asarray(0.5 * np.arctan2(2 * xy, xx - yy) % np.pi)
+    return (coherence > OPTIONS.coherence) & strong, np.asarray(twice), np.asarray(apart)
 
 
-def _bar_code(gray: Pixels, here: npt.NDArray[np.bool_], angle: float) -> Code | None:
-    """Return the bar code in a region whose gradients point to `angle`; None if it is not one."""
-    y, x = np.nonzero(here)
+def _bar_code(gray: Pixels, points: npt.NDArray[np.intp], angle: float) -> Code | None:
+    """Return the bar code in a region, (N, 2) points, whose gradients point to `angle`; None if it is not
+    one."""
     along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
-    points = np.c_[x, y]
     low, high = (points @ along).min() - OPTIONS.window, (points @ along).max() + OPTIONS.window
     top, bottom = np.quantile(points @ across, [OPTIONS.core, 1 - OPTIONS.core])
     width, height = int(high - low), int(bottom - top)

@@ -115,14 +115,15 @@ def open_picture(data: bytes, name: str) -> tuple[Image.Image, PictureHeader]:
         what, advice = what_else(data[:1024])
         raise UnreadablePicture(f"{name}: this is {what}", hint=advice, item=name)
     with refusing(kind, name):
-        _screen(data, kind)
+        scans = _scans(data) if kind is PictureFormat.JPEG else 1
+        _screen(data, kind, scans)
         image = _opener(kind, name)(io.BytesIO(data))
         strips = strips_of(image, data)
         return image, PictureHeader(
             format=kind,
             size=image.size,
             mode=image.mode,
-            scans=sum(map(data.count, SCANS)) if kind is PictureFormat.JPEG else 1,
+            scans=scans,
             progressive=bool(image.info.get("progressive")),
             profile=image.info.get("icc_profile") or b"",
             white_is_zero=getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0,
@@ -180,9 +181,15 @@ def _teach_tiff(plugin: Any) -> None:
             plugin.OPEN_INFO.setdefault((order, 5, (1,), 1, (8,) * 5, (alpha,)), ("CMYK", "CMYKX"))
 
 
-def _screen(data: bytes, kind: PictureFormat) -> None:
+def _scans(data: bytes) -> int:
+    """Return how many scans a JPEG has at most. Linear in its size."""
+    most = data.count(SCANS[0][:3])  # what they all begin with
+    return most if most <= 1 else sum(map(data.count, SCANS))
+
+
+def _screen(data: bytes, kind: PictureFormat, scans: int) -> None:
     """Refuse files that no decoder should be given. Raises ValueError; linear in the size of the file."""
-    if kind is PictureFormat.JPEG and (scans := sum(map(data.count, SCANS))) > DECODING.scans:
+    if scans > DECODING.scans:
         raise ValueError(f"it has {scans:,} scans, over {DECODING.scans}")
     if (block := _BLOCKS.get(kind)) and (blocks := data.count(block)) > DECODING.blocks:
         raise ValueError(f"it has {blocks:,} blocks of metadata, over {DECODING.blocks}")
