@@ -24,11 +24,13 @@ _FORMAT = 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanOptions:
     """block (2048 to 8192; all equally fast): codes compared at once; 500 queries x 4096 float32 are 8 MB.
-    groups (16 to 256): the maxima of so many interleaved parts of a block are a lower bound of its k best
-    scores.
+    bounded_block (256 to 1024): the same where bounds are known, so that no maxima are taken of a block; 400
+    queries x 512 float32 stay in a processor's second cache, which takes .6 of the time. groups (16 to 256):
+    the maxima of so many interleaved parts of a block are a lower bound of its k best scores.
     """
 
     block: int = 4096
+    bounded_block: int = 512
     groups: int = 64
 
 
@@ -60,8 +62,9 @@ class ExactIndex:
         if not len(queries) or not self.descriptors:
             return Neighbours.none(len(queries), k)
         scan = _Scan.start(queries, k, bounds)
-        for start in range(0, self.descriptors, _SCAN.block):
-            scan.take(self.codes[start : start + _SCAN.block], start)
+        block = _SCAN.block if scan.raising else _SCAN.bounded_block
+        for start in range(0, self.descriptors, block):
+            scan.take(self.codes[start : start + block], start)
         return scan.finish(self.rows)
 
 
@@ -72,6 +75,7 @@ class _Scan:
     doubled: Scores  # (Q, dim + 1): 2 q, and -1 for |c|²
     squares: Scores
     best: Scores  # (Q, k) lower bounds of the k best scores
+    floor: Scores  # (Q, 1) the least of them
     raising: bool  # whether they are computed here, or were given
     hits: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Scores]]
 
@@ -83,7 +87,8 @@ class _Scan:
         best = np.full((len(queries), k), -np.inf, np.float32)
         if bounds is not None:
             best[:] = (squares - bounds)[:, None]
-        return cls(doubled, squares, best, not np.isfinite(best).all(), [])
+        floor = best.min(axis=1)[:, None]
+        return cls(doubled, squares, best, floor, not np.isfinite(best).all(), [])
 
     def take(self, codes: Codes, start: int) -> None:
         count, dim = codes.shape
@@ -93,7 +98,11 @@ class _Scan:
         scores = self.doubled @ wide.T
         if self.raising:
             self._raise_bounds(scores)
-        flat = np.flatnonzero(scores >= self.best.min(axis=1)[:, None])
+            self.floor = self.best.min(axis=1)[:, None]
+        near = scores >= self.floor
+        if not near.any():
+            return
+        flat = np.flatnonzero(near)
         query, column = np.divmod(flat, scores.shape[1])
         self.hits.append((query, column + start, scores.ravel()[flat]))
 
@@ -109,6 +118,8 @@ class _Scan:
         self.best = np.partition(known, -k, axis=1)[:, -k:]
 
     def finish(self, rows: Rows) -> Neighbours:
+        if not self.hits:
+            return Neighbours.none(*self.best.shape)
         query, column, score = (np.concatenate(part) for part in zip(*self.hits, strict=True))
         order = np.lexsort((column, -score, query))
         query, column, score = query[order], column[order], score[order]

@@ -218,14 +218,30 @@ class MilvusCollection:
         """
         if again and self._count(f"{_of(channel)} and ({_within(row_id for row_id, _ in rows)})"):
             self.delete_rows(channel, [row_id for row_id, _ in rows])
-        entries = (
-            {"key": int(key), "channel": str(channel), "codes": code.astype(np.float32)}
-            for row_id, codes in rows
-            for key, code in zip(keys_of(row_id, len(codes)), codes, strict=True)
-        )
+        keys = np.concatenate([keys_of(row_id, len(codes)) for row_id, codes in rows])
+        both = np.concatenate([codes for _, codes in rows]).astype(np.float32)
         with self._service.client() as client:
-            for batch in _batches(entries, MILVUS.batch):
-                client.insert(self.name, batch, timeout=MILVUS.seconds)
+            for start in range(0, len(keys), MILVUS.batch):
+                part = slice(start, start + MILVUS.batch)
+                self._insert(client, channel, keys[part], both[part])
+
+    def _insert(self, client: Any, channel: int, keys: Keys, codes: npt.NDArray[np.float32]) -> None:
+        """Insert descriptors by columns, as Milvus takes them: by pymilvus' rows 10,000 take eight times as
+        long, which lookups in other threads of a server wait for."""
+        from pymilvus import DataType
+        from pymilvus.grpc_gen.milvus_pb2 import InsertRequest
+
+        request = InsertRequest(collection_name=self.name, num_rows=len(keys))
+        key, of, vector = (request.fields_data.add(field_name=name) for name in ("key", "channel", "codes"))
+        key.type, of.type, vector.type = DataType.INT64, DataType.VARCHAR, DataType.FLOAT_VECTOR
+        key.scalars.long_data.data.extend(keys.tolist())
+        of.scalars.string_data.data.extend([str(channel)] * len(keys))
+        vector.vectors.dim = codes.shape[1]
+        vector.vectors.float_vector.data.extend(codes.ravel().tolist())
+        known: dict[str, Any] = {"schema": {"fields": []}}  # not asked for: the request is complete
+        client._get_connection().batch_insert(
+            self.name, [], insert_param=request, timeout=MILVUS.seconds, **known
+        )
 
     def present(self, channel: int, row_ids: Sequence[int]) -> int:
         """Return how many descriptors of some targets are there, read at Strong consistency."""

@@ -36,6 +36,17 @@ class CarrierOptions:
 CARRIER = CarrierOptions()
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Rows of a channel that were given to Milvus. counts: the descriptors of those that have any.
+    guarantee: Milvus' timestamp after that, None if it was given nothing."""
+
+    channel: int
+    rows: list[int]
+    counts: dict[int, int]
+    guarantee: int | None
+
+
 class Carrier:
     """Of all processes of a cluster one carries at a time. background: a thread does, and no call waits."""
 
@@ -91,12 +102,7 @@ class Carrier:
             collection = MilvusCollection(self._service, place.collection)
             collection.make()
             again = self._transit.begin_carrying()
-            carried = 0
-            while batch := self._transit.pending(CARRIER.batch_rows):
-                for channel, rows in groupby(batch, key=lambda entry: entry[0]):
-                    codes = [(row, index_codes(data)) for _, row, data in rows]
-                    self._carry(collection, channel, codes, again=again)
-                carried += len(batch)
+            carried = self._carry_all(collection, again=again)
             self._transit.end_carrying()
             self._clean(collection, removed_seconds)
             if place.former is not None:
@@ -104,24 +110,53 @@ class Carrier:
                 self._transit.former_is_gone()
             return carried
 
-    def _carry(
-        self, collection: MilvusCollection, channel: int, rows: list[tuple[int, Codes]], *, again: bool
-    ) -> None:
-        """Write rows, read them back, and only then let them leave the pending ones.
+    def _carry_all(self, collection: MilvusCollection, *, again: bool) -> int:
+        """Carry until nothing is pending; return how many rows were.
 
-        again: another carrier may have written some of them. Readers get Milvus' timestamp of a moment after
-        the write together with the rows' leaving.
+        While some rows are read back, which waits for Milvus' next time tick, the next are being written.
+        again: another carrier may have written some of them.
         """
+        carried = 0
+        with ThreadPoolExecutor(1, "read back") as reader:
+            behind: tuple[list[int], Future[None]] | None = None
+            while True:
+                batch = self._transit.pending(CARRIER.batch_rows, besides=behind[0] if behind else ())
+                written = [
+                    self._written(
+                        collection, channel, [(row, index_codes(data)) for _, row, data in rows], again
+                    )
+                    for channel, rows in groupby(batch, key=lambda entry: entry[0])
+                ]
+                if behind:
+                    behind[1].result()
+                if not batch and not behind:
+                    return carried
+                behind = None
+                if written:
+                    rows = [row for part in written for row in part.rows]
+                    behind = rows, reader.submit(self._read_back, collection, written)
+                    carried += len(rows)
+
+    def _written(
+        self, collection: MilvusCollection, channel: int, rows: list[tuple[int, Codes]], again: bool
+    ) -> _Written:
         full = [(row, codes) for row, codes in rows if len(codes)]
         guarantee = None
         if full:
             collection.write(channel, full, again=again)
             guarantee = collection.now()
-            wanted = sum(len(codes) for _, codes in full)
-            found = collection.present(channel, [row for row, _ in full])
+        counts = {row: len(codes) for row, codes in full}
+        return _Written(channel, [row for row, _ in rows], counts, guarantee)
+
+    def _read_back(self, collection: MilvusCollection, written: list[_Written]) -> None:
+        """Read rows back, and only then let them leave the pending ones. Readers get Milvus' timestamp of a
+        moment after they were written together with their leaving. Raises Unreachable."""
+        for part in written:
+            wanted = sum(part.counts.values())
+            found = collection.present(part.channel, list(part.counts)) if wanted else 0
             if found != wanted:
                 raise Unreachable(f"Milvus has {found:,} of {wanted:,} descriptors that it had accepted")
-        self._transit.settle(channel, [row for row, _ in rows], guarantee)
+            self._transit.settle(part.channel, part.rows, part.guarantee)
 
     def _clean(self, collection: MilvusCollection, seconds: float) -> None:
         while removed := self._transit.gone(CARRIER.removed_rows, seconds=seconds):

@@ -54,16 +54,22 @@ class Transit:
         with self._database.read() as connection:
             return place_in(connection)
 
-    def pending(self, limit: int, channel: int | None = None) -> list[tuple[int, int, bytes]]:
-        """Return (channel, row id, features) of at most `limit` pending rows, channel by channel."""
-        only = "" if channel is None else "WHERE p.channel = %s"
+    def pending(
+        self, limit: int, channel: int | None = None, *, besides: Sequence[int] = ()
+    ) -> list[tuple[int, int, bytes]]:
+        """Return (channel, row id, features) of at most `limit` pending rows, channel by channel.
+
+        besides: row ids that are left out.
+        """
+        only = "" if channel is None else " AND p.channel = %s"
         select = (
             "SELECT p.channel, p.row_id, f.data FROM pending AS p"  # noqa: S608 - literals
             " LEFT JOIN features AS f ON f.channel = p.channel AND f.row_id = p.row_id"
-            f" {only}"
+            f" WHERE p.row_id <> ALL(%s){only}"
             " ORDER BY p.channel, p.row_id LIMIT %s"
         )
-        values = (limit,) if channel is None else (channel, limit)
+        left_out = list(besides)
+        values = (left_out, limit) if channel is None else (left_out, channel, limit)
         with self._database.read() as connection:
             found = connection.raw.execute(select, values, binary=True)
             return [(number, row, data or b"") for number, row, data in found]
