@@ -7,12 +7,14 @@ import multiprocessing
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from multiprocessing.queues import Queue
 from typing import Any
 
 import numpy as np
 import pytest
 
+from arcli.engine.cluster import carrier
 from arcli.engine.cluster.gallery import ClusterGallery
 from arcli.errors import Busy, Unreachable
 from arcli.features import CODE_DIM, INDEX_DIM, Features
@@ -293,3 +295,41 @@ def _of_the_same_partition(gallery: ClusterGallery) -> str:
             return name
         wanted = wanted or inside
     raise AssertionError("all channels are in other partitions")
+
+
+def test_rows_that_cannot_be_read_back_stay_pending_although_later_ones_were_written(
+    gallery: ClusterGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next rows are written while some are read back."""
+    add(gallery, *range(8))
+    wrote: list[list[int]] = []
+    write, present = MilvusCollection.write, MilvusCollection.present
+    second = threading.Event()
+
+    def noted(self: MilvusCollection, channel: int, rows: Any, *, again: bool = True) -> None:
+        wrote.append([row for row, _ in rows])
+        write(self, channel, rows, again=again)
+        if len(wrote) == 2:
+            second.set()
+
+    def short(self: MilvusCollection, channel: int, row_ids: Any) -> int:
+        assert second.wait(60)
+        return present(self, channel, row_ids) - 1
+
+    monkeypatch.setattr(carrier, "CARRIER", replace(carrier.CARRIER, batch_rows=3))
+    monkeypatch.setattr(MilvusCollection, "write", noted)
+    monkeypatch.setattr(MilvusCollection, "present", short)
+    with pytest.raises(Unreachable, match="89 of 90"):
+        gallery.compact(channel="posters")
+    assert [len(rows) for rows in wrote] == [3, 3]
+    assert len({row for rows in wrote for row in rows}) == 6
+    assert gallery.state().pending == 8
+    assert [found(gallery, number) for number in range(8)] == [f"target.{n}" for n in range(8)]
+
+    monkeypatch.setattr(MilvusCollection, "present", present)
+    assert gallery.compact(channel="posters").delta_rows == 0
+    channel = gallery.channels_opened.get("posters")
+    place = gallery.channels_opened.transit.place()
+    collection = MilvusCollection(gallery.channels_opened.service, place.collection)
+    assert collection.count(channel_number(channel.record)) == 8 * KEYPOINTS
+    assert [found(gallery, number) for number in range(8)] == [f"target.{n}" for n in range(8)]
