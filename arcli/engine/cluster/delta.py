@@ -10,23 +10,26 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from arcli.engine.indexing.coverage import INDEXING, codes_of
 from arcli.engine.indexing.index_view import VIEW, exact_index
+from arcli.engine.indexing.shortlist import EARLY, elected
 from arcli.errors import ArcliError, Busy, ShellHint, Unreachable
 from arcli.features import INDEX_DIM
 from arcli.index.flat import ExactIndex
 from arcli.index.milvus import MilvusCollection, MilvusService, NoCollection
 from arcli.index.seam import Codes, Neighbours, Rows
-from arcli.index.votes import ShortlistEntry, merged, shortlist, without
+from arcli.index.votes import ShortlistEntry, merged, without
 from arcli.store.postgres.targets import PostgresSnapshot
 from arcli.store.postgres.transit import active_rows, pending_rows, place_in
 
 _log = logging.getLogger(__name__)
+Search = Callable[[Codes, int], Neighbours]
+"""Returns the k nearest descriptors, of targets that the transaction sees, for each of the (Q, INDEX_DIM)."""
 
 
 class ClusterShortlister:
@@ -48,7 +51,7 @@ class ClusterShortlister:
         alike: float,
         neighbours: int = INDEXING.neighbours,
         left_out: Collection[int] = (),
-        early: bool = False,  # noqa: ARG002 - a second request would take longer
+        early: bool = False,
     ) -> list[ShortlistEntry]:
         """Do what `Shortlister.search` does. Where Milvus cannot answer, a small channel is searched exactly.
 
@@ -56,15 +59,14 @@ class ClusterShortlister:
         """
         queries = codes[:, :INDEX_DIM]
         try:
-            lists = self._of_milvus(snapshot, queries, neighbours, left_out)
+            search = self._of_milvus(snapshot, left_out)
+            early = early and snapshot.count() * INDEXING.keypoints >= EARLY.descriptors
+            found = elected(search, queries, limit, neighbours, alike=alike, early=early)
         except (Unreachable, NoCollection) as error:
-            lists = [self._of_all(snapshot, error).search(queries, neighbours)]
-        else:
-            self._warned = False
-        found = merged(lists, neighbours) if len(lists) > 1 else lists[0]
-        if left_out:
-            found = without(found, np.array(sorted(left_out), np.int64))
-        return shortlist(found, limit, alike=alike)
+            alone = self._of_all(snapshot, error, left_out)
+            return elected(alone, queries, limit, neighbours, alike=alike, early=False)
+        self._warned = False
+        return found
 
     @property
     def memory(self) -> int:
@@ -75,9 +77,8 @@ class ClusterShortlister:
         with self._guard:
             self._codes, self._index = {}, exact_index({})
 
-    def _of_milvus(
-        self, snapshot: PostgresSnapshot, queries: Codes, k: int, left_out: Collection[int]
-    ) -> list[Neighbours]:
+    def _of_milvus(self, snapshot: PostgresSnapshot, left_out: Collection[int]) -> Search:
+        """Return the search of what Milvus has and of what is on its way there."""
         place = place_in(snapshot.connection)
         refill = place.former is None or not self._there(place.former)
         recent = pending_rows(snapshot, VIEW.uncovered_rows + 1, refill=refill)
@@ -85,19 +86,24 @@ class ClusterShortlister:
             raise _too_many(snapshot, "are still on their way into Milvus")
         delta = self._exact(snapshot, recent)
         names = [place.collection] if refill or place.former is None else [place.former, place.collection]
-        skipped = np.array(sorted({*recent, *left_out}), np.int64)
-        lists = [
-            _living(MilvusCollection(self._service, name), snapshot, queries, k, skipped, place.guarantee)
-            for name in names
-        ]
-        found = merged(lists, k) if len(lists) > 1 else lists[0]
-        return [found, delta.search(queries, k, found.distances[:, -1])] if delta.descriptors else [found]
+        collections = [MilvusCollection(self._service, name) for name in names]
+        skipped, apart = (np.array(sorted(rows), np.int64) for rows in ({*recent, *left_out}, {*left_out}))
+
+        def search(queries: Codes, k: int) -> Neighbours:
+            lists = [_living(one, snapshot, queries, k, skipped, place.guarantee) for one in collections]
+            found = merged(lists, k) if len(lists) > 1 else lists[0]
+            if not delta.descriptors:
+                return found
+            near = delta.search(queries, k, found.distances[:, -1])
+            return merged([found, without(near, apart)], k)
+
+        return search
 
     def _there(self, name: str) -> bool:
         return MilvusCollection(self._service, name).exists()
 
-    def _of_all(self, snapshot: PostgresSnapshot, error: ArcliError) -> ExactIndex:
-        """Return all of a small channel, for a search without Milvus; warn once."""
+    def _of_all(self, snapshot: PostgresSnapshot, error: ArcliError, left_out: Collection[int]) -> Search:
+        """Return the search of all of a small channel without Milvus; warn once."""
         rows = active_rows(snapshot, VIEW.uncovered_rows + 1)
         if len(rows) > VIEW.uncovered_rows:
             if isinstance(error, NoCollection):
@@ -106,7 +112,8 @@ class ClusterShortlister:
         if not self._warned and len(pending_rows(snapshot, len(rows) + 1, refill=False)) < len(rows):
             self._warned = True
             _log.warning("searching without Milvus, which is slower: %s", error.message)
-        return self._exact(snapshot, rows)
+        apart = frozenset(left_out)
+        return self._exact(snapshot, [row for row in rows if row not in apart]).search
 
     def _exact(self, snapshot: PostgresSnapshot, rows: Sequence[int]) -> ExactIndex:
         """Return the codes of some rows; those that were searched the last time are not read again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from arcli.engine.indexing.coverage import INDEXING
 from arcli.engine.indexing.index_view import IndexView, IndexViewBuilder, identity_of
 from arcli.features import INDEX_DIM
 from arcli.index.files import FileGone
-from arcli.index.seam import Codes
+from arcli.index.seam import Codes, Neighbours
 from arcli.index.votes import ShortlistEntry, shortlist, stacked
 from arcli.store.channel import ChannelStore
 from arcli.store.snapshot import Snapshot
@@ -76,15 +76,8 @@ class Shortlister:
         view = self._current(snapshot)
         if left_out:
             view = view.less(left_out)
-        queries = codes[:, :INDEX_DIM]
-        if not early or len(queries) <= EARLY.voters or view.descriptors < EARLY.descriptors:
-            return shortlist(view.search(queries, neighbours), limit, alike=alike)
-        strongest = view.search(queries[: EARLY.voters], neighbours)
-        first = shortlist(strongest, limit, alike=alike)
-        if _is_clear(first):
-            return first
-        others = view.search(queries[EARLY.voters :], neighbours)
-        return shortlist(stacked([strongest, others]), limit, alike=alike)
+        early = early and view.descriptors >= EARLY.descriptors
+        return elected(view.search, codes[:, :INDEX_DIM], limit, neighbours, alike=alike, early=early)
 
     @property
     def memory(self) -> int:
@@ -125,6 +118,27 @@ class Shortlister:
         except FileGone:
             with self._store.read() as later:
                 return self._builder.build(later, self._view, last_try=True)
+
+
+def elected(
+    search: Callable[[Codes, int], Neighbours],
+    queries: Codes,
+    limit: int,
+    neighbours: int,
+    *,
+    alike: float,
+    early: bool,
+) -> list[ShortlistEntry]:
+    """Return the targets with the most votes of the (Q, INDEX_DIM) `queries`, which `search` finds the
+    neighbours of; `limit` and the others as in `Shortlister.search`."""
+    if not early or len(queries) <= EARLY.voters:
+        return shortlist(search(queries, neighbours), limit, alike=alike)
+    strongest = search(queries[: EARLY.voters], neighbours)
+    first = shortlist(strongest, limit, alike=alike)
+    if _is_clear(first):
+        return first
+    others = search(queries[EARLY.voters :], neighbours)
+    return shortlist(stacked([strongest, others]), limit, alike=alike)
 
 
 def _is_clear(found: Sequence[ShortlistEntry]) -> bool:
