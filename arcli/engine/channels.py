@@ -24,7 +24,7 @@ from arcli.store.reserve import Reserve
 if TYPE_CHECKING:
     from arcli.engine.indexing.index_builder import IndexBuilder
     from arcli.engine.indexing.shortlist import Shortlister
-    from arcli.engine.recognition.candidates import KnownCodes
+    from arcli.engine.recognition.candidates import Codes, Known, RowVotes
     from arcli.store.protocols import MatchCounts
 
 _log = logging.getLogger(__name__)
@@ -115,10 +115,18 @@ class OpenChannel:
             self.fold()
 
     @cached_property
-    def known_codes(self) -> KnownCodes:
-        from arcli.engine.recognition.candidates import KnownCodes
+    def known_codes(self) -> Known[Codes]:
+        """The codes in targets that were compared last."""
+        from arcli.engine.recognition.candidates import Known
 
-        return KnownCodes()
+        return Known()
+
+    @cached_property
+    def known_relatives(self) -> Known[Sequence[RowVotes]]:
+        """The relatives of targets that were answered last."""
+        from arcli.engine.recognition.candidates import Known
+
+        return Known()
 
     @property
     def index_memory(self) -> int:
@@ -127,7 +135,9 @@ class OpenChannel:
         return 0 if shortlister is None else shortlister.memory
 
     def rest(self) -> None:
-        """Release the opened index; the next lookup opens it again."""
+        """Release the opened index, and what is known of targets; the next lookup opens it again."""
+        for known in ("known_codes", "known_relatives"):
+            self.__dict__.pop(known, None)
         with self._guard:
             shortlister, self._shortlister = self._shortlister, None
         if shortlister is not None:

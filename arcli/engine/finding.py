@@ -72,18 +72,29 @@ class StoredChannel:
     def kind(self) -> ListKind:
         return self._open.settings.kind
 
-    def shortlist(self, query: Features, limit: int, neighbours: int | None = None) -> Sequence[RowVotes]:
-        alike = load_preset(query.preset).alike
+    def shortlist(self, query: Features, limit: int) -> Sequence[RowVotes]:
         with phase("shortlist"), _reading(self._open), self._read() as snapshot:
-            return self._shortlister.search(
-                snapshot,
-                query.codes,
-                limit=limit,
-                alike=alike,
-                neighbours=INDEXING.neighbours if neighbours is None else neighbours,
-                left_out=self._left_out,
-                early=self._alone and neighbours is None,
-            )
+            return self._search(snapshot, query, limit, INDEXING.neighbours, early=self._alone)
+
+    def relatives(self, voters: Features, most: int) -> Sequence[RowVotes]:
+        with phase("shortlist"), _reading(self._open), self._read() as snapshot:
+            if self._left_out:
+                return self._search(snapshot, voters, most, most)
+            key = voters.codes.tobytes(), voters.preset, most, snapshot.changes()
+            return self._open.known_relatives.of(key, lambda: self._search(snapshot, voters, most, most))
+
+    def _search(
+        self, snapshot: Snapshot, query: Features, limit: int, neighbours: int, *, early: bool = False
+    ) -> Sequence[RowVotes]:
+        return self._shortlister.search(
+            snapshot,
+            query.codes,
+            limit=limit,
+            alike=load_preset(query.preset).alike,
+            neighbours=neighbours,
+            left_out=self._left_out,
+            early=early,
+        )
 
     def load(self, row_ids: Sequence[int], asked: float | None) -> dict[int, Loaded]:
         """Load targets. One whose features do not decode is left out; `doctor` reports it."""

@@ -23,11 +23,10 @@ class InMemory:
     def __init__(self, pictures: Sequence[np.ndarray], votes: Sequence[float]) -> None:
         self._pictures, self._votes = pictures, votes
 
-    def shortlist(
-        self, query: Features, limit: int, neighbours: int | None = None
-    ) -> list[tuple[int, float]]:
-        if neighbours is not None:  # the votes of a target's own keypoints: it has no relatives
-            return []
+    def relatives(self, voters: Features, most: int) -> list[tuple[int, float]]:
+        return []
+
+    def shortlist(self, query: Features, limit: int) -> list[tuple[int, float]]:
         return sorted(enumerate(self._votes), key=lambda entry: -entry[1])[:limit]
 
     def load(

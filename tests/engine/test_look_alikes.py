@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from arcli.engine import LocalGallery
+from arcli.engine.indexing.shortlist import Shortlister
 from arcli.engine.recognition.photo_view import straight_view
 from arcli.engine.recognition.view_search import RecognizeOptions, ViewSearch
 from arcli.features import Features
@@ -91,6 +93,27 @@ def test_the_right_one_of_a_family_that_is_larger_than_the_lists_of_neighbours(
     far = cv2.resize(family[which], None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     [match] = gallery.find(picture=hung(far, poster_pixels(200)), channels=None).matches
     assert (match.identifier, match.ambiguous) == (f"edition{which}", False)
+
+
+def test_relatives_of_an_answer_are_looked_up_again_only_when_the_channel_has_changed(
+    gallery: LocalGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, searches = Shortlister.search, []
+
+    def counted(self: Shortlister, *args: Any, **options: Any) -> Any:
+        searches.append(options["neighbours"])
+        return search(self, *args, **options)
+
+    monkeypatch.setattr(Shortlister, "search", counted)
+    photo = Picture(name="photo", data=encoded(poster_pixels(60)))
+    gallery.add(channel="default", item=item(60))
+    for repeated in ([40], [], []):
+        gallery.find(picture=photo, channels=None)
+        assert searches == [10, *repeated]
+        searches.clear()
+    gallery.add(channel="default", item=item(61))
+    gallery.find(picture=photo, channels=None)
+    assert searches == [10, 40]
 
 
 @pytest.mark.parametrize("limit", [1, None])
@@ -285,10 +308,11 @@ class TwoTargets:
     targets: list[tuple[Features, float, bytes | None]]
     name: str = "default"
 
-    def shortlist(
-        self, query: Features, limit: int, neighbours: int | None = None
-    ) -> list[tuple[int, float]]:
+    def shortlist(self, query: Features, limit: int) -> list[tuple[int, float]]:
         return [(1, 50.0), (2, 40.0)]
+
+    def relatives(self, voters: Features, most: int) -> list[tuple[int, float]]:
+        return self.shortlist(voters, most)
 
     def load(
         self, row_ids: Sequence[int], asked: float | None

@@ -239,12 +239,12 @@ class ViewSearch:
         if not found or found[0].reason is not None:
             return []
         tried = {one.target.key for one in found}
-        query = found[0].target.features.head(self._tuning.relative_voters)
-        least, most = self._tuning.relative_votes * len(query), self._tuning.relatives
+        voters = found[0].target.features.head(self._tuning.relative_voters)
+        least, most = self._tuning.relative_votes * len(voters), self._tuning.relatives
         chosen = [
             (channel, (row_id, 0.0))
             for channel in self._channels
-            for row_id, votes in channel.shortlist(query, most, neighbours=most)
+            for row_id, votes in channel.relatives(voters, most)
             if votes >= least and (channel.name, row_id) not in tried
         ]
         return list(self._load(chosen))

@@ -68,7 +68,10 @@ def raw_features(
         return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.float32)
     response = np.array([point.response for point in found])
     strongest = np.argsort(-response, kind="stable")[:max_keypoints]
-    keypoints = np.array([(*p.pt, p.size, p.angle % 360.0) for p in found], np.float32)
+    keypoints = np.empty((len(found), 4), np.float32)
+    keypoints[:, :2] = cv2.KeyPoint.convert(found)
+    keypoints[:, 2] = [point.size for point in found]
+    keypoints[:, 3] = [point.angle % 360.0 for point in found]
     return keypoints[strongest], descriptors[strongest]
 
 

@@ -126,7 +126,7 @@ def aligned(photo: Image, homography: Matrix, size: geometry.Size, thumbnail: Im
     to_target = geometry.scaling(small, size)
     model = zero_to_one(in_gray(thumbnail))
     everywhere = np.ones(model.shape, np.float32)
-    goals = {blur: _evened(model, everywhere, blur) for blur, _ in PLACE.steps}
+    goals = {blur: _evened(model, everywhere, blur) for blur in {blur for blur, _ in PLACE.steps}}
     missed = dict[float, float]()
     with np.errstate(all="ignore"):
         finer, to_photo = _as_fine(photo, homography @ to_target, small)
