@@ -34,6 +34,7 @@ POSTGRES, MILVUS = "ARCLI_TEST_POSTGRES", "ARCLI_TEST_MILVUS"
 STANDALONE = "ARCLI_TEST_STANDALONE"
 """The Python of an environment with PyPI's `milvus`: then Milvus standalone runs instead of Milvus Lite."""
 _ALONE = "ARCLI_TEST_ALONE"
+_LOOK = 0.02  # seconds between looks at a process that was killed
 _READY_SECONDS = 300  # after kill -9, Milvus' coordinators wait a minute or two for the old ones
 
 
@@ -114,11 +115,16 @@ class Server:
                 os.kill(pid, number)
 
     def kill(self) -> None:
-        """End it, and all that it started, at once."""
+        """End it, and all that it started, at once; then nothing of it is left that holds its port."""
         if self.process is not None:
+            group, end = self.process.pid, time.monotonic() + _READY_SECONDS
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+                os.killpg(group, signal.SIGKILL)
             self.process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                while time.monotonic() < end:
+                    os.killpg(group, 0)
+                    time.sleep(_LOOK)
 
 
 @dataclass
