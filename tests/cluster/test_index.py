@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from arcli.engine.cluster import carrier
+from arcli.engine.cluster import carrier, delta
 from arcli.engine.cluster.gallery import ClusterGallery
+from arcli.engine.indexing import shortlist
 from arcli.errors import Busy, Unreachable
 from arcli.features import CODE_DIM, INDEX_DIM, Features
 from arcli.index.milvus import MilvusCollection
@@ -333,3 +334,30 @@ def test_rows_that_cannot_be_read_back_stay_pending_although_later_ones_were_wri
     collection = MilvusCollection(gallery.channels_opened.service, place.collection)
     assert collection.count(channel_number(channel.record)) == 8 * KEYPOINTS
     assert [found(gallery, number) for number in range(8)] == [f"target.{n}" for n in range(8)]
+
+
+def test_where_the_strongest_voters_decide_the_others_do_not_ask_milvus(
+    gallery: ClusterGallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(gallery, *range(4))
+    gallery.compact(channel="posters")
+    asked: list[int] = []
+    search = MilvusCollection.search
+
+    def watched(self: MilvusCollection, channel: int, queries: Any, *args: Any, **options: Any) -> Any:
+        asked.append(len(queries))
+        return search(self, channel, queries, *args, **options)
+
+    monkeypatch.setattr(MilvusCollection, "search", watched)
+    for module in (delta, shortlist):
+        monkeypatch.setattr(module, "EARLY", replace(shortlist.EARLY, descriptors=1, voters=10))
+    one, other = features(1).codes, features(2).codes
+    both = np.concatenate([one[:5], other])
+    channel = gallery.channels_opened.get("posters")
+    with channel.store.read() as snapshot:
+        for codes, early, requests in ((one, True, [10]), (one, False, [30]), (both, True, [10, 25])):
+            best = channel.shortlister().search(snapshot, codes, limit=5, alike=1000.0, early=early)
+            assert asked == requests
+            wanted = "target.2" if codes is both else "target.1"
+            assert snapshot.rows([best[0].row_id])[best[0].row_id].identifier == wanted
+            asked.clear()
