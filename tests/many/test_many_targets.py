@@ -1,6 +1,7 @@
 """Commands need hardly more memory in a channel of 50,000 targets than in one of 5,000: they hold no rows.
 
-`make many` runs it, some minutes. A row that is held takes half a kilobyte or more: 45,000 would be 22 MB.
+`make many` runs it, a minute or two. A row that is held takes half a kilobyte or more: 45,000 would be 22 MB.
+`make many-full` does the same with a million targets, and writes what each command took as JSON.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,13 +28,15 @@ from arcli.store.catalog import Catalog
 from arcli.store.channel import ChannelStore
 from arcli.store.counts import Counts
 from arcli.store.rows import NewTarget
+from benchmarks.results import describe_run, write_json
 
 pytestmark = pytest.mark.many
 
-CHANNEL, FEW, MANY = "many", 5_000, 50_000
+CHANNEL, FEW, MANY = "many", 5_000, int(os.environ.get("ARCLI_MANY", "50000"))
+RESULTS = os.environ.get("ARCLI_MANY_RESULTS")  # a file for what was measured
 DAYS = [dt.date(2026, 1, 30), dt.date(2026, 1, 31), dt.date(2026, 2, 1)]
 AT_ONCE = 5000
-GROWTH_MB = 16
+GROWTH_MB = 16 + 64 * max(0, MANY - 50_000) / 2**20  # 64 bytes a target: a number or two, but no row
 WATCH = (  # a process of its own, so that the peak is that of one command
     "import resource, subprocess, sys; done = subprocess.run(sys.argv[1:]).returncode;"
     "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(done)"
@@ -39,12 +45,13 @@ WATCH = (  # a process of its own, so that the peak is that of one command
 
 @dataclass(frozen=True)
 class Done:
-    """What a command answered, and its peak of memory in MB."""
+    """What a command answered, its peak of memory in MB, and how long it took."""
 
     status: int
     out: str
     err: str
     peak: float
+    seconds: float
 
 
 def fill(data_dir: Path, number: int) -> None:
@@ -86,8 +93,18 @@ def galleries(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     return folders
 
 
+@pytest.fixture(scope="module")
+def figures() -> Iterator[dict[str, Any]]:
+    """What each command took; written where ARCLI_MANY_RESULTS says."""
+    commands: dict[str, Any] = {}
+    yield commands
+    if RESULTS:
+        write_json(Path(RESULTS), describe_run() | {"commands": commands})
+
+
 def run(folder: Path, words: str) -> Done:
     command = [sys.executable, "-m", "arcli", *words.format(folder=folder).split()]
+    began = monotonic()
     done = subprocess.run(
         [sys.executable, "-S", "-c", WATCH, *command],
         env={**os.environ, "ARCLI_DATA_DIR": str(folder / "data"), "HOME": str(folder)},
@@ -95,7 +112,7 @@ def run(folder: Path, words: str) -> Done:
         text=True,
     )
     err, _, peak = done.stderr.rpartition("peak ")
-    return Done(done.returncode, done.stdout, err, int(peak) / 1024)
+    return Done(done.returncode, done.stdout, err, int(peak) / 1024, monotonic() - began)
 
 
 @pytest.mark.parametrize(
@@ -116,10 +133,14 @@ def run(folder: Path, words: str) -> Done:
     ],
 )
 def test_memory_does_not_grow_with_the_channel(
-    galleries: dict[int, Path], words: str, lines: int, status: int
+    galleries: dict[int, Path], figures: dict[str, Any], words: str, lines: int, status: int
 ) -> None:
     """lines: printed for each target. status: 3 where the targets without a kept picture are reported."""
     few, many = (run(galleries[number], words) for number in (FEW, MANY))
+    figures[words.replace("{folder}/", "")] = {
+        f"{number:,}": {"seconds": round(done.seconds, 1), "peak_mb": round(done.peak)}
+        for number, done in ((FEW, few), (MANY, many))
+    }
     assert (few.status, many.status) == (status, status), many.err[-2000:]
     assert max(many.out.count("\n"), many.out.count('"identifier"')) >= lines * MANY
     assert many.peak < few.peak + GROWTH_MB
