@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarrierOptions:
     """delta_rows (20 to 500): pending targets from which on an add carries them, background_rows (1 to 50): a
-    server's thread, which no add waits for; 140 cost a search 20 ms of CPU (benchmarks.cluster). batch_rows
+    server's thread, which no add waits for; 200 cost a search 20 ms of CPU (benchmarks.cluster). batch_rows
     (10 to 400), removed_rows (10 to 1,000): rows carried and read back, or deleted, at a time.
     removed_seconds (0 to 3600): after which the descriptors of removed targets are deleted; longer than any
     lookup takes. Chosen, not measured, but for the first two.
