@@ -246,7 +246,7 @@ def _bad_rows(snapshot: Snapshot) -> Iterator[tuple[str, str, str]]:
     """Yield (identifier, why, hint) of targets whose row fails its checksum, or has none and is not valid."""
     channel, run = snapshot.info().name, snapshot.connection.execute
     select = f"SELECT row_id, CAST(identifier AS BLOB), crc32 IS NULL OR crc32 = {_ROW_SUM} FROM targets"  # noqa: S608
-    for row_id, identifier, same in run(select).fetchall():
+    for row_id, identifier, same in run(select):
         why = None if same else "what is stored of it was changed since it was written: wrong checksum"
         try:
             if why is None:
