@@ -60,7 +60,8 @@ class StoredChannel:
     def __init__(
         self, open_channel: OpenChannel, read: Read, left_out: Collection[int] = (), *, alone: bool = False
     ) -> None:
-        self._open, self._read, self._left_out, self._alone = open_channel, read, left_out, alone
+        self._open, self._read, self._left_out = open_channel, read, left_out
+        self._early = alone
         self._shortlister = open_channel.shortlister()
         self._rows: dict[int, TargetRow] = {}
 
@@ -73,8 +74,9 @@ class StoredChannel:
         return self._open.settings.kind
 
     def shortlist(self, query: Features, limit: int) -> Sequence[RowVotes]:
+        early, self._early = self._early, False  # where the first view leaves doubt, so do others, mostly
         with phase("shortlist"), _reading(self._open), self._read() as snapshot:
-            return self._search(snapshot, query, limit, INDEXING.neighbours, early=self._alone)
+            return self._search(snapshot, query, limit, INDEXING.neighbours, early=early)
 
     def relatives(self, voters: Features, most: int) -> Sequence[RowVotes]:
         with phase("shortlist"), _reading(self._open), self._read() as snapshot:
