@@ -84,18 +84,17 @@ class ClusterShortlister:
         recent = pending_rows(snapshot, VIEW.uncovered_rows + 1, refill=refill)
         if len(recent) > VIEW.uncovered_rows:
             raise _too_many(snapshot, "are still on their way into Milvus")
-        delta = self._exact(snapshot, recent)
+        delta = self._exact(snapshot, recent, left_out)
         names = [place.collection] if refill or place.former is None else [place.former, place.collection]
         collections = [MilvusCollection(self._service, name) for name in names]
-        skipped, apart = (np.array(sorted(rows), np.int64) for rows in ({*recent, *left_out}, {*left_out}))
+        skipped = np.array(sorted({*recent, *left_out}), np.int64)
 
         def search(queries: Codes, k: int) -> Neighbours:
             lists = [_living(one, snapshot, queries, k, skipped, place.guarantee) for one in collections]
             found = merged(lists, k) if len(lists) > 1 else lists[0]
             if not delta.descriptors:
                 return found
-            near = delta.search(queries, k, found.distances[:, -1])
-            return merged([found, without(near, apart)], k)
+            return merged([found, delta.search(queries, k, found.distances[:, -1])], k)
 
         return search
 
@@ -112,11 +111,15 @@ class ClusterShortlister:
         if not self._warned and len(pending_rows(snapshot, len(rows) + 1, refill=False)) < len(rows):
             self._warned = True
             _log.warning("searching without Milvus, which is slower: %s", error.message)
-        apart = frozenset(left_out)
-        return self._exact(snapshot, [row for row in rows if row not in apart]).search
+        return self._exact(snapshot, rows, left_out).search
 
-    def _exact(self, snapshot: PostgresSnapshot, rows: Sequence[int]) -> ExactIndex:
-        """Return the codes of some rows; those that were searched the last time are not read again."""
+    def _exact(
+        self, snapshot: PostgresSnapshot, rows: Sequence[int], left_out: Collection[int]
+    ) -> ExactIndex:
+        """Return the codes of those of `rows` that are not left out; what was searched the last time is not
+        read again."""
+        apart = frozenset(left_out)
+        rows = [row for row in rows if row not in apart]
         with self._guard:
             known = self._codes
         if known.keys() == {*rows}:
