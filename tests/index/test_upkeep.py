@@ -12,7 +12,7 @@ import pytest
 
 from arcli.engine.indexing import fold_plan, upkeep
 from arcli.engine.indexing.coverage import INDEXING
-from arcli.engine.indexing.fold_plan import UpkeepOptions
+from arcli.engine.indexing.fold_plan import AFTER_BULK, UpkeepOptions
 from arcli.engine.indexing.index_builder import IndexBuilder
 from arcli.engine.indexing.shortlist import INDEX_FOLDER, Shortlister
 from arcli.engine.indexing.upkeep import LOCK_FILE, compact, compacting, maybe_fold
@@ -54,6 +54,22 @@ def test_segments_shrink_towards_the_newest_rows_and_stay_a_handful(shop: Shop) 
     shop.check()
     rows = sum(int(name.split("-")[1]) - int(name.split("-")[0]) + 1 for name in written)
     assert rows <= 10 * 200, "bytes written while loading"
+
+
+def test_when_many_were_added_the_newest_segments_become_one_also_without_a_delta(shop: Shop) -> None:
+    shop.add(*range(110))
+    compact(shop.store)
+    shop.add(*range(110, 120))
+    assert maybe_fold(shop.store, SMALL)
+    assert shop.segments() == [(1, 110), (111, 120)]
+    assert not maybe_fold(shop.store, SMALL)
+    assert maybe_fold(shop.store, AFTER_BULK)
+    assert shop.segments() == [(1, 120)]
+    assert not maybe_fold(shop.store, AFTER_BULK)
+    shop.add(120)
+    assert maybe_fold(shop.store, AFTER_BULK)
+    assert shop.segments() == [(1, 120), (121, 121)], "one target is not worth writing all again"
+    shop.check()
 
 
 def test_what_is_removed_or_replaced_is_never_answered(shop: Shop) -> None:
