@@ -109,12 +109,7 @@ def _points(keypoints: Floats) -> bytes:
 
 
 def _points_of(data: Bytes) -> Floats:
-    points = data.view(_POINT)[:, 0]
-    keypoints = np.empty((len(points), 4), np.float32)
-    for column, name in enumerate(("x", "y", "size")):
-        keypoints[:, column] = points[name] / _FIXED
-    keypoints[:, 3] = points["angle"] / _TURN
-    return keypoints
+    return np.asarray(data.view("<u2") / (_FIXED, _FIXED, _FIXED, _TURN), np.float32)
 
 
 def _packed_points(keypoints: Floats) -> bytes:

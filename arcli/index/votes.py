@@ -55,11 +55,13 @@ def shortlist(found: Neighbours, limit: int, *, alike: float) -> list[ShortlistE
     real = found.rows != NO_ROW
     farthest = np.where(real, found.distances, 0).max(axis=1, keepdims=True)
     ratio = np.where(real, found.distances, 0) / np.maximum(farthest, np.float32(alike))
-    query, place = np.nonzero(real)
-    rows, target = np.unique(found.rows[query, place], return_inverse=True)
-    # nonzero walks each list from the nearest on, so the first of each (query, target) is the best
-    _, first = np.unique(query * len(rows) + target, return_index=True)
-    weights = (1 - ratio)[query, place].astype(np.float64)
-    votes = np.bincount(target[first], weights[first], minlength=len(rows))
+    voters = len(found.rows)
+    query = np.nonzero(real)[0]
+    # lists are walked from the nearest on, so the first of each target and query is the best
+    each, first = np.unique(found.rows[real] * voters + query, return_index=True)
+    target = each // voters
+    begins = np.diff(target, prepend=-1) > 0
+    rows = target[begins]
+    votes = np.bincount(begins.cumsum() - 1, (1 - ratio)[real][first].astype(np.float64), len(rows))
     best = np.lexsort((rows, -votes))[:limit]
     return [ShortlistEntry(int(rows[i]), float(votes[i])) for i in best if votes[i] > 0]
