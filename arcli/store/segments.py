@@ -85,7 +85,7 @@ def strays(snapshot: Snapshot, records: Sequence[SegmentRecord]) -> list[int]:
         and record.built_at <= at
         and record.file.name != held_by
     ]
-    return sorted(row for row in {*here} if snapshot.live_rows(row, row))
+    return sorted(row for row in {*here} if snapshot.living(row, row))
 
 
 def holder(snapshot: Snapshot, row_id: int) -> str | None:

@@ -6,6 +6,7 @@ import json
 import logging
 import sqlite3
 import sys
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -31,6 +32,7 @@ from arcli.store.schema import META
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _AMONG = "IN (SELECT value FROM json_each(?))"
+_BETWEEN = "row_id BETWEEN ? AND ?"
 
 
 class Snapshot:
@@ -98,14 +100,18 @@ class Snapshot:
         row = self.connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'targets'").fetchone()
         return row[0] if row and isinstance(row[0], int) else 0
 
-    def dead_rows(self) -> list[int]:
+    def dead_rows(self) -> array[int]:
         """Return the row ids that a segment may hold and no search may answer: removed or inactive."""
-        select = "SELECT row_id FROM dead UNION ALL SELECT row_id FROM targets WHERE active = 0"
-        return [row for (row,) in self.connection.execute(select)]
+        return self._ids("SELECT row_id FROM dead UNION ALL SELECT row_id FROM targets WHERE active = 0")
 
-    def removed_rows(self) -> list[int]:
-        """Return the row ids that were removed and not yet forgotten (`WriteTransaction.forget_dead`)."""
-        return [row for (row,) in self.connection.execute("SELECT row_id FROM dead")]
+    def removed_rows(self) -> array[int]:
+        """Return the row ids that were removed and not yet forgotten (`WriteTransaction.forget_dead`), in
+        order."""
+        return self._ids("SELECT row_id FROM dead ORDER BY row_id")
+
+    def _ids(self, select: str) -> array[int]:
+        """Return what a statement selects in 8 bytes each: a list takes five times as much."""
+        return array("q", (row for (row,) in self.connection.execute(select)))
 
     def restored(self) -> dict[int, tuple[int, str | None]]:
         """Return the rows that were removed and came back under their id, until segments know of it.
@@ -118,8 +124,13 @@ class Snapshot:
 
     def live_rows(self, first: int, last: int) -> list[int]:
         """Return the row ids in [first, last] that exist, active or not, in order."""
-        select = "SELECT row_id FROM targets WHERE row_id BETWEEN ? AND ? ORDER BY row_id"
+        select = f"SELECT row_id FROM targets WHERE {_BETWEEN} ORDER BY row_id"  # noqa: S608 (values are bound)
         return [row for (row,) in self.connection.execute(select, (first, last))]
+
+    def living(self, first: int, last: int) -> int:
+        """Return how many rows in [first, last] exist, active or not."""
+        select = f"SELECT count(*) FROM targets WHERE {_BETWEEN}"  # noqa: S608 (values are bound)
+        return int(self.connection.execute(select, (first, last)).fetchone()[0])
 
     def target(self, identifier: str) -> TargetRow | None:
         """Return the target of that identifier, or None. Raises DataDamaged that names it."""

@@ -84,7 +84,7 @@ def test_row_ids_are_never_reused(store: ChannelStore) -> None:
         fourth = txn.replace(NewTarget(identifier="one", features=b"new"))
     assert first < second < third < fourth
     with store.read() as snapshot:
-        assert snapshot.removed_rows() == [first, second]
+        assert list(snapshot.removed_rows()) == [first, second]
         assert snapshot.live_rows(1, 100) == [third, fourth]
         assert list(snapshot.features_after(second)) == [(third, b"two"), (fourth, b"new")]
         assert list(snapshot.features_after(0, 1)) == [(third, b"two")]
@@ -105,8 +105,9 @@ def test_dead_rows_are_the_removed_and_the_inactive(store: ChannelStore) -> None
     with store.write() as txn:
         txn.update("two", TargetChanges(active=True))
     with store.read() as snapshot:
-        assert snapshot.dead_rows() == [first]
+        assert list(snapshot.dead_rows()) == [first]
         assert snapshot.live_rows(1, 9) == [second, third]
+        assert (snapshot.living(1, 9), snapshot.living(third, third)) == (2, 1)
 
 
 def test_update_changes_what_is_given_and_leaves_the_rest(store: ChannelStore) -> None:

@@ -129,7 +129,7 @@ def survey(snapshot: Snapshot, folder: Path, bad: frozenset[str] = frozenset()) 
         for dead, strays in [(segments.dead_in(snapshot, s), len(segments.strays(snapshot, [s])))]
     ]
     for first, last in gaps(sound, snapshot.last_row()):
-        living = len(snapshot.live_rows(first, last))
+        living = snapshot.living(first, last)
         if living:
             pieces.append(Piece(first, last, living))
     return sorted(pieces, key=lambda piece: piece.first)

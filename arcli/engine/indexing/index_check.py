@@ -24,9 +24,7 @@ def verify_index(store: ChannelStore) -> Iterator[Finding]:
     try:
         with store.read() as snapshot:
             records, strangers = segments.live(snapshot), segments.foreign(snapshot)
-            uncovered = sum(
-                len(snapshot.live_rows(*between)) for between in gaps(records, snapshot.last_row())
-            )
+            uncovered = sum(snapshot.living(*between) for between in gaps(records, snapshot.last_row()))
     except ArcliError as error:
         yield Finding.of(subject, error)
         return

@@ -208,7 +208,7 @@ class _Compactor:
             info, built_at = snapshot.info(), snapshot.changes()
             old = [s for s in segments.live(snapshot) if job.first <= s.first_row <= job.last]
             bases = [base for base in job.bases(kind) if self._usable(base, snapshot, check)]
-            dead = np.array(sorted(snapshot.removed_rows()), np.int64)
+            dead = np.array(snapshot.removed_rows(), np.int64)
             taken = [base.segment for base in bases if base.segment is not None]
             strays = [(row, row) for row in segments.strays(snapshot, taken)]
         source = RowReader(self._store, [*gaps(taken, job.last, job.first), *strays])
