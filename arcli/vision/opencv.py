@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import sys
 import threading
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import cv2
+import numpy as np
 
 from arcli.system import processors
 
@@ -19,12 +21,16 @@ from arcli.system import processors
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryOptions:
     """kept (64 MiB to 1 GiB): bytes that are kept for the next picture. mapped (8 to 32 MiB, glibc's most): a
-    larger block is given back at once. arenas (1 to 8): for all threads; the fewer, the less memory.
+    larger block is given back at once. arenas (1 to 8): for all threads; the fewer, the less memory. blas (33
+    to 64 MiB): what OpenBLAS works in, 32 MiB, and some room. multiplied (101 to 256): rows and columns of a
+    product for which it fetches that; smaller ones do without.
     """
 
     kept: int = 256 << 20
     mapped: int = 32 << 20
     arenas: int = 1
+    blas: int = 36 << 20
+    multiplied: int = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,7 @@ def prepare() -> None:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     cv2.setNumThreads(1)
     _keep_memory()
+    _fetch_blas_buffer()
 
 
 class _Calls:
@@ -91,6 +98,18 @@ def many_threads(most: int | None) -> Iterator[None]:
         yield
     finally:
         _CALLS.end()
+
+
+def _fetch_blas_buffer() -> None:
+    """Have OpenBLAS fetch what it works in while there is room: later, when pictures have taken the memory,
+    it would end the process with status 1. Raises MemoryError.
+    """
+    try:
+        mmap.mmap(-1, MEMORY.blas).close()
+    except OSError as error:
+        raise MemoryError("no room to multiply matrices") from error
+    square = np.ones((MEMORY.multiplied, MEMORY.multiplied), np.float32)
+    np.matmul(square, square)
 
 
 def _keep_memory() -> None:

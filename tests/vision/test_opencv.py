@@ -47,6 +47,27 @@ def test_the_memory_of_a_picture_serves_the_next() -> None:
     assert int(ran.stdout) < 200
 
 
+MULTIPLY = """
+import numpy as np
+from pathlib import Path
+from arcli.vision.opencv import prepare
+def mapped():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmSize")).split()[1])
+prepare()
+square, before = np.ones((512, 512), np.float32), mapped()
+square @ square
+print(mapped() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_multiplying_takes_no_memory_later_that_may_be_gone_then() -> None:
+    """OpenBLAS fetches 32 MiB for its first large product, and ends the process where there is no room."""
+    ran = subprocess.run([sys.executable, "-c", MULTIPLY], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < 8 * 1024, "kB"
+
+
 IMPORT_THEN_DECODE = """
 import importlib, pkgutil, sys
 from pathlib import Path
