@@ -37,7 +37,7 @@ _EARLY = """            try:
                 if not self._options.dry_run:
                     self._store(batch)
 """
-_DEAD = 'select = "SELECT row_id FROM dead UNION ALL SELECT row_id FROM targets WHERE active = 0"'
+_DEAD = "SELECT row_id FROM dead UNION ALL SELECT row_id FROM targets WHERE active = 0"
 _OWNED = "    return owned or granted == Scope.ALL or (granted is not None and need is Scope.FIND)\n"
 _ONCE = 'tuple(dict.fromkeys(unicodedata.normalize("NFC", name) for name in names))'
 
@@ -53,7 +53,7 @@ SABOTAGES: dict[str, Sabotage] = {
         ("power", "--only", "add", "--share", "0.2"),
     ),
     "no tombstone check": Sabotage(
-        (("arcli/store/snapshot.py", _DEAD, 'select = "SELECT row_id FROM targets WHERE active = 0"'),),
+        (("arcli/store/snapshot.py", _DEAD, "SELECT row_id FROM targets WHERE active = 0"),),
         ("crash", "--only", "rm"),
     ),
     "no owner check": Sabotage(
