@@ -126,7 +126,7 @@ many: .venv/ready ## memory of commands in a channel of 50,000 targets: a minute
 	$(PYTEST) -m many tests/many $(ARGS)
 
 .PHONY: many-full
-many-full: .venv/ready ## the same with a million targets, into docs/results/many.json: an hour and some 2 GB; not in CI
+many-full: .venv/ready ## the same with a million targets, into docs/results/many.json: half an hour to an hour and some 2 GB; not in CI
 	ARCLI_MANY=1000000 ARCLI_MANY_RESULTS=docs/results/many.json $(BIN)/python -m pytest -m many tests/many $(ARGS)
 
 bench-index: .venv/ready ## an index that grows to 20,000 targets: bytes written, waiting, recall
