@@ -81,12 +81,10 @@ class Headroom(MetaPathFinder):
 
     def find_spec(self, fullname: str, *_: object) -> None:
         if fullname in _HEADROOM:
-            import mmap
+            from arcli.system import has_room
 
-            try:
-                mmap.mmap(-1, _HEADROOM[fullname]).close()
-            except OSError as error:
-                raise MemoryError(f"no room to load {fullname}") from error
+            if not has_room(_HEADROOM[fullname]):
+                raise MemoryError(f"no room to load {fullname}")
 
 
 def main() -> int:

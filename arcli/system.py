@@ -205,6 +205,17 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def has_room(size: int) -> bool:
+    """Say whether this process could take so many bytes of address space now."""
+    import mmap
+
+    try:
+        mmap.mmap(-1, size).close()
+    except OSError:
+        return False
+    return True
+
+
 def pages(which: str) -> int | None:
     """Return bytes of memory by sysconf (SC_PHYS_PAGES, SC_AVPHYS_PAGES), None if the system does not say."""
     try:

@@ -152,10 +152,9 @@ def rows_of(figures: dict[str, Any]) -> Iterator[Row]:
         "apart",
     )
     yield "  p95", f"{matched['find_p95_ms']:.0f} ms", "apart"
-    thorough = finding["thorough"]
     for effort, shown, bound in (
         ("default", unmatched, f"<= {NOTHING_RATIO}"),
-        ("thorough", thorough, "apart"),
+        ("thorough", finding["thorough"], "apart"),
     ):
         yield (
             f"finding, {shown['photos']} photos unmatched by default, {effort} effort, median",

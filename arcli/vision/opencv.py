@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import mmap
 import os
 import sys
 import threading
@@ -15,7 +14,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from arcli.system import processors
+from arcli.system import has_room, processors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +103,8 @@ def _fetch_blas_buffer() -> None:
     """Have OpenBLAS fetch what it works in while there is room: later, when pictures have taken the memory,
     it would end the process with status 1. Raises MemoryError.
     """
-    try:
-        mmap.mmap(-1, MEMORY.blas).close()
-    except OSError as error:
-        raise MemoryError("no room to multiply matrices") from error
+    if not has_room(MEMORY.blas):
+        raise MemoryError("no room to multiply matrices")
     square = np.ones((MEMORY.multiplied, MEMORY.multiplied), np.float32)
     np.matmul(square, square)
 

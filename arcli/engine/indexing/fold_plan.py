@@ -3,7 +3,7 @@
 Segments shrink geometrically towards the newest rows. A fold takes the delta and, from the newest on, each
 segment smaller than `ratio` times what is taken so far. Loading 20,000 targets by hundreds writes 5.8 times
 the final index and has 2.8 segments on average, 5 at most; 100,000: 7.3, 3.7 and 6 (simulated;
-tests/benchmarks).
+benchmarks/folding.py).
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class UpkeepOptions:
 AFTER_BULK = UpkeepOptions(delta_rows=1, small_ratio=12.0, merge=True)
 """When many targets were added and the adder closes. A lookup in 3,274 targets takes 4 % less time in one
 segment than in two, a fifth to a third less than in three and a delta. Of 20,000 targets, loads of 200 each
-write 9.6 times the index, loads of 500 8.1 times, and leave 1.9 and 1.6 segments on average (simulated)."""
+write 9.6 times the index, loads of 500 8.1 times, and leave 1.9 and 1.6 segments on average
+(benchmarks/folding.py)."""
 
 
 @dataclass(frozen=True, slots=True)

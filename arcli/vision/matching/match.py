@@ -41,10 +41,8 @@ def _each_target_once(
     query: npt.NDArray[np.intp], target: npt.NDArray[np.intp], ratio: npt.NDArray[np.float32]
 ) -> Matches:
     """Return matches that are sorted by ratio without those of a target keypoint that an earlier one has."""
-    number = np.arange(len(target))
-    first = np.empty(target.max(initial=-1) + 1, np.intp)
-    first[target[::-1]] = number[::-1]  # of equal ones the last that is written stays
-    best = first[target] == number
+    best = np.zeros(len(query), bool)
+    best[np.unique(target, return_index=True)[1]] = True
     return Matches(query[best], target[best], ratio[best], Matches(query[~best], target[~best], ratio[~best]))
 
 
@@ -53,11 +51,11 @@ def match(query: npt.NDArray[np.int8], target: npt.NDArray[np.int8], ratio: floa
     if len(query) == 0 or len(target) < 2:
         return NO_MATCHES
     distances, same = _distances(query, target)
-    starts, every = np.arange(len(query)) * len(target), distances.ravel()
+    rows = np.arange(len(query))
     nearest = distances.argmin(1)
-    first = every[starts + nearest]
-    every[starts + nearest] = np.inf
-    second = every[starts + distances.argmin(1)]
+    first = distances[rows, nearest]
+    distances[rows, nearest] = np.inf
+    second = distances[rows, distances.argmin(1)]
     quotient = np.sqrt((first + same) / np.maximum(second + same, 1e-6))
     order = np.flatnonzero(quotient <= ratio)
     order = order[np.argsort(quotient[order], kind="stable")]
